@@ -1,0 +1,66 @@
+# Everything runs inside .venv; `make setup` builds it with nothing but python3 and make.
+PYTHON ?= python3
+RUMBO_HOME ?= .rumbo
+PORT ?= 50051
+
+UV_VERSION := 0.13.9
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo serve test test-all check proto bench
+.PHONY: check-format check-lint check-types check-layers check-protos
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "Settings: RUMBO_HOME=$(RUMBO_HOME) (every embedded file)  PORT=$(PORT) (of serve)  PYTHON=$(PYTHON) (3.11 or newer)"
+
+setup: $(READY) ## make .venv with every dependency at its locked version
+
+demo: $(READY) ## decide for real customers: data, model, service, reasons (3 minutes)
+	$(BIN)/rumbo demo --home $(RUMBO_HOME)
+
+serve: $(READY) ## answer decisions over gRPC until Ctrl-C
+	$(BIN)/rumbo serve --home $(RUMBO_HOME) --port $(PORT)
+
+test: $(READY) ## every test but the slow ones
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(READY) ## every test
+	$(BIN)/python -m pytest
+
+check: check-format check-lint check-types check-layers check-protos ## format, lint, types, layers, protos
+
+proto: $(READY) ## generate protos/gen from the .proto files
+	$(BIN)/buf format --write protos
+	$(BIN)/python protos/generate.py
+
+bench: $(READY) ## measure: tests/benchmarks/bench_*.py
+	$(BIN)/python -m pytest tests/benchmarks -o python_files='bench_*.py' -s --timeout 0
+
+check-format: $(READY)
+	$(BIN)/ruff format --check
+
+check-lint: $(READY)
+	$(BIN)/ruff check
+
+check-types: $(READY)
+	$(BIN)/mypy --strict
+
+check-layers: $(READY)
+	$(BIN)/lint-imports
+
+check-protos: $(READY)
+	$(BIN)/python protos/generate.py --check
+	$(BIN)/buf lint protos
+	$(BIN)/buf format --diff --exit-code protos
+
+# Built once, and again when the lock or the project's own description changes. `python -m venv` also gives pip to an
+# environment that has none. uv uses this environment's Python and downloads no other.
+$(READY): uv.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Rumbo needs Python 3.11 or newer: make PYTHON=...") if sys.version_info < (3, 11) else None'
+	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
+	UV_PROJECT_ENVIRONMENT=$(VENV) UV_PYTHON_DOWNLOADS=never $(BIN)/uv sync --locked --all-extras
+	@touch $@

@@ -1,0 +1,87 @@
+"""The `rumbo` command: finds its subcommands by entry point and loads only the one that is used.
+
+Any package may add a command under the entry-point group `rumbo.commands`. Listing them imports none of them: feast,
+mlflow and lightgbm cost seconds, and `rumbo --help` has half of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import click
+
+from features.errors import RumboError
+
+GROUP = "rumbo.commands"
+INTERRUPTED = 130  # 128 + SIGINT, what a shell reports
+
+SHORT_HELP: Mapping[str, str] = {
+    "demo": "Decide for real customers, from data to reasons, in one go.",
+    "prepare": "Fill the embedded feature store with The Complete Journey.",
+    "features": "Look at the features: names, types, ages, owners.",
+    "train": "Learn the chance of redemption from past campaigns.",
+    "seed": "Take in the example's consents, as events.",
+    "serve": "Answer decisions over gRPC.",
+    "decide": "Ask a running service for one decision.",
+}
+"""One line a command, in the order in which a newcomer meets them."""
+
+
+def _installed() -> Mapping[str, EntryPoint]:
+    return {entry_point.name: entry_point for entry_point in entry_points(group=GROUP)}
+
+
+class Commands(click.Group):
+    """A group whose commands are entry points, loaded when they are used.
+
+    A RumboError becomes its text on stderr and exit status 1; Ctrl-C becomes exit status 130.
+    """
+
+    def __init__(self, *, find: Callable[[], Mapping[str, EntryPoint]] = _installed, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._find = find
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        names = self._find().keys()
+        return [name for name in SHORT_HELP if name in names] + sorted(names - SHORT_HELP.keys())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        entry_point = self._find().get(cmd_name)
+        if entry_point is None:
+            return None
+        command = entry_point.load()
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{entry_point.value} is not a click command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self._short_helps(ctx)))
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except RumboError as error:
+            raise click.ClickException(str(error)) from error
+        except KeyboardInterrupt:
+            ctx.exit(INTERRUPTED)
+
+    def _short_helps(self, ctx: click.Context) -> Iterator[tuple[str, str]]:
+        """Loads only commands that this file does not know: those of other packages."""
+        for name in self.list_commands(ctx):
+            if name in SHORT_HELP:
+                yield name, SHORT_HELP[name]
+            elif command := self.get_command(ctx, name):
+                yield name, command.get_short_help_str()
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="rumbo", prog_name="rumbo", message="%(prog)s %(version)s")
+def main() -> None:
+    """In which journey should a customer be right now, and what is the next step?"""
+
+
+if __name__ == "__main__":
+    main(prog_name="rumbo")
