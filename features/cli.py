@@ -1,0 +1,80 @@
+"""Commands of the features room: `rumbo prepare` and `rumbo features`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from features.errors import InvalidInstant
+
+home_option = click.option(
+    "--home",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=".rumbo",
+    envvar="RUMBO_HOME",
+    show_default=True,
+    help="Folder of every embedded file.",
+)
+
+
+@click.command()
+@home_option
+@click.option("--now", metavar="ISO", help="Prepare as of this instant (RFC 3339) instead of the present.")
+def prepare(home: Path, now: str | None) -> None:
+    """Prepare the example's data: feature store, training table, consent seed.
+
+    Doing it again moves the data to the new day and keeps what was pushed since.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    from features.prepare import STEPS, prepare_home
+
+    at = datetime.now(UTC) if now is None else parse_instant(now)
+    console = Console()
+    columns = (TextColumn("{task.description:<42}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("Starting", total=STEPS)
+        begun = 0
+
+        def report(step: str) -> None:
+            nonlocal begun
+            if not console.is_terminal:
+                console.print(step)
+            progress.update(task, description=step, completed=begun)
+            begun += 1
+
+        dataset = prepare_home(home, at, report)
+        progress.update(task, description="Prepared", completed=STEPS)
+    console.print(
+        f"{dataset.source}, {dataset.shift_weeks} weeks later: purchases until {dataset.data_end:%Y-%m-%d %H:%M} UTC, "
+        f"in {home}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+@click.group()
+def features() -> None:
+    """Look at the features: names, types, units, owners, personal-data classes."""
+
+
+@features.command()
+def schema() -> None:
+    """Print the feature schema (features/schema.json) as the Feast definitions give it now."""
+    from features.inventory import schema as defined
+
+    click.echo(defined().dump(), nl=False)
+
+
+def parse_instant(text: str) -> datetime:
+    """Raises: InvalidInstant when `text` is not RFC 3339 with a zone."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidInstant(f"{text!r} is not an instant like 2026-11-22T09:00:00Z") from error
+    if at.tzinfo is None:
+        raise InvalidInstant(f"{text!r} has no zone; write 2026-11-22T09:00:00Z or +01:00")
+    return at.astimezone(UTC)

@@ -1,0 +1,121 @@
+"""An open Feast repository: its configuration, its online store and its views, without Feast's slower front door.
+
+The stores' own interface (`online_read`, `online_write_batch`) gives event times and costs a third of
+`get_online_features`. Importing Feast takes seconds, so it happens when a connection is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from features.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from feast import FeatureView
+    from feast.infra.online_stores.online_store import OnlineStore
+    from feast.protos.feast.types.EntityKey_pb2 import EntityKey
+    from feast.protos.feast.types.Value_pb2 import Value
+    from feast.repo_config import RepoConfig
+
+JOIN_KEY = "customer_id"
+CONFIG_FILE = "feature_store.yaml"
+
+FileIdentity = tuple[int, int] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRow:
+    """What the online store holds of one customer in one view; `values` by feature name."""
+
+    event_time: datetime
+    values: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """One open store; not to be shared between threads."""
+
+    config: RepoConfig
+    store: OnlineStore
+    views: Mapping[str, FeatureView]
+    file: Path | None
+    identity: FileIdentity
+
+    @classmethod
+    def open(cls, repo: Path) -> Connection:
+        """Opens the repository at `repo`, a folder with feature_store.yaml.
+
+        Raises: StoreUnavailable naming what is missing; Feast's own errors for a registry that cannot be read.
+        """
+        from feast import FeatureStore
+        from feast.infra.online_stores.helpers import get_online_store_from_config
+        from feast.repo_config import load_repo_config
+
+        if not (repo / CONFIG_FILE).is_file():
+            raise StoreUnavailable(f"there is no {CONFIG_FILE}")
+        config = load_repo_config(repo, repo / CONFIG_FILE)
+        _demand_registry(config, repo)
+        file = _store_file(config, repo)
+        if file is not None and not file.is_file():
+            raise StoreUnavailable(f"there is no {file.name}")
+        views = {view.name: view for view in FeatureStore(repo_path=str(repo)).list_feature_views()}
+        store = get_online_store_from_config(config.online_store)
+        return cls(config=config, store=store, views=views, file=file, identity=_identity(file))
+
+    def is_replaced(self) -> bool:
+        """Whether the file of an embedded store is no longer the one that was opened."""
+        return self.file is not None and _identity(self.file) != self.identity
+
+    def read(self, view: str, customer_id: str) -> StoredRow | None:
+        """The customer's row in `view`; None when there is none.
+
+        Raises: StoreUnavailable when the registry does not know `view`; the store's own errors.
+        """
+        table = self.views.get(view)
+        if table is None:
+            raise StoreUnavailable(f"the registry has no view {view!r}")
+        event_time, values = self.store.online_read(self.config, table, [entity_key(customer_id)])[0]
+        if event_time is None or values is None:
+            return None
+        return StoredRow(event_time=event_time, values=values)
+
+    def close(self) -> None:
+        """Closes an embedded store's file; other stores close with the process."""
+        connection = getattr(self.store, "_conn", None)
+        if connection is not None:
+            connection.close()
+
+
+def entity_key(customer_id: str) -> EntityKey:
+    """Feast's key of a customer."""
+    from feast.protos.feast.types.EntityKey_pb2 import EntityKey
+    from feast.protos.feast.types.Value_pb2 import Value
+
+    return EntityKey(join_keys=[JOIN_KEY], entity_values=[Value(string_val=customer_id)])
+
+
+def _demand_registry(config: RepoConfig, repo: Path) -> None:
+    """Feast makes an empty registry where there is none; a missing file must be an error instead."""
+    registry = config.registry
+    if registry.registry_type == "file" and "://" not in registry.path and not (repo / registry.path).is_file():
+        raise StoreUnavailable(f"there is no registry {Path(registry.path).name}")
+
+
+def _store_file(config: RepoConfig, repo: Path) -> Path | None:
+    """The file of an embedded online store; Feast would make an empty one where it is missing."""
+    is_embedded = config.online_store.type == "sqlite"
+    return repo / config.online_store.path if is_embedded else None
+
+
+def _identity(file: Path | None) -> FileIdentity:
+    if file is None:
+        return None
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

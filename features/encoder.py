@@ -1,0 +1,213 @@
+"""The one encoder: a customer's facts and the journeys in question become the model's matrix.
+
+Training and serving both call `Encoder.matrix`, so a model never sees two readings of one fact. What is not PRESENT
+and what was not seen in training is NaN, which LightGBM treats as missing.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.derived import DERIVED, derive
+from features.schema import FeatureSchema, FeatureSpec, FeatureType
+from features.values import FeatureRow, FeatureStatus, FeatureValue
+
+__all__ = ["Column", "Encoder", "JourneyRow", "Part", "derive"]
+
+SITUATION_VIEWS = frozenset({"incidents", "consents"})
+"""Facts that permit or forbid; they never rank."""
+
+NOT_ENCODED = frozenset({"time_zone", "holiday_region"})
+"""Facts about where a customer lives that rules need; constant in the example, so the model cannot learn from them."""
+
+AFFINITY_SPEND = "affinity_spend_90d"
+AFFINITY_SHARE = "affinity_share_90d"
+SPEND_TOTAL = "spend_90d"
+CATEGORY = "category"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JourneyRow:
+    """What the model knows of a journey."""
+
+    journey_id: str
+    kind: str
+    attributes: Mapping[str, str]
+
+
+class Part(StrEnum):
+    """Where a column's value comes from."""
+
+    CUSTOMER = "customer"
+    JOURNEY = "journey"
+    AFFINITY = "affinity"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column of the matrix. `levels` are the known values of a categorical one: level i is encoded as i."""
+
+    name: str
+    part: Part
+    levels: tuple[str, ...] | None = None
+
+
+class Encoder:
+    """Encodes (customer, moment, journeys); immutable once built, safe to share between threads."""
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        """`columns` in matrix order: all of the customer part, then of the journey part, then the affinity pair."""
+        self._columns = tuple(columns)
+        self.columns: tuple[str, ...] = tuple(column.name for column in self._columns)
+        self.categorical: tuple[str, ...] = tuple(c.name for c in self._columns if c.levels is not None)
+        self._customer = _plan(self._columns, Part.CUSTOMER)
+        self._journey = _plan(self._columns, Part.JOURNEY)
+        self._derived = tuple(feature for feature in DERIVED if feature.name in self.columns)
+        self._has_affinity = any(column.part is Part.AFFINITY for column in self._columns)
+
+    @classmethod
+    def fit(
+        cls,
+        rows: Iterable[FeatureRow],
+        journeys: Iterable[JourneyRow],
+        schema: FeatureSchema,
+        *,
+        features: Sequence[str] | None = None,
+    ) -> Encoder:
+        """Chooses the columns from the schema and learns the levels of the categorical ones, nothing else.
+
+        Args:
+            rows: training customers; only their string features are looked at.
+            journeys: journeys with history.
+            features: the customer features to encode; all encodable ones when absent.
+        Raises: KeyError when `features` names something the schema does not hold.
+        """
+        specs = _encodable(schema) if features is None else [schema.by_name[name] for name in features]
+        strings = [spec.name for spec in specs if spec.type is FeatureType.STRING]
+        seen = _levels(rows, strings)
+        customer = [Column(name=spec.name, part=Part.CUSTOMER, levels=seen.get(spec.name)) for spec in specs]
+        affinity = [Column(name=name, part=Part.AFFINITY) for name in (AFFINITY_SPEND, AFFINITY_SHARE)]
+        return cls([*customer, *_journey_columns(journeys), *affinity])
+
+    def matrix(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
+        """Encodes one customer at `at` beside each journey.
+
+        Derived features are computed here from the timestamps in `row`, even when `row` carries them already.
+        Returns: (n_journeys, n_columns), in the order of `columns`; NaN where a value is not PRESENT or unknown.
+        """
+        out = np.empty((len(journeys), len(self._columns)), dtype=np.float64)
+        width = len(self._customer)
+        out[:, :width] = self._customer_part(row, at)
+        if journeys:
+            out[:, width:] = [self._journey_part(row, journey) for journey in journeys]
+        return out
+
+    def to_json(self) -> str:
+        """The encoder as JSON text; `from_json` of it encodes identically."""
+        return json.dumps([asdict(column) for column in self._columns], ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Encoder:
+        """Raises: ValueError, KeyError or TypeError when `text` was not made by `to_json`."""
+        return cls(
+            [
+                Column(
+                    name=str(item["name"]),
+                    part=Part(item["part"]),
+                    levels=None if item["levels"] is None else tuple(str(level) for level in item["levels"]),
+                )
+                for item in json.loads(text)
+            ]
+        )
+
+    def _customer_part(self, row: FeatureRow, at: datetime) -> list[float]:
+        ages = {feature.name: feature.value(row, at) for feature in self._derived}
+        return [
+            _number(ages.get(name) or row.get(name)) if codes is None else _code(row.get(name), codes)
+            for name, codes in self._customer
+        ]
+
+    def _journey_part(self, row: FeatureRow, journey: JourneyRow) -> list[float]:
+        facts = {
+            "journey_id": journey.journey_id,
+            "journey_kind": journey.kind,
+            **journey.attributes,
+        }
+        cells = [
+            math.nan if codes is None else codes.get(facts.get(name, ""), math.nan) for name, codes in self._journey
+        ]
+        if self._has_affinity:
+            cells.extend(_affinity(row, journey.attributes.get(CATEGORY, "")))
+        return cells
+
+
+def _plan(columns: Sequence[Column], part: Part) -> tuple[tuple[str, dict[str, float] | None], ...]:
+    """(feature, codes of its levels or None) per column of one part."""
+    return tuple(
+        (
+            c.name,
+            None if c.levels is None else {level: float(i) for i, level in enumerate(c.levels)},
+        )
+        for c in columns
+        if c.part is part
+    )
+
+
+def _encodable(schema: FeatureSchema) -> list[FeatureSpec]:
+    """Everything a model may learn from: numbers, flags and strings, without rules' facts and raw timestamps."""
+    return [
+        spec
+        for spec in schema.features
+        if spec.view not in SITUATION_VIEWS and spec.name not in NOT_ENCODED and spec.type is not FeatureType.TIMESTAMP
+    ]
+
+
+def _levels(rows: Iterable[FeatureRow], names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    seen: dict[str, set[str]] = {name: set() for name in names}
+    for row in rows:
+        for name, levels in seen.items():
+            value = row.get(name)
+            if value is not None and value.is_present:
+                levels.add(str(value.value))
+    return {name: tuple(sorted(levels)) for name, levels in seen.items()}
+
+
+def _journey_columns(journeys: Iterable[JourneyRow]) -> list[Column]:
+    """Id, kind and each attribute, all categorical, attributes in alphabetical order."""
+    seen: dict[str, set[str]] = {"journey_id": set(), "journey_kind": set()}
+    attributes: dict[str, set[str]] = {}
+    for journey in journeys:
+        seen["journey_id"].add(journey.journey_id)
+        seen["journey_kind"].add(journey.kind)
+        for name, level in journey.attributes.items():
+            attributes.setdefault(name, set()).add(level)
+    ordered = [*seen.items(), *sorted(attributes.items())]
+    return [Column(name=name, part=Part.JOURNEY, levels=tuple(sorted(levels))) for name, levels in ordered]
+
+
+def _number(value: FeatureValue | None) -> float:
+    if value is None or value.status is not FeatureStatus.PRESENT or not isinstance(value.value, (int, float)):
+        return math.nan
+    number = float(value.value)
+    return number if math.isfinite(number) else math.nan
+
+
+def _code(value: FeatureValue | None, codes: Mapping[str, float]) -> float:
+    if value is None or value.status is not FeatureStatus.PRESENT or not isinstance(value.value, str):
+        return math.nan
+    return codes.get(value.value, math.nan)
+
+
+def _affinity(row: FeatureRow, category: str) -> tuple[float, float]:
+    """The customer's spend on the journey's product category, and its share of all spend (NaN when there is none)."""
+    spend = _number(row.get(f"spend_{category}_90d"))
+    total = _number(row.get(SPEND_TOTAL))
+    return spend, spend / total if total > 0.0 else math.nan

@@ -1,0 +1,31 @@
+"""Errors for people: one root, named for what is wrong, without personal data."""
+
+from __future__ import annotations
+
+
+class RumboError(Exception):
+    """Root of every error whose text is meant to be read by a person; the command line prints it and exits with 1."""
+
+
+class SourceMissing(RumboError):
+    """The package that carries the demo's input data is not installed or lacks a table."""
+
+
+class HomeNotPrepared(RumboError):
+    """The home folder has no feature store that can be used; `rumbo prepare` makes one."""
+
+
+class InvalidInstant(RumboError):
+    """A text that should be an RFC 3339 instant is not one."""
+
+
+class DefinitionIncomplete(RumboError):
+    """A feature lacks a description, unit, owner or personal-data class, or its name is taken."""
+
+
+class StoreUnavailable(RumboError):
+    """The online store or its registry could not be opened, read or written."""
+
+
+class SituationUnreadable(RumboError):
+    """A stored list of incidents or consents is not what the contract says, so nothing can be merged into it."""

@@ -1,0 +1,194 @@
+"""Reads a customer's facts from Feast's online store, with status and age, and never fails a decision.
+
+Feast serves expired values as if they were fresh, so ages are compared here, with the clock of the caller.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from features.connection import Connection, StoredRow
+from features.errors import StoreUnavailable
+from features.freshness import is_stale
+from features.reading import FeatureReading, ViewFault
+from features.schema import FeatureSchema, FeatureSpec, FeatureType
+from features.values import FeatureStatus, FeatureValue, Scalar
+
+if TYPE_CHECKING:
+    from feast.protos.feast.types.Value_pb2 import Value
+
+log = logging.getLogger(__name__)
+
+RETRY_S: Final = 5.0
+"""A store that failed is opened again at most this often."""
+
+NULL_INSTANT: Final = -(2**63)
+"""How Feast stores a missing timestamp (feast.type_map.NULL_TIMESTAMP_INT_VALUE)."""
+
+WIRE_KINDS: Final = {
+    FeatureType.STRING: frozenset({"string_val"}),
+    FeatureType.DOUBLE: frozenset({"double_val", "float_val"}),
+    FeatureType.INT: frozenset({"int64_val", "int32_val"}),
+    FeatureType.BOOL: frozenset({"bool_val"}),
+    FeatureType.TIMESTAMP: frozenset({"unix_timestamp_val"}),
+}
+
+
+class OnlineFeatures:
+    """The online reader. `read` is synchronous and takes turns between threads."""
+
+    def __init__(
+        self,
+        repo: Path,
+        schema: FeatureSchema,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        connect: Callable[[Path], Connection] = Connection.open,
+    ) -> None:
+        """Opens nothing yet, and so never fails.
+
+        Args:
+            repo: the folder with feature_store.yaml (HOME/feast).
+            monotonic: seconds, for the pause between attempts to open a store that failed.
+            connect: opens the repository; another one in tests.
+        """
+        self._repo = repo
+        self._views = schema.by_view
+        self._monotonic = monotonic
+        self._connect = connect
+        self._connection: Connection | None = None
+        self._opened_at = -math.inf
+        self._cause = "not opened yet"
+        self._is_suspect = False
+        self._turn = threading.Lock()
+
+    def read(self, customer_id: str, now: datetime) -> FeatureReading:
+        """Everything the store knows of `customer_id`, compared exactly, as of `now` (aware).
+
+        Never raises for trouble of the store: what could not be read is UNAVAILABLE and listed in `degraded`.
+        """
+        with self._turn:
+            connection = self._current()
+            if connection is None:
+                return self._nothing()
+            return self._read(connection, customer_id, now)
+
+    def close(self) -> None:
+        """Lets go of the store; a later `read` opens it again."""
+        with self._turn:
+            self._drop()
+
+    def _read(self, connection: Connection, customer_id: str, now: datetime) -> FeatureReading:
+        values: dict[str, FeatureValue] = {}
+        faults: list[ViewFault] = []
+        has_any_row = False
+        for view, specs in self._views.items():
+            try:
+                row = connection.read(view, customer_id)
+            except Exception as error:  # noqa: BLE001 - each store raises its own errors, and none may end a decision
+                self._is_suspect = True
+                faults.append(_unavailable(view, error))
+                values.update(_all(specs, FeatureStatus.UNAVAILABLE))
+                continue
+            has_any_row = has_any_row or row is not None
+            values.update(_all(specs, FeatureStatus.NOT_FOUND) if row is None else _decode(specs, row, now, faults))
+        return FeatureReading(values=values, degraded=tuple(faults), has_any_row=has_any_row)
+
+    def _nothing(self) -> FeatureReading:
+        status = FeatureStatus.UNAVAILABLE
+        values = {name: value for specs in self._views.values() for name, value in _all(specs, status).items()}
+        faults = tuple(ViewFault(view=view, status=status, cause=self._cause) for view in self._views)
+        return FeatureReading(values=values, degraded=faults, has_any_row=False)
+
+    def _current(self) -> Connection | None:
+        """The open connection, opened anew when its file was replaced or, after trouble, when the pause is over."""
+        if self._connection is not None and not self._is_suspect and not self._connection.is_replaced():
+            return self._connection
+        now_s = self._monotonic()
+        if now_s - self._opened_at < RETRY_S:
+            return self._connection
+        self._drop()
+        self._opened_at = now_s
+        try:
+            self._connection = self._connect(self._repo)
+        except Exception as error:  # noqa: BLE001 - a broken registry, file or setting: every view is UNAVAILABLE
+            self._cause = _cause(error)
+            log.warning("feature store cannot be opened: %s", self._cause)
+        return self._connection
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection, self._is_suspect, self._opened_at = None, False, -math.inf
+
+
+def _decode(
+    specs: Iterable[FeatureSpec], row: StoredRow, now: datetime, faults: list[ViewFault]
+) -> dict[str, FeatureValue]:
+    """The features of one row; adds to `faults` a view that is too old or holds what its schema does not say."""
+    values = {}
+    mismatch = None
+    has_stale = False
+    for spec in specs:
+        try:
+            value = _scalar(row.values.get(spec.name), spec)
+        except StoreUnavailable as error:
+            mismatch = error
+            values[spec.name] = FeatureValue(name=spec.name, status=FeatureStatus.UNAVAILABLE)
+            continue
+        status = FeatureStatus.NULL if value is None else FeatureStatus.PRESENT
+        if is_stale(row.event_time, now, spec.max_age_s):
+            status, has_stale = FeatureStatus.STALE, True
+        values[spec.name] = FeatureValue(name=spec.name, status=status, value=value, event_time=row.event_time)
+    if mismatch is not None:
+        faults.append(_unavailable(spec.view, mismatch))
+    elif has_stale:
+        faults.append(_stale(spec, (now - row.event_time).total_seconds()))
+    return values
+
+
+def _scalar(value: Value | None, spec: FeatureSpec) -> Scalar | None:
+    """The plain value; None for what Feast stores in place of nothing.
+
+    Raises: StoreUnavailable when the stored type is not the declared one.
+    """
+    kind = None if value is None else value.WhichOneof("val")
+    if value is None or kind is None or kind == "null_val":
+        return None
+    if kind not in WIRE_KINDS[spec.type]:
+        raise StoreUnavailable(f"feature {spec.name} is stored as {kind}, declared as {spec.type.value}")
+    if spec.type is FeatureType.TIMESTAMP:
+        return None if value.unix_timestamp_val == NULL_INSTANT else _instant(value.unix_timestamp_val, spec)
+    plain: Scalar = getattr(value, kind)
+    return None if isinstance(plain, float) and math.isnan(plain) else plain
+
+
+def _instant(seconds: int, spec: FeatureSpec) -> datetime:
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise StoreUnavailable(f"feature {spec.name} holds no instant") from error
+
+
+def _all(specs: Iterable[FeatureSpec], status: FeatureStatus) -> dict[str, FeatureValue]:
+    return {spec.name: FeatureValue(name=spec.name, status=status) for spec in specs}
+
+
+def _stale(spec: FeatureSpec, age_s: float) -> ViewFault:
+    cause = f"{age_s / 86_400:.1f} days old, at most {(spec.max_age_s or 0.0) / 86_400:.1f} allowed"
+    return ViewFault(view=spec.view, status=FeatureStatus.STALE, cause=cause)
+
+
+def _unavailable(view: str, error: Exception) -> ViewFault:
+    return ViewFault(view=view, status=FeatureStatus.UNAVAILABLE, cause=_cause(error))
+
+
+def _cause(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,1 @@
+"""The Feast repository: definitions alone, for `feast apply` imports every module of this folder."""

@@ -1,0 +1,175 @@
+"""The lists that the push-fed views hold: incidents and consents of a customer, and how two such lists become one.
+
+Merging keeps, per incident (per purpose and channel), what is known to be latest; it does not depend on order and
+repeating it changes nothing, so an older push never hides a newer fact, nor what another source alone knows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import ClassVar, Protocol, Self, TypeVar
+
+from features.errors import SituationUnreadable
+
+
+class IncidentStatus(StrEnum):
+    OPEN = "open"
+    RESOLVED = "resolved"
+
+
+class ConsentStatus(StrEnum):
+    GRANTED = "granted"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentFact:
+    """The latest state of one incident. `at` is when it was opened or resolved (aware)."""
+
+    view: ClassVar[str] = "incidents"
+    feature: ClassVar[str] = "incidents_json"
+
+    incident_id: str
+    incident_class: str | None
+    severity: str | None
+    status: IncidentStatus
+    at: datetime
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return (self.incident_id,)
+
+    @property
+    def rank(self) -> tuple[datetime, bool]:
+        """Of two states the higher rank holds: the later one, at the same instant the resolution."""
+        return self.at, self.status is IncidentStatus.RESOLVED
+
+    @classmethod
+    def from_fields(cls, fields: dict[str, str | None]) -> Self:
+        return cls(
+            incident_id=_text(fields, "incident_id"),
+            incident_class=fields.get("incident_class"),
+            severity=fields.get("severity"),
+            status=IncidentStatus(_text(fields, "status")),
+            at=_instant(_text(fields, "at")),
+        )
+
+    def to_fields(self) -> dict[str, str | None]:
+        return {
+            "incident_id": self.incident_id,
+            "incident_class": self.incident_class,
+            "severity": self.severity,
+            "status": self.status.value,
+            "at": _rfc3339(self.at),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentFact:
+    """The latest state of the consent for one purpose and channel. `at` is when it was given or taken back (aware)."""
+
+    view: ClassVar[str] = "consents"
+    feature: ClassVar[str] = "consents_json"
+
+    purpose: str
+    channel: str
+    status: ConsentStatus
+    at: datetime
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return self.purpose, self.channel
+
+    @property
+    def rank(self) -> tuple[datetime, bool]:
+        """Of two states the higher rank holds: the later one, at the same instant the withdrawal."""
+        return self.at, self.status is ConsentStatus.WITHDRAWN
+
+    @classmethod
+    def from_fields(cls, fields: dict[str, str | None]) -> Self:
+        return cls(
+            purpose=_text(fields, "purpose"),
+            channel=_text(fields, "channel"),
+            status=ConsentStatus(_text(fields, "status")),
+            at=_instant(_text(fields, "at")),
+        )
+
+    def to_fields(self) -> dict[str, str | None]:
+        return {
+            "purpose": self.purpose,
+            "channel": self.channel,
+            "status": self.status.value,
+            "at": _rfc3339(self.at),
+        }
+
+
+class SituationFact(Protocol):
+    """What `parse`, `merge` and `render` need of a fact."""
+
+    view: ClassVar[str]
+    feature: ClassVar[str]
+
+    @property
+    def key(self) -> tuple[str, ...]: ...
+
+    @property
+    def rank(self) -> tuple[datetime, bool]: ...
+
+    @property
+    def at(self) -> datetime: ...
+
+    @classmethod
+    def from_fields(cls, fields: dict[str, str | None]) -> Self: ...
+
+    def to_fields(self) -> dict[str, str | None]: ...
+
+
+Fact = TypeVar("Fact", bound=SituationFact)
+
+
+def parse(kind: type[Fact], text: str) -> tuple[Fact, ...]:
+    """Reads a stored list. Raises: SituationUnreadable, without the content, which is personal."""
+    try:
+        items = json.loads(text)
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            raise SituationUnreadable(f"{kind.feature} is not a list of objects")
+        return tuple(kind.from_fields(item) for item in items)
+    except (ValueError, KeyError, TypeError) as error:
+        raise SituationUnreadable(f"{kind.feature} holds what the contract does not allow") from error
+
+
+def merge(known: Iterable[Fact], new: Iterable[Fact]) -> tuple[Fact, ...]:
+    """Per key the fact of the highest rank, in order of key."""
+    latest: dict[tuple[str, ...], Fact] = {}
+    for fact in (*known, *new):
+        held = latest.get(fact.key)
+        if held is None or fact.rank >= held.rank:
+            latest[fact.key] = fact
+    return tuple(latest[key] for key in sorted(latest))
+
+
+def render(facts: Iterable[SituationFact]) -> str:
+    """The list as stored; `parse` reads it back."""
+    return json.dumps([fact.to_fields() for fact in facts], ensure_ascii=False, separators=(",", ":"))
+
+
+def _text(fields: dict[str, str | None], name: str) -> str:
+    value = fields[name]
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is not a text")
+    return value
+
+
+def _instant(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError("an instant needs a zone")
+    return at.astimezone(UTC)
+
+
+def _rfc3339(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

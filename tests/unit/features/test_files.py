@@ -1,0 +1,51 @@
+"""Files that are whole or as they were, and the one that says a home is prepared."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from features.dataset import Dataset
+from features.errors import HomeNotPrepared
+from features.files import replacing, write_text
+
+DATASET = Dataset(
+    source="The Complete Journey",
+    shift_weeks=412,
+    data_end=datetime(2025, 11, 24, 4, 1, 20, tzinfo=UTC),
+    prepared_at=datetime(2025, 11, 26, 9, 0, tzinfo=UTC),
+)
+
+
+def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "table"
+    write_text(path, "before")
+
+    def fail() -> None:
+        with replacing(path) as draft:
+            draft.write_text("half", encoding="utf-8")
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        fail()
+    assert path.read_text(encoding="utf-8") == "before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_dataset_is_read_back_as_it_was_saved(tmp_path: Path) -> None:
+    DATASET.save(tmp_path / "new")
+    assert Dataset.load(tmp_path / "new") == DATASET
+
+
+def test_a_home_without_its_dataset_is_not_prepared(tmp_path: Path) -> None:
+    with pytest.raises(HomeNotPrepared, match="rumbo prepare"):
+        Dataset.load(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"source": "x", "shift_weeks": "y"}', "\x00"])
+def test_a_damaged_dataset_file_says_to_prepare_again(tmp_path: Path, text: str) -> None:
+    write_text(tmp_path / "dataset.json", text)
+    with pytest.raises(HomeNotPrepared, match="again"):
+        Dataset.load(tmp_path)
