@@ -1,0 +1,60 @@
+"""Which of the allowed comes first: tier, then priority."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from service.decision.facts import Facts
+from service.decision.plan import Candidate
+
+
+class ScoreSource(StrEnum):
+    MODEL = "MODEL"
+    PRIOR = "PRIOR"  # no history, or no model: the catalogue's own expectation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """P(objective met within its window | shown), in 0…1, and where it comes from.
+
+    A scorer's fault may leave a `p_outcome` that is not finite: it is kept and recorded as it came, and placed last.
+    """
+
+    p_outcome: float
+    source: ScoreSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scored:
+    """`priority` = p × value × context weight × lever − cost, in the unit of the objective's value."""
+
+    candidate: Candidate
+    score: Score
+    lever: float
+    context_weight: float
+    priority: float
+
+
+def arbitrate(allowed: Iterable[Candidate], scores: Mapping[str, Score], facts: Facts) -> tuple[Scored, ...]:
+    """Orders by tier, then priority; a priority that is not finite comes last; ties break by journey id."""
+    return tuple(sorted((_weigh(c, scores[c.journey_id], facts) for c in allowed), key=_place))
+
+
+def _weigh(candidate: Candidate, score: Score, facts: Facts) -> Scored:
+    lever = candidate.journey.lever
+    lever_weight = lever.weight if lever is not None and facts.now < lever.until else 1.0
+    context_weight = math.prod((w.weight for w in candidate.context_weights if w.when.holds(facts)), start=1.0)
+    context_weight = min(2.0, max(0.5, context_weight))
+    value = candidate.journey.objective.value
+    priority = score.p_outcome * value * context_weight * lever_weight - candidate.action.cost
+    return Scored(
+        candidate=candidate, score=score, lever=lever_weight, context_weight=context_weight, priority=priority
+    )
+
+
+def _place(scored: Scored) -> tuple[int, bool, float, str]:
+    is_last = not math.isfinite(scored.priority)
+    return scored.candidate.journey.tier, is_last, 0.0 if is_last else -scored.priority, scored.candidate.journey_id

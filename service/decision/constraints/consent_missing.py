@@ -1,0 +1,52 @@
+"""CONSENT_MISSING: no consent, no contact. Missing consent is no consent, and a withdrawal wins at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from service.decision.facts import Facts
+from service.decision.verdict import ALLOWED, Verdict, deny, unknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentMissing:
+    """Denies unless the customer consents to this purpose on this channel."""
+
+    purpose: str
+    channel: str
+    code: ClassVar[str] = "CONSENT_MISSING"
+    reads_contacts: ClassVar[bool] = False
+
+    def check(self, facts: Facts) -> Verdict:
+        consents = facts.situation.consents
+        if not consents.holds(self.purpose, self.channel):
+            withdrawn_at = consents.withdrawal(self.purpose, self.channel)
+            if withdrawn_at is None:
+                return deny(self.code, purpose=self.purpose, channel=self.channel)
+            return deny(self.code, purpose=self.purpose, channel=self.channel, withdrawn_at=withdrawn_at)
+        if consents.status.value != "PRESENT":
+            return unknown(self.code, fact="consents", status=consents.status.value, purpose=self.purpose)
+        return ALLOWED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceWithdrawn:
+    """Guards journeys that list no purpose: denies once the customer withdrew `service`, or the whole channel.
+
+    Declared to rest on what is known when the consents cannot be read in full: an apology does not wait for a store.
+    """
+
+    channel: str
+    code: ClassVar[str] = "CONSENT_MISSING"
+    reads_contacts: ClassVar[bool] = False
+
+    def check(self, facts: Facts) -> Verdict:
+        consents = facts.situation.consents
+        withdrawn_at = consents.withdrawal("service", self.channel)
+        if withdrawn_at is None:
+            return ALLOWED
+        granted_at = consents.granted_at.get(("service", self.channel))
+        if granted_at is not None and granted_at > withdrawn_at:
+            return ALLOWED
+        return deny(self.code, purpose="service", channel=self.channel, withdrawn_at=withdrawn_at)

@@ -1,0 +1,27 @@
+"""NOT_VALID_NOW: a journey has a first and a last day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from service.decision.facts import Facts
+from service.decision.verdict import ALLOWED, Verdict, deny
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotValidNow:
+    """Denies before `valid_from` and from `valid_until` on."""
+
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    code: ClassVar[str] = "NOT_VALID_NOW"
+    reads_contacts: ClassVar[bool] = False
+
+    def check(self, facts: Facts) -> Verdict:
+        if self.valid_until is not None and facts.now >= self.valid_until:
+            return deny(self.code, valid_until=self.valid_until)
+        if self.valid_from is not None and facts.now < self.valid_from:
+            return deny(self.code, eligible_after=self.valid_from, valid_from=self.valid_from)
+        return ALLOWED

@@ -1,0 +1,92 @@
+"""Fills the slots of an answer one after another: what a pick uses up binds the next slot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from service.decision.arbitrate import Scored
+from service.decision.constrain import Rejected, constrain
+from service.decision.facts import Contact, Facts
+from service.decision.plan import Channel, Plan, Unconfirmed
+from service.decision.verdict import Reason, ReasonKind
+
+TAKEN_MEANWHILE = "TAKEN_MEANWHILE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pick:
+    """A journey that is ranked and reserved. `rank` starts at 1."""
+
+    rank: int
+    scored: Scored
+    selection_probability: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Selection:
+    """Where each allowed candidate ended: picked, eligible but without a slot, or denied by what was picked."""
+
+    picks: tuple[Pick, ...]
+    eligible: tuple[Scored, ...]
+    rejected: tuple[Rejected, ...]
+    taken: tuple[str, ...] = ()
+
+
+def select(plan: Plan, scored: Sequence[Scored], facts: Facts, *, decision_id: str, limit: int) -> Selection:
+    """Takes the best, counts it as a contact, drops what that forbids, and goes on until `limit` slots are filled."""
+    channel = plan.channels[facts.channel]
+    remaining = list(scored)
+    picks: list[Pick] = []
+    rejected: list[Rejected] = []
+    contacts = list(facts.situation.contacts)
+    while remaining and len(picks) < limit:
+        best = remaining.pop(0)
+        picks.append(Pick(rank=len(picks) + 1, scored=best, selection_probability=1.0))
+        contacts.append(contact_of(best, facts, channel, decision_id))
+        if len(picks) < limit:
+            remaining, dropped = _recheck(plan, remaining, facts.with_contacts(contacts))
+            rejected.extend(dropped)
+    return Selection(picks=tuple(picks), eligible=tuple(remaining), rejected=tuple(rejected))
+
+
+def settle(
+    plan: Plan, scored: Sequence[Scored], first: Selection, facts: Facts, *, decision_id: str, limit: int
+) -> Selection:
+    """Selects again over what the contacts of this very moment still allow.
+
+    What `first` had picked and is now denied is rejected as TAKEN_MEANWHILE, with the reason that denies it.
+    """
+    remaining, dropped = _recheck(plan, scored, facts)
+    again = select(plan, remaining, facts, decision_id=decision_id, limit=limit)
+    denied = (*dropped, *again.rejected)
+    picked = {p.scored.candidate.journey_id for p in first.picks}
+    taken = tuple(r.candidate.journey_id for r in denied if r.candidate.journey_id in picked)
+    marked = tuple(_mark_taken(r) if r.candidate.journey_id in picked else r for r in denied)
+    return replace(again, rejected=marked, taken=taken)
+
+
+def contact_of(scored: Scored, facts: Facts, channel: Channel, decision_id: str) -> Contact:
+    """The reservation that a pick makes."""
+    is_given_back = channel.unconfirmed is Unconfirmed.RELEASE
+    return Contact(
+        decision_id=decision_id,
+        journey_id=scored.candidate.journey_id,
+        kind=scored.candidate.kind,
+        channel=channel.name,
+        at=facts.now,
+        counts_until=facts.now + channel.reserve if is_given_back else None,
+    )
+
+
+def _recheck(plan: Plan, scored: Sequence[Scored], facts: Facts) -> tuple[list[Scored], list[Rejected]]:
+    """Splits by the rules that count contacts, which are the only ones a pick can change."""
+    checked = constrain(plan, (s.candidate for s in scored), facts, only=plan.contact_rules)
+    allowed = {c.journey_id for c in checked.allowed}
+    return [s for s in scored if s.candidate.journey_id in allowed], list(checked.rejected)
+
+
+def _mark_taken(rejected: Rejected) -> Rejected:
+    """Says so first. What was taken is given back when the denial ends, so this reason ends with it."""
+    taken = Reason(code=TAKEN_MEANWHILE, kind=ReasonKind.TAKEN, eligible_after=rejected.eligible_after)
+    return replace(rejected, reasons=(taken, *rejected.reasons))

@@ -1,0 +1,71 @@
+"""The names that a condition may use, and their values for one request."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from features.values import Scalar
+from service.decision.facts import CONTACTS_VARIABLE, Facts, Situation
+
+SITUATION_TYPES: Mapping[str, str] = {
+    "situation.has_open_incident": "bool",
+    "situation.open_incidents": "int",
+    "situation.open_incident_classes": "list<string>",
+    "situation.last_incident_resolved_at": "timestamp",
+    "situation.stages": "map<string, string>",
+    "situation.journeys": "list<string>",
+    CONTACTS_VARIABLE: "int",
+}
+"""The variables that follow from the customer's events and contacts, with their types."""
+
+
+def with_variables(facts: Facts) -> Facts:
+    """The same facts, with `variables` made from them. What is not known has no entry, and a NaN tells nothing."""
+    bound: dict[str, Any] = {"now": facts.now, "channel": facts.channel}
+    if facts.placement is not None:
+        bound["placement"] = facts.placement
+    for name, value in facts.context.items():
+        if not _is_nan(value):
+            bound["context." + name] = value
+    for name, feature in facts.features.items():
+        if feature.is_present and not _is_nan(feature.value):
+            bound["customer." + name] = feature.value
+    if facts.is_known is not None:
+        bound["customer.is_known"] = facts.is_known
+    bound.update(_situation(facts.situation, facts.now))
+    return replace(facts, variables=bound, scratch={})
+
+
+def _is_nan(value: Scalar | None) -> bool:
+    """A NaN compares as false, so that its negation would hold: no condition may see one."""
+    return isinstance(value, float) and math.isnan(value)
+
+
+def _situation(situation: Situation, now: datetime) -> dict[str, Any]:
+    incidents = situation.incidents
+    bound: dict[str, Any] = {
+        "situation.stages": {e.journey_id: e.stage.value for e in situation.enrolments.values()},
+        "situation.journeys": sorted(situation.enrolments),
+        CONTACTS_VARIABLE: situation.count_contacts(now),
+    }
+    if incidents.known:
+        bound["situation.has_open_incident"] = True
+    if incidents.is_complete:
+        bound["situation.has_open_incident"] = bool(incidents.known)
+        bound["situation.open_incidents"] = len(incidents.known)
+        bound["situation.open_incident_classes"] = sorted({i.incident_class or "" for i in incidents.known})
+        if incidents.last_resolved_at is not None:
+            bound["situation.last_incident_resolved_at"] = incidents.last_resolved_at
+    return bound
+
+
+def cel_type_of(value: Scalar) -> str:
+    """The name of a scalar's type in the catalogue. Bool before int, for a bool is an int in Python."""
+    for python, name in ((bool, "bool"), (int, "int"), (float, "double"), (str, "string"), (datetime, "timestamp")):
+        if isinstance(value, python):
+            return name
+    raise TypeError(type(value).__name__)

@@ -1,0 +1,229 @@
+"""Builders for tests of the pure core: journeys, plans and facts with defaults, and an independent binding of rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalData
+from features.values import FeatureStatus, FeatureValue, Scalar
+from service.catalogue.conditions import ConditionCompiler, customer_types
+from service.decision.arbitrate import Score, ScoreSource
+from service.decision.constraints.registry import Cap, Guarded, Policies, bind_rules
+from service.decision.constraints.rule import Condition, Rule
+from service.decision.decide import Decision, Terms, begin, conclude
+from service.decision.facts import Contact, Facts, Situation
+from service.decision.journey import Action, Journey, JourneyKind, Lever, Objective, Stage, StagePlan
+from service.decision.plan import Candidate, Channel, ContextWeight, Direction, JourneyOnChannel, Plan, Unconfirmed
+from service.decision.variables import with_variables
+
+NOW = datetime(2018, 1, 3, 12, tzinfo=UTC)
+HELPING = frozenset({JourneyKind.SERVICE, JourneyKind.RESOLUTION})
+CHANNELS: Mapping[str, Channel] = {
+    name: Channel(name=name, direction=direction, slots=slots, reserve=reserve, unconfirmed=unconfirmed)
+    for name, direction, slots, reserve, unconfirmed in (
+        ("email", Direction.OUTBOUND, 1, timedelta(hours=24), Unconfirmed.COUNT),
+        ("web", Direction.INBOUND, 3, timedelta(minutes=15), Unconfirmed.RELEASE),
+        ("app", Direction.INBOUND, 3, timedelta(minutes=15), Unconfirmed.RELEASE),
+    )
+}
+STRICT = Policies(incident_default=HELPING, incident_classes={"delivery": HELPING})
+"""Any open incident leaves service and resolution alone."""
+
+
+def _spec(name: str, type_: FeatureType) -> FeatureSpec:
+    return FeatureSpec(
+        name=name,
+        view="behaviour",
+        type=type_,
+        unit="unit",
+        description=name,
+        owner="tests",
+        personal_data=PersonalData.NONE,
+        max_age_s=None,
+    )
+
+
+SCHEMA = FeatureSchema(
+    (
+        _spec("spend", FeatureType.DOUBLE),
+        _spec("visits", FeatureType.INT),
+        _spec("segment", FeatureType.STRING),
+        _spec("seen_at", FeatureType.TIMESTAMP),
+    )
+)
+COMPILER = ConditionCompiler(customer_types(SCHEMA, {"basket": "double"}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offered:
+    """A journey with all that guards it, before it is bound."""
+
+    journey: Journey
+    purposes: tuple[str, ...] = ()
+    audience: Condition | None = None
+    contact: Cap | None = None
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    context_weights: tuple[ContextWeight, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogue:
+    """What a plan was made from, beside the plan."""
+
+    offered: tuple[Offered, ...]
+    policies: Policies
+    plan: Plan
+
+    def rules_of(self, candidate: Candidate) -> tuple[Rule, ...]:
+        """The rules that guard a candidate, bound afresh: no bitset, nothing shared."""
+        own = next(o for o in self.offered if o.journey.journey_id == candidate.journey_id)
+        return tuple(bind_rules(guarded(own, candidate.action, candidate.channel), self.policies))
+
+
+def guarded(offered: Offered, action: Action, channel: str) -> Guarded:
+    return Guarded(
+        journey_id=offered.journey.journey_id,
+        kind=JourneyKind.PROMOTIONAL if action.is_offer else offered.journey.kind,
+        channel=channel,
+        purposes=offered.purposes,
+        audience=offered.audience,
+        contact=offered.contact,
+        valid_from=offered.valid_from,
+        valid_until=offered.valid_until,
+    )
+
+
+def action(action_id: str = "act", *, channels: Iterable[str] = tuple(CHANNELS), is_offer: bool = False) -> Action:
+    return Action(action_id=action_id, channels=frozenset(channels), tone="plain", is_offer=is_offer)
+
+
+def journey(
+    journey_id: str = "news",
+    *,
+    kind: JourneyKind = JourneyKind.SERVICE,
+    tier: int = 1,
+    value: float = 1.0,
+    stages: Sequence[StagePlan] = (),
+    lever: Lever | None = None,
+) -> Journey:
+    """A journey with one stage and one action on every channel, unless told otherwise."""
+    return Journey(
+        journey_id=journey_id,
+        kind=kind,
+        tier=tier,
+        objective=Objective(within=timedelta(days=28), value=value, event="purchase"),
+        prior=0.1,
+        stages=tuple(stages) or (StagePlan(stage=Stage.NEED, actions=(action(),)),),
+        lever=lever,
+    )
+
+
+def catalogue(*offered: Offered, policies: Policies = STRICT) -> Catalogue:
+    """Binds as the loader does: equal rules get one position; journeys are listed by channel."""
+    positions: dict[Rule, int] = {}
+
+    def candidate(own: Offered, stage: Stage, act: Action, channel: str) -> Candidate:
+        bound = guarded(own, act, channel)
+        rules = 0
+        for rule in bind_rules(bound, policies):
+            rules |= 1 << positions.setdefault(rule, len(positions))
+        return Candidate(
+            journey=own.journey,
+            stage=stage,
+            action=act,
+            channel=channel,
+            kind=bound.kind,
+            rules=rules,
+            context_weights=own.context_weights,
+        )
+
+    def on(own: Offered, channel: str) -> JourneyOnChannel:
+        by_stage = {
+            s.stage: tuple(candidate(own, s.stage, a, channel) for a in s.actions if channel in a.channels)
+            for s in own.journey.stages
+        }
+        return JourneyOnChannel(journey=own.journey, by_stage=by_stage)
+
+    journeys = {name: tuple(on(own, name) for own in offered) for name in CHANNELS}
+    plan = Plan(
+        version="test",
+        rules=tuple(positions),
+        contact_rules=sum(1 << i for rule, i in positions.items() if rule.reads_contacts),
+        channels=CHANNELS,
+        context_types={"basket": float},
+        journeys=journeys,
+    )
+    return Catalogue(offered=offered, policies=policies, plan=plan)
+
+
+def with_rule(plan: Plan, rule: Rule, journey_ids: Iterable[str]) -> Plan:
+    """The same plan with one more rule guarding these journeys."""
+    chosen, bit = frozenset(journey_ids), 1 << len(plan.rules)
+
+    def guard(candidate: Candidate) -> Candidate:
+        return replace(candidate, rules=candidate.rules | bit) if candidate.journey_id in chosen else candidate
+
+    journeys = {
+        channel: tuple(
+            replace(one, by_stage={stage: tuple(map(guard, found)) for stage, found in one.by_stage.items()})
+            for one in offered
+        )
+        for channel, offered in plan.journeys.items()
+    }
+    contact_rules = plan.contact_rules | (bit if rule.reads_contacts else 0)
+    return replace(plan, rules=(*plan.rules, rule), contact_rules=contact_rules, journeys=journeys)
+
+
+def feature(name: str, value: Scalar | None, status: FeatureStatus = FeatureStatus.PRESENT) -> FeatureValue:
+    return FeatureValue(name=name, status=status, value=value, event_time=NOW - timedelta(days=2))
+
+
+def facts(
+    *,
+    channel: str = "web",
+    now: datetime = NOW,
+    situation: Situation | None = None,
+    features: Iterable[FeatureValue] = (),
+    context: Mapping[str, Scalar] | None = None,
+    placement: str | None = None,
+    is_known: bool | None = True,
+) -> Facts:
+    """Facts with their variables, as the service makes them."""
+    plain = Facts(
+        now=now,
+        customer_id="1",
+        channel=channel,
+        placement=placement,
+        context=context or {},
+        features={f.name: f for f in features},
+        is_known=is_known,
+        situation=situation or Situation(),
+    )
+    return with_variables(plain)
+
+
+def contact(
+    journey_id: str = "news",
+    *,
+    at: datetime = NOW,
+    kind: JourneyKind = JourneyKind.PROMOTIONAL,
+    channel: str = "email",
+    counts_until: datetime | None = None,
+) -> Contact:
+    return Contact(
+        decision_id="earlier", journey_id=journey_id, kind=kind, channel=channel, at=at, counts_until=counts_until
+    )
+
+
+def scores_of(plan: Plan, p_outcome: float = 0.5) -> dict[str, Score]:
+    ids = {one.journey.journey_id for offered in plan.journeys.values() for one in offered}
+    return {journey_id: Score(p_outcome=p_outcome, source=ScoreSource.PRIOR) for journey_id in sorted(ids)}
+
+
+def decide(plan: Plan, known: Facts, *, limit: int = 50, scores: Mapping[str, Score] | None = None) -> Decision:
+    """The whole pipeline; every journey scores 0.5 unless `scores` says otherwise."""
+    chosen = scores_of(plan) if scores is None else scores
+    return conclude(begin(plan, known), chosen, Terms(decision_id="this", limit=limit))

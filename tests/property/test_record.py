@@ -1,0 +1,64 @@
+"""P8: the same record gives the same decision, to the letter."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.values import FeatureStatus, Scalar
+from service.decision.arbitrate import Score
+from service.decision.decide import Degraded, Terms, begin, conclude, revise
+from service.decision.facts import Contact, Facts
+from service.decision.record import canonical, output, replay, to_document
+from service.decision.variables import with_variables
+from tests.builders import Catalogue, catalogue
+from tests.strategies import CATALOGUES, CONTACTS, KNOWN, LIMITS, SCORES, VALUES
+
+EMPTY = catalogue()
+TERMS = st.builds(
+    Terms,
+    decision_id=st.just("018c-this"),
+    limit=LIMITS,
+    seed=st.integers(0, 2**63 - 1),
+    model_version=st.sampled_from(["", "9f2a"]),
+    degraded=st.lists(
+        st.builds(Degraded, what=st.just("features"), status=st.sampled_from(FeatureStatus), effect=st.text()),
+        max_size=2,
+    ).map(tuple),
+)
+
+
+@given(CATALOGUES, KNOWN, SCORES, TERMS, st.none() | CONTACTS)
+def test_deciding_again_on_a_record_gives_the_recorded_output(
+    made: Catalogue,
+    known: Facts,
+    scores: Mapping[str, Score],
+    terms: Terms,
+    settled: tuple[Contact, ...] | None,
+) -> None:
+    """Whatever the scores and values, NaN and the infinities among them."""
+    decision = conclude(begin(made.plan, known), scores, terms)
+    if settled is not None:
+        decision = revise(decision, settled)
+    written = canonical(to_document(decision))
+    recorded = json.loads(written)
+    again = replay(made.plan, recorded["input"])
+    assert canonical(output(again)) == canonical(recorded["output"])
+    assert canonical(to_document(again)) == written
+
+
+@given(KNOWN, st.dictionaries(st.text(), st.one_of(*VALUES.values())))
+def test_facts_come_back_from_a_record_as_they_were(known: Facts, context: Mapping[str, Scalar]) -> None:
+    """Values are compared as text, for a NaN equals nothing."""
+    facts = with_variables(replace(known, context=context))
+    decision = conclude(begin(EMPTY.plan, facts), {}, Terms(decision_id="this", limit=1))
+    recorded = json.loads(canonical(to_document(decision)))
+    again = replay(EMPTY.plan, recorded["input"]).draft.facts
+    assert again.situation == facts.situation
+    assert {k: repr(v) for k, v in again.features.items()} == {k: repr(v) for k, v in facts.features.items()}
+    assert {k: repr(v) for k, v in again.context.items()} == {k: repr(v) for k, v in facts.context.items()}
+    assert {k: repr(v) for k, v in again.variables.items()} == {k: repr(v) for k, v in facts.variables.items()}

@@ -1,0 +1,104 @@
+"""The record's text: one form for one document, and a form for numbers that JSON has none for."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from features.values import FeatureStatus, Scalar
+from service.decision.arbitrate import Score, ScoreSource
+from service.decision.constraints.registry import Cap
+from service.decision.decide import Decision, revise
+from service.decision.record import canonical, output, replay, to_document
+from tests.builders import NOW, Offered, catalogue, contact, decide, facts, feature, journey
+
+MADE = catalogue(
+    Offered(journey=journey("a"), contact=Cap(at_most=1, per=timedelta(days=7))), Offered(journey=journey("b"))
+)
+
+
+def scored(p_outcome: float) -> Decision:
+    return decide(MADE.plan, facts(), scores={n: Score(p_outcome=p_outcome, source=ScoreSource.MODEL) for n in "ab"})
+
+
+def test_the_text_has_sorted_keys_no_spaces_and_letters_as_they_are() -> None:
+    assert (
+        canonical({"ñ": 1, "b": [1.0, None], "a": {"d": True, "c": "é"}})
+        == '{"a":{"c":"é","d":true},"b":[1.0,null],"ñ":1}'
+    )
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_no_text_holds_a_number_that_json_does_not_know(number: float) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        canonical({"a": number})
+
+
+@pytest.mark.parametrize(
+    ("p_outcome", "written"),
+    [(0.25, 0.25), (0.0, 0.0), (-3.0, -3.0), (math.nan, "nan"), (math.inf, "inf"), (-math.inf, "-inf")],
+)
+def test_a_score_is_recorded_as_it_came_and_by_its_name_when_it_is_not_finite(
+    p_outcome: float, written: float | str
+) -> None:
+    decision = scored(p_outcome)
+    document = json.loads(canonical(to_document(decision)))
+    assert document["input"]["scores"] == {"a": [written, "MODEL"], "b": [written, "MODEL"]}
+    assert [r["p_outcome"] for r in document["output"]["ranked"]] == [written, written]
+    assert [r["priority"] for r in document["output"]["ranked"]] == [written, written]
+    assert canonical(output(replay(MADE.plan, document["input"]))) == canonical(document["output"])
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (1, 1),
+        (True, True),
+        ("2018-01-03T12:00:00+00:00", "2018-01-03T12:00:00+00:00"),
+        (NOW, {"time": "2018-01-03T12:00:00+00:00"}),
+        (datetime(2018, 1, 3, 7, tzinfo=timezone(timedelta(hours=-5))), {"time": "2018-01-03T12:00:00+00:00"}),
+        (math.inf, {"number": "inf"}),
+        (math.nan, {"number": "nan"}),
+    ],
+)
+def test_a_value_is_read_back_as_the_type_it_had(value: Scalar, written: object) -> None:
+    known = facts(features=[feature("spend", value, FeatureStatus.STALE)], context={"said": value})
+    document = json.loads(canonical(to_document(decide(MADE.plan, known))))
+    assert document["input"]["features"]["spend"] == ["STALE", written, "2018-01-01T12:00:00+00:00"]
+    assert document["input"]["context"]["said"] == written
+    again = replay(MADE.plan, document["input"]).draft.facts
+    for read in (again.features["spend"].value, again.context["said"]):
+        assert type(read) is type(value)
+        assert repr(read) == repr(value.astimezone(UTC) if isinstance(value, datetime) else value)
+
+
+def test_the_output_tells_where_every_candidate_ended() -> None:
+    decision = revise(decide(MADE.plan, facts(), limit=1), (contact("a"),))
+    document = output(decision)
+    assert [(r["rank"], r["journey_id"], r["tier"], r["selection_probability"]) for r in document["ranked"]] == [
+        (1, "b", 1, 1.0)
+    ]
+    assert document["rejected"] == {"a": ["TAKEN_MEANWHILE", "CONTACT_CAP"]}
+    assert document["taken"] == ["a"]
+    assert document["eligible"] == []
+    assert document["no_journey"] is None
+    assert document["valid_until"] == "2018-01-03T12:15:00+00:00"
+
+
+def test_contacts_that_settled_a_decision_are_part_of_its_record() -> None:
+    decided = decide(MADE.plan, facts())
+    settled = revise(decided, (contact("a", counts_until=NOW + timedelta(hours=1)),))
+    assert to_document(decided)["input"]["settled_contacts"] is None
+    document = json.loads(canonical(to_document(settled)))
+    assert len(document["input"]["settled_contacts"]) == 1
+    again = replay(MADE.plan, document["input"])
+    assert again.settled_contacts == settled.settled_contacts
+    assert canonical(to_document(again)) == canonical(to_document(settled))
+
+
+def test_settling_over_no_contacts_is_not_the_same_as_not_settling() -> None:
+    settled = revise(decide(MADE.plan, facts()), ())
+    assert replay(MADE.plan, json.loads(canonical(to_document(settled)))["input"]).settled_contacts == ()
