@@ -1,0 +1,119 @@
+"""Conditions in CEL, type-checked when the catalogue loads and evaluated over one shared activation a request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cel_expr_python import cel
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.unknown_fields import UnknownFieldSet
+
+from features.errors import RumboError
+from features.schema import FeatureSchema
+from service.decision.facts import Facts
+from service.decision.variables import SITUATION_TYPES
+
+_TYPES = {
+    "string": cel.Type.STRING,
+    "double": cel.Type.DOUBLE,
+    "int": cel.Type.INT,
+    "bool": cel.Type.BOOL,
+    "timestamp": cel.Type.TIMESTAMP,
+    "list<string>": cel.Type.List(cel.Type.STRING),
+    "map<string, string>": cel.Type.Map(cel.Type.STRING, cel.Type.STRING),
+}
+_ACTIVATION = "cel.activation"
+_REFERENCE_MAP, _KEY_VALUE, _NAME, _OVERLOADS, _ANY_VALUE = 2, 2, 1, 3, 2
+"""Field numbers of cel.expr.CheckedExpr.reference_map, its entries, Reference.name and .overload_id, and Any.value."""
+
+
+class ConditionInvalid(RumboError):
+    """A condition that does not compile. `detail` says where and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class CelCondition:
+    """A compiled condition; two of the same text are equal, so the rules that hold them are shared."""
+
+    text: str
+    names: tuple[str, ...] = field(compare=False)
+    _expression: cel.Expression = field(compare=False, repr=False)
+    _env: cel.Env = field(compare=False, repr=False)
+
+    def holds(self, facts: Facts) -> bool | None:
+        """True, False, or None when what is missing would settle it (or the evaluation fails)."""
+        activation = facts.scratch.get(_ACTIVATION)
+        if activation is None:
+            activation = facts.scratch[_ACTIVATION] = self._env.Activation(facts.variables)
+        result = self._expression.eval(activation).value()
+        return result if isinstance(result, bool) else None
+
+
+def customer_types(schema: FeatureSchema, context: Mapping[str, str]) -> dict[str, str]:
+    """The variables of a condition about a customer, by name, with their types."""
+    return {
+        "now": "timestamp",
+        "channel": "string",
+        "placement": "string",
+        "customer.is_known": "bool",
+        **SITUATION_TYPES,
+        **{"customer." + f.name: f.type.value for f in schema.features},
+        **{"context." + name: type_name for name, type_name in context.items()},
+    }
+
+
+class ConditionCompiler:
+    """Compiles conditions over variables of known types."""
+
+    def __init__(self, types: Mapping[str, str]) -> None:
+        """`types` gives each variable its type: string, double, int, bool, timestamp, a list or a map of strings."""
+        self.types = dict(types)
+        self._env = cel.NewEnv(variables={name: _TYPES[t] for name, t in self.types.items()})
+        self._compiled: dict[str, CelCondition] = {}
+
+    def compile(self, text: str) -> CelCondition:
+        """Raises: ConditionInvalid with the position and the cause, also if the condition is not a claim."""
+        if text not in self._compiled:
+            self._compiled[text] = self._new(text)
+        return self._compiled[text]
+
+    def _new(self, text: str) -> CelCondition:
+        try:
+            expression = self._env.compile(text)
+        except RuntimeError as error:
+            raise ConditionInvalid(_explain(str(error))) from error
+        if expression.return_type().name() != "BOOL":
+            raise ConditionInvalid(f"a condition must be true or false, this is {expression.return_type().name()}")
+        names = tuple(name for name in _names(expression) if name in self.types)  # without those a macro binds
+        return CelCondition(text, names, expression, self._env)
+
+
+def _explain(message: str) -> str:
+    """The compiler's own words; numbers of two types are the common trap, so that gets a hint."""
+    text = message.removeprefix("INVALID_ARGUMENT: ERROR: <input>:").removesuffix(" [INVALID_ARGUMENT]")
+    if "(double, int)" in text or "(int, double)" in text:
+        text += " (a whole number does not compare with a double: write 3.0 rather than 3)"
+    return text
+
+
+def _names(expression: cel.Expression) -> Iterator[str]:
+    """The names that a checked expression refers to, sorted."""
+    checked = next(bytes_of for number, bytes_of in _fields(expression.serialize()) if number == _ANY_VALUE)
+    seen: dict[str, None] = {}
+    entries = [entry for number, entry in _fields(checked) if number == _REFERENCE_MAP]
+    for entry in entries:
+        reference = next((value for number, value in _fields(entry) if number == _KEY_VALUE), b"")
+        parts = dict(_fields(reference))
+        if _NAME in parts and _OVERLOADS not in parts:
+            seen[parts[_NAME].decode()] = None
+    yield from sorted(seen)
+
+
+def _fields(message: bytes) -> Iterator[tuple[int, Any]]:
+    """The top-level fields of a serialised message."""
+    parsed = Empty.FromString(message)
+    unknown = UnknownFieldSet(parsed)
+    for i in range(len(unknown)):
+        yield unknown[i].field_number, unknown[i].data

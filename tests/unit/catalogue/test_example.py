@@ -1,0 +1,134 @@
+"""The example catalogue: what the README and the demo promise of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from features.complete_journey.journeys import JOURNEY_IDS
+from features.schema import FeatureSchema
+from service.catalogue.load import EXAMPLE, Catalogue, load, parse
+from service.catalogue.schema import JourneyDocument
+from service.decision.journey import HELPING_KINDS, JourneyKind, Stage
+
+CHANNELS = {"email", "web", "app", "sms", "push", "call_center", "store"}
+HISTORY = {
+    "pantry-mailer": ("A", "cold_cereal"),
+    "freezer-mailer": ("A", "frozen_meat"),
+    "beauty-mailer": ("A", "makeup"),
+    "baby-care-coupons": ("B", "baby_food"),
+    "breakfast-coupons": ("B", "cold_cereal"),
+    "pizza-night-coupons": ("B", "frozen_pizza"),
+    "gift-season-coupons": ("B", "greeting_cards"),
+    "make-up-coupons": ("B", "makeup"),
+    "targeted-coupons": ("B", "mixed"),
+    "hair-care-club": ("C", "hair_care"),
+    "everyday-care-club": ("C", "soap"),
+    "long-run-coupons": ("C", "mixed"),
+}
+
+
+@pytest.fixture(scope="module")
+def example() -> Catalogue:
+    return load(EXAMPLE, FeatureSchema.load())
+
+
+@pytest.fixture(scope="module")
+def journeys(example: Catalogue) -> tuple[JourneyDocument, ...]:
+    return example.document.journeys
+
+
+def test_there_are_at_least_twenty_journeys_of_every_kind(journeys: tuple[JourneyDocument, ...]) -> None:
+    kinds = Counter(j.kind for j in journeys)
+    assert len(journeys) >= 20
+    assert set(kinds) == set(JourneyKind)
+    assert kinds[JourneyKind.PROMOTIONAL] >= 12
+
+
+def test_all_eight_stages_occur(journeys: tuple[JourneyDocument, ...]) -> None:
+    assert {s.stage for j in journeys for s in j.stages} == set(Stage)
+
+
+def test_several_journeys_have_more_than_one_stage(journeys: tuple[JourneyDocument, ...]) -> None:
+    assert sum(len(j.stages) > 1 for j in journeys) >= 5
+
+
+def test_every_channel_is_declared_and_spoken_on(example: Catalogue) -> None:
+    assert set(example.plan.channels) == CHANNELS
+    assert all(example.plan.journeys[channel] for channel in CHANNELS)
+
+
+def test_titles_differ_between_the_languages_and_between_journeys(journeys: tuple[JourneyDocument, ...]) -> None:
+    assert all(j.title.es != j.title.en for j in journeys)
+    assert len({j.title.es for j in journeys}) == len({j.title.en for j in journeys}) == len(journeys)
+
+
+def test_journeys_with_history_carry_the_attributes_that_the_model_learned(
+    journeys: tuple[JourneyDocument, ...],
+) -> None:
+    attributes = {j.journey: j.attributes for j in journeys if j.attributes}
+    assert {k: (a["campaign_type"], a["category"]) for k, a in attributes.items()} == HISTORY
+    assert {key: journey for journey, key in HISTORY.items()} == JOURNEY_IDS
+
+
+def test_journeys_with_history_have_an_offer_and_an_outcome_within_the_label_window(
+    journeys: tuple[JourneyDocument, ...],
+) -> None:
+    """The model predicts a redemption within 28 days, so this is what they are for."""
+    for journey in (j for j in journeys if j.journey in HISTORY):
+        assert (journey.kind, journey.objective.outcome) == (JourneyKind.PROMOTIONAL, "CONVERTED")
+        assert journey.objective.within.days == 28
+        assert any(a.offer for a in journey.stages[0].actions)
+
+
+def test_file_is_named_after_its_journey(journeys: tuple[JourneyDocument, ...]) -> None:
+    assert {f.stem for f in (EXAMPLE / "journeys").glob("*.yaml")} == {j.journey for j in journeys}
+
+
+def test_every_condition_stands_on_one_line(journeys: tuple[JourneyDocument, ...]) -> None:
+    conditions = [j.audience for j in journeys if j.audience] + [w.when for j in journeys for w in j.context_weight]
+    lines = {
+        line.strip()
+        for file in (EXAMPLE / "journeys").glob("*.yaml")
+        for line in file.read_text(encoding="utf-8").splitlines()
+    }
+    assert conditions
+    assert all(any(condition in line for line in lines) for condition in conditions)
+
+
+def test_no_incident_class_allows_more_than_help(example: Catalogue) -> None:
+    incidents = example.document.policies.incidents
+    assert set(incidents.default) == HELPING_KINDS
+    assert incidents.classes
+    assert all(set(kinds) <= HELPING_KINDS for kinds in incidents.classes.values())
+
+
+def test_helping_journeys_promise_no_offer(journeys: tuple[JourneyDocument, ...]) -> None:
+    helping = [j for j in journeys if j.kind in HELPING_KINDS]
+    assert not any(a.offer for j in helping for s in j.stages for a in s.actions)
+
+
+def test_what_went_wrong_is_put_right_before_anything_else(journeys: tuple[JourneyDocument, ...]) -> None:
+    first = [j for j in journeys if j.tier == 1]
+    assert {j.kind for j in first} == {JourneyKind.RESOLUTION}
+    assert {j.kind for j in journeys if j.tier == 2} == {JourneyKind.SERVICE}
+
+
+def test_apology_speaks_on_every_channel_at_every_stage(journeys: tuple[JourneyDocument, ...]) -> None:
+    """At whatever stage an event puts it, no channel may fall silent about an open incident."""
+    apology = next(j for j in journeys if j.journey == "complaint-apology")
+    for stage in apology.stages:
+        assert {c for a in stage.actions for c in a.channels} == CHANNELS
+        assert not any(a.placements or a.offer for a in stage.actions)
+    assert apology.contact is None
+
+
+def test_a_lever_has_a_reason_and_a_distant_end(journeys: tuple[JourneyDocument, ...]) -> None:
+    levers = [j.lever for j in journeys if j.lever is not None]
+    assert levers
+    assert all(lever.until.year >= 2030 and lever.why for lever in levers)
+
+
+def test_version_survives_a_round_trip_through_the_source(example: Catalogue) -> None:
+    assert parse(example.source, FeatureSchema.load()).version == example.version
