@@ -1,0 +1,117 @@
+"""The only place that builds adapters: from settings to a running application."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from uuid_utils import uuid7
+
+from features.online import OnlineFeatures
+from features.push import SituationWriter
+from features.schema import FeatureSchema
+from models.errors import BundleCorrupt, ModelMissing
+from models.registry import fetch_champion
+from models.scorer import Scorer
+from service.catalogue.load import load
+from service.catalogues import KeptCatalogues
+from service.decider import Decider
+from service.feature_feed import FeatureFeed, stopped
+from service.handler import Handler
+from service.hydrate import FeatureReader, Hydrator
+from service.intake import Intake
+from service.metrics import Metrics
+from service.scoring import Model, Scoring
+from service.settings import Settings
+from service.state.sqlite import SqliteState
+
+log = logging.getLogger(__name__)
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """What the server needs: the servicer, and what to tell about it."""
+
+    handler: Handler
+    intake: Intake
+    metrics: Metrics
+
+
+def system_clock() -> datetime:
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    return str(uuid7())
+
+
+@asynccontextmanager
+async def application(
+    settings: Settings,
+    clock: Clock = system_clock,
+    *,
+    features: FeatureReader | None = None,
+    model: Model | None = None,
+) -> AsyncIterator[Application]:
+    """A ready application; on the way out everything is closed in order.
+
+    A feature store or model that cannot be had degrades the answers; a catalogue or state store that cannot, ends it.
+    `features` and `model` stand in for the configured ones.
+
+    Raises: CatalogueInvalid, StateUnavailable.
+    """
+    schema, metrics = FeatureSchema.load(), Metrics()
+    current = load(settings.catalogue, schema)
+    state = SqliteState(settings.state_file, settings.durability)
+    catalogues = KeptCatalogues(current, schema, state)
+    await catalogues.keep()
+    reader = OnlineFeatures(settings.feature_repo, schema) if features is None else features
+    hydrator = Hydrator(reader, state)
+    await hydrator.warm(clock())
+    scoring = Scoring(_champion(settings) if model is None else model)
+    metrics.in_force("catalogue", current.version)
+    metrics.in_force("model", scoring.model_version)
+    feed = FeatureFeed(state, SituationWriter(settings.feature_repo), metrics)
+    intake = Intake(state, catalogues, clock, feed.wake)
+    decider = Decider(
+        catalogues=catalogues, hydrator=hydrator, scoring=scoring, state=state, clock=clock, new_id=new_id
+    )
+    feeding = asyncio.create_task(feed.run())
+    try:
+        yield Application(
+            handler=Handler(decider=decider, intake=intake, catalogues=catalogues, metrics=metrics, new_id=new_id),
+            intake=intake,
+            metrics=metrics,
+        )
+    finally:
+        await stopped(feeding)
+        feed.close()
+        hydrator.close()
+        scoring.close()
+        await state.close()
+
+
+@asynccontextmanager
+async def intake_only(settings: Settings, clock: Clock = system_clock) -> AsyncIterator[Intake]:
+    """The path of events without a server, for loading them in bulk. Raises: CatalogueInvalid, StateUnavailable."""
+    schema = FeatureSchema.load()
+    state = SqliteState(settings.state_file, settings.durability)
+    try:
+        yield Intake(state, KeptCatalogues(load(settings.catalogue, schema), schema, state), clock)
+    finally:
+        await state.close()
+
+
+def _champion(settings: Settings) -> Model | None:
+    """The model that serves, or None: journeys are then ordered by tier and prior, and every answer says so."""
+    try:
+        return Scorer(fetch_champion(settings.home))
+    except (ModelMissing, BundleCorrupt) as error:
+        log.error("no model serves: %s", error)
+        return None

@@ -1,0 +1,46 @@
+"""The catalogue in force and those that earlier decisions were made under."""
+
+from __future__ import annotations
+
+from features.errors import RumboError
+from features.schema import FeatureSchema
+from service.catalogue.load import Catalogue, parse
+from service.state.port import StateStore
+
+KEPT_PARSED = 8
+
+
+class CatalogueLost(RumboError):
+    """A record refers to a catalogue that is no longer kept."""
+
+
+class KeptCatalogues:
+    """Keeps each catalogue by its hash in the state store, and the latest few in memory."""
+
+    def __init__(self, current: Catalogue, schema: FeatureSchema, state: StateStore) -> None:
+        self._current = current
+        self._schema = schema
+        self._state = state
+        self._parsed = {current.version: current}
+
+    @property
+    def current(self) -> Catalogue:
+        return self._current
+
+    async def keep(self) -> None:
+        """Makes the current catalogue durable, before the first decision under it."""
+        await self._state.keep_catalogue(self._current.version, self._current.source)
+
+    async def of_version(self, version: str) -> Catalogue:
+        """Raises: CatalogueLost, StateUnavailable."""
+        known = self._parsed.get(version)
+        if known is not None:
+            return known
+        source = await self._state.catalogue(version)
+        if source is None:
+            raise CatalogueLost(f"catalogue {version} is not kept")
+        parsed = parse(source, self._schema)
+        if len(self._parsed) >= KEPT_PARSED:
+            self._parsed.pop(next(v for v in self._parsed if v != self._current.version))
+        self._parsed[version] = parsed
+        return parsed

@@ -1,0 +1,96 @@
+"""A small blocking client for the command line and the demo. Errors of the service become texts for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any, Self
+
+import grpc
+from grpc_status import rpc_status
+
+from features.errors import RumboError
+from rumbo.decision.v1 import decision_pb2, events_pb2, record_pb2, value_pb2
+from rumbo.decision.v1.service_pb2_grpc import DecisionServiceStub
+
+TIMEOUT_S = 30.0
+
+
+class CallFailed(RumboError):
+    """The service refused the call or could not be reached."""
+
+
+class ContextUnreadable(RumboError):
+    """A context value on the command line is not NAME=VALUE."""
+
+
+class Client:
+    """One connection to a service, to be closed."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._channel = grpc.insecure_channel(address)
+        self._stub = DecisionServiceStub(self._channel)
+
+    def decide(self, request: decision_pb2.DecideRequest) -> decision_pb2.DecideResponse:
+        """Raises: CallFailed."""
+        try:
+            return self._stub.Decide(request, timeout=TIMEOUT_S)
+        except grpc.RpcError as error:
+            raise self._failed(error) from error
+
+    def record_events(self, events: Iterable[events_pb2.Event]) -> events_pb2.RecordEventsResponse:
+        """Raises: CallFailed."""
+        try:
+            return self._stub.RecordEvents(events_pb2.RecordEventsRequest(events=events), timeout=TIMEOUT_S)
+        except grpc.RpcError as error:
+            raise self._failed(error) from error
+
+    def get_decision(self, request: record_pb2.GetDecisionRequest) -> record_pb2.GetDecisionResponse:
+        """Raises: CallFailed."""
+        try:
+            return self._stub.GetDecision(request, timeout=TIMEOUT_S)
+        except grpc.RpcError as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: Any) -> CallFailed:
+        """`error` is an RpcError that is also the Call it ended, which its type does not say."""
+        status = rpc_status.from_call(error)
+        if status is not None:
+            return CallFailed(status.message)
+        code = error.code()
+        if code is grpc.StatusCode.UNAVAILABLE:
+            return CallFailed(f"no service answers at {self._address}: start one with `rumbo serve`")
+        return CallFailed(f"the call failed: {code}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._channel.close()
+
+
+def context_values(pairs: Iterable[str]) -> dict[str, value_pb2.Value]:
+    """NAME=VALUE as typed values: true/false, whole numbers, numbers, else text. Raises: ContextUnreadable."""
+    values = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not name or not equals:
+            raise ContextUnreadable(f"'{pair}' is not NAME=VALUE")
+        values[name] = _value(text)
+    return values
+
+
+def _value(text: str) -> value_pb2.Value:
+    if text in ("true", "false"):
+        return value_pb2.Value(bool_value=text == "true")
+    try:
+        return value_pb2.Value(int64_value=int(text))
+    except ValueError:
+        pass
+    try:
+        return value_pb2.Value(double_value=float(text))
+    except ValueError:
+        return value_pb2.Value(string_value=text)

@@ -1,0 +1,145 @@
+"""`rumbo seed`, `rumbo serve` and `rumbo decide`. Heavy imports stay inside, so that `--help` is quick."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from service.settings import Settings
+
+home_option = click.option(
+    "--home",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(".rumbo"),
+    envvar="RUMBO_HOME",
+    show_default=True,
+    help="The folder that holds every embedded file.",
+)
+
+
+@click.command()
+@home_option
+def seed(home: Path) -> None:
+    """Take in the example's consents, through the same path as any event."""
+    import asyncio
+
+    from service.seed import seed_consents
+    from service.settings import Settings
+
+    accepted, known = asyncio.run(seed_consents(Settings(home=home)))
+    click.echo(f"consents: {accepted} taken in, {known} known already")
+
+
+@click.command()
+@home_option
+@click.option(
+    "--catalogue", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Default: the example."
+)
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(0, 65535), default=50051, show_default=True, help="0: any free port.")
+@click.option("--metrics-port", type=click.IntRange(0, 65535), help="Serve Prometheus metrics here; 0: any free port.")
+@click.option(
+    "--durability", type=click.Choice(["power-safe", "process-safe"]), default="power-safe", show_default=True
+)
+def serve(home: Path, catalogue: Path | None, host: str, port: int, metrics_port: int | None, durability: str) -> None:
+    """Answer decisions over gRPC until SIGTERM or Ctrl-C; calls under way are answered first."""
+    from service.catalogue.load import EXAMPLE
+    from service.settings import Settings
+    from service.state.database import Durability
+
+    _run(
+        Settings(
+            home=home,
+            catalogue=catalogue or EXAMPLE,
+            host=host,
+            port=port,
+            metrics_port=metrics_port,
+            durability=Durability(durability),
+        )
+    )
+
+
+@click.command()
+@click.option("--customer", required=True, help="The customer's id.")
+@click.option("--channel", required=True, help="Such as email, web, app, call_center.")
+@click.option("--placement", help="The place on the channel, such as home.")
+@click.option("--context", multiple=True, metavar="NAME=VALUE", help="A declared context value; may be repeated.")
+@click.option("--limit", type=int, help="Slots to fill. Default: the channel's.")
+@click.option("--locale", default="en", show_default=True, help="Language of the reasons: en or es.")
+@click.option("--address", default="127.0.0.1:50051", show_default=True, envvar="RUMBO_ADDRESS")
+@click.option("--dry-run", is_flag=True, help="Reserve and record nothing.")
+@click.option("--json", "as_json", is_flag=True, help="The whole answer as JSON.")
+def decide(
+    customer: str,
+    channel: str,
+    placement: str | None,
+    context: tuple[str, ...],
+    limit: int | None,
+    locale: str,
+    address: str,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Ask a running service in which journey a customer should be now."""
+    from google.protobuf.json_format import MessageToJson
+
+    from rumbo.decision.v1 import decision_pb2
+    from service.client import Client, context_values
+    from service.show import show_answer
+
+    request = decision_pb2.DecideRequest(
+        customer_id=customer,
+        channel=channel,
+        placement=placement,
+        context=context_values(context),
+        limit=limit,
+        locale=locale,
+        dry_run=dry_run,
+        explain=decision_pb2.EXPLAIN_FULL,
+    )
+    with Client(address) as client:
+        response = client.decide(request)
+    if as_json:
+        click.echo(MessageToJson(response, preserving_proto_field_name=True))
+    else:
+        show_answer(response, title=f"customer {customer} on {channel}")
+
+
+def _run(settings: Settings) -> None:
+    """Serves in this process, on uvloop, until a signal."""
+    import asyncio
+    import logging
+    import sys
+
+    import uvloop
+
+    from service.metrics import JsonLines
+
+    lines = logging.StreamHandler(sys.stderr)
+    lines.setFormatter(JsonLines())
+    logging.basicConfig(level=logging.INFO, handlers=[lines], force=True)
+    logging.getLogger("feast").setLevel(logging.WARNING)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_until_signal(settings))
+
+
+async def _until_signal(settings: Settings) -> None:
+    import asyncio
+    import signal
+
+    from service.bootstrap import application
+    from service.server import serving
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with application(settings) as app, serving(app, settings) as address:
+        click.echo(f"rumbo listens on {address.host}:{address.port}")
+        if address.metrics_port is not None:
+            click.echo(f"metrics on http://{address.host}:{address.metrics_port}/metrics")
+        await stop.wait()
+        click.echo("draining")

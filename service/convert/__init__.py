@@ -1,0 +1,1 @@
+"""The one place where messages become domain values (`requests`) and back (`answers`)."""

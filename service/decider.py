@@ -1,0 +1,201 @@
+"""One decision from question to committed answer: hydrate, constrain, score, select, commit; again if facts moved."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from features.values import Scalar
+from service.catalogue.load import Catalogue
+from service.decision.constrain import constrain
+from service.decision.decide import Decision, Terms, begin, conclude
+from service.decision.plan import Candidate, Plan
+from service.decision.record import replay
+from service.errors import DecisionExpired, DecisionRevoked, DecisionUnknown, FactsKeptMoving, RequestReused
+from service.hydrate import Asked, Hydrator
+from service.scoring import Contributions, Scoring
+from service.state.port import (
+    AlreadyDecided,
+    Committed,
+    ContactState,
+    FactsMoved,
+    RequestKey,
+    StateStore,
+    StoredDecision,
+)
+from service.timing import Stages
+
+ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A valid request for a decision. `limit` None asks for the channel's slots."""
+
+    customer_id: str
+    channel: str
+    placement: str | None = None
+    context: Mapping[str, Scalar]
+    limit: int | None = None
+    request_id: str | None = None
+    is_dry_run: bool = False
+
+    @property
+    def asked(self) -> Asked:
+        return Asked(customer_id=self.customer_id, channel=self.channel, placement=self.placement, context=self.context)
+
+    def fingerprint(self) -> str:
+        """A hash of what may not change under one request id."""
+        parameters = [self.channel, self.placement, sorted(self.context.items()), self.limit]
+        return hashlib.sha256(json.dumps(parameters).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """A decision of the past, decided again from its record, and how its contacts stand now."""
+
+    decision: Decision
+    stored: StoredDecision
+    revoked: frozenset[str]
+    contributions: Mapping[str, Contributions]
+
+
+class Catalogues(Protocol):
+    """Which catalogue is in force, and the earlier ones by their version."""
+
+    @property
+    def current(self) -> Catalogue: ...
+
+    async def of_version(self, version: str) -> Catalogue: ...
+
+
+class Decider:
+    """The application behind the wire. Safe for any number of concurrent calls of one event loop."""
+
+    def __init__(
+        self,
+        *,
+        catalogues: Catalogues,
+        hydrator: Hydrator,
+        scoring: Scoring,
+        state: StateStore,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], str],
+    ) -> None:
+        self._catalogues = catalogues
+        self._hydrator = hydrator
+        self._scoring = scoring
+        self._state = state
+        self._clock = clock
+        self._new_id = new_id
+
+    async def decide(self, question: Question, stages: Stages) -> Decision:
+        """The committed decision; under a known request id, the one that was committed then.
+
+        Raises: RequestReused, DecisionExpired, DecisionRevoked, FactsKeptMoving, StateUnavailable.
+        """
+        if question.is_dry_run:
+            return await self._propose(question, "", stages)
+        if question.request_id is None:
+            return await self._decide_anew(question, None, stages)
+        now = self._clock()
+        known = await self._state.decision_of_request(question.customer_id, question.request_id, now)
+        if known is not None:
+            return await self._repeat(known, question)
+        key = RequestKey(request_id=question.request_id, fingerprint=question.fingerprint())
+        return await self._decide_anew(question, key, stages)
+
+    async def recorded(self, decision_id: str, *, is_full: bool) -> Recorded:
+        """The record of a decision, with every reason; `is_full`: with the contributions to the scores too, which cost.
+
+        Raises: DecisionUnknown, StateUnavailable.
+        """
+        stored = await self._state.decision(decision_id, self._clock())
+        if stored is None:
+            raise DecisionUnknown("no decision has this id")
+        decision = await self._again(stored)
+        return Recorded(
+            decision=decision,
+            stored=stored,
+            revoked=await self._revoked(stored, decision),
+            contributions=await self._scoring.contributions(decision) if is_full else {},
+        )
+
+    async def _decide_anew(self, question: Question, key: RequestKey | None, stages: Stages) -> Decision:
+        for _ in range(ATTEMPTS):
+            proposed = await self._propose(question, self._new_id(), stages)
+            with stages.of("commit"):
+                result = await self._state.commit(proposed, key)
+            match result:
+                case Committed(decision=decision):
+                    return decision
+                case AlreadyDecided(stored=stored):
+                    return await self._repeat(stored, question)
+                case FactsMoved():
+                    continue
+        raise FactsKeptMoving(f"the facts changed during each of {ATTEMPTS} attempts; try again")
+
+    async def _propose(self, question: Question, decision_id: str, stages: Stages) -> Decision:
+        plan = self._catalogues.current.plan
+        with stages.of("hydrate"):
+            hydrated = await self._hydrator.hydrate(question.asked, self._clock(), plan.horizon)
+        with stages.of("constrain"):
+            draft = begin(plan, hydrated.facts)
+        with stages.of("score"):
+            scores = await self._scoring.score(draft.survivors, hydrated.facts)
+        with stages.of("select"):
+            slots = plan.channels[question.channel].slots
+            terms = Terms(
+                decision_id=decision_id,
+                limit=slots if question.limit is None else question.limit,
+                model_version=scores.model_version,
+                degraded=hydrated.degraded + scores.degraded,
+            )
+            return conclude(draft, scores.by_journey, terms)
+
+    async def _repeat(self, stored: StoredDecision, question: Question) -> Decision:
+        """The answer given before, if it may still be acted upon."""
+        if stored.request_fingerprint != question.fingerprint():
+            raise RequestReused("this request_id was used with other parameters")
+        if self._clock() >= stored.valid_until:
+            raise DecisionExpired(f"decision {stored.decision_id} was valid until {stored.valid_until.isoformat()}")
+        decision = await self._again(stored)
+        if await self._revoked(stored, decision):
+            raise DecisionRevoked(f"current facts deny a journey of decision {stored.decision_id}")
+        return decision
+
+    async def _again(self, stored: StoredDecision) -> Decision:
+        recorded = stored.record["input"]
+        catalogue = await self._catalogues.of_version(recorded["catalogue_version"])
+        return replay(catalogue.plan, recorded)
+
+    async def _revoked(self, stored: StoredDecision, decision: Decision) -> frozenset[str]:
+        """The reserved journeys of a decision that the facts of now deny; its own contacts do not count against it."""
+        reserved = {j for j, state in stored.contact_states.items() if state is ContactState.RESERVED}
+        if not reserved:
+            return frozenset()
+        facts, plan = decision.draft.facts, self._catalogues.current.plan
+        asked = Asked(
+            customer_id=facts.customer_id, channel=facts.channel, placement=facts.placement, context=facts.context
+        )
+        now = (await self._hydrator.hydrate(asked, self._clock(), plan.horizon)).facts
+        others = (c for c in now.situation.contacts if c.decision_id != stored.decision_id)
+        picked = [p.scored.candidate for p in decision.picks if p.scored.candidate.journey_id in reserved]
+        allowed = constrain(plan, _in_force(plan, picked), now.with_contacts(others)).allowed
+        return frozenset(reserved - {c.journey_id for c in allowed})
+
+
+def _in_force(plan: Plan, picked: list[Candidate]) -> list[Candidate]:
+    """The same candidates as the plan has them now; what left the catalogue has none."""
+    offered = {o.journey.journey_id: o for p in picked[:1] for o in plan.journeys.get(p.channel, ())}
+    return [
+        now
+        for then in picked
+        if then.journey_id in offered
+        for now in offered[then.journey_id].by_stage.get(then.stage, ())
+        if now.action.action_id == then.action.action_id
+    ]

@@ -1,0 +1,56 @@
+"""What a caller may be told: one table from error to gRPC status, reason and public text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import grpc
+
+from features.errors import RumboError
+from service.state.port import StateUnavailable
+
+
+class RequestInvalid(RumboError):
+    """Input that cannot be taken. `field` is its path in the message, `code` says what is wrong with it."""
+
+    def __init__(self, field: str, code: str, text: str) -> None:
+        super().__init__(f"{field}: {text}")
+        self.field = field
+        self.code = code
+
+
+class RequestReused(RumboError):
+    """A known request id came with other parameters."""
+
+
+class DecisionExpired(RumboError):
+    """The answer under this request id is past its `valid_until`."""
+
+
+class DecisionRevoked(RumboError):
+    """Current facts deny a journey of the answer under this request id."""
+
+
+class DecisionUnknown(RumboError):
+    """No decision has this id."""
+
+
+class FactsKeptMoving(RumboError):
+    """The facts changed at each of the attempts to commit."""
+
+
+INTERNAL = (grpc.StatusCode.INTERNAL, "INTERNAL")
+
+STATUS: Mapping[type[RumboError], tuple[grpc.StatusCode, str]] = {
+    RequestInvalid: (grpc.StatusCode.INVALID_ARGUMENT, ""),
+    RequestReused: (grpc.StatusCode.INVALID_ARGUMENT, "REQUEST_ID_REUSED"),
+    DecisionExpired: (grpc.StatusCode.FAILED_PRECONDITION, "DECISION_EXPIRED"),
+    DecisionRevoked: (grpc.StatusCode.FAILED_PRECONDITION, "DECISION_REVOKED"),
+    DecisionUnknown: (grpc.StatusCode.NOT_FOUND, "DECISION_UNKNOWN"),
+    FactsKeptMoving: (grpc.StatusCode.ABORTED, "FACTS_KEPT_MOVING"),
+    StateUnavailable: (grpc.StatusCode.UNAVAILABLE, "STATE_UNAVAILABLE"),
+}
+"""The gRPC status of each error and the `reason` of its ErrorInfo. RequestInvalid brings its own reason.
+
+Anything else is INTERNAL: the caller gets an id, the log the cause.
+"""

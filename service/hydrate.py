@@ -1,0 +1,182 @@
+"""Gathers the facts of one decision: one feature read and one state read at the same time, then merged.
+
+Feast or state: whichever knows of an open incident or of a withdrawal closes the gate. What Feast alone says can only
+close it; per incident (per purpose and channel) the state store wins once it has heard of it at or after Feast's time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from features.derived import derive
+from features.errors import SituationUnreadable
+from features.reading import FeatureReading, ViewFault
+from features.situation import ConsentFact, ConsentStatus, Fact, IncidentFact, IncidentStatus, parse
+from features.values import FeatureStatus, FeatureValue, Scalar
+from service.decision.decide import Degraded
+from service.decision.facts import Consents, Facts, Incident, OpenIncidents, Situation
+from service.decision.variables import with_variables
+from service.state.port import StateReading, StateStore
+
+SITUATION_VIEWS = ("incidents", "consents")
+LAST_PURCHASE = "last_purchase_at"
+
+
+class FeatureReader(Protocol):
+    """Reads every stored feature of a customer; trouble is a status, never an exception."""
+
+    def read(self, customer_id: str, now: datetime) -> FeatureReading: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Who asks for what: the part of a request that facts are gathered for."""
+
+    customer_id: str
+    channel: str
+    placement: str | None
+    context: Mapping[str, Scalar]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hydrated:
+    facts: Facts
+    degraded: tuple[Degraded, ...]
+
+
+class Hydrator:
+    """Reads both stores. The feature store is synchronous, so it has a thread of its own."""
+
+    def __init__(self, features: FeatureReader, state: StateStore) -> None:
+        self._features = features
+        self._state = state
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="features")
+
+    async def warm(self, now: datetime) -> None:
+        """Opens the feature store, which may cost seconds, before the first customer waits for it."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._features.read, "", now)
+
+    async def hydrate(self, asked: Asked, now: datetime, horizon: timedelta) -> Hydrated:
+        """Raises: StateUnavailable; trouble of the feature store is a status of its facts."""
+        loop = asyncio.get_running_loop()
+        reading, state = await asyncio.gather(
+            loop.run_in_executor(self._thread, self._features.read, asked.customer_id, now),
+            self._state.situation(asked.customer_id, now, horizon),
+        )
+        return merge(asked, now, reading, state)
+
+    def close(self) -> None:
+        self._thread.shutdown()
+
+
+def merge(asked: Asked, now: datetime, reading: FeatureReading, state: StateReading) -> Hydrated:
+    """Pure: what both stores said, as the facts of one decision."""
+    values = dict(reading.values)
+    incidents_value, consents_value = values.pop("incidents_json", None), values.pop("consents_json", None)
+    situation = replace(
+        state.situation,
+        incidents=_incidents(state, incidents_value),
+        consents=_consents(state.situation.consents, consents_value),
+    )
+    last_purchase = values.get(LAST_PURCHASE)
+    if last_purchase is not None:
+        values[LAST_PURCHASE] = _later(last_purchase, situation)
+    facts = Facts(
+        now=now,
+        customer_id=asked.customer_id,
+        channel=asked.channel,
+        placement=asked.placement,
+        context=asked.context,
+        features=derive(values, now),
+        is_known=_is_known(reading, situation),
+        situation=situation,
+    )
+    return Hydrated(facts=with_variables(facts), degraded=tuple(_degraded(reading.degraded, situation)))
+
+
+def _incidents(state: StateReading, value: FeatureValue | None) -> OpenIncidents:
+    own = state.situation.incidents
+    status, listed = _listed(IncidentFact, value)
+    known = {i.incident_id: i for i in own.known}
+    for fact in listed:
+        heard_at = state.incident_heard_at.get(fact.incident_id)
+        if fact.status is IncidentStatus.OPEN and not _has_heard(heard_at, fact.at):
+            known[fact.incident_id] = _opened(fact, known.get(fact.incident_id))
+    return replace(own, known=tuple(known[key] for key in sorted(known)), status=status)
+
+
+def _opened(fact: IncidentFact, own: Incident | None) -> Incident:
+    """As the feature store has it; where the state store says otherwise, unknown, which counts as the strictest."""
+    if own is None:
+        return Incident(
+            incident_id=fact.incident_id,
+            opened_at=fact.at,
+            incident_class=fact.incident_class,
+            severity=fact.severity,
+        )
+    return replace(
+        own,
+        incident_class=own.incident_class if own.incident_class == fact.incident_class else None,
+        severity=own.severity if own.severity == fact.severity else None,
+    )
+
+
+def _consents(own: Consents, value: FeatureValue | None) -> Consents:
+    status, listed = _listed(ConsentFact, value)
+    withdrawn_at = dict(own.withdrawn_at)
+    for fact in listed:
+        key = (fact.purpose, fact.channel)
+        heard_at = max((at[key] for at in (own.granted_at, own.withdrawn_at) if key in at), default=None)
+        if fact.status is ConsentStatus.WITHDRAWN and not _has_heard(heard_at, fact.at):
+            withdrawn_at[key] = fact.at
+    return replace(own, withdrawn_at=withdrawn_at, status=status)
+
+
+def _has_heard(heard_at: datetime | None, at: datetime) -> bool:
+    return heard_at is not None and heard_at >= at
+
+
+def _listed(kind: type[Fact], value: FeatureValue | None) -> tuple[FeatureStatus, tuple[Fact, ...]]:
+    """What the feature store lists. No row is no incident; what cannot be read may hide one."""
+    if value is None or value.status in (FeatureStatus.NOT_FOUND, FeatureStatus.NULL):
+        return FeatureStatus.PRESENT, ()
+    if value.status is not FeatureStatus.PRESENT:
+        return value.status, ()
+    try:
+        return FeatureStatus.PRESENT, parse(kind, str(value.value))
+    except SituationUnreadable:
+        return FeatureStatus.UNAVAILABLE, ()
+
+
+def _later(stored: FeatureValue, situation: Situation) -> FeatureValue:
+    """The later of the stored last purchase and the one reported since; nothing is claimed while one is unreadable."""
+    reported = situation.last_purchase_at
+    if reported is None or stored.status is FeatureStatus.UNAVAILABLE:
+        return stored
+    if isinstance(stored.value, datetime) and stored.is_present and stored.value >= reported:
+        return stored
+    return FeatureValue(name=stored.name, status=FeatureStatus.PRESENT, value=reported, event_time=reported)
+
+
+def _is_known(reading: FeatureReading, situation: Situation) -> bool | None:
+    """None when no row was found, but not every view could be asked."""
+    if reading.has_any_row or situation.has_events:
+        return True
+    is_complete = all(f.status is not FeatureStatus.UNAVAILABLE for f in reading.degraded)
+    return False if is_complete else None
+
+
+def _degraded(faults: Iterable[ViewFault], situation: Situation) -> Iterable[Degraded]:
+    """What the reader could not rely on, and the lists that it read but nobody understands."""
+    statuses = {fault.view: fault.status for fault in faults}
+    for view, status in zip(SITUATION_VIEWS, (situation.incidents.status, situation.consents.status), strict=True):
+        if status is not FeatureStatus.PRESENT:
+            statuses.setdefault(view, status)
+    for view, status in statuses.items():
+        effect = "GATES_CLOSED" if view in SITUATION_VIEWS else "CONDITIONS_UNKNOWN"
+        yield Degraded(what=f"features.{view}", status=status, effect=effect)

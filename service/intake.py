@@ -1,0 +1,74 @@
+"""Takes events and outcomes: checks each row, keeps the valid ones in one transaction, answers for all in order."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from service.decider import Catalogues
+from service.state import events, outcomes
+from service.state.events import Fault
+from service.state.port import CustomerEvent, Outcome, RowResult, RowStatus, StateStore
+
+Row = TypeVar("Row", CustomerEvent, Outcome)
+
+
+class Intake:
+    """`on_events` is called after events were accepted, so that whoever tells the feature store may wake up."""
+
+    def __init__(
+        self,
+        state: StateStore,
+        catalogues: Catalogues,
+        clock: Callable[[], datetime],
+        on_events: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._state = state
+        self._catalogues = catalogues
+        self._clock = clock
+        self._on_events = on_events
+
+    async def record_events(self, rows: Sequence[CustomerEvent | RowResult]) -> list[RowResult]:
+        """`rows` holds events, and results of those that could not even be read. Raises: StateUnavailable."""
+        now = self._clock()
+        results = await _record(rows, lambda e: self._event_fault(e, now), self._state.record_events, now)
+        if any(r.status is RowStatus.ACCEPTED for r in results):
+            self._on_events()
+        return results
+
+    async def record_outcomes(self, rows: Sequence[Outcome | RowResult]) -> list[RowResult]:
+        """As `record_events`."""
+        now = self._clock()
+        return await _record(rows, lambda o: _outcome_fault(o, now), self._state.record_outcomes, now)
+
+    def _event_fault(self, event: CustomerEvent, now: datetime) -> RowResult | None:
+        return _rejection(event.event_id, events.fault_of(event, now, self._missing_stage))
+
+    def _missing_stage(self, journey_id: str, stage: str | None) -> str | None:
+        stages = self._catalogues.current.stages.get(journey_id)
+        if stages is None:
+            return "journey_id"
+        return None if stage is None or stage in stages else "stage"
+
+
+def _outcome_fault(outcome: Outcome, now: datetime) -> RowResult | None:
+    return _rejection(outcome.outcome_id, outcomes.fault_of(outcome, now))
+
+
+def _rejection(row_id: str, fault: Fault | None) -> RowResult | None:
+    if fault is None:
+        return None
+    return RowResult(row_id=row_id, status=RowStatus.REJECTED, field=fault.field, code=fault.code)
+
+
+async def _record(
+    rows: Sequence[Row | RowResult],
+    fault_of: Callable[[Row], RowResult | None],
+    keep: Callable[[Sequence[Row], datetime], Awaitable[list[RowResult]]],
+    now: datetime,
+) -> list[RowResult]:
+    checked = [row if isinstance(row, RowResult) else fault_of(row) or row for row in rows]
+    valid = [row for row in checked if not isinstance(row, RowResult)]
+    kept = iter(await keep(valid, now) if valid else [])
+    return [row if isinstance(row, RowResult) else next(kept) for row in checked]

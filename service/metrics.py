@@ -1,0 +1,107 @@
+"""What operators watch: Prometheus metrics, and one JSON line a decision. Neither holds personal data."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter as Tally
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from service.decision.decide import Decision
+from service.state.port import RowResult
+from service.timing import Stages
+
+log = logging.getLogger("rumbo.decision")
+
+_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+
+class Metrics:
+    """The metrics of one service, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._decisions = Counter("rumbo_decisions", "Decisions answered.", ["channel", "kind"], registry=self.registry)
+        self._seconds = Histogram(
+            "rumbo_decide_seconds", "Time to answer Decide.", buckets=_SECONDS, registry=self.registry
+        )
+        self._stage = Histogram(
+            "rumbo_stage_seconds", "Time of a stage.", ["stage"], buckets=_SECONDS, registry=self.registry
+        )
+        self._rejected = Counter(
+            "rumbo_rejected", "Candidates denied, by reason code.", ["code"], registry=self.registry
+        )
+        self._degraded = Counter(
+            "rumbo_degraded", "Decisions made with a part degraded.", ["what", "status"], registry=self.registry
+        )
+        self._rows = Counter(
+            "rumbo_rows", "Events and outcomes, by what became of them.", ["what", "status"], registry=self.registry
+        )
+        self._errors = Counter("rumbo_errors", "Calls that failed.", ["method", "status"], registry=self.registry)
+        self._in_force = Gauge("rumbo_in_force", "1 for what serves.", ["what", "version"], registry=self.registry)
+        self.feature_lag = Gauge(
+            "rumbo_feature_lag_rows", "Changes the feature store was not told yet.", registry=self.registry
+        )
+
+    def in_force(self, what: str, version: str) -> None:
+        self._in_force.labels(what=what, version=version).set(1)
+
+    def decided(self, decision: Decision, stages: Stages, *, is_dry_run: bool) -> None:
+        """Counts one answer and writes its log line."""
+        channel = decision.draft.facts.channel
+        self._decisions.labels(channel=channel, kind="dry_run" if is_dry_run else "recorded").inc()
+        self._seconds.observe(stages.total)
+        for stage, seconds in stages.seconds.items():
+            self._stage.labels(stage=stage).observe(seconds)
+        codes = Tally(reason.code for rejected in decision.rejected for reason in rejected.reasons)
+        for code, count in codes.items():
+            self._rejected.labels(code=code).inc(count)
+        for part in decision.terms.degraded:
+            self._degraded.labels(what=part.what, status=part.status.value).inc()
+        log.info("decided", extra={"fields": _line(decision, stages, codes, is_dry_run=is_dry_run)})
+
+    def recorded(self, what: str, results: Iterable[RowResult]) -> None:
+        for result in results:
+            self._rows.labels(what=what, status=result.status.value).inc()
+
+    def failed(self, method: str, status: str) -> None:
+        self._errors.labels(method=method, status=status).inc()
+
+
+def _line(decision: Decision, stages: Stages, codes: Tally[str], *, is_dry_run: bool) -> dict[str, Any]:
+    return {
+        "decision_id": decision.terms.decision_id,
+        "dry_run": is_dry_run,
+        "channel": decision.draft.facts.channel,
+        "limit": decision.terms.limit,
+        "ranked": len(decision.picks),
+        "eligible": len(decision.selection.eligible),
+        "rejected": len(decision.rejected),
+        "taken": len(decision.selection.taken),
+        "codes": dict(codes),
+        "degraded": [f"{d.what}={d.status.value}" for d in decision.terms.degraded],
+        "model": decision.terms.model_version,
+        "catalogue": decision.draft.plan.version,
+        "us": {stage: round(seconds * 1e6) for stage, seconds in stages.seconds.items()},
+        "total_us": round(stages.total * 1e6),
+    }
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line: time, level, logger, message and the record's own fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            line["cause"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)

@@ -1,0 +1,131 @@
+"""Gives every survivor a score: the model's where it has history, the catalogue's prior elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.encoder import JourneyRow
+from features.values import FeatureRow, FeatureStatus
+from service.decision.arbitrate import Score, ScoreSource
+from service.decision.decide import Decision, Degraded
+from service.decision.facts import Facts
+from service.decision.journey import Journey
+from service.decision.plan import Candidate
+
+log = logging.getLogger(__name__)
+
+NO_MODEL = Degraded(what="model", status=FeatureStatus.UNAVAILABLE, effect="RANKED_BY_PRIOR")
+
+
+class Model(Protocol):
+    """A trained scorer; `history` are the journeys it learned from."""
+
+    version: str
+    history: frozenset[str]
+
+    def score(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
+        """(n,) calibrated P(objective met within its window | shown)."""
+        ...
+
+    def contributions(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
+        """(n, columns + 1) what each column added to the raw score, in log-odds; the last is the base."""
+        ...
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The encoder's columns, in matrix order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contributions:
+    """How a raw score came about, in log-odds: base + the sum over features."""
+
+    base: float
+    by_feature: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """By journey id. `model_version` is "" when no model scored."""
+
+    by_journey: Mapping[str, Score]
+    model_version: str
+    degraded: tuple[Degraded, ...]
+
+
+class Scoring:
+    """Holds the model that serves, if any. LightGBM runs on a thread of its own."""
+
+    def __init__(self, model: Model | None) -> None:
+        self._model = model
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="score")
+
+    @property
+    def model_version(self) -> str:
+        return "" if self._model is None else self._model.version
+
+    async def score(self, candidates: Sequence[Candidate], facts: Facts) -> Scores:
+        """Never raises for trouble of the model: the priors stand in, and `degraded` says so."""
+        scores = {c.journey_id: Score(p_outcome=c.journey.prior, source=ScoreSource.PRIOR) for c in candidates}
+        model = self._model
+        if model is None:
+            return Scores(by_journey=scores, model_version="", degraded=(NO_MODEL,))
+        learned = [c.journey for c in candidates if c.journey_id in model.history]
+        if learned:
+            try:
+                scores.update(await self._by_model(model, learned, facts))
+            except Exception:
+                log.exception("the model failed to score; priors stand in")
+                return Scores(by_journey=scores, model_version="", degraded=(NO_MODEL,))
+        return Scores(by_journey=scores, model_version=model.version, degraded=())
+
+    async def _by_model(self, model: Model, journeys: Sequence[Journey], facts: Facts) -> dict[str, Score]:
+        loop = asyncio.get_running_loop()
+        p_outcome = await loop.run_in_executor(self._thread, model.score, facts.features, facts.now, _rows(journeys))
+        if not np.isfinite(p_outcome).all():
+            raise ValueError("a score is not finite")
+        return {
+            journey.journey_id: Score(p_outcome=float(p), source=ScoreSource.MODEL)
+            for journey, p in zip(journeys, p_outcome, strict=True)
+        }
+
+    async def contributions(self, decision: Decision) -> Mapping[str, Contributions]:
+        """By journey, for what the model ranked; empty when another model serves now than scored then, or it fails."""
+        model = self._model
+        picks = [p.scored for p in decision.picks if p.scored.score.source is ScoreSource.MODEL]
+        if model is None or model.version != decision.terms.model_version or not picks:
+            return {}
+        try:
+            return await self._explain(model, [s.candidate.journey for s in picks], decision.draft.facts)
+        except Exception:
+            log.exception("the model failed to explain its scores")
+            return {}
+
+    async def _explain(self, model: Model, journeys: Sequence[Journey], facts: Facts) -> Mapping[str, Contributions]:
+        loop = asyncio.get_running_loop()
+        table = await loop.run_in_executor(
+            self._thread, model.contributions, facts.features, facts.now, _rows(journeys)
+        )
+        return {
+            journey.journey_id: Contributions(
+                base=float(row[-1]), by_feature=dict(zip(model.columns, map(float, row[:-1]), strict=True))
+            )
+            for journey, row in zip(journeys, table, strict=True)
+        }
+
+    def close(self) -> None:
+        self._thread.shutdown()
+
+
+def _rows(journeys: Sequence[Journey]) -> list[JourneyRow]:
+    return [JourneyRow(journey_id=j.journey_id, kind=j.kind.value, attributes=j.attributes) for j in journeys]

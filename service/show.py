@@ -1,0 +1,44 @@
+"""Answers as tables, for people at a terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from rumbo.decision.v1 import decision_pb2
+
+WIDTH = 110
+"""Columns of a table that goes to a file."""
+
+
+def show_answer(response: decision_pb2.DecideResponse, *, title: str, most_rejected: int = 50) -> None:
+    """Prints the ranked journeys, then what was withheld and why (at most `most_rejected` rows)."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDTH)
+    ranked = Table(title=title, title_justify="left", expand=False)
+    for heading in ("", "journey", "action", "tone", "p", "why"):
+        ranked.add_column(heading)
+    for journey in response.ranked:
+        why = " ".join(reason.text for reason in journey.reasons)
+        place, chance = str(journey.rank), f"{journey.p_outcome:.3f}"
+        ranked.add_row(place, journey.journey_id, journey.action_id, journey.tone, chance, why)
+    if response.HasField("no_journey"):
+        ranked.add_row("–", "no journey", "", "", "", " ".join(r.text for r in response.no_journey.reasons))
+    console.print(ranked)
+    if response.rejected and most_rejected:
+        console.print(_withheld(response, most_rejected))
+    for part in response.degraded:
+        console.print(f"[yellow]degraded:[/] {part.what}: {part.effect}")
+
+
+def _withheld(response: decision_pb2.DecideResponse, most: int) -> Table:
+    withheld = Table(title=f"withheld ({len(response.rejected)})", title_justify="left", expand=False)
+    for heading in ("journey", "code", "why"):
+        withheld.add_column(heading)
+    for journey in response.rejected[:most]:
+        for i, reason in enumerate(journey.reasons):
+            withheld.add_row("" if i else journey.journey_id, reason.code, reason.text)
+    if len(response.rejected) > most:
+        withheld.add_row(f"… and {len(response.rejected) - most} more", "", "")
+    return withheld

@@ -1,0 +1,121 @@
+"""What an event must be to be kept: known type, its attributes, a time that can be true."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from features.values import Scalar
+from service.decision.facts import ANY
+from service.state.port import CustomerEvent
+
+MAX_AHEAD = timedelta(minutes=5)
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+MAX_ATTRIBUTE_BYTES = 64 * 1024
+MAX_ID = 128
+
+HEARTBEAT = "feed.heartbeat"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Why a row is rejected: the field's path within it, and a code of the documented, open set."""
+
+    field: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventForm:
+    """The attributes of an event type; others are kept as they come. `is_specific`: ANY is no value of the required."""
+
+    required: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+    is_specific: bool = False
+
+
+EVENT_FORMS: Mapping[str, EventForm] = {
+    "incident.opened": EventForm(required=("incident_id",), optional=("class", "severity")),
+    "incident.resolved": EventForm(required=("incident_id",)),
+    "consent.granted": EventForm(required=("purpose", "channel"), is_specific=True),
+    "consent.withdrawn": EventForm(optional=("purpose", "channel")),
+    "purchase": EventForm(numbers=("amount",)),
+    "journey.entered": EventForm(required=("journey_id", "stage")),
+    "journey.advanced": EventForm(required=("journey_id", "stage")),
+    "journey.exited": EventForm(required=("journey_id",)),
+    HEARTBEAT: EventForm(),
+}
+
+StageCheck = Callable[[str, str | None], str | None]
+"""(journey_id, stage) -> the attribute at fault, or None."""
+
+
+def fault_of(event: CustomerEvent, now: datetime, stages: StageCheck) -> Fault | None:
+    """The first fault of an event, or None when it may be kept."""
+    form = EVENT_FORMS.get(event.type)
+    if form is None:
+        return Fault(field="type", code="UNKNOWN_TYPE")
+    return (
+        text_fault("event_id", event.event_id)
+        or text_fault("customer_id", event.customer_id)
+        or _source_fault(event)
+        or time_fault(event.occurred_at, now)
+        or _attribute_fault(event.attributes, form)
+        or _stage_fault(event, stages)
+    )
+
+
+def text_fault(field: str, text: str) -> Fault | None:
+    """An id has at most MAX_ID characters; a NUL cannot be kept by every store."""
+    if "\x00" in text:
+        return Fault(field=field, code="NUL_IN_TEXT")
+    return Fault(field=field, code="TOO_LONG") if len(text) > MAX_ID else None
+
+
+def _source_fault(event: CustomerEvent) -> Fault | None:
+    """A heartbeat says which feed is alive."""
+    if event.type == HEARTBEAT and not event.source:
+        return Fault(field="source", code="MISSING")
+    return text_fault("source", event.source)
+
+
+def time_fault(occurred_at: datetime, now: datetime) -> Fault | None:
+    if occurred_at > now + MAX_AHEAD:
+        return Fault(field="occurred_at", code="IN_THE_FUTURE")
+    return Fault(field="occurred_at", code="OUT_OF_RANGE") if occurred_at < EARLIEST else None
+
+
+def _attribute_fault(attributes: Mapping[str, Scalar], form: EventForm) -> Fault | None:
+    for name, value in attributes.items():
+        if len(name) > MAX_ID or (isinstance(value, str) and len(value.encode()) > MAX_ATTRIBUTE_BYTES):
+            return Fault(field=f"attributes.{name[:64]}", code="TOO_LARGE")
+        if isinstance(value, float) and not abs(value) < float("inf"):
+            return Fault(field=f"attributes.{name}", code="NOT_FINITE")
+    for name in form.required:
+        if name not in attributes:
+            return Fault(field=f"attributes.{name}", code="MISSING")
+    for name in (*form.required, *form.optional):
+        text = attributes.get(name, ANY)
+        if not isinstance(text, str) or not text:
+            return Fault(field=f"attributes.{name}", code="NOT_TEXT")
+        fault = text_fault(f"attributes.{name}", text)
+        if fault is not None:
+            return fault
+    for name in form.required if form.is_specific else ():
+        if attributes[name] == ANY:
+            return Fault(field=f"attributes.{name}", code="NOT_SPECIFIC")
+    for name in form.numbers:
+        number = attributes.get(name, 0.0)
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            return Fault(field=f"attributes.{name}", code="NOT_A_NUMBER")
+    return None
+
+
+def _stage_fault(event: CustomerEvent, stages: StageCheck) -> Fault | None:
+    if not event.type.startswith("journey."):
+        return None
+    stage = event.attributes.get("stage")
+    attribute = stages(str(event.attributes["journey_id"]), None if stage is None else str(stage))
+    return None if attribute is None else Fault(field=f"attributes.{attribute}", code="UNKNOWN")

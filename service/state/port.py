@@ -1,0 +1,199 @@
+"""What the service asks of a state store. Every adapter passes the same contract suite (`tests/contract`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Protocol
+
+from features.errors import RumboError
+from features.values import Scalar
+from service.decision.decide import Decision
+from service.decision.facts import Consents, Situation
+
+
+class StateUnavailable(RumboError):
+    """The store cannot be asked, or cannot promise that what it was given is durable."""
+
+
+class RowStatus(StrEnum):
+    ACCEPTED = "ACCEPTED"
+    DUPLICATE = "DUPLICATE"
+    REJECTED = "REJECTED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowResult:
+    """What became of one row. A rejection names the field and a code; `late` is for a PRESENTED after its time."""
+
+    row_id: str
+    status: RowStatus
+    field: str = ""
+    code: str = ""
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerEvent:
+    """Something that happened to a customer (`customer_id` is "" for a heartbeat)."""
+
+    event_id: str
+    customer_id: str
+    source: str
+    type: str
+    occurred_at: datetime
+    attributes: Mapping[str, Scalar]
+
+
+class OutcomeType(StrEnum):
+    PRESENTED = "PRESENTED"
+    NOT_PRESENTED = "NOT_PRESENTED"
+    ENGAGED = "ENGAGED"
+    ACCEPTED = "ACCEPTED"
+    REJECTED = "REJECTED"
+    CONVERTED = "CONVERTED"
+    NPS = "NPS"
+    CES = "CES"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What followed for one ranked journey. `value` is the amount of a CONVERTED, the score of an NPS or CES."""
+
+    outcome_id: str
+    decision_id: str
+    journey_id: str
+    type: OutcomeType
+    value: float | None
+    occurred_at: datetime
+
+
+class ContactState(StrEnum):
+    RESERVED = "RESERVED"
+    PRESENTED = "PRESENTED"
+    RELEASED = "RELEASED"
+    EXPIRED = "EXPIRED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptOutcome:
+    """An outcome as it was stored."""
+
+    outcome: Outcome
+    recorded_at: datetime
+    is_late: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentTimes:
+    """When an incident was last opened and last resolved; at least one is given."""
+
+    incident_id: str
+    opened_at: datetime | None
+    resolved_at: datetime | None
+    incident_class: str | None
+    severity: str | None
+
+    @property
+    def is_open(self) -> bool:
+        """Open iff the latest `opened` is later than the latest `resolved`; a tie is resolved."""
+        return self.opened_at is not None and (self.resolved_at is None or self.opened_at > self.resolved_at)
+
+    @property
+    def heard_at(self) -> datetime:
+        return max(at for at in (self.opened_at, self.resolved_at) if at is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateReading:
+    """The situation, and when each incident was last heard of, open or not, for the merge with the feature store."""
+
+    situation: Situation
+    incident_heard_at: Mapping[str, datetime]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredDecision:
+    """A decision as it was committed. `record` is the document of `service.decision.record`."""
+
+    decision_id: str
+    customer_id: str
+    valid_until: datetime
+    request_fingerprint: str
+    record: dict[str, Any]
+    contact_states: Mapping[str, ContactState]
+    outcomes: Sequence[KeptOutcome] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestKey:
+    """Makes a decision idempotent: the caller's id, and a hash of the parameters that may not change under it."""
+
+    request_id: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """The decision as it stands: as proposed, or revised because other contacts came meanwhile."""
+
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlreadyDecided:
+    """Another call with this request id was first."""
+
+    stored: StoredDecision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactsMoved:
+    """An event or outcome was accepted since the facts were read: decide again from there."""
+
+
+CommitResult = Committed | AlreadyDecided | FactsMoved
+
+
+class StateStore(Protocol):
+    """Durable and exact. Every method raises StateUnavailable when the store cannot keep that promise."""
+
+    async def situation(self, customer_id: str, now: datetime, horizon: timedelta) -> StateReading:
+        """What follows from the customer's rows, with the contacts of the last `horizon`."""
+
+    async def commit(self, decision: Decision, key: RequestKey | None) -> CommitResult:
+        """Reserves the picks and keeps the record in one transaction, or changes nothing."""
+
+    async def decision(self, decision_id: str, now: datetime) -> StoredDecision | None: ...
+
+    async def decision_of_request(self, customer_id: str, request_id: str, now: datetime) -> StoredDecision | None: ...
+
+    async def record_events(self, events: Sequence[CustomerEvent], now: datetime) -> list[RowResult]:
+        """Keeps events that `events.fault_of` found valid, in one transaction.
+
+        Each takes effect in every decision that commits later. The result has one entry a row, in their order.
+        """
+
+    async def record_outcomes(self, outcomes: Sequence[Outcome], now: datetime) -> list[RowResult]: ...
+
+    async def keep_catalogue(self, version: str, source: str) -> None:
+        """Keeps a catalogue by its hash, so that records that refer to it can be replayed."""
+
+    async def catalogue(self, version: str) -> str | None: ...
+
+    async def close(self) -> None: ...
+
+
+class Outbox(Protocol):
+    """What the feature store must still be told, kept in one transaction with the events that changed it."""
+
+    async def waiting_for_features(self, limit: int) -> list[tuple[int, str]]:
+        """The oldest (sequence, customer id)."""
+
+    async def told_features(self, sequences: Sequence[int]) -> None:
+        """Forgets these; what was queued meanwhile stays."""
+
+    async def situation_facts(self, customer_id: str) -> tuple[list[IncidentTimes], Consents]:
+        """The customer's incidents, open or not, and consents."""
