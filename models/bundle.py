@@ -1,0 +1,122 @@
+"""A trained model at rest: LightGBM text, and one JSON manifest with all that is needed to score. Never a pickle.
+
+`load` compares every byte with its hash before anything is parsed, so a damaged bundle is refused, not guessed at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from features.encoder import Encoder
+from models.calibration import Calibration
+from models.errors import BundleCorrupt
+
+FORMAT = 1
+MODEL_FILE = "model.txt"
+MANIFEST_FILE = "manifest.json"
+VERSION_CHARS = 16  # 64 bits of the content hash
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """Everything that decides a score, and the test metrics the model was published with."""
+
+    model_text: str
+    encoder: Encoder
+    calibration: Calibration
+    history: frozenset[str]  # ids of the journeys the model was trained on
+    objective: str  # what the probability is of, in words
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+    @cached_property
+    def version(self) -> str:
+        """Content hash: equal bundles have equal versions, whenever and wherever they were trained."""
+        return _content_hash(self._manifest())[:VERSION_CHARS]
+
+    def save(self, folder: Path) -> None:
+        """Writes the bundle's two files; the folder is made when it is not there."""
+        folder.mkdir(parents=True, exist_ok=True)
+        manifest = self._manifest()
+        text = json.dumps({**manifest, "content_sha256": _content_hash(manifest)}, indent=1, ensure_ascii=False)
+        (folder / MODEL_FILE).write_bytes(self.model_text.encode())
+        (folder / MANIFEST_FILE).write_bytes(text.encode() + b"\n")
+
+    @classmethod
+    def load(cls, folder: Path) -> Bundle:
+        """Raises: BundleCorrupt naming the file that is missing, damaged or of another format."""
+        manifest = _read_manifest(folder)
+        model = _read(folder, MODEL_FILE)
+        try:
+            return cls._from(manifest, model)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BundleCorrupt(MANIFEST_FILE, f"does not describe a model: {error}") from error
+
+    @classmethod
+    def _from(cls, manifest: Mapping[str, object], model: bytes) -> Bundle:
+        parts, calibration, history, metrics = (manifest[k] for k in ("parts", "calibration", "history", "metrics"))
+        if not (isinstance(parts, dict) and isinstance(calibration, dict) and isinstance(metrics, dict)):
+            raise TypeError("parts, calibration and metrics are objects")
+        if not isinstance(history, list):
+            raise TypeError("history is a list")
+        if parts[MODEL_FILE] != _sha256(model):
+            raise BundleCorrupt(MODEL_FILE, "its bytes do not match the sha256 in the manifest")
+        return cls(
+            model_text=model.decode(),
+            encoder=Encoder.from_json(json.dumps(manifest["encoder"])),
+            calibration=Calibration.from_json(calibration),
+            history=frozenset(str(journey_id) for journey_id in history),
+            objective=str(manifest["objective"]),
+            metrics={str(name): float(value) for name, value in metrics.items()},
+        )
+
+    def _manifest(self) -> dict[str, object]:
+        return {
+            "format": FORMAT,
+            "objective": self.objective,
+            "parts": {MODEL_FILE: _sha256(self.model_text.encode())},
+            "encoder": json.loads(self.encoder.to_json()),
+            "calibration": self.calibration.to_json(),
+            "history": sorted(self.history),
+            "metrics": dict(sorted(self.metrics.items())),
+        }
+
+
+def _read_manifest(folder: Path) -> dict[str, object]:
+    """The manifest without its own hash, which has been checked."""
+    try:
+        manifest = json.loads(_read(folder, MANIFEST_FILE), parse_constant=_refuse)
+    except ValueError as error:
+        raise BundleCorrupt(MANIFEST_FILE, f"is not JSON ({error})") from error
+    if not isinstance(manifest, dict):
+        raise BundleCorrupt(MANIFEST_FILE, "is not a JSON object")
+    if manifest.get("format") != FORMAT:
+        raise BundleCorrupt(MANIFEST_FILE, f"format {manifest.get('format')!r}; this release reads {FORMAT}")
+    if manifest.pop("content_sha256", None) != _content_hash(manifest):
+        raise BundleCorrupt(MANIFEST_FILE, "its content does not match its sha256")
+    return manifest
+
+
+def _refuse(constant: str) -> object:
+    raise ValueError(f"{constant} is no number")
+
+
+def _read(folder: Path, name: str) -> bytes:
+    try:
+        return (folder / name).read_bytes()
+    except OSError as error:
+        raise BundleCorrupt(name, f"cannot be read ({error.strerror})") from error
+
+
+def _content_hash(manifest: Mapping[str, object]) -> str:
+    """sha256 of the canonical JSON (sorted keys, no spaces); ValueError when it holds NaN or an infinity."""
+    canonical = json.dumps(manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _sha256(canonical.encode())
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

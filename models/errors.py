@@ -1,0 +1,27 @@
+"""What can be wrong with a model: it is not there, or it is not what was saved."""
+
+from __future__ import annotations
+
+from features.errors import RumboError
+
+
+class ModelMissing(RumboError):
+    """No model can be served: nothing was trained into this home, or its registry cannot be read."""
+
+
+class RegistryUnusable(ModelMissing):
+    """The registry's database is not one."""
+
+
+class BundleCorrupt(RumboError):
+    """A bundle is not, byte for byte, what was saved; it never serves."""
+
+    def __init__(self, part: str, why: str) -> None:
+        """`part` is the file of the bundle that is wrong."""
+        super().__init__(f"model bundle: {part}: {why}")
+        self.part = part
+        self.why = why
+
+
+class HomeMoved(RumboError):
+    """The tracking store was made in another folder, and MLflow keeps absolute paths."""

@@ -1,0 +1,188 @@
+"""Where models are kept: MLflow on SQLite inside the home folder; the alias `champion` says which one serves.
+
+The bundle's place is kept relative to the home, so a home that was copied elsewhere still serves.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from models.bundle import Bundle
+from models.errors import HomeMoved, ModelMissing, RegistryUnusable
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.tracking import MlflowClient
+
+EXPERIMENT = "rumbo-redemption"
+MODEL_NAME = "rumbo-redemption"
+CHAMPION = "champion"
+BUNDLE_FOLDER = "bundle"
+PLACE_TAG = "rumbo.bundle_path"  # of the bundle, relative to HOME/mlflow
+VERSION_TAG = "rumbo.bundle_version"
+
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+"""MLflow and its libraries read these at import: nothing is sent anywhere, and no git is looked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """What a training run leaves behind.
+
+    `metrics_by_seed` holds one value a seed, logged as steps; `files` is a folder logged as it is (pictures, JSON).
+    """
+
+    parameters: Mapping[str, str | int | float]
+    metrics: Mapping[str, float]
+    metrics_by_seed: Mapping[str, Sequence[float]]
+    tags: Mapping[str, str]
+    files: Path
+    bundle: Bundle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedModel:
+    """A registered model version and the run that made it."""
+
+    run_id: str
+    registry_version: str
+    bundle_version: str
+
+
+def publish(home: Path, record: RunRecord) -> PublishedModel:
+    """Logs one run, registers its bundle and, last of all, points the alias `champion` at it.
+
+    Raises: HomeMoved when the tracking store was made under another path; RegistryUnusable when it is damaged.
+    """
+    folder = _mlflow_folder(home)
+    folder.mkdir(parents=True, exist_ok=True)
+    with _client(folder) as client:
+        run_id = client.create_run(_experiment(client, folder), tags=dict(record.tags)).info.run_id
+        _log(client, run_id, record)
+        version = _register(client, folder, run_id, record.bundle)
+        client.set_terminated(run_id)
+        client.set_registered_model_alias(MODEL_NAME, CHAMPION, version.version)
+    return PublishedModel(run_id=run_id, registry_version=str(version.version), bundle_version=record.bundle.version)
+
+
+def fetch_champion(home: Path) -> Bundle:
+    """The bundle that serves.
+
+    Raises: ModelMissing when there is none; its kind RegistryUnusable when the registry is damaged; BundleCorrupt when
+        the bundle is.
+    """
+    folder = _mlflow_folder(home)
+    if not _database(folder).is_file():
+        raise ModelMissing(f"no model was trained into {home}: run `rumbo train`")
+    with _client(folder) as client:
+        place = folder / _champion(client).tags[PLACE_TAG]
+    return Bundle.load(place)
+
+
+def _champion(client: MlflowClient) -> ModelVersion:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        version = client.get_model_version_by_alias(MODEL_NAME, CHAMPION)
+    except MlflowException as error:
+        raise ModelMissing(f"no version of the model {MODEL_NAME} has the alias {CHAMPION}") from error
+    if PLACE_TAG not in version.tags:
+        raise ModelMissing(f"version {version.version} of the model {MODEL_NAME} does not say where its bundle is")
+    return version
+
+
+def _log(client: MlflowClient, run_id: str, record: RunRecord) -> None:
+    for name, setting in record.parameters.items():
+        client.log_param(run_id, name, setting)
+    for name, value in record.metrics.items():
+        client.log_metric(run_id, name, value)
+    for name, values in record.metrics_by_seed.items():
+        for step, value in enumerate(values):
+            client.log_metric(run_id, f"seed.{name}", value, step=step)
+    client.log_artifacts(run_id, str(record.files))
+    with tempfile.TemporaryDirectory() as scratch:
+        record.bundle.save(Path(scratch))
+        client.log_artifacts(run_id, scratch, BUNDLE_FOLDER)
+
+
+def _register(client: MlflowClient, folder: Path, run_id: str, bundle: Bundle) -> ModelVersion:
+    from mlflow.artifacts import download_artifacts
+
+    source = f"{client.get_run(run_id).info.artifact_uri}/{BUNDLE_FOLDER}"
+    place = Path(download_artifacts(artifact_uri=source)).resolve().relative_to(folder)
+    if not client.search_registered_models(f"name = '{MODEL_NAME}'"):
+        client.create_registered_model(MODEL_NAME, description=bundle.objective)
+    return client.create_model_version(
+        MODEL_NAME,
+        source=source,
+        run_id=run_id,
+        tags={PLACE_TAG: place.as_posix(), VERSION_TAG: bundle.version},
+    )
+
+
+def _experiment(client: MlflowClient, folder: Path) -> str:
+    """The id of the one experiment, made at the first run."""
+    artifacts = (folder / "artifacts").as_uri()
+    known = client.get_experiment_by_name(EXPERIMENT)
+    if known is None:
+        return str(client.create_experiment(EXPERIMENT, artifact_location=artifacts))
+    if known.artifact_location != artifacts:
+        raise HomeMoved(
+            f"{folder} was made as {known.artifact_location}, and MLflow would write there: "
+            f"remove {folder}, then run `rumbo train` again"
+        )
+    return str(known.experiment_id)
+
+
+@contextmanager
+def _client(folder: Path) -> Iterator[MlflowClient]:
+    """A client of the tracking store and registry in `folder`; its database is made at the first use."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    store = f"sqlite:///{_database(folder)}"
+    with _quiet():
+        from mlflow.tracking import MlflowClient
+
+        try:
+            yield MlflowClient(tracking_uri=store, registry_uri=store)
+        except SQLAlchemyError as error:
+            raise RegistryUnusable(f"{_database(folder)} is not a registry of models") from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps MLflow from reporting to anyone: its makers (for good), and people (meanwhile)."""
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    import mlflow  # noqa: F401 - sets the levels of its loggers when it is imported
+
+    levels = {name: logging.getLogger(name).level for name in ("mlflow", "alembic")}
+    for name in levels:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # MLflow uses a loader that SQLAlchemy 2.1 deprecates
+            yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
+
+
+def _mlflow_folder(home: Path) -> Path:
+    return home.resolve() / "mlflow"
+
+
+def _database(folder: Path) -> Path:
+    return folder / "mlflow.db"

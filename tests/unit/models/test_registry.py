@@ -1,0 +1,142 @@
+"""The registry on a real MLflow store: what is published is what is fetched."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from mlflow.tracking import MlflowClient
+
+from models.bundle import MODEL_FILE, Bundle
+from models.errors import BundleCorrupt, HomeMoved, ModelMissing, RegistryUnusable
+from models.registry import CHAMPION, MODEL_NAME, PublishedModel, RunRecord, fetch_champion, publish
+from tests.model_builders import bundle
+
+pytestmark = pytest.mark.timeout(180)  # MLflow makes its database in some seconds
+
+
+def record(own: Bundle, files: Path) -> RunRecord:
+    return RunRecord(
+        parameters={"num_leaves": 8, "objective": "binary"},
+        metrics={"model.auc": 0.8},
+        metrics_by_seed={"auc": [0.79, 0.81]},
+        tags={"data_sha256": "0" * 64},
+        files=files,
+        bundle=own,
+    )
+
+
+@pytest.fixture(scope="module")
+def trained() -> Bundle:
+    return bundle()
+
+
+@pytest.fixture(scope="module")
+def published(trained: Bundle, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, PublishedModel]:
+    """A home with one published model; to be read only."""
+    home = tmp_path_factory.mktemp("registry") / "home with a space"
+    files = tmp_path_factory.mktemp("files")
+    (files / "data.json").write_text("{}", encoding="utf-8")
+    return home, publish(home, record(trained, files))
+
+
+@pytest.fixture
+def own_home(published: tuple[Path, PublishedModel], tmp_path: Path) -> Path:
+    """A copy that a test may damage."""
+    return Path(shutil.copytree(published[0], tmp_path / "home"))
+
+
+def client_of(home: Path) -> MlflowClient:
+    store = f"sqlite:///{home / 'mlflow' / 'mlflow.db'}"
+    return MlflowClient(tracking_uri=store, registry_uri=store)
+
+
+def test_the_champion_is_the_bundle_that_was_published(trained: Bundle, published: tuple[Path, PublishedModel]) -> None:
+    home, model = published
+    assert fetch_champion(home).version == trained.version == model.bundle_version
+
+
+def test_a_run_holds_parameters_metrics_tags_files_and_the_bundle(published: tuple[Path, PublishedModel]) -> None:
+    home, model = published
+    client = client_of(home)
+    run = client.get_run(model.run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.params == {"num_leaves": "8", "objective": "binary"}
+    assert run.data.metrics["model.auc"] == 0.8
+    assert run.data.tags["data_sha256"] == "0" * 64
+    assert [metric.value for metric in client.get_metric_history(model.run_id, "seed.auc")] == [0.79, 0.81]
+    assert {item.path for item in client.list_artifacts(model.run_id)} == {"data.json", "bundle"}
+
+
+def test_the_model_version_names_its_run_and_source(published: tuple[Path, PublishedModel]) -> None:
+    home, model = published
+    version = client_of(home).get_model_version_by_alias(MODEL_NAME, CHAMPION)
+    assert version.run_id == model.run_id
+    assert version.source is not None
+    assert version.source.endswith("/bundle")
+
+
+def test_the_alias_moves_to_the_model_published_last(trained: Bundle, tmp_path: Path) -> None:
+    home, files = tmp_path / "home", tmp_path / "files"
+    files.mkdir()
+    other = replace(trained, history=frozenset({"another"}))
+    versions = [publish(home, record(each, files)).registry_version for each in (trained, other)]
+    assert versions == ["1", "2"]
+    assert fetch_champion(home).version == other.version
+
+
+def test_a_home_that_was_copied_elsewhere_still_serves(trained: Bundle, own_home: Path) -> None:
+    assert fetch_champion(own_home).version == trained.version
+
+
+def test_training_into_a_copied_home_is_refused_instead_of_writing_to_the_old_place(
+    trained: Bundle, own_home: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(HomeMoved, match="remove"):
+        publish(own_home, record(trained, tmp_path))
+
+
+def test_a_home_without_a_registry_has_no_model_and_gets_none(tmp_path: Path) -> None:
+    with pytest.raises(ModelMissing, match="rumbo train"):
+        fetch_champion(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_registry_without_champion_has_no_model(own_home: Path) -> None:
+    client_of(own_home).delete_registered_model_alias(MODEL_NAME, CHAMPION)
+    with pytest.raises(ModelMissing, match="alias champion"):
+        fetch_champion(own_home)
+
+
+@pytest.mark.parametrize("content", [b"garbage" * 1_000, b"SQLite format 3\x00" + b"\xff" * 5_000])
+def test_a_database_that_is_garbage_is_a_missing_model(own_home: Path, content: bytes) -> None:
+    (own_home / "mlflow" / "mlflow.db").write_bytes(content)
+    with pytest.raises(RegistryUnusable):
+        fetch_champion(own_home)
+
+
+def test_an_empty_database_is_a_missing_model(own_home: Path) -> None:
+    (own_home / "mlflow" / "mlflow.db").write_bytes(b"")
+    with pytest.raises(ModelMissing):
+        fetch_champion(own_home)
+
+
+def test_a_damaged_champion_is_refused(own_home: Path) -> None:
+    (model,) = own_home.rglob(MODEL_FILE)
+    model.write_text(model.read_text(encoding="utf-8").replace("0", "1", 1), encoding="utf-8")
+    with pytest.raises(BundleCorrupt, match=MODEL_FILE):
+        fetch_champion(own_home)
+
+
+def test_a_champion_whose_files_are_gone_is_refused(own_home: Path) -> None:
+    shutil.rmtree(own_home / "mlflow" / "artifacts")
+    with pytest.raises(BundleCorrupt):
+        fetch_champion(own_home)
+
+
+def test_mlflow_s_telemetry_is_off(published: tuple[Path, PublishedModel]) -> None:
+    assert published[1].run_id
+    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"

@@ -1,0 +1,94 @@
+"""`rumbo train`. Heavy libraries are imported when the command runs, so that `rumbo --help` is quick."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from training.pipeline import Trained
+
+COLUMNS = {
+    "auc": "AUC ↑",
+    "log_loss": "log\nloss ↓",
+    "brier": "Brier ↓",
+    "auc_within_campaign": "AUC in a\ncamp. ↑",
+    "ndcg_within_campaign": "NDCG in a\ncamp. ↑",
+}
+ROWS = {
+    "model": "model, mean of {seeds} seeds",
+    "constant": "constant",
+    "journey_rate": "rate of the journey",
+    "campaign_type_rate": "rate of the type",
+    "past_redemptions": "past redemptions",
+}
+
+
+@click.command()
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=".rumbo",
+    envvar="RUMBO_HOME",
+    show_default=True,
+    help="Folder that holds every embedded file.",
+)
+@click.option("--seeds", type=click.IntRange(1, 100), default=5, show_default=True, help="Models to fit and average.")
+@click.option("--json", "as_json", is_flag=True, help="Print metrics.json instead of a table.")
+def train(home: Path, seeds: int, as_json: bool) -> None:
+    """Train the redemption model on campaign history and make it champion.
+
+    Needs a home made by `rumbo prepare`. Logs a run in HOME/mlflow and writes HOME/training/metrics.json.
+    """
+    import json
+
+    trained = _with_progress(home, seeds)
+    if as_json:
+        click.echo(json.dumps(trained.document, indent=1, sort_keys=True))
+    else:
+        _print_table(trained, seeds)
+
+
+def _with_progress(home: Path, seeds: int) -> Trained:
+    """Trains while a bar on standard error says what is being done."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    stages = seeds + 3  # the join, the baselines, the MLflow run
+    columns = (SpinnerColumn(), TextColumn("{task.description:<22}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("loading libraries", total=stages + 1)
+
+        def announce(stage: str) -> None:
+            progress.update(task, description=stage, advance=1)
+
+        from training.pipeline import train_home
+
+        trained = train_home(home, seeds, announce)
+        progress.update(task, description="trained", completed=stages + 1)
+    return trained
+
+
+def _print_table(trained: Trained, seeds: int) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    experiment = trained.experiment
+    table = Table(title=f"Redemption within 28 days, {len(experiment.split.test):,} test pairs")
+    table.add_column("", no_wrap=True)
+    for heading in COLUMNS.values():
+        table.add_column(heading, justify="right")
+    metrics = trained.document["metrics"]
+    assert isinstance(metrics, Mapping)
+    for name, label in ROWS.items():
+        style = "bold" if name == "model" else None
+        table.add_row(label.format(seeds=seeds), *(f"{metrics[name][c]:.3f}" for c in COLUMNS), style=style)
+    console.print(table)
+    console.print(
+        f"Champion: model {experiment.champion.bundle.version} "
+        f"(version {trained.published.registry_version} of the registry, run {trained.published.run_id})"
+    )

@@ -1,0 +1,73 @@
+"""`rumbo train` without its command line: read, split, fit, measure, publish."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from features.schema import FeatureSchema
+from models.registry import PublishedModel, RunRecord, publish
+from training.evaluate import mean_of, spread_of
+from training.experiment import Announce, Experiment, run
+from training.fit import PARAMETERS, ROUNDS
+from training.history import CampaignHistory, read_history
+from training.report import pair_counts, write_files, write_metrics
+from training.split import split
+
+METRICS_FILE = Path("training") / "metrics.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """What `rumbo train` did; `document` is the content of metrics.json."""
+
+    experiment: Experiment
+    published: PublishedModel
+    document: dict[str, object]
+
+
+def train_home(home: Path, seeds: int, announce: Announce) -> Trained:
+    """Trains on a prepared home, publishes the first seed's model as champion and writes metrics.json.
+
+    Raises: HomeNotPrepared; TooFewExamples; HomeMoved.
+    """
+    announce("point-in-time join")
+    schema = FeatureSchema.load()
+    history = read_history(home, schema)
+    experiment = run(split(history), schema, range(seeds), announce)
+    announce("MLflow run")
+    with tempfile.TemporaryDirectory() as scratch:
+        write_files(Path(scratch), experiment, history, home)
+        published = publish(home, _record(experiment, history, Path(scratch)))
+    return Trained(
+        experiment=experiment,
+        published=published,
+        document=write_metrics(home / METRICS_FILE, experiment, published),
+    )
+
+
+def _record(experiment: Experiment, history: CampaignHistory, files: Path) -> RunRecord:
+    by_seed = [result.metrics for result in experiment.results]
+    compared = {"model": mean_of(by_seed), **experiment.baselines}
+    means = {f"{name}.{metric}": value for name, m in compared.items() for metric, value in m.as_dict().items()}
+    return RunRecord(
+        parameters=_parameters(experiment, history),
+        metrics={**means, **{f"model.{name}_std": value for name, value in spread_of(by_seed).items()}},
+        metrics_by_seed={name: [m.as_dict()[name] for m in by_seed] for name in by_seed[0].as_dict()},
+        tags={"data_sha256": history.fingerprint, "bundle_version": experiment.champion.bundle.version},
+        files=files,
+        bundle=experiment.champion.bundle,
+    )
+
+
+def _parameters(experiment: Experiment, history: CampaignHistory) -> dict[str, str | int | float]:
+    return {
+        **PARAMETERS,
+        "rounds": ROUNDS,
+        "seeds": len(experiment.results),
+        "calibration": experiment.champion.bundle.calibration.kind.value,
+        "columns": len(experiment.champion.bundle.encoder.columns),
+        "shift_weeks": history.dataset.shift_weeks,
+        **{f"pairs_{name}": count for name, count in pair_counts(experiment).items()},
+    }
