@@ -70,8 +70,12 @@ def publish(home: Path, record: RunRecord) -> PublishedModel:
     folder.mkdir(parents=True, exist_ok=True)
     with _client(folder) as client:
         run_id = client.create_run(_experiment(client, folder), tags=dict(record.tags)).info.run_id
-        _log(client, run_id, record)
-        version = _register(client, folder, run_id, record.bundle)
+        try:
+            _log(client, run_id, record)
+            version = _register(client, folder, run_id, record.bundle)
+        except BaseException:
+            client.set_terminated(run_id, "FAILED")
+            raise
         client.set_terminated(run_id)
         client.set_registered_model_alias(MODEL_NAME, CHAMPION, version.version)
     return PublishedModel(run_id=run_id, registry_version=str(version.version), bundle_version=record.bundle.version)

@@ -90,5 +90,6 @@ def _print_table(trained: Trained, seeds: int) -> None:
     console.print(table)
     console.print(
         f"Champion: model {experiment.champion.bundle.version} "
-        f"(version {trained.published.registry_version} of the registry, run {trained.published.run_id})"
+        f"(version {trained.published.registry_version} of the registry, run {trained.published.run_id})",
+        soft_wrap=True,
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from features.files import write_text
 from models.calibration import Vector
 from models.registry import PublishedModel
 from training.evaluate import mean_of, spread_of
@@ -141,4 +142,4 @@ def _save(figure: Figure, path: Path) -> None:
 
 
 def _write(path: Path, document: Mapping[str, object]) -> None:
-    path.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(document, indent=1, sort_keys=True) + "\n")

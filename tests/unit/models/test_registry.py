@@ -12,7 +12,7 @@ from mlflow.tracking import MlflowClient
 
 from models.bundle import MODEL_FILE, Bundle
 from models.errors import BundleCorrupt, HomeMoved, ModelMissing, RegistryUnusable
-from models.registry import CHAMPION, MODEL_NAME, PublishedModel, RunRecord, fetch_champion, publish
+from models.registry import CHAMPION, EXPERIMENT, MODEL_NAME, PublishedModel, RunRecord, fetch_champion, publish
 from tests.model_builders import bundle
 
 pytestmark = pytest.mark.timeout(180)  # MLflow makes its database in some seconds
@@ -86,6 +86,19 @@ def test_the_alias_moves_to_the_model_published_last(trained: Bundle, tmp_path: 
     versions = [publish(home, record(each, files)).registry_version for each in (trained, other)]
     assert versions == ["1", "2"]
     assert fetch_champion(home).version == other.version
+
+
+def test_a_run_that_breaks_is_marked_failed_and_makes_no_champion(trained: Bundle, tmp_path: Path) -> None:
+    home, files = tmp_path / "home", tmp_path / "files"
+    files.mkdir()
+    with pytest.raises(ValueError, match="JSON compliant"):
+        publish(home, record(replace(trained, metrics={"auc": float("nan")}), files))
+    client = client_of(home)
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    assert experiment is not None
+    assert [run.info.status for run in client.search_runs([experiment.experiment_id])] == ["FAILED"]
+    with pytest.raises(ModelMissing):
+        fetch_champion(home)
 
 
 def test_a_home_that_was_copied_elsewhere_still_serves(trained: Bundle, own_home: Path) -> None:
