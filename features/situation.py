@@ -52,8 +52,8 @@ class IncidentFact:
     def from_fields(cls, fields: dict[str, str | None]) -> Self:
         return cls(
             incident_id=_text(fields, "incident_id"),
-            incident_class=fields.get("incident_class"),
-            severity=fields.get("severity"),
+            incident_class=_optional_text(fields, "incident_class"),
+            severity=_optional_text(fields, "severity"),
             status=IncidentStatus(_text(fields, "status")),
             at=_instant(_text(fields, "at")),
         )
@@ -138,7 +138,7 @@ def parse(kind: type[Fact], text: str) -> tuple[Fact, ...]:
         if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
             raise SituationUnreadable(f"{kind.feature} is not a list of objects")
         return tuple(kind.from_fields(item) for item in items)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise SituationUnreadable(f"{kind.feature} holds what the contract does not allow") from error
 
 
@@ -155,6 +155,10 @@ def merge(known: Iterable[Fact], new: Iterable[Fact]) -> tuple[Fact, ...]:
 def render(facts: Iterable[SituationFact]) -> str:
     """The list as stored; `parse` reads it back."""
     return json.dumps([fact.to_fields() for fact in facts], ensure_ascii=False, separators=(",", ":"))
+
+
+def _optional_text(fields: dict[str, str | None], name: str) -> str | None:
+    return None if fields.get(name) is None else _text(fields, name)
 
 
 def _text(fields: dict[str, str | None], name: str) -> str:

@@ -8,9 +8,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import inf
 
 from uuid_utils import uuid7
 
+from features.dataset import Dataset
+from features.errors import HomeNotPrepared
 from features.online import OnlineFeatures
 from features.push import SituationWriter
 from features.schema import FeatureSchema
@@ -74,6 +77,7 @@ async def application(
     reader = OnlineFeatures(settings.feature_repo, schema) if features is None else features
     hydrator = Hydrator(reader, state)
     await hydrator.warm(clock())
+    _warn_of_age(settings, schema, clock())
     scoring = Scoring(_champion(settings) if model is None else model)
     metrics.in_force("catalogue", current.version)
     metrics.in_force("model", scoring.model_version)
@@ -106,6 +110,19 @@ async def intake_only(settings: Settings, clock: Clock = system_clock) -> AsyncI
         yield Intake(state, KeptCatalogues(load(settings.catalogue, schema), schema, state), clock)
     finally:
         await state.close()
+
+
+def _warn_of_age(settings: Settings, schema: FeatureSchema, now: datetime) -> None:
+    """Says at the start what every answer would have to say: the data is older than some view may be."""
+    try:
+        data_end = Dataset.load(settings.home).data_end
+    except HomeNotPrepared as error:
+        log.warning("no feature data: %s", error)
+        return
+    age_s = (now - data_end).total_seconds()
+    stale = [view for view, specs in schema.by_view.items() if any(age_s > (s.max_age_s or inf) for s in specs)]
+    if stale:
+        log.warning("the data ends %s: %s is stale; run `rumbo prepare` again", data_end.date(), ", ".join(stale))
 
 
 def _champion(settings: Settings) -> Model | None:

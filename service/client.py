@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Self
@@ -73,7 +74,7 @@ class Client:
 
 
 def context_values(pairs: Iterable[str]) -> dict[str, value_pb2.Value]:
-    """NAME=VALUE as typed values: true/false, whole numbers, numbers, else text. Raises: ContextUnreadable."""
+    """NAME=VALUE as typed values: true, false, a number such as 7 or 0.5, else text. Raises: ContextUnreadable."""
     values = {}
     for pair in pairs:
         name, equals, text = pair.partition("=")
@@ -83,14 +84,15 @@ def context_values(pairs: Iterable[str]) -> dict[str, value_pb2.Value]:
     return values
 
 
+_WHOLE = re.compile(r"-?(0|[1-9][0-9]*)")
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+
+
 def _value(text: str) -> value_pb2.Value:
     if text in ("true", "false"):
         return value_pb2.Value(bool_value=text == "true")
-    try:
+    if _WHOLE.fullmatch(text) and -(2**63) <= int(text) < 2**63:
         return value_pb2.Value(int64_value=int(text))
-    except ValueError:
-        pass
-    try:
+    if _NUMBER.fullmatch(text):
         return value_pb2.Value(double_value=float(text))
-    except ValueError:
-        return value_pb2.Value(string_value=text)
+    return value_pb2.Value(string_value=text)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Protocol
 
-from features.errors import RumboError, SituationUnreadable
+from features.errors import SituationUnreadable
 from features.situation import ConsentFact, ConsentStatus, Fact, IncidentFact, IncidentStatus
 from service.decision.facts import Consents
 from service.metrics import Metrics
@@ -61,7 +61,7 @@ class FeatureFeed:
             try:
                 while await self.drain_once():
                     pause_s = FIRST_PAUSE_S
-            except RumboError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, events go on being told afterwards
                 log.warning("the feature store was not told; again in %s s: %s", pause_s, error)
                 await self._sleep(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
@@ -70,13 +70,13 @@ class FeatureFeed:
     async def drain_once(self) -> bool:
         """Tells one batch, oldest first. Returns: whether there was anything. Raises: RumboError of either store."""
         waiting = await self._outbox.waiting_for_features(BATCH)
-        self._metrics.feature_lag.set(len(waiting))
+        self._metrics.feature_lag.set(await self._outbox.count_waiting())
         for customer_id in dict.fromkeys(customer_id for _, customer_id in waiting):
             incidents, consents = await self._outbox.situation_facts(customer_id)
             await asyncio.get_running_loop().run_in_executor(self._thread, self._tell, customer_id, incidents, consents)
         if waiting:
             await self._outbox.told_features([sequence for sequence, _ in waiting])
-            self._metrics.feature_lag.set(0)
+            self._metrics.feature_lag.set(await self._outbox.count_waiting())
         return bool(waiting)
 
     def close(self) -> None:

@@ -92,8 +92,8 @@ class Scoring:
     async def _by_model(self, model: Model, journeys: Sequence[Journey], facts: Facts) -> dict[str, Score]:
         loop = asyncio.get_running_loop()
         p_outcome = await loop.run_in_executor(self._thread, model.score, facts.features, facts.now, _rows(journeys))
-        if not np.isfinite(p_outcome).all():
-            raise ValueError("a score is not finite")
+        if not ((p_outcome >= 0.0) & (p_outcome <= 1.0)).all():
+            raise ValueError("a score is no probability")
         return {
             journey.journey_id: Score(p_outcome=float(p), source=ScoreSource.MODEL)
             for journey, p in zip(journeys, p_outcome, strict=True)

@@ -25,7 +25,8 @@ def question(request: decision_pb2.DecideRequest, plan: Plan) -> Question:
         raise RequestInvalid(
             "channel", "UNKNOWN_CHANNEL", "not a channel of the catalogue: " + ", ".join(plan.channels)
         )
-    if request.HasField("request_id"):
+    has_request_id = request.HasField("request_id") and not request.dry_run
+    if has_request_id:
         demand_id("request_id", request.request_id)
     if request.HasField("placement"):
         demand_id("placement", request.placement)
@@ -37,7 +38,7 @@ def question(request: decision_pb2.DecideRequest, plan: Plan) -> Question:
         placement=request.placement if request.HasField("placement") else None,
         context=_context(request, plan),
         limit=request.limit if request.HasField("limit") else None,
-        request_id=request.request_id if request.HasField("request_id") and not request.dry_run else None,
+        request_id=request.request_id if has_request_id else None,
         is_dry_run=request.dry_run,
     )
 

@@ -17,6 +17,7 @@ from service.state.port import StateUnavailable
 
 Result = TypeVar("Result")
 SCHEMA_VERSION = 1
+APPLICATION_ID = 0x52554D42  # "RUMB": tells a state store from any other SQLite file
 BUSY_S = 5.0
 """How long a transaction waits for another process to end its own."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -106,15 +107,24 @@ def _open(file: Path, durability: Durability) -> sqlite3.Connection:
         _use_wal(connection)
         connection.execute(f"PRAGMA synchronous = {'FULL' if durability is Durability.POWER_SAFE else 'NORMAL'}")
         with _transaction(connection, "BEGIN IMMEDIATE"):
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version == 0:
-                _create(connection)
-            elif version != SCHEMA_VERSION:
-                raise sqlite3.DatabaseError(f"its schema has version {version}, this program knows {SCHEMA_VERSION}")
+            _demand_schema(connection)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _demand_schema(connection: sqlite3.Connection) -> None:
+    """Makes the schema in an empty file. Raises: DatabaseError for a file of another program or another version."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (owner,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if tables == 0:
+        _create(connection)
+    elif owner != APPLICATION_ID:
+        raise sqlite3.DatabaseError("it belongs to another program")
+    elif version != SCHEMA_VERSION:
+        raise sqlite3.DatabaseError(f"its schema has version {version}, this program knows {SCHEMA_VERSION}")
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
@@ -139,6 +149,7 @@ def _create(connection: sqlite3.Connection) -> None:
             connection.execute(statement)
             statement = ""
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
 def micros(at: datetime) -> int:

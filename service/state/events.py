@@ -93,7 +93,7 @@ def _attribute_fault(attributes: Mapping[str, Scalar], form: EventForm) -> Fault
             return Fault(field=f"attributes.{name[:64]}", code="TOO_LARGE")
         if isinstance(value, float) and not abs(value) < float("inf"):
             return Fault(field=f"attributes.{name}", code="NOT_FINITE")
-    for name in form.required:
+    for name in (*form.required, *form.numbers):
         if name not in attributes:
             return Fault(field=f"attributes.{name}", code="MISSING")
     for name in (*form.required, *form.optional):
@@ -107,7 +107,7 @@ def _attribute_fault(attributes: Mapping[str, Scalar], form: EventForm) -> Fault
         if attributes[name] == ANY:
             return Fault(field=f"attributes.{name}", code="NOT_SPECIFIC")
     for name in form.numbers:
-        number = attributes.get(name, 0.0)
+        number = attributes[name]
         if isinstance(number, bool) or not isinstance(number, int | float):
             return Fault(field=f"attributes.{name}", code="NOT_A_NUMBER")
     return None

@@ -192,6 +192,8 @@ class Outbox(Protocol):
     async def waiting_for_features(self, limit: int) -> list[tuple[int, str]]:
         """The oldest (sequence, customer id)."""
 
+    async def count_waiting(self) -> int: ...
+
     async def told_features(self, sequences: Sequence[int]) -> None:
         """Forgets these; what was queued meanwhile stays."""
 

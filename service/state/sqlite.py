@@ -70,6 +70,12 @@ class SqliteState:
 
         return await self._database.read(read)
 
+    async def count_waiting(self) -> int:
+        def read(db: sqlite3.Connection) -> int:
+            return int(db.execute("SELECT count(*) FROM outbox").fetchone()[0])
+
+        return await self._database.read(read)
+
     async def told_features(self, sequences: Sequence[int]) -> None:
         rows = [(sequence,) for sequence in sequences]
         await self._database.write(lambda db: db.executemany("DELETE FROM outbox WHERE sequence = ?", rows))

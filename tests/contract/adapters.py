@@ -1,0 +1,27 @@
+"""The state stores under contract, by name. A new adapter is one more entry; the suite is the same for all."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from service.state.database import Durability
+from service.state.port import Outbox, StateStore
+from service.state.sqlite import SqliteState
+
+
+class Store(StateStore, Outbox, Protocol):
+    """All that the service asks of an adapter."""
+
+
+Opener = Callable[[Path], Awaitable[Store]]
+"""Opens a store object over the data at a place, a folder of its own; the second of one place sees the first's data."""
+
+
+async def _open_sqlite(place: Path) -> Store:
+    """Process-safe: the suite kills processes, not the machine."""
+    return SqliteState(place / "state.db", Durability.PROCESS_SAFE)
+
+
+ADAPTERS: Mapping[str, Opener] = {"sqlite": _open_sqlite}

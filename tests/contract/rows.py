@@ -1,0 +1,123 @@
+"""Events, outcomes and decisions for the contract, with defaults: customer "1", the channel web, the clock at NOW."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from features.values import FeatureValue, Scalar
+from service.decision.constraints.registry import Cap
+from service.decision.decide import Decision, Terms, begin, conclude
+from service.decision.facts import Contact, Situation
+from service.decision.journey import JourneyKind
+from service.decision.plan import Plan
+from service.state.port import Committed, CustomerEvent, Outcome, OutcomeType, RequestKey, RowResult, RowStatus
+from tests.builders import NOW, Offered, catalogue, facts, journey, scores_of
+from tests.contract.adapters import Store
+
+WEEK = timedelta(days=7)
+HORIZON = timedelta(days=400)
+MINUTE = timedelta(minutes=1)
+KEY = RequestKey(request_id="r1", fingerprint="abc")
+
+
+def capped(at_most: int = 1, *, with_open_door: bool = False) -> Plan:
+    """`news` with a cap a week; with the open door, also `plain`, without a cap and behind it."""
+    news = journey("news", kind=JourneyKind.PROMOTIONAL)
+    offered = [Offered(journey=news, contact=Cap(at_most=at_most, per=WEEK))]
+    if with_open_door:
+        offered.append(Offered(journey=journey("plain", tier=2)))
+    return catalogue(*offered).plan
+
+
+ONE_A_WEEK = capped()
+
+
+async def propose(
+    state: Store,
+    plan: Plan = ONE_A_WEEK,
+    *,
+    decision_id: str = "d1",
+    customer_id: str = "1",
+    channel: str = "web",
+    now: datetime = NOW,
+    limit: int = 1,
+    features: Sequence[FeatureValue] = (),
+) -> Decision:
+    """A decision over what the store says now, not yet committed."""
+    reading = await state.situation(customer_id, now, plan.horizon)
+    known = facts(channel=channel, now=now, situation=reading.situation, features=features)
+    draft = begin(plan, replace(known, customer_id=customer_id))
+    return conclude(draft, scores_of(plan), Terms(decision_id=decision_id, limit=limit))
+
+
+async def committed(state: Store, decision: Decision, key: RequestKey | None = None) -> Decision:
+    """The decision as it stands after its commit, which must succeed."""
+    result = await state.commit(decision, key)
+    assert isinstance(result, Committed)
+    return result.decision
+
+
+async def ranked(state: Store, plan: Plan = ONE_A_WEEK, *, decision_id: str = "d1", channel: str = "web") -> Decision:
+    """A committed decision of customer 1 that ranks `news`."""
+    decision = await committed(state, await propose(state, plan, decision_id=decision_id, channel=channel))
+    assert "news" in picked(decision)
+    return decision
+
+
+def picked(decision: Decision) -> list[str]:
+    return [p.scored.candidate.journey_id for p in decision.picks]
+
+
+def codes(decision: Decision) -> dict[str, list[str]]:
+    """The reason codes of every rejected journey."""
+    return {r.candidate.journey_id: [reason.code for reason in r.reasons] for r in decision.rejected}
+
+
+def event(
+    event_id: str, type_: str, at: datetime = NOW, *, customer_id: str = "1", **attributes: Scalar
+) -> CustomerEvent:
+    """`class_` stands for the attribute `class`."""
+    named = {name.rstrip("_"): value for name, value in attributes.items()}
+    return CustomerEvent(
+        event_id=event_id, customer_id=customer_id, source="tests", type=type_, occurred_at=at, attributes=named
+    )
+
+
+def opened(event_id: str = "e1", at: datetime = NOW, *, incident_id: str = "i1", **attributes: str) -> CustomerEvent:
+    return event(event_id, "incident.opened", at, customer_id="1", incident_id=incident_id, **attributes)
+
+
+def outcome(
+    outcome_id: str,
+    type_: OutcomeType,
+    at: datetime = NOW,
+    *,
+    decision_id: str = "d1",
+    journey_id: str = "news",
+    value: float | None = None,
+) -> Outcome:
+    return Outcome(
+        outcome_id=outcome_id, decision_id=decision_id, journey_id=journey_id, type=type_, value=value, occurred_at=at
+    )
+
+
+def accepted(row_id: str, *, late: bool = False) -> RowResult:
+    return RowResult(row_id=row_id, status=RowStatus.ACCEPTED, late=late)
+
+
+def duplicate(row_id: str) -> RowResult:
+    return RowResult(row_id=row_id, status=RowStatus.DUPLICATE)
+
+
+def rejected(row_id: str, field: str, code: str) -> RowResult:
+    return RowResult(row_id=row_id, status=RowStatus.REJECTED, field=field, code=code)
+
+
+async def situation(state: Store, customer_id: str = "1", now: datetime = NOW) -> Situation:
+    return (await state.situation(customer_id, now, HORIZON)).situation
+
+
+async def contacts(state: Store, now: datetime = NOW, customer_id: str = "1") -> tuple[Contact, ...]:
+    return (await situation(state, customer_id, now)).contacts

@@ -1,0 +1,121 @@
+"""What the feature store must still be told: queued with the event, forgotten only when told."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from service.state.port import IncidentTimes, OutcomeType
+from tests.builders import NOW
+from tests.contract.adapters import Store
+from tests.contract.conftest import OpenStore
+from tests.contract.rows import event, opened, outcome, ranked
+
+HOUR = timedelta(hours=1)
+
+
+async def waiting(state: Store) -> list[str]:
+    return [customer_id for _, customer_id in await state.waiting_for_features(100)]
+
+
+async def test_nothing_waits_in_an_empty_store(state: Store) -> None:
+    assert await state.waiting_for_features(100) == []
+
+
+async def test_incidents_consents_and_purchases_are_queued_and_nothing_else(state: Store) -> None:
+    await ranked(state)
+    for i, (type_, attributes) in enumerate(
+        [
+            ("incident.opened", {"incident_id": "i"}),
+            ("incident.resolved", {"incident_id": "i"}),
+            ("consent.granted", {"purpose": "marketing", "channel": "web"}),
+            ("consent.withdrawn", {}),
+            ("purchase", {}),
+            ("journey.entered", {"journey_id": "news", "stage": "need"}),
+            ("journey.exited", {"journey_id": "news"}),
+            ("feed.heartbeat", {}),
+        ]
+    ):
+        await state.record_events([event(f"e{i}", type_, NOW, customer_id=type_, **attributes)], NOW)
+    await state.record_outcomes([outcome("o1", OutcomeType.PRESENTED)], NOW)
+    assert await waiting(state) == [
+        "incident.opened",
+        "incident.resolved",
+        "consent.granted",
+        "consent.withdrawn",
+        "purchase",
+    ]
+
+
+async def test_a_duplicate_or_rejected_event_is_not_queued_again(state: Store) -> None:
+    await state.record_events([opened(), opened(), opened(incident_id="another")], NOW)
+    assert await waiting(state) == ["1"]
+
+
+async def test_the_oldest_come_first_as_many_as_asked_for(state: Store) -> None:
+    rows = [event(f"e{i}", "purchase", customer_id=f"c{i}", amount=1.0) for i in range(5)]
+    await state.record_events(rows, NOW)
+    assert [c for _, c in await state.waiting_for_features(3)] == ["c0", "c1", "c2"]
+
+
+async def test_what_was_told_is_forgotten_and_what_came_meanwhile_stays(state: Store) -> None:
+    await state.record_events([opened("e1")], NOW)
+    told = [sequence for sequence, _ in await state.waiting_for_features(100)]
+    await state.record_events([opened("e2", NOW + HOUR), event("e3", "purchase", customer_id="2", amount=1.0)], NOW)
+    await state.told_features(told)
+    assert await waiting(state) == ["1", "2"]
+
+
+async def test_telling_nothing_or_what_was_told_already_changes_nothing(state: Store) -> None:
+    await state.record_events([opened("e1")], NOW)
+    told = [sequence for sequence, _ in await state.waiting_for_features(100)]
+    await state.told_features([])
+    assert await waiting(state) == ["1"]
+    await state.told_features(told)
+    await state.told_features(told)
+    assert await waiting(state) == []
+
+
+async def test_a_process_that_tells_slowly_does_not_forget_what_was_queued_after_another_told_the_same(
+    state: Store, open_store: OpenStore
+) -> None:
+    """Both read the same row; the first forgets it; a newer event must not get its number."""
+    other = await open_store()
+    await state.record_events([opened("e1")], NOW)
+    mine = [sequence for sequence, _ in await state.waiting_for_features(100)]
+    theirs = [sequence for sequence, _ in await other.waiting_for_features(100)]
+    await other.told_features(theirs)
+    await state.record_events([opened("e2", NOW + HOUR)], NOW)
+    await state.told_features(mine)
+    assert await waiting(state) == ["1"]
+
+
+async def test_situation_facts_list_every_incident_open_or_not_and_all_consents(state: Store) -> None:
+    await state.record_events(
+        [
+            opened("e1", NOW - HOUR, incident_id="i2", class_="delivery"),
+            event("e2", "incident.resolved", NOW, incident_id="i2"),
+            event("e3", "incident.resolved", NOW, incident_id="i1"),
+            event("e4", "consent.granted", NOW, purpose="marketing", channel="web"),
+            event("e5", "consent.withdrawn", NOW - HOUR),
+            opened("e6", NOW, incident_id="i3", severity="high"),
+            event("e7", "incident.opened", customer_id="2", incident_id="i4"),
+        ],
+        NOW,
+    )
+    incidents, consents = await state.situation_facts("1")
+    expected = [
+        IncidentTimes(incident_id="i1", opened_at=None, resolved_at=NOW, incident_class=None, severity=None),
+        IncidentTimes(
+            incident_id="i2", opened_at=NOW - HOUR, resolved_at=NOW, incident_class="delivery", severity=None
+        ),
+        IncidentTimes(incident_id="i3", opened_at=NOW, resolved_at=None, incident_class=None, severity="high"),
+    ]
+    assert sorted(incidents, key=lambda i: i.incident_id) == expected
+    assert [i.is_open for i in expected] == [False, False, True]
+    assert consents.granted_at == {("marketing", "web"): NOW}
+    assert consents.withdrawn_at == {("*", "*"): NOW - HOUR}
+
+
+async def test_who_has_no_rows_has_no_facts(state: Store) -> None:
+    incidents, consents = await state.situation_facts("1")
+    assert (list(incidents), consents.granted_at, consents.withdrawn_at) == ([], {}, {})

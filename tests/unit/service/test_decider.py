@@ -1,0 +1,290 @@
+"""P7: one request, one decision, until it expires or present facts deny it; what facts overtake is made again."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from features.reading import FeatureReading
+from features.schema import FeatureSchema
+from features.values import Scalar
+from service.catalogue.load import EXAMPLE, Catalogue, load
+from service.catalogues import CatalogueLost, KeptCatalogues
+from service.decider import ATTEMPTS, Decider, Question
+from service.decision.constraints.registry import Cap
+from service.decision.decide import Decision
+from service.decision.journey import JourneyKind
+from service.decision.plan import Plan
+from service.decision.record import canonical, to_document
+from service.errors import DecisionExpired, DecisionRevoked, DecisionUnknown, FactsKeptMoving, RequestReused
+from service.hydrate import Hydrator
+from service.scoring import Scoring
+from service.state.database import Durability
+from service.state.port import CommitResult, OutcomeType, RequestKey, StateUnavailable
+from service.state.sqlite import SqliteState
+from service.timing import Stages
+from tests.builders import NOW, Offered, catalogue, journey
+from tests.contract.rows import WEEK, contacts, event, opened, outcome, picked
+
+SCHEMA = FeatureSchema.load()
+MINUTE = timedelta(minutes=1)
+EXAMPLE_CATALOGUE = load(EXAMPLE, SCHEMA)
+NEWS = Offered(journey=journey("news", kind=JourneyKind.PROMOTIONAL), contact=Cap(at_most=1, per=WEEK))
+ASK = Question(customer_id="1", channel="web", context={}, limit=1, request_id="r1")
+
+
+def made_of(*offered: Offered) -> Catalogue:
+    """A catalogue with this plan; its document is not looked at here."""
+    return replace(EXAMPLE_CATALOGUE, plan=catalogue(*offered).plan)
+
+
+class NoFeatures:
+    """A feature store that knows nobody."""
+
+    def read(self, customer_id: str, now: datetime) -> FeatureReading:
+        return FeatureReading(values={}, degraded=(), has_any_row=False)
+
+
+class FixedCatalogues:
+    """The catalogue in force, which a test may change, and the one of before."""
+
+    def __init__(self) -> None:
+        self.first = self.current = made_of(NEWS)
+
+    async def of_version(self, version: str) -> Catalogue:
+        return self.first
+
+
+class House:
+    """A decider over a real store, with a clock that a test sets and ids that count up."""
+
+    def __init__(self, state: SqliteState) -> None:
+        self.state = state
+        self.now = NOW
+        self.catalogues = FixedCatalogues()
+        self.scoring = Scoring(None)
+        self.hydrator = Hydrator(NoFeatures(), state)
+        ids = itertools.count(1)
+        self.decider = Decider(
+            catalogues=self.catalogues,
+            hydrator=self.hydrator,
+            scoring=self.scoring,
+            state=state,
+            clock=lambda: self.now,
+            new_id=lambda: f"d{next(ids)}",
+        )
+
+    async def decide(self, question: Question = ASK) -> Decision:
+        return await self.decider.decide(question, Stages())
+
+    async def close(self) -> None:
+        self.hydrator.close()
+        self.scoring.close()
+        await self.state.close()
+
+
+class RestlessState(SqliteState):
+    """An event of the customer comes before each of the first `left` commits."""
+
+    left = 0
+
+    async def commit(self, decision: Decision, key: RequestKey | None) -> CommitResult:
+        if self.left:
+            self.left -= 1
+            await self.record_events([event(f"e{self.left}", "purchase", amount=1.0)], NOW)
+        return await super().commit(decision, key)
+
+
+OpenHouse = Callable[[], House]
+
+
+@pytest.fixture
+async def open_house(tmp_path: Path) -> AsyncIterator[OpenHouse]:
+    """Opens one more decider over the same file; all are closed at the end."""
+    opened: list[House] = []
+
+    def open_one() -> House:
+        opened.append(House(RestlessState(tmp_path / "state.db", Durability.PROCESS_SAFE)))
+        return opened[-1]
+
+    yield open_one
+    for one in opened:
+        await one.close()
+
+
+@pytest.fixture
+def house(open_house: OpenHouse) -> House:
+    return open_house()
+
+
+def text(decision: Decision) -> str:
+    return canonical(to_document(decision))
+
+
+async def test_a_decision_is_committed_before_it_is_answered(house: House) -> None:
+    decision = await house.decide()
+    stored = await house.state.decision(decision.terms.decision_id, NOW)
+    assert stored is not None
+    assert stored.record == to_document(decision)
+    assert [c.decision_id for c in await contacts(house.state)] == ["d1"]
+
+
+async def test_without_a_limit_the_channels_slots_are_filled(house: House) -> None:
+    assert (await house.decide(replace(ASK, limit=None))).terms.limit == 3
+
+
+async def test_a_dry_run_has_no_id_and_leaves_nothing_behind(house: House) -> None:
+    decision = await house.decide(replace(ASK, is_dry_run=True))
+    assert (decision.terms.decision_id, picked(decision)) == ("", ["news"])
+    assert await contacts(house.state) == ()
+    assert await house.state.decision_of_request("1", "r1", NOW) is None
+
+
+async def test_the_same_request_gives_the_same_decision_also_from_another_process(
+    house: House, open_house: OpenHouse
+) -> None:
+    """Its own contact, which fills the cap, does not count against it."""
+    first = await house.decide()
+    other = open_house()
+    house.now = other.now = NOW + 14 * MINUTE
+    assert text(await house.decide()) == text(await other.decide()) == text(first)
+    assert len(await contacts(house.state)) == 1
+
+
+async def test_without_a_request_id_every_call_is_a_new_decision(house: House) -> None:
+    anonymous = replace(ASK, request_id=None)
+    first, second = await house.decide(anonymous), await house.decide(anonymous)
+    assert (picked(first), picked(second)) == (["news"], [])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(ASK, channel="app"),
+        replace(ASK, placement="home"),
+        replace(ASK, context={"basket": 1.0}),
+        replace(ASK, limit=2),
+        replace(ASK, limit=None),
+    ],
+    ids=["channel", "placement", "context", "limit", "no-limit"],
+)
+async def test_a_known_request_id_with_other_parameters_is_an_error(house: House, other: Question) -> None:
+    await house.decide()
+    with pytest.raises(RequestReused):
+        await house.decide(other)
+
+
+async def test_a_request_id_of_another_customer_is_another_request(house: House) -> None:
+    await house.decide()
+    assert (await house.decide(replace(ASK, customer_id="2"))).terms.decision_id == "d2"
+
+
+def test_the_order_of_the_context_is_no_parameter() -> None:
+    one: dict[str, Scalar] = {"basket": 1.0, "page": "cart"}
+    other = dict(reversed(list(one.items())))
+    assert replace(ASK, context=one).fingerprint() == replace(ASK, context=other).fingerprint()
+
+
+async def test_a_request_is_answered_until_valid_until_and_never_decided_again(house: House) -> None:
+    first = await house.decide()
+    house.now = first.valid_until - timedelta(microseconds=1)
+    assert text(await house.decide()) == text(first)
+    for house.now in (first.valid_until, first.valid_until + WEEK):
+        with pytest.raises(DecisionExpired):
+            await house.decide()
+    assert await house.state.decision("d2", house.now) is None
+
+
+async def test_a_request_whose_journey_present_facts_deny_is_revoked_while_they_do(house: House) -> None:
+    first = await house.decide()
+    await house.state.record_events([opened("e1")], NOW)
+    with pytest.raises(DecisionRevoked):
+        await house.decide()
+    assert (await house.decider.recorded("d1", is_full=False)).revoked == {"news"}
+    await house.state.record_events([event("e2", "incident.resolved", NOW + MINUTE, incident_id="i1")], NOW)
+    assert text(await house.decide()) == text(first)
+    assert (await house.decider.recorded("d1", is_full=False)).revoked == frozenset()
+
+
+async def test_a_journey_that_left_the_catalogue_or_lost_its_action_is_revoked(house: House) -> None:
+    await house.decide()
+    without_action = replace(NEWS.journey, stages=(replace(NEWS.journey.stages[0], actions=()),))
+    for offered in (Offered(journey=journey("other")), replace(NEWS, journey=without_action)):
+        house.catalogues.current = made_of(offered)
+        with pytest.raises(DecisionRevoked):
+            await house.decide()
+
+
+async def test_what_was_presented_or_given_back_is_no_longer_revoked(house: House) -> None:
+    await house.decide()
+    await house.state.record_outcomes([outcome("o1", OutcomeType.PRESENTED)], NOW)
+    await house.state.record_events([opened("e1")], NOW)
+    assert (await house.decider.recorded("d1", is_full=False)).revoked == frozenset()
+
+
+async def test_contacts_of_other_decisions_may_revoke_a_reservation(house: House) -> None:
+    """d1 expires, d2 takes the cap of 1; then d1 is reported as shown after all, and nothing more may be shown."""
+    await house.decide(replace(ASK, request_id=None))
+    house.now = NOW + 15 * MINUTE
+    assert picked(await house.decide()) == ["news"]
+    await house.state.record_outcomes([outcome("o1", OutcomeType.PRESENTED, NOW + MINUTE)], house.now)
+    with pytest.raises(DecisionRevoked):
+        await house.decide()
+
+
+async def test_a_decision_that_facts_overtake_is_made_again_from_them(house: House) -> None:
+    assert isinstance(house.state, RestlessState)
+    house.state.left = ATTEMPTS - 1
+    decision = await house.decide()
+    assert decision.draft.facts.situation.facts_version == ATTEMPTS - 1
+    assert decision.draft.facts.is_known
+    assert len(await contacts(house.state)) == 1
+
+
+async def test_when_facts_never_rest_the_call_is_given_up_and_nothing_is_kept(house: House) -> None:
+    assert isinstance(house.state, RestlessState)
+    house.state.left = ATTEMPTS
+    with pytest.raises(FactsKeptMoving):
+        await house.decide()
+    assert await contacts(house.state) == ()
+    assert await house.state.decision_of_request("1", "r1", NOW) is None
+
+
+async def test_a_decision_that_was_never_made_is_unknown(house: House) -> None:
+    with pytest.raises(DecisionUnknown):
+        await house.decider.recorded("d1", is_full=True)
+
+
+async def test_a_store_that_is_gone_gives_no_answer(house: House) -> None:
+    await house.state.close()
+    for question in (ASK, replace(ASK, request_id=None), replace(ASK, is_dry_run=True)):
+        with pytest.raises(StateUnavailable):
+            await house.decide(question)
+
+
+async def test_every_stage_of_a_decision_is_timed(house: House) -> None:
+    stages = Stages()
+    await house.decider.decide(ASK, stages)
+    assert list(stages.seconds) == ["hydrate", "constrain", "score", "select", "commit"]
+
+
+async def test_a_catalogue_is_found_by_its_version_after_a_restart_and_a_lost_one_is_told(house: House) -> None:
+    kept = KeptCatalogues(EXAMPLE_CATALOGUE, SCHEMA, house.state)
+    await kept.keep()
+    other = KeptCatalogues(made_of(NEWS), SCHEMA, house.state)
+    assert (await kept.of_version(EXAMPLE_CATALOGUE.version)) is EXAMPLE_CATALOGUE
+    again = await other.of_version(EXAMPLE_CATALOGUE.version)
+    assert (again.version, again.source) == (EXAMPLE_CATALOGUE.version, EXAMPLE_CATALOGUE.source)
+    assert _size(again.plan) == _size(EXAMPLE_CATALOGUE.plan)
+    assert await other.of_version(EXAMPLE_CATALOGUE.version) is again
+    with pytest.raises(CatalogueLost, match="no-such-version"):
+        await other.of_version("no-such-version")
+
+
+def _size(plan: Plan) -> tuple[int, dict[str, int]]:
+    return len(plan.rules), {channel: len(offered) for channel, offered in plan.journeys.items()}

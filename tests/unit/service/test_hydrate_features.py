@@ -1,0 +1,145 @@
+"""Features, whether the customer is known, and the reading of both stores at once."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from features.reading import FeatureReading, ViewFault
+from features.values import FeatureStatus, FeatureValue
+from service.decision.decide import Degraded
+from service.hydrate import Hydrator, merge
+from service.state.database import Durability
+from service.state.port import CustomerEvent, StateUnavailable
+from service.state.sqlite import SqliteState
+from tests.builders import NOW
+from tests.unit.service.readings import (
+    ASKED,
+    PRESENT,
+    T1,
+    T2,
+    UNAVAILABLE,
+    consents,
+    incident_fact,
+    incidents,
+    merged,
+    reading,
+    state,
+    value,
+)
+
+
+@pytest.mark.parametrize(
+    ("stored", "reported", "expected"),
+    [
+        (value("last_purchase_at", T1), None, (PRESENT, T1)),
+        (value("last_purchase_at", T1), T2, (PRESENT, T2)),
+        (value("last_purchase_at", T2), T1, (PRESENT, T2)),
+        (value("last_purchase_at", None, FeatureStatus.NOT_FOUND), T2, (PRESENT, T2)),
+        (value("last_purchase_at", None, FeatureStatus.NULL), T2, (PRESENT, T2)),
+        (value("last_purchase_at", None, FeatureStatus.NOT_FOUND), None, (FeatureStatus.NOT_FOUND, None)),
+        (value("last_purchase_at", T1, FeatureStatus.STALE), T2, (PRESENT, T2)),
+        (value("last_purchase_at", None, UNAVAILABLE), T2, (UNAVAILABLE, None)),
+    ],
+)
+def test_the_last_purchase_is_the_later_of_both_stores_unless_one_cannot_tell(
+    stored: FeatureValue, reported: datetime | None, expected: tuple[FeatureStatus, datetime | None]
+) -> None:
+    found = merged(state(last_purchase_at=reported), stored).facts.features["last_purchase_at"]
+    assert (found.status, found.value) == expected
+
+
+def test_ages_follow_from_the_later_purchase() -> None:
+    """Two hours are a twelfth of a day."""
+    found = merged(state(last_purchase_at=T2), value("last_purchase_at", T1)).facts
+    assert found.features["recency_days"].value == pytest.approx(2 / 24)
+    assert found.variables["customer.recency_days"] == pytest.approx(2 / 24)
+
+
+GONE = ViewFault(view="behaviour", status=UNAVAILABLE, cause="test")
+OLD = ViewFault(view="behaviour", status=FeatureStatus.STALE, cause="test")
+
+
+@pytest.mark.parametrize(
+    ("has_any_row", "has_events", "faults", "expected"),
+    [
+        (True, True, (), True),
+        (True, False, (), True),
+        (False, True, (), True),
+        (False, False, (), False),
+        (True, True, (GONE,), True),
+        (True, False, (GONE,), True),
+        (False, True, (GONE,), True),
+        (False, False, (GONE,), None),
+        (False, False, (OLD,), False),
+        (False, False, (OLD, GONE), None),
+    ],
+)
+def test_a_customer_is_known_by_any_row_or_event_and_unknown_only_when_every_view_was_asked(
+    has_any_row: bool, has_events: bool, faults: tuple[ViewFault, ...], expected: bool | None
+) -> None:
+    found = merge(ASKED, NOW, reading(faults=faults, has_any_row=has_any_row), state(has_events=has_events)).facts
+    assert found.is_known is expected
+    assert found.variables.get("customer.is_known") is expected
+
+
+def test_a_view_that_is_stale_or_gone_is_degraded_with_what_it_does() -> None:
+    gone = ViewFault(view="incidents", status=UNAVAILABLE, cause="test")
+    found = merged(state(), value("incidents_json", None, UNAVAILABLE), faults=(OLD, gone))
+    assert set(found.degraded) == {
+        Degraded(what="features.behaviour", status=FeatureStatus.STALE, effect="CONDITIONS_UNKNOWN"),
+        Degraded(what="features.incidents", status=UNAVAILABLE, effect="GATES_CLOSED"),
+    }
+
+
+def test_the_question_stands_in_the_facts_as_it_was_asked() -> None:
+    found = merged(state(), value("segment", "gold")).facts
+    assert (found.now, found.customer_id, found.channel, found.placement) == (NOW, "1", "web", "home")
+    assert found.context == {"basket": 1.5}
+    assert found.variables["customer.segment"] == "gold"
+    assert found.variables["context.basket"] == 1.5
+
+
+def test_the_lists_themselves_are_no_features() -> None:
+    found = merged(state(), incidents(incident_fact(T1, "open")), consents(("marketing", "web", "granted", T1)))
+    assert not {"incidents_json", "consents_json"} & set(found.facts.features)
+
+
+PURCHASE = CustomerEvent(
+    event_id="e1", customer_id="1", source="till", type="purchase", occurred_at=T1, attributes={"amount": 9.99}
+)
+
+
+class FixedFeatures:
+    """Answers every read alike, and remembers who was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, datetime]] = []
+
+    def read(self, customer_id: str, now: datetime) -> FeatureReading:
+        self.asked.append((customer_id, now))
+        return reading(value("segment", "gold"))
+
+
+async def test_both_stores_are_read_once_for_one_decision(tmp_path: Path) -> None:
+    features, kept = FixedFeatures(), SqliteState(tmp_path / "state.db", Durability.PROCESS_SAFE)
+    await kept.record_events([PURCHASE], NOW)
+    hydrator = Hydrator(features, kept)
+    found = await hydrator.hydrate(ASKED, NOW, timedelta(days=1))
+    own = await kept.situation("1", NOW, timedelta(days=1))
+    hydrator.close()
+    await kept.close()
+    assert own.situation.last_purchase_at == T1
+    assert features.asked == [("1", NOW)]
+    assert found == merge(ASKED, NOW, reading(value("segment", "gold")), own)
+
+
+async def test_a_state_store_that_does_not_answer_ends_the_hydration(tmp_path: Path) -> None:
+    kept = SqliteState(tmp_path / "state.db", Durability.PROCESS_SAFE)
+    await kept.close()
+    hydrator = Hydrator(FixedFeatures(), kept)
+    with pytest.raises(StateUnavailable):
+        await hydrator.hydrate(ASKED, NOW, timedelta(days=1))
+    hydrator.close()

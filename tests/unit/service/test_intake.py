@@ -1,0 +1,154 @@
+"""Bad rows stand beside good ones: each is answered in its place, and only the good ones are kept."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from features.schema import FeatureSchema
+from service.catalogue.load import EXAMPLE, Catalogue, load
+from service.catalogues import KeptCatalogues
+from service.intake import Intake
+from service.state.database import Durability
+from service.state.port import CustomerEvent, Outcome, OutcomeType, RowResult, RowStatus, StateUnavailable
+from service.state.sqlite import SqliteState
+from tests.builders import NOW
+
+SCHEMA = FeatureSchema.load()
+UNREAD = RowResult(row_id="u1", status=RowStatus.REJECTED, field="occurred_at", code="NOT_SET")
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> Catalogue:
+    """The example catalogue: `pantry-mailer` has the stage need."""
+    return load(EXAMPLE, SCHEMA)
+
+
+class Bell:
+    """Counts how often it was rung."""
+
+    def __init__(self) -> None:
+        self.rings = 0
+
+    def ring(self) -> None:
+        self.rings += 1
+
+
+@pytest.fixture
+def bell() -> Bell:
+    return Bell()
+
+
+@pytest.fixture
+async def state(tmp_path: Path) -> AsyncIterator[SqliteState]:
+    kept = SqliteState(tmp_path / "state.db", Durability.PROCESS_SAFE)
+    yield kept
+    await kept.close()
+
+
+@pytest.fixture
+def intake(state: SqliteState, catalogue: Catalogue, bell: Bell) -> Intake:
+    return Intake(state, KeptCatalogues(catalogue, SCHEMA, state), lambda: NOW, bell.ring)
+
+
+def purchase(event_id: str, **changed: object) -> CustomerEvent:
+    row = CustomerEvent(
+        event_id=event_id,
+        customer_id="1",
+        source="till",
+        type="purchase",
+        occurred_at=NOW,
+        attributes={"amount": 9.5},
+    )
+    return replace(row, **changed)  # type: ignore[arg-type]
+
+
+def move(event_id: str, journey_id: str, stage: str) -> CustomerEvent:
+    return purchase(event_id, type="journey.entered", attributes={"journey_id": journey_id, "stage": stage})
+
+
+def accepted(row_id: str) -> RowResult:
+    return RowResult(row_id=row_id, status=RowStatus.ACCEPTED)
+
+
+def rejected(row_id: str, field: str, code: str) -> RowResult:
+    return RowResult(row_id=row_id, status=RowStatus.REJECTED, field=field, code=code)
+
+
+async def test_each_row_is_answered_in_its_place_and_the_good_ones_are_kept(intake: Intake, state: SqliteState) -> None:
+    first_stage = next(iter((load(EXAMPLE, SCHEMA)).stages["pantry-mailer"]))
+    results = await intake.record_events(
+        [
+            purchase("e1"),
+            UNREAD,
+            purchase("e2", type="purchase.undone"),
+            purchase("e3", occurred_at=NOW + timedelta(minutes=6)),
+            purchase("e4", occurred_at=NOW - timedelta(days=400)),
+            purchase("e1"),
+            purchase("e1", customer_id="2"),
+            move("e5", "pantry-mailer", first_stage),
+            move("e6", "no-such-journey", first_stage),
+            move("e7", "pantry-mailer", "no-such-stage"),
+        ]
+    )
+    assert results == [
+        accepted("e1"),
+        UNREAD,
+        rejected("e2", "type", "UNKNOWN_TYPE"),
+        rejected("e3", "occurred_at", "IN_THE_FUTURE"),
+        accepted("e4"),
+        RowResult(row_id="e1", status=RowStatus.DUPLICATE),
+        rejected("e1", "event_id", "ID_REUSED"),
+        accepted("e5"),
+        rejected("e6", "attributes.journey_id", "UNKNOWN"),
+        rejected("e7", "attributes.stage", "UNKNOWN"),
+    ]
+    situation = (await state.situation("1", NOW, timedelta(days=1))).situation
+    assert (situation.facts_version, list(situation.enrolments)) == (3, ["pantry-mailer"])
+
+
+async def test_a_call_without_a_good_row_does_not_touch_the_store(intake: Intake, state: SqliteState) -> None:
+    await state.close()
+    assert await intake.record_events([UNREAD, purchase("e1", type="?")]) == [
+        UNREAD,
+        rejected("e1", "type", "UNKNOWN_TYPE"),
+    ]
+    assert await intake.record_outcomes([UNREAD]) == [UNREAD]
+
+
+async def test_the_feature_feed_is_woken_by_accepted_events_only(intake: Intake, bell: Bell) -> None:
+    await intake.record_events([purchase("e1", type="?"), UNREAD])
+    assert bell.rings == 0
+    await intake.record_events([purchase("e1"), purchase("e2")])
+    assert bell.rings == 1
+    await intake.record_events([purchase("e1")])
+    assert bell.rings == 1
+
+
+async def test_outcomes_are_answered_in_their_place(intake: Intake) -> None:
+    nps = Outcome(
+        outcome_id="o1",
+        decision_id="d1",
+        journey_id="news",
+        type=OutcomeType.NPS,
+        value=11.0,
+        occurred_at=NOW,
+    )
+    assert await intake.record_outcomes([nps, UNREAD, replace(nps, outcome_id="o2", value=10.0)]) == [
+        rejected("o1", "value", "OUT_OF_SCALE"),
+        UNREAD,
+        rejected("o2", "decision_id", "UNKNOWN_DECISION"),
+    ]
+
+
+async def test_a_store_that_is_gone_acknowledges_nothing_and_wakes_nobody(
+    intake: Intake, state: SqliteState, bell: Bell
+) -> None:
+    await state.close()
+    with pytest.raises(StateUnavailable):
+        await intake.record_events([purchase("e1")])
+    assert bell.rings == 0

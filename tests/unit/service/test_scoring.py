@@ -1,0 +1,174 @@
+"""Scores: the model's where it has history, priors elsewhere; its trouble changes the order, never the answer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from features.encoder import JourneyRow
+from features.values import FeatureRow, FeatureStatus
+from service.decision.arbitrate import Score, ScoreSource
+from service.decision.decide import Decision, Degraded, Terms, begin, conclude
+from service.decision.facts import Facts
+from service.decision.plan import Candidate
+from service.scoring import Contributions, Scores, Scoring
+from tests.builders import NOW, Offered, catalogue, facts, feature, journey
+
+KNOWN = facts(features=[feature("spend", 12.5)])
+PLAN = catalogue(
+    *(
+        Offered(journey=replace(journey(j), prior=prior, attributes={"category": j}))
+        for j, prior in (("learned", 0.1), ("new", 0.2), ("old", 0.3))
+    )
+).plan
+DEGRADED = (Degraded(what="model", status=FeatureStatus.UNAVAILABLE, effect="RANKED_BY_PRIOR"),)
+PRIORS = {j: Score(p_outcome=p, source=ScoreSource.PRIOR) for j, p in (("learned", 0.1), ("new", 0.2), ("old", 0.3))}
+
+
+class FakeModel:
+    """Answers with what `answer` makes of the number of journeys; remembers what it was asked."""
+
+    version = "9f2a"
+    history = frozenset({"learned", "old", "gone from the catalogue"})
+    columns = ("spend", "visits")
+
+    def __init__(self, answer: Callable[[int], NDArray[np.float64]] = lambda n: np.linspace(0.5, 0.6, n)) -> None:
+        self._answer = answer
+        self.asked: list[tuple[FeatureRow, datetime, Sequence[JourneyRow]]] = []
+
+    def score(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
+        self.asked.append((row, at, journeys))
+        return self._answer(len(journeys))
+
+    def contributions(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
+        self.asked.append((row, at, journeys))
+        return self._answer(len(journeys))
+
+
+def fail(n: int) -> NDArray[np.float64]:
+    raise RuntimeError("the booster is broken")
+
+
+async def scores_by(model: FakeModel | None, candidates: Sequence[Candidate] | None = None) -> Scores:
+    scoring = Scoring(model)
+    survivors = begin(PLAN, KNOWN).survivors if candidates is None else candidates
+    try:
+        return await scoring.score(survivors, KNOWN)
+    finally:
+        scoring.close()
+
+
+async def test_journeys_with_history_get_the_models_score_and_the_others_their_prior() -> None:
+    found = await scores_by(FakeModel())
+    assert found == Scores(
+        by_journey={
+            "learned": Score(p_outcome=0.5, source=ScoreSource.MODEL),
+            "new": PRIORS["new"],
+            "old": Score(p_outcome=0.6, source=ScoreSource.MODEL),
+        },
+        model_version="9f2a",
+        degraded=(),
+    )
+
+
+async def test_the_model_is_asked_once_and_only_for_journeys_with_history() -> None:
+    model = FakeModel()
+    await scores_by(model)
+    rows = [JourneyRow(journey_id=j, kind="service", attributes={"category": j}) for j in ("learned", "old")]
+    assert model.asked == [(KNOWN.features, NOW, rows)]
+
+
+async def test_the_model_is_not_asked_when_no_survivor_has_history() -> None:
+    model = FakeModel(fail)
+    new = [c for c in begin(PLAN, KNOWN).survivors if c.journey_id == "new"]
+    for candidates in ([], new):
+        found = await scores_by(model, candidates)
+        assert (found.model_version, found.degraded) == ("9f2a", ())
+    assert model.asked == []
+
+
+async def test_without_a_model_every_journey_has_its_prior_and_the_answer_says_so() -> None:
+    assert await scores_by(None) == Scores(by_journey=PRIORS, model_version="", degraded=DEGRADED)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        fail,
+        lambda n: np.array([0.5] * (n - 1) + [math.nan]),
+        lambda n: np.array([math.inf] + [0.5] * (n - 1)),
+        lambda n: np.array([-math.inf] * n),
+        lambda n: np.array([1.0] * (n - 1) + [1.01]),
+        lambda n: np.array([-0.01] + [0.0] * (n - 1)),
+        lambda n: np.array([0.5] * (n - 1)),
+        lambda n: np.array([0.5] * (n + 1)),
+        lambda n: np.full((n, 2), 0.5),
+    ],
+    ids=[
+        "raises",
+        "one-nan",
+        "one-infinity",
+        "all-negative-infinity",
+        "above-one",
+        "below-zero",
+        "too-few",
+        "too-many",
+        "a-matrix",
+    ],
+)
+async def test_a_model_that_fails_leaves_every_journey_its_prior_and_the_answer_says_so(
+    answer: Callable[[int], NDArray[np.float64]],
+) -> None:
+    assert await scores_by(FakeModel(answer)) == Scores(by_journey=PRIORS, model_version="", degraded=DEGRADED)
+
+
+def decided(version: str = "9f2a", known: Facts = KNOWN) -> Decision:
+    """`learned` and `new` are ranked, the first scored by the model."""
+    scores = {
+        "learned": Score(p_outcome=0.9, source=ScoreSource.MODEL),
+        "new": Score(p_outcome=0.8, source=ScoreSource.PRIOR),
+        "old": Score(p_outcome=0.1, source=ScoreSource.MODEL),
+    }
+    return conclude(begin(PLAN, known), scores, Terms(decision_id="d1", limit=2, model_version=version))
+
+
+@pytest.fixture
+async def explain() -> AsyncIterator[Callable[[FakeModel | None], Scoring]]:
+    """A scoring over a model, closed at the end."""
+    made: list[Scoring] = []
+
+    def scoring(model: FakeModel | None) -> Scoring:
+        made.append(Scoring(model))
+        return made[-1]
+
+    yield scoring
+    for one in made:
+        one.close()
+
+
+Explain = Callable[[FakeModel | None], Scoring]
+
+
+async def test_contributions_are_given_for_what_the_model_ranked(explain: Explain) -> None:
+    model = FakeModel(lambda n: np.array([[0.25, -0.5, 1.0]] * n))
+    expected = Contributions(base=1.0, by_feature={"spend": 0.25, "visits": -0.5})
+    assert await explain(model).contributions(decided()) == {"learned": expected}
+    rows = [JourneyRow(journey_id="learned", kind="service", attributes={"category": "learned"})]
+    assert model.asked == [(KNOWN.features, NOW, rows)]
+
+
+@pytest.mark.parametrize(
+    ("model", "decision"),
+    [(None, decided()), (FakeModel(fail), decided("another version")), (FakeModel(fail), decided())],
+    ids=["no-model", "another-model", "a-model-that-fails"],
+)
+async def test_there_are_no_contributions_of_a_model_that_did_not_score_or_fails(
+    explain: Explain, model: FakeModel | None, decision: Decision
+) -> None:
+    assert await explain(model).contributions(decision) == {}
