@@ -176,10 +176,11 @@ MAYBE_INCIDENTS = st.one_of(st.sampled_from(_NONE_OPEN), st.sampled_from(_NONE_O
 
 def consents(purposes: tuple[str, ...], channels: tuple[str, ...]) -> st.SearchStrategy[Consents]:
     """Some of them grant everything, so that other rules get to decide."""
-    everything = {(p, c): NOW - timedelta(days=3) for p in purposes for c in channels}
-    granted = st.dictionaries(st.sampled_from(sorted(everything)), INSTANTS)
+    everything = {(p, c): NOW - timedelta(days=1) for p in purposes for c in channels}
+    times = st.sampled_from([NOW - timedelta(days=days) for days in (2, 1, 0)])  # few, so that ties are common
+    granted = st.dictionaries(st.sampled_from(sorted(everything)), times)
     blanket = st.tuples(st.sampled_from([*purposes, "service", ANY]), st.sampled_from([*channels, ANY]))
-    withdrawn = st.dictionaries(blanket, INSTANTS, max_size=3)
+    withdrawn = st.dictionaries(blanket, times, max_size=3)
     arbitrary = st.builds(
         Consents, granted_at=st.just(everything) | granted, withdrawn_at=withdrawn, status=COMPLETENESS
     )

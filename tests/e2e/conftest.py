@@ -1,0 +1,7 @@
+"""Fixtures of a running service; each is described where it is defined."""
+
+from __future__ import annotations
+
+from tests.fixtures_service import modelled_home, own_home, seeded_home, service
+
+__all__ = ["modelled_home", "own_home", "seeded_home", "service"]

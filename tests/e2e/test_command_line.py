@@ -1,0 +1,73 @@
+"""`rumbo serve` and `rumbo decide` as people start them: processes, signals and exit statuses."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+START_S, CALL_S, END_S = 60, 30, 30
+
+
+@contextmanager
+def process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """`rumbo` with these arguments; whatever happens, nothing is left running."""
+    command = [sys.executable, "-m", "service.cli", *arguments]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True) as started:
+        try:
+            yield started
+        finally:
+            if started.poll() is None:
+                started.kill()
+
+
+def rumbo(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "service.cli", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=CALL_S, check=False)
+
+
+def address_of(serving: subprocess.Popen[str]) -> str:
+    """What the first line says; the test's own timeout ends a wait that is in vain."""
+    assert serving.stdout is not None
+    line = serving.stdout.readline()
+    assert line.startswith("rumbo listens on "), (line, serving.communicate(timeout=END_S))
+    return line.removeprefix("rumbo listens on ").strip()
+
+
+@pytest.mark.timeout(120)
+def test_serve_prints_its_address_answers_drains_on_sigterm_and_ends_well(own_home: Path) -> None:
+    with process("serve", "--home", str(own_home), "--port", "0") as serving:
+        address = address_of(serving)
+        asked = ("decide", "--customer", "46", "--channel", "web", "--address", address)
+        as_json = rumbo(*asked, "--json", "--limit", "2", "--context", "page=home")
+        as_table = rumbo(*asked, "--dry-run", "--locale", "es")
+        refused = rumbo("decide", "--customer", "46", "--channel", "fax", "--address", address)
+        serving.send_signal(signal.SIGTERM)
+        last_words, log = serving.communicate(timeout=END_S)
+    assert as_json.returncode == 0, as_json.stderr
+    answer = json.loads(as_json.stdout)
+    assert answer["ranked"][0]["journey_id"]
+    assert answer["limit"] == 2
+    assert "how-can-we-help" in as_table.stdout
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "channel" in refused.stderr
+    assert serving.returncode == 0
+    assert last_words == "draining\n"
+    decided = [line for line in map(json.loads, log.splitlines()) if line["message"] == "decided"]
+    assert [line["dry_run"] for line in decided] == [False, True]
+    assert decided[0]["decision_id"] == answer["decision_id"]
+
+
+def test_decide_without_a_service_says_what_to_do() -> None:
+    refused = rumbo("decide", "--customer", "46", "--channel", "web", "--address", "127.0.0.1:1")
+    assert refused.returncode == 1
+    assert "rumbo serve" in refused.stderr
+    assert "Traceback" not in refused.stderr

@@ -1,0 +1,152 @@
+"""What operators rely on: health, reflection, metrics, and a log without personal data."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+import urllib.request
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from features.online import OnlineFeatures
+from features.reading import FeatureReading
+from features.schema import FeatureSchema
+from service.bootstrap import application
+from service.metrics import JsonLines
+from service.server import AddressTaken, serving
+from tests.e2e.wire import Refusal, event, opened, refusal_of, values
+from tests.fixtures_features import NOW
+from tests.fixtures_service import Clock, Service, row_counts, running, settings_of
+
+SERVICE = "rumbo.decision.v1.DecisionService"
+STRANGER = "customer-of-the-log-4711"
+
+
+@pytest.mark.parametrize("name", ["", SERVICE])
+async def test_the_service_says_that_it_serves(service: Service, name: str) -> None:
+    stub: Any = health_pb2_grpc.HealthStub(service.channel)
+    checked = await stub.Check(health_pb2.HealthCheckRequest(service=name))
+    assert checked.status == health_pb2.HealthCheckResponse.SERVING
+
+
+async def test_reflection_lists_the_service_and_describes_it(service: Service) -> None:
+    async def asked() -> AsyncIterator[reflection_pb2.ServerReflectionRequest]:
+        yield reflection_pb2.ServerReflectionRequest(list_services="")
+        yield reflection_pb2.ServerReflectionRequest(file_containing_symbol=SERVICE)
+
+    channel: Any = service.channel
+    stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
+    listed, described = [answer async for answer in stub.ServerReflectionInfo(asked())]
+    assert SERVICE in {one.name for one in listed.list_services_response.service}
+    assert described.file_descriptor_response.file_descriptor_proto
+
+
+async def page(service: Service) -> str:
+    """The metrics as Prometheus would read them."""
+    url = f"http://{service.address.host}:{service.address.metrics_port}/metrics"
+
+    def read() -> str:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return str(answer.read(), "utf-8")
+
+    return await asyncio.to_thread(read)
+
+
+async def test_metrics_count_decisions_rows_and_errors(own_home: Path) -> None:
+    async with running(own_home, metrics_port=0) as service:
+        await service.decide(STRANGER, "web")
+        await service.decide(STRANGER, "web", dry_run=True)
+        await service.tell(opened(STRANGER), event("unheard.of", STRANGER))
+        with pytest.raises(grpc.aio.AioRpcError):
+            await service.decide(STRANGER, "fax")
+        metrics = await page(service)
+    counted = dict(line.rsplit(" ", 1) for line in metrics.splitlines() if not line.startswith("#"))
+    assert counted['rumbo_decisions_total{channel="web",kind="recorded"}'] == "1.0"
+    assert counted['rumbo_decisions_total{channel="web",kind="dry_run"}'] == "1.0"
+    assert counted['rumbo_rows_total{status="ACCEPTED",what="event"}'] == "1.0"
+    assert counted['rumbo_rows_total{status="REJECTED",what="event"}'] == "1.0"
+    assert counted['rumbo_errors_total{method="Decide",status="INVALID_ARGUMENT"}'] == "1.0"
+    assert counted['rumbo_degraded_total{status="UNAVAILABLE",what="model"}'] == "2.0"
+    assert float(counted['rumbo_rejected_total{code="CONSENT_MISSING"}']) > 0
+    assert STRANGER not in metrics
+
+
+async def test_metrics_are_not_served_unless_asked_for(service: Service) -> None:
+    assert service.address.metrics_port is None
+
+
+async def test_each_decision_is_one_line_of_the_log_without_personal_data(
+    own_home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with running(own_home) as service:
+        answers = [await service.decide(STRANGER, "web", context=values(page="home")) for _ in range(3)]
+        await service.tell(opened(STRANGER), event("consent.withdrawn", STRANGER))
+        with pytest.raises(grpc.aio.AioRpcError):
+            await service.decide(STRANGER, "fax")
+    written = [JsonLines().format(record) for record in caplog.records]
+    lines = [json.loads(line) for line in written if '"rumbo.decision"' in line]
+    assert [line["decision_id"] for line in lines] == [answer.decision_id for answer in answers]
+    assert {line["ranked"] for line in lines} == {1}
+    assert {line["message"] for line in lines} == {"decided"}
+    assert not [line for line in written if re.search(STRANGER, line)]
+
+
+@pytest.mark.parametrize(("days", "is_said"), [(0, False), (40, True)])
+async def test_a_start_on_old_data_says_which_views_are_stale(
+    own_home: Path, caplog: pytest.LogCaptureFixture, days: int, is_said: bool
+) -> None:
+    async with running(own_home, Clock(NOW + timedelta(days=days))):
+        said = [record.getMessage() for record in caplog.records if "behaviour is stale" in record.getMessage()]
+    assert bool(said) == is_said
+
+
+async def test_a_taken_port_is_an_error_for_people(service: Service, own_home: Path) -> None:
+    settings = settings_of(own_home).model_copy(update={"port": service.address.port})
+    async with application(settings, Clock()) as other:
+        with pytest.raises(AddressTaken, match=str(service.address.port)):
+            async with serving(other, settings):
+                pass
+
+
+class Breaking:
+    """A reader that keeps its promise never to raise until it `is_broken`."""
+
+    def __init__(self, home: Path) -> None:
+        self._reader = OnlineFeatures(home / "feast", FeatureSchema.load())
+        self.is_broken = False
+
+    def read(self, customer_id: str, now: datetime) -> FeatureReading:
+        if self.is_broken:
+            raise ZeroDivisionError("the secret cause")
+        return self._reader.read(customer_id, now)
+
+
+async def test_what_nobody_foresaw_is_internal_and_its_cause_is_in_the_log_only(
+    own_home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    reader = Breaking(own_home)
+    async with running(own_home, features=reader) as service:
+        reader.is_broken = True
+        before = row_counts(own_home)
+        refusal = await refusal_of(service.decide(STRANGER))
+        assert row_counts(own_home) == before
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await service.decide(STRANGER)
+        reader.is_broken = False
+        assert (await service.decide(STRANGER)).ranked, "the next call is not affected"
+    assert refusal == Refusal(code=grpc.StatusCode.INTERNAL, reason="INTERNAL")
+    error_id = str(caught.value.details()).removeprefix("internal error ")
+    assert "secret" not in error_id
+    logged = [record for record in caplog.records if error_id in record.getMessage()]
+    assert len(logged) == 1
+    assert "the secret cause" in JsonLines().format(logged[0])

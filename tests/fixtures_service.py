@@ -1,0 +1,158 @@
+"""A running service for tests: real gRPC on a free port, real stores in a home of its own, a clock that tests move."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import pytest
+
+from rumbo.decision.v1 import decision_pb2, events_pb2, outcomes_pb2, record_pb2
+from rumbo.decision.v1.service_pb2_grpc import DecisionServiceStub
+from service.bootstrap import application
+from service.hydrate import FeatureReader
+from service.scoring import Model
+from service.seed import seed_consents
+from service.server import Address, serving
+from service.settings import Settings
+from service.state.database import Durability
+from tests.fixtures_features import NOW
+
+if TYPE_CHECKING:
+    from rumbo.decision.v1.service_pb2_grpc import DecisionServiceAsyncStub
+
+MAX_SENT_BYTES = 16 * 1024 * 1024
+"""More than the server takes, so that it is the server that refuses."""
+
+
+class Clock:
+    """The time of a service under test; it stands still until it is moved."""
+
+    def __init__(self, now: datetime = NOW) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, by: timedelta) -> None:
+        self.now += by
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A running service and one connection to it."""
+
+    home: Path
+    clock: Clock
+    address: Address
+    channel: grpc.aio.Channel
+    stub: DecisionServiceAsyncStub
+
+    async def decide(self, customer_id: str, channel: str = "web", **fields: Any) -> decision_pb2.DecideResponse:
+        """A recorded decision with every reason, unless `fields` say otherwise."""
+        asked = {"explain": decision_pb2.EXPLAIN_FULL, **fields}
+        return await self.stub.Decide(decision_pb2.DecideRequest(customer_id=customer_id, channel=channel, **asked))
+
+    async def preview(self, customer_id: str, channel: str = "web", **fields: Any) -> decision_pb2.DecideResponse:
+        """A dry run over as many slots as there can be: everything that is allowed."""
+        return await self.decide(customer_id, channel, **{"dry_run": True, "limit": 50, **fields})
+
+    async def tell(self, *events: events_pb2.Event) -> list[events_pb2.EventResult]:
+        return list((await self.stub.RecordEvents(events_pb2.RecordEventsRequest(events=events))).results)
+
+    async def report(self, *outcomes: outcomes_pb2.Outcome) -> list[outcomes_pb2.OutcomeResult]:
+        return list((await self.stub.RecordOutcomes(outcomes_pb2.RecordOutcomesRequest(outcomes=outcomes))).results)
+
+    async def recall(self, decision_id: str, **fields: Any) -> record_pb2.GetDecisionResponse:
+        """The whole record, unless `fields` say otherwise."""
+        asked = {"explain": decision_pb2.EXPLAIN_FULL, **fields}
+        return await self.stub.GetDecision(record_pb2.GetDecisionRequest(decision_id=decision_id, **asked))
+
+
+@asynccontextmanager
+async def running(
+    home: Path,
+    clock: Clock | None = None,
+    *,
+    features: FeatureReader | None = None,
+    model: Model | None = None,
+    metrics_port: int | None = None,
+) -> AsyncIterator[Service]:
+    """A service over `home` until left. Started twice over one home, it is a restart."""
+    settings = settings_of(home, metrics_port=metrics_port)
+    chosen = Clock() if clock is None else clock
+    async with application(settings, chosen, features=features, model=model) as app, serving(app, settings) as address:
+        target = f"{address.host}:{address.port}"
+        sizes = (("grpc.max_send_message_length", MAX_SENT_BYTES),)
+        async with grpc.aio.insecure_channel(target, options=sizes) as channel:
+            yield Service(home=home, clock=chosen, address=address, channel=channel, stub=DecisionServiceStub(channel))
+
+
+def settings_of(home: Path, *, metrics_port: int | None = None) -> Settings:
+    """No test here cuts the power, so none waits for the disk."""
+    return Settings(home=home, port=0, metrics_port=metrics_port, durability=Durability.PROCESS_SAFE)
+
+
+def row_counts(home: Path) -> Mapping[str, int]:
+    """The rows of every table of the state store."""
+    with closing(sqlite3.connect(home / "state.db")) as database:
+        tables = [name for (name,) in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+        return {name: database.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables}
+
+
+async def settled_counts(home: Path) -> Mapping[str, int]:
+    """The same, once the feature store was told of everything, so that nothing changes by itself any more."""
+    async with asyncio.timeout(30):
+        while row_counts(home)["outbox"]:
+            await asyncio.sleep(0.01)
+    return row_counts(home)
+
+
+def copied(home: Path, place: Path, *, without: Iterable[str] = ()) -> Path:
+    """A copy of a home that a test may write to and damage; its registry points to the shared Parquet files."""
+    shutil.copytree(home, place, ignore=shutil.ignore_patterns("data", *without))
+    return place
+
+
+async def _seed(home: Path) -> None:
+    """Takes the consents in, and waits until the feature store was told."""
+    settings = settings_of(home)
+    await seed_consents(settings)
+    async with application(settings, Clock()):
+        await settled_counts(home)
+
+
+@pytest.fixture(scope="session")
+def seeded_home(prepared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The prepared home with the example's consents and without a model, shared by the session: to be read only."""
+    home = copied(prepared_home, tmp_path_factory.mktemp("seeded") / "home")
+    asyncio.run(_seed(home))
+    return home
+
+
+@pytest.fixture
+def own_home(seeded_home: Path, tmp_path: Path) -> Path:
+    """A copy of `seeded_home`."""
+    return copied(seeded_home, tmp_path / "home")
+
+
+@pytest.fixture
+async def service(own_home: Path) -> AsyncIterator[Service]:
+    """A service without a model over a home of its own, at the clock of the tests."""
+    async with running(own_home) as started:
+        yield started
+
+
+@pytest.fixture
+def modelled_home(own_home: Path, trained_home: Path) -> Path:
+    """A copy of `seeded_home` with the champion of `trained_home`."""
+    shutil.copytree(trained_home / "mlflow", own_home / "mlflow")
+    return own_home
