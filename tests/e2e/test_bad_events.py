@@ -189,7 +189,7 @@ async def test_an_event_id_with_other_content_is_rejected(service: Service, chan
 
 async def test_a_rejected_row_does_not_keep_the_others_from_being_stored(service: Service) -> None:
     before = await settled_counts(service.home)
-    results = await service.tell(event("purchase"), event("unheard.of"), event("purchase"))
+    results = await service.tell(event("purchase", amount=1.0), event("unheard.of"), event("purchase", amount=2.0))
     assert [r.status for r in results] == [ACCEPTED, REJECTED, ACCEPTED]
     assert row_counts(service.home)["events"] == before["events"] + 2
 

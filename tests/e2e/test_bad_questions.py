@@ -40,9 +40,6 @@ def case(name: str, refusal: Refusal, **fields: Any) -> Any:
         case("no channel", invalid("UNKNOWN_CHANNEL", "channel"), channel=""),
         case("unknown channel", invalid("UNKNOWN_CHANNEL", "channel"), channel="fax"),
         case("channel in another case", invalid("UNKNOWN_CHANNEL", "channel"), channel="Web"),
-        case("empty request id", invalid("EMPTY", "request_id"), request_id=""),
-        case("request id too long", invalid("TOO_LONG", "request_id"), request_id="r" * 129),
-        case("NUL in the request id", invalid("NUL_IN_TEXT", "request_id"), request_id="\x00"),
         case("empty placement", invalid("EMPTY", "placement"), placement=""),
         case("limit 0", invalid("OUT_OF_RANGE", "limit"), limit=0),
         case("limit -1", invalid("OUT_OF_RANGE", "limit"), limit=-1),
@@ -70,6 +67,23 @@ async def test_a_bad_question_is_refused_by_field_and_writes_nothing(
     before = row_counts(service.home)
     request = decision_pb2.DecideRequest(dry_run=dry_run, **fields)
     assert await refusal_of(service.stub.Decide(request)) == expected
+    assert row_counts(service.home) == before
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        case("empty request id", invalid("EMPTY", "request_id"), request_id=""),
+        case("request id too long", invalid("TOO_LONG", "request_id"), request_id="r" * 129),
+        case("NUL in the request id", invalid("NUL_IN_TEXT", "request_id"), request_id="\x00"),
+    ],
+)
+async def test_a_bad_request_id_is_refused_unless_the_run_is_dry(
+    service: Service, fields: dict[str, Any], expected: Refusal
+) -> None:
+    before = row_counts(service.home)
+    assert await refusal_of(service.stub.Decide(decision_pb2.DecideRequest(**fields))) == expected
+    assert (await service.stub.Decide(decision_pb2.DecideRequest(dry_run=True, **fields))).decision_id == ""
     assert row_counts(service.home) == before
 
 

@@ -21,8 +21,6 @@ from service.catalogue.load import EXAMPLE
 from tests.e2e.wire import REGULAR, SECOND_REGULAR, allowed_ids, degraded_of
 from tests.fixtures_service import running
 
-pytestmark = pytest.mark.timeout(180)  # the first of these tests waits for a training
-
 
 def part(home: Path, name: str) -> Path:
     """A file of the one bundle in the home."""

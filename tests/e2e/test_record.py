@@ -163,7 +163,6 @@ async def test_what_is_over_is_not_revoked(service: Service) -> None:
     assert states == {shown: "PRESENTED", **dict.fromkeys(others, "EXPIRED")}
 
 
-@pytest.mark.timeout(180)  # waits for a training when it comes first
 async def test_the_contributions_add_up_to_the_probability(modelled_home: Path) -> None:
     champion = fetch_champion(modelled_home)
     async with running(modelled_home) as service:

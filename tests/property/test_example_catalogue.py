@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.schema import FeatureSchema
-from features.values import FeatureStatus, FeatureValue
+from features.values import FeatureStatus
 from service.catalogue.load import EXAMPLE, load
 from service.decision.arbitrate import Score, ScoreSource
 from service.decision.decide import begin, revise
@@ -115,7 +115,7 @@ def test_losing_features_never_adds_a_journey(customer: Facts, data: st.DataObje
     names = sorted(customer.features)
     lost = data.draw(st.sets(st.sampled_from(names))) if names else set()
     status = data.draw(UNKNOWN_STATUSES)
-    left = {n: FeatureValue(name=n, status=status) if n in lost else f for n, f in customer.features.items()}
+    left = {n: replace(f, status=status) if n in lost else f for n, f in customer.features.items()}
     assert _allowed(with_variables(replace(customer, features=left))) <= _allowed(customer)
 
 
