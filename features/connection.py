@@ -51,6 +51,8 @@ class Connection:
 
         Raises: StoreUnavailable naming what is missing; Feast's own errors for a registry that cannot be read.
         """
+        import prometheus_client  # noqa: F401, I001 - Feast, imported first, would turn the metrics of all into files
+
         from feast import FeatureStore
         from feast.infra.online_stores.helpers import get_online_store_from_config
         from feast.repo_config import load_repo_config

@@ -20,9 +20,12 @@ from features.schema import FeatureSchema
 from models.errors import BundleCorrupt, ModelMissing
 from models.registry import fetch_champion
 from models.scorer import Scorer
-from service.catalogue.load import load
+from service.catalogue.load import load, load_source
+from service.catalogue.source import Reader
+from service.catalogue_watch import CatalogueWatch
 from service.catalogues import KeptCatalogues
 from service.decider import Decider
+from service.decision.plan import Plan
 from service.feature_feed import FeatureFeed, stopped
 from service.handler import Handler
 from service.hydrate import FeatureReader, Hydrator
@@ -30,6 +33,7 @@ from service.intake import Intake
 from service.metrics import Metrics
 from service.scoring import Model, Scoring
 from service.settings import Settings
+from service.state.port import KillSwitch, StateUnavailable
 from service.state.sqlite import SqliteState
 
 log = logging.getLogger(__name__)
@@ -44,6 +48,7 @@ class Application:
     handler: Handler
     intake: Intake
     metrics: Metrics
+    watch: CatalogueWatch
 
 
 def system_clock() -> datetime:
@@ -70,7 +75,9 @@ async def application(
     Raises: CatalogueInvalid, StateUnavailable.
     """
     schema, metrics = FeatureSchema.load(), Metrics()
-    current = load(settings.catalogue, schema)
+    folder = Reader(settings.catalogue)
+    stamp = folder.stamp()
+    current = load_source(folder.read(), schema)
     state = SqliteState(settings.state_file, settings.durability)
     catalogues = KeptCatalogues(current, schema, state)
     await catalogues.keep()
@@ -86,15 +93,18 @@ async def application(
     decider = Decider(
         catalogues=catalogues, hydrator=hydrator, scoring=scoring, state=state, clock=clock, new_id=new_id
     )
-    feeding = asyncio.create_task(feed.run())
+    watch = CatalogueWatch(folder, stamp, schema, catalogues, metrics)
+    tasks = [asyncio.create_task(feed.run()), asyncio.create_task(watch.run())]
     try:
         yield Application(
             handler=Handler(decider=decider, intake=intake, catalogues=catalogues, metrics=metrics, new_id=new_id),
             intake=intake,
             metrics=metrics,
+            watch=watch,
         )
     finally:
-        await stopped(feeding)
+        for task in tasks:
+            await stopped(task)
         feed.close()
         hydrator.close()
         scoring.close()
@@ -108,6 +118,45 @@ async def intake_only(settings: Settings, clock: Clock = system_clock) -> AsyncI
     state = SqliteState(settings.state_file, settings.durability)
     try:
         yield Intake(state, KeptCatalogues(load(settings.catalogue, schema), schema, state), clock)
+    finally:
+        await state.close()
+
+
+@asynccontextmanager
+async def kill_switch(settings: Settings) -> AsyncIterator[KillSwitch]:
+    """The kill list of a service's home, whether it runs or not. Raises: StateUnavailable, if there is no store too."""
+    async with _existing_state(settings) as state:
+        yield state
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is known of customers, and the rules that look at it."""
+
+    plan: Plan
+    hydrator: Hydrator
+
+
+@asynccontextmanager
+async def facts_only(settings: Settings) -> AsyncIterator[Known]:
+    """The facts of a service's home, whether it runs or not. Raises: as `kill_switch`."""
+    schema = FeatureSchema.load()
+    plan = load(settings.catalogue, schema).plan
+    async with _existing_state(settings) as state:
+        hydrator = Hydrator(OnlineFeatures(settings.feature_repo, schema), state)
+        try:
+            yield Known(plan=plan, hydrator=hydrator)
+        finally:
+            hydrator.close()
+
+
+@asynccontextmanager
+async def _existing_state(settings: Settings) -> AsyncIterator[SqliteState]:
+    if not settings.state_file.is_file():
+        raise StateUnavailable(f"there is no state store {settings.state_file}: name the home of the service")
+    state = SqliteState(settings.state_file, settings.durability)
+    try:
+        yield state
     finally:
         await state.close()
 

@@ -31,6 +31,12 @@ class KeptCatalogues:
         """Makes the current catalogue durable, before the first decision under it."""
         await self._state.keep_catalogue(self._current.version, self._current.source)
 
+    async def put_in_force(self, catalogue: Catalogue) -> None:
+        """Keeps a catalogue, then lets every decision that begins from now on use it. Raises: StateUnavailable."""
+        await self._state.keep_catalogue(catalogue.version, catalogue.source)
+        self._remember(catalogue)
+        self._current = catalogue
+
     async def of_version(self, version: str) -> Catalogue:
         """Raises: CatalogueLost, StateUnavailable."""
         known = self._parsed.get(version)
@@ -40,7 +46,11 @@ class KeptCatalogues:
         if source is None:
             raise CatalogueLost(f"catalogue {version} is not kept")
         parsed = parse(source, self._schema)
-        if len(self._parsed) >= KEPT_PARSED:
-            self._parsed.pop(next(v for v in self._parsed if v != self._current.version))
-        self._parsed[version] = parsed
+        self._remember(parsed)
         return parsed
+
+    def _remember(self, catalogue: Catalogue) -> None:
+        """In place of the one that was remembered first, if there are too many; never of the one in force."""
+        if catalogue.version not in self._parsed and len(self._parsed) >= KEPT_PARSED:
+            self._parsed.pop(next(v for v in self._parsed if v != self._current.version))
+        self._parsed[catalogue.version] = catalogue

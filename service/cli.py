@@ -25,6 +25,10 @@ SHORT_HELP: Mapping[str, str] = {
     "seed": "Take in the example's consents, as events.",
     "serve": "Answer decisions over gRPC.",
     "decide": "Ask a running service for one decision.",
+    "catalogue": "Check, test and explain journeys and their rules.",
+    "kill": "Stop a journey, a kind or everything, at once.",
+    "unkill": "Let what was killed run again.",
+    "kills": "List what is killed, since when and why.",
 }
 """One line a command, in the order in which a newcomer meets them."""
 

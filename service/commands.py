@@ -1,4 +1,7 @@
-"""`rumbo seed`, `rumbo serve` and `rumbo decide`. Heavy imports stay inside, so that `--help` is quick."""
+"""`rumbo seed`, `serve`, `decide`, and the kill switch: `kill`, `unkill`, `kills`.
+
+Heavy imports stay inside, so that `--help` is quick.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from service.settings import Settings
+    from service.state.port import Kill
 
 home_option = click.option(
     "--home",
@@ -108,6 +112,81 @@ def decide(
         show_answer(response, title=f"customer {customer} on {channel}")
 
 
+def _target(ctx: click.Context, parameter: click.Parameter, target: str) -> str:
+    """A kind that does not exist would stop nothing, and nobody would know."""
+    from service.decision.constraints.killed import kind_target
+    from service.decision.journey import JourneyKind
+    from service.state.events import text_fault
+
+    kinds = [kind_target(kind) for kind in JourneyKind]
+    if not target or text_fault("target", target) is not None:
+        raise click.BadParameter("a journey's id has 1 to 128 characters")
+    if target.startswith("kind:") and target not in kinds:
+        raise click.BadParameter(f"there is no such kind; there are {', '.join(kinds)}")
+    return target
+
+
+@click.command()
+@home_option
+@click.argument("target", callback=_target)
+@click.option("--why", required=True, help="The reason, as decisions will give it.")
+def kill(home: Path, target: str, why: str) -> None:
+    """Stop a journey (its id), a kind (kind:promotional) or everything ('*').
+
+    No decision that is committed from now on ranks it, and what is reserved of it is revoked.
+    """
+    import asyncio
+
+    from service.bootstrap import kill_switch, system_clock
+    from service.settings import Settings
+
+    async def throw() -> None:
+        async with kill_switch(Settings(home=home)) as switch:
+            await switch.kill(target, why, system_clock())
+
+    asyncio.run(throw())
+    click.echo(f"killed: {target}")
+
+
+@click.command()
+@home_option
+@click.argument("target")
+def unkill(home: Path, target: str) -> None:
+    """Let a target of `rumbo kill` run again."""
+    import asyncio
+
+    from service.bootstrap import kill_switch
+    from service.settings import Settings
+
+    async def reset() -> bool:
+        async with kill_switch(Settings(home=home)) as switch:
+            return await switch.unkill(target)
+
+    if not asyncio.run(reset()):
+        raise click.ClickException(f"{target} is not on the kill list")
+    click.echo(f"runs again: {target}")
+
+
+@click.command()
+@home_option
+def kills(home: Path) -> None:
+    """List what is killed, since when and why."""
+    import asyncio
+
+    from service.bootstrap import kill_switch
+    from service.settings import Settings
+
+    async def read() -> list[Kill]:
+        async with kill_switch(Settings(home=home)) as switch:
+            return await switch.kills()
+
+    listed = asyncio.run(read())
+    for one in listed:
+        click.echo(f"{one.target}  since {one.since:%Y-%m-%d %H:%M:%S} UTC  {one.why}")
+    if not listed:
+        click.echo("nothing is killed")
+
+
 def _run(settings: Settings) -> None:
     """Serves in this process, on uvloop, until a signal."""
     import asyncio
@@ -141,5 +220,6 @@ async def _until_signal(settings: Settings) -> None:
         click.echo(f"rumbo listens on {address.host}:{address.port}")
         if address.metrics_port is not None:
             click.echo(f"metrics on http://{address.host}:{address.metrics_port}/metrics")
+        loop.add_signal_handler(signal.SIGHUP, app.watch.reload)
         await stop.wait()
         click.echo("draining")

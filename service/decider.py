@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
 from features.values import Scalar
 from service.catalogue.load import Catalogue
 from service.decision.constrain import constrain
+from service.decision.constraints.capacity import Pool
 from service.decision.decide import Decision, Terms, begin, conclude
+from service.decision.enrolments import end_enrolments
+from service.decision.facts import Contact, Facts, Use
 from service.decision.plan import Candidate, Plan
 from service.decision.record import replay
 from service.errors import DecisionExpired, DecisionRevoked, DecisionUnknown, FactsKeptMoving, RequestReused
@@ -142,11 +145,12 @@ class Decider:
     async def _propose(self, question: Question, decision_id: str, stages: Stages) -> Decision:
         plan = self._catalogues.current.plan
         with stages.of("hydrate"):
-            hydrated = await self._hydrator.hydrate(question.asked, self._clock(), plan.horizon)
+            pools = plan.pools_on(question.channel)
+            hydrated = await self._hydrator.hydrate(question.asked, self._clock(), plan.horizon, pools)
         with stages.of("constrain"):
             draft = begin(plan, hydrated.facts)
         with stages.of("score"):
-            scores = await self._scoring.score(draft.survivors, hydrated.facts)
+            scores = await self._scoring.score(draft.survivors, draft.facts)
         with stages.of("select"):
             slots = plan.channels[question.channel].slots
             terms = Terms(
@@ -182,20 +186,40 @@ class Decider:
         asked = Asked(
             customer_id=facts.customer_id, channel=facts.channel, placement=facts.placement, context=facts.context
         )
-        now = (await self._hydrator.hydrate(asked, self._clock(), plan.horizon)).facts
-        others = (c for c in now.situation.contacts if c.decision_id != stored.decision_id)
+        pools = plan.pools_on(facts.channel)
+        hydrated = await self._hydrator.hydrate(asked, self._clock(), plan.horizon, pools)
+        now, _ = end_enrolments(plan, hydrated.facts)
         picked = [p.scored.candidate for p in decision.picks if p.scored.candidate.journey_id in reserved]
-        allowed = constrain(plan, _in_force(plan, picked), now.with_contacts(others)).allowed
+        allowed = constrain(plan, _in_force(plan, picked), _without(stored.decision_id, now, pools)).allowed
         return frozenset(reserved - {c.journey_id for c in allowed})
 
 
+def _without(decision_id: str, facts: Facts, pools: Iterable[Pool]) -> Facts:
+    """The facts as they were without the contacts of this decision, nor what those use of the pools."""
+    contacts = facts.situation.contacts
+    own = [c for c in contacts if c.decision_id == decision_id]
+    left = {pool.pool_id: _left(facts.situation.uses.get(pool.pool_id, ()), own, pool) for pool in pools}
+    uses = {pool_id: listed for pool_id, listed in left.items() if listed}
+    others = replace(facts, situation=replace(facts.situation, uses=uses))
+    return others.with_contacts(c for c in contacts if c.decision_id != decision_id)
+
+
+def _left(uses: Iterable[Use], own: Iterable[Contact], pool: Pool) -> tuple[Use, ...]:
+    amounts = {use.ends_at: use.amount for use in uses}
+    for contact in own:
+        use = pool.use_of(contact)
+        if use is not None and use.ends_at in amounts:
+            amounts[use.ends_at] -= use.amount
+    return tuple(Use(ends_at=ends_at, amount=amount) for ends_at, amount in amounts.items() if amount > 0)
+
+
 def _in_force(plan: Plan, picked: list[Candidate]) -> list[Candidate]:
-    """The same candidates as the plan has them now; what left the catalogue has none."""
+    """The same candidates as the plan has them now, guarded by STAGE; what left the catalogue has none."""
     offered = {o.journey.journey_id: o for p in picked[:1] for o in plan.journeys.get(p.channel, ())}
     return [
         now
         for then in picked
         if then.journey_id in offered
-        for now in offered[then.journey_id].by_stage.get(then.stage, ())
-        if now.action.action_id == then.action.action_id
+        for now in offered[then.journey_id].elsewhere
+        if now.stage is then.stage and now.action.action_id == then.action.action_id
     ]

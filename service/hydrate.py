@@ -7,7 +7,7 @@ close it; per incident (per purpose and channel) the state store wins once it ha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -18,8 +18,9 @@ from features.errors import SituationUnreadable
 from features.reading import FeatureReading, ViewFault
 from features.situation import ConsentFact, ConsentStatus, Fact, IncidentFact, IncidentStatus, parse
 from features.values import FeatureStatus, FeatureValue, Scalar
+from service.decision.constraints.capacity import Pool
 from service.decision.decide import Degraded
-from service.decision.facts import Consents, Facts, Incident, OpenIncidents, Situation
+from service.decision.facts import Consents, Facts, Incident, OpenIncidents, ResolvedIncident, Situation
 from service.decision.variables import with_variables
 from service.state.port import StateReading, StateStore
 
@@ -61,12 +62,15 @@ class Hydrator:
         """Opens the feature store, which may cost seconds, before the first customer waits for it."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._features.read, "", now)
 
-    async def hydrate(self, asked: Asked, now: datetime, horizon: timedelta) -> Hydrated:
-        """Raises: StateUnavailable; trouble of the feature store is a status of its facts."""
+    async def hydrate(self, asked: Asked, now: datetime, horizon: timedelta, pools: Sequence[Pool] = ()) -> Hydrated:
+        """`pools`: those that a contact on this channel may use.
+
+        Raises: StateUnavailable; trouble of the feature store is a status of its facts.
+        """
         loop = asyncio.get_running_loop()
         reading, state = await asyncio.gather(
             loop.run_in_executor(self._thread, self._features.read, asked.customer_id, now),
-            self._state.situation(asked.customer_id, now, horizon),
+            self._state.situation(asked.customer_id, now, horizon, pools),
         )
         return merge(asked, now, reading, state)
 
@@ -100,14 +104,22 @@ def merge(asked: Asked, now: datetime, reading: FeatureReading, state: StateRead
 
 
 def _incidents(state: StateReading, value: FeatureValue | None) -> OpenIncidents:
+    """What Feast alone knows to be open closes the gate; what it alone knows to be over keeps it closed for a grace."""
     own = state.situation.incidents
     status, listed = _listed(IncidentFact, value)
-    known = {i.incident_id: i for i in own.known}
+    known, resolved = {i.incident_id: i for i in own.known}, list(own.resolved)
     for fact in listed:
-        heard_at = state.incident_heard_at.get(fact.incident_id)
-        if fact.status is IncidentStatus.OPEN and not _has_heard(heard_at, fact.at):
+        if _has_heard(state.incident_heard_at.get(fact.incident_id), fact.at):
+            continue
+        if fact.status is IncidentStatus.OPEN:
             known[fact.incident_id] = _opened(fact, known.get(fact.incident_id))
-    return replace(own, known=tuple(known[key] for key in sorted(known)), status=status)
+        elif fact.incident_id not in known:
+            resolved.append(_over(fact))
+    return replace(own, known=tuple(known[key] for key in sorted(known)), resolved=tuple(resolved), status=status)
+
+
+def _over(fact: IncidentFact) -> ResolvedIncident:
+    return ResolvedIncident(incident_class=fact.incident_class, severity=fact.severity, resolved_at=fact.at)
 
 
 def _opened(fact: IncidentFact, own: Incident | None) -> Incident:

@@ -43,12 +43,25 @@ class Metrics:
         )
         self._errors = Counter("rumbo_errors", "Calls that failed.", ["method", "status"], registry=self.registry)
         self._in_force = Gauge("rumbo_in_force", "1 for what serves.", ["what", "version"], registry=self.registry)
+        self._versions: dict[str, str] = {}
+        self._loads = Counter("rumbo_catalogue_loads", "Catalogues loaded.", ["result"], registry=self.registry)
+        self._refused = Gauge("rumbo_catalogue_refused", "1 while a catalogue is refused.", registry=self.registry)
         self.feature_lag = Gauge(
             "rumbo_feature_lag_rows", "Changes the feature store was not told yet.", registry=self.registry
         )
 
     def in_force(self, what: str, version: str) -> None:
+        """Of each part only one version is in force."""
+        earlier = self._versions.get(what)
+        if earlier is not None and earlier != version:
+            self._in_force.remove(what, earlier)
+        self._versions[what] = version
         self._in_force.labels(what=what, version=version).set(1)
+
+    def catalogue_loaded(self, *, is_valid: bool) -> None:
+        """Counts a load; `rumbo_catalogue_refused` is 1 while what lies in the folder is not what serves."""
+        self._loads.labels(result="in_force" if is_valid else "refused").inc()
+        self._refused.set(0 if is_valid else 1)
 
     def decided(self, decision: Decision, stages: Stages, *, is_dry_run: bool) -> None:
         """Counts one answer and writes its log line."""

@@ -17,11 +17,14 @@ from features.errors import RumboError
 from rumbo.decision.v1 import service_pb2
 from rumbo.decision.v1.service_pb2_grpc import add_DecisionServiceServicer_to_server
 from service.bootstrap import Application
+from service.catalogue_watch import Listener
 from service.settings import Settings
 
 log = logging.getLogger(__name__)
 
 SERVICE = service_pb2.DESCRIPTOR.services_by_name["DecisionService"].full_name
+CATALOGUE = "rumbo.catalogue"
+"""Its health: NOT_SERVING while the catalogue on disk is refused and an earlier one stays in force."""
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 
 
@@ -54,8 +57,9 @@ async def serving(app: Application, settings: Settings) -> AsyncIterator[Address
     except RuntimeError as error:
         raise AddressTaken(f"cannot listen on {settings.host}:{settings.port}") from error
     await server.start()
-    for name in ("", SERVICE):
+    for name in ("", SERVICE, CATALOGUE):
         await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
+    app.watch.listen(_tell_health(checks))
     metrics = None
     if settings.metrics_port is not None:
         metrics, _ = start_http_server(settings.metrics_port, settings.host, app.metrics.registry)
@@ -68,6 +72,14 @@ async def serving(app: Application, settings: Settings) -> AsyncIterator[Address
         if metrics is not None:
             await asyncio.to_thread(metrics.shutdown)
             metrics.server_close()
+
+
+def _tell_health(checks: health.aio.HealthServicer) -> Listener:
+    async def tell(*, is_valid: bool) -> None:
+        status = health_pb2.HealthCheckResponse.SERVING if is_valid else health_pb2.HealthCheckResponse.NOT_SERVING
+        await checks.set(CATALOGUE, status)
+
+    return tell
 
 
 _OPTIONS = (

@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalData
 from features.values import FeatureStatus, FeatureValue, Scalar
 from service.catalogue.conditions import ConditionCompiler, customer_types
 from service.decision.arbitrate import Score, ScoreSource
-from service.decision.constraints.registry import Cap, Guarded, Policies, bind_rules
+from service.decision.constraints.capacity import Pool
+from service.decision.constraints.cooldown import Cooldown
+from service.decision.constraints.in_flight import InFlight, InFlightLimit, Member
+from service.decision.constraints.never import NeverAfter
+from service.decision.constraints.registry import Cap, Guarded, IncidentClass, Policies, bind_rules, group_of
 from service.decision.constraints.rule import Condition, Rule
-from service.decision.decide import Decision, Terms, begin, conclude
-from service.decision.facts import Contact, Facts, Situation
+from service.decision.constraints.stage import AtStage
+from service.decision.constraints.unknown import STRICT as STRICTLY
+from service.decision.constraints.unknown import OnUnknown
+from service.decision.decide import Decision, Settled, Terms, begin, conclude
+from service.decision.facts import Contact, Facts, Situation, Use
 from service.decision.journey import Action, Journey, JourneyKind, Lever, Objective, Stage, StagePlan
-from service.decision.plan import Candidate, Channel, ContextWeight, Direction, JourneyOnChannel, Plan, Unconfirmed
+from service.decision.plan import (
+    Candidate,
+    Channel,
+    ContextWeight,
+    Direction,
+    JourneyOnChannel,
+    Lifetime,
+    Plan,
+    ToneChoice,
+    Unconfirmed,
+)
 from service.decision.variables import with_variables
 
 NOW = datetime(2018, 1, 3, 12, tzinfo=UTC)
@@ -28,7 +45,7 @@ CHANNELS: Mapping[str, Channel] = {
         ("app", Direction.INBOUND, 3, timedelta(minutes=15), Unconfirmed.RELEASE),
     )
 }
-STRICT = Policies(incident_default=HELPING, incident_classes={"delivery": HELPING})
+STRICT = Policies(incident_default=HELPING, incident_classes={"delivery": IncidentClass(allows=HELPING, severities={})})
 """Any open incident leaves service and resolution alone."""
 
 
@@ -51,6 +68,8 @@ SCHEMA = FeatureSchema(
         _spec("visits", FeatureType.INT),
         _spec("segment", FeatureType.STRING),
         _spec("seen_at", FeatureType.TIMESTAMP),
+        _spec("time_zone", FeatureType.STRING),
+        _spec("holiday_region", FeatureType.STRING),
     )
 )
 COMPILER = ConditionCompiler(customer_types(SCHEMA, {"basket": "double"}))
@@ -67,6 +86,15 @@ class Offered:
     valid_from: datetime | None = None
     valid_until: datetime | None = None
     context_weights: tuple[ContextWeight, ...] = ()
+    cooldown: Cooldown | None = None
+    capacity: Pool | None = None
+    never_with: tuple[str, ...] = ()
+    never_after: tuple[NeverAfter, ...] = ()
+    lifetime: Lifetime = field(default_factory=Lifetime)
+    audience_on_unknown: OnUnknown = STRICTLY
+    bypass: frozenset[str] = frozenset()
+    tones: tuple[ToneChoice, ...] = ()
+    is_switchable: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,29 +103,47 @@ class Catalogue:
 
     offered: tuple[Offered, ...]
     policies: Policies
-    plan: Plan
+    plan: Plan = field(repr=False)
 
     def rules_of(self, candidate: Candidate) -> tuple[Rule, ...]:
         """The rules that guard a candidate, bound afresh: no bitset, nothing shared."""
         own = next(o for o in self.offered if o.journey.journey_id == candidate.journey_id)
-        return tuple(bind_rules(guarded(own, candidate.action, candidate.channel), self.policies))
+        bound = tuple(bind_rules(guarded(own, candidate.action, candidate.channel), self.policies))
+        is_elsewhere = any(candidate in one.elsewhere for one in self.plan.journeys[candidate.channel])
+        return (*bound, at_stage(own, candidate.stage)) if is_elsewhere else bound
 
 
 def guarded(offered: Offered, action: Action, channel: str) -> Guarded:
     return Guarded(
         journey_id=offered.journey.journey_id,
         kind=JourneyKind.PROMOTIONAL if action.is_offer else offered.journey.kind,
+        journey_kind=offered.journey.kind,
+        tier=offered.journey.tier,
+        cost=action.cost,
+        cooldown=offered.cooldown,
+        capacity=offered.capacity,
+        never_with=offered.never_with,
+        never_after=offered.never_after,
         channel=channel,
         purposes=offered.purposes,
         audience=offered.audience,
+        audience_on_unknown=offered.audience_on_unknown,
         contact=offered.contact,
         valid_from=offered.valid_from,
         valid_until=offered.valid_until,
     )
 
 
-def action(action_id: str = "act", *, channels: Iterable[str] = tuple(CHANNELS), is_offer: bool = False) -> Action:
-    return Action(action_id=action_id, channels=frozenset(channels), tone="plain", is_offer=is_offer)
+def at_stage(offered: Offered, stage: Stage) -> AtStage:
+    """What guards an action besides, where it stands for another stage."""
+    journey_id, first_stage = offered.journey.journey_id, offered.journey.first_stage
+    return AtStage(journey_id=journey_id, stage=stage, first_stage=first_stage)
+
+
+def action(
+    action_id: str = "act", *, channels: Iterable[str] = tuple(CHANNELS), is_offer: bool = False, cost: float = 0.0
+) -> Action:
+    return Action(action_id=action_id, channels=frozenset(channels), tone="plain", is_offer=is_offer, cost=cost)
 
 
 def journey(
@@ -125,11 +171,14 @@ def catalogue(*offered: Offered, policies: Policies = STRICT) -> Catalogue:
     """Binds as the loader does: equal rules get one position; journeys are listed by channel."""
     positions: dict[Rule, int] = {}
 
-    def candidate(own: Offered, stage: Stage, act: Action, channel: str) -> Candidate:
+    def candidate(own: Offered, stage: Stage, act: Action, channel: str, *also: Rule) -> Candidate:
         bound = guarded(own, act, channel)
-        rules = 0
-        for rule in bind_rules(bound, policies):
-            rules |= 1 << positions.setdefault(rule, len(positions))
+        listed = (*bind_rules(bound, policies), *also)
+        rules, bypassed = 0, 0
+        for rule in listed:
+            bit = 1 << positions.setdefault(rule, len(positions))
+            rules |= bit
+            bypassed |= bit if group_of(rule.code) in own.bypass else 0
         return Candidate(
             journey=own.journey,
             stage=stage,
@@ -137,7 +186,10 @@ def catalogue(*offered: Offered, policies: Policies = STRICT) -> Catalogue:
             channel=channel,
             kind=bound.kind,
             rules=rules,
+            bypassed=bypassed,
+            tones=own.tones,
             context_weights=own.context_weights,
+            in_flight=next((rule for rule in listed if isinstance(rule, InFlight)), None),
         )
 
     def on(own: Offered, channel: str) -> JourneyOnChannel:
@@ -145,7 +197,12 @@ def catalogue(*offered: Offered, policies: Policies = STRICT) -> Catalogue:
             s.stage: tuple(candidate(own, s.stage, a, channel) for a in s.actions if channel in a.channels)
             for s in own.journey.stages
         }
-        return JourneyOnChannel(journey=own.journey, by_stage=by_stage)
+        elsewhere = tuple(
+            candidate(own, c.stage, c.action, channel, at_stage(own, c.stage))
+            for found in by_stage.values()
+            for c in found
+        )
+        return JourneyOnChannel(journey=own.journey, by_stage=by_stage, elsewhere=elsewhere)
 
     journeys = {name: tuple(on(own, name) for own in offered) for name in CHANNELS}
     plan = Plan(
@@ -155,8 +212,21 @@ def catalogue(*offered: Offered, policies: Policies = STRICT) -> Catalogue:
         channels=CHANNELS,
         context_types={"basket": float},
         journeys=journeys,
+        pools=(*policies.budgets, *(own.capacity for own in offered if own.capacity is not None)),
+        lifetimes={own.journey.journey_id: own.lifetime for own in offered},
     )
     return Catalogue(offered=offered, policies=policies, plan=plan)
+
+
+def in_flight(policies: Policies, limits: Mapping[JourneyKind, int], *offered: Offered) -> Policies:
+    """The same policies with at most so many of these journeys at once, by kind."""
+
+    def members(kind: JourneyKind) -> dict[str, Member]:
+        own = (o for o in offered if o.journey.kind is kind)
+        return {o.journey.journey_id: Member(tier=o.journey.tier, is_switchable=o.is_switchable) for o in own}
+
+    bound = {k: InFlightLimit(kind=k, at_most=n, members=members(k)) for k, n in limits.items()}
+    return replace(policies, in_flight=bound)
 
 
 def with_rule(plan: Plan, rule: Rule, journey_ids: Iterable[str]) -> Plan:
@@ -168,7 +238,11 @@ def with_rule(plan: Plan, rule: Rule, journey_ids: Iterable[str]) -> Plan:
 
     journeys = {
         channel: tuple(
-            replace(one, by_stage={stage: tuple(map(guard, found)) for stage, found in one.by_stage.items()})
+            replace(
+                one,
+                by_stage={stage: tuple(map(guard, found)) for stage, found in one.by_stage.items()},
+                elsewhere=tuple(map(guard, one.elsewhere)),
+            )
             for one in offered
         )
         for channel, offered in plan.journeys.items()
@@ -177,8 +251,14 @@ def with_rule(plan: Plan, rule: Rule, journey_ids: Iterable[str]) -> Plan:
     return replace(plan, rules=(*plan.rules, rule), contact_rules=contact_rules, journeys=journeys)
 
 
-def feature(name: str, value: Scalar | None, status: FeatureStatus = FeatureStatus.PRESENT) -> FeatureValue:
-    return FeatureValue(name=name, status=status, value=value, event_time=NOW - timedelta(days=2))
+def feature(
+    name: str,
+    value: Scalar | None,
+    status: FeatureStatus = FeatureStatus.PRESENT,
+    *,
+    at: datetime = NOW - timedelta(days=2),
+) -> FeatureValue:
+    return FeatureValue(name=name, status=status, value=value, event_time=at)
 
 
 def facts(
@@ -212,10 +292,27 @@ def contact(
     kind: JourneyKind = JourneyKind.PROMOTIONAL,
     channel: str = "email",
     counts_until: datetime | None = None,
+    reserved_until: datetime | None = None,
+    is_presented: bool = False,
+    cost: float = 0.0,
 ) -> Contact:
     return Contact(
-        decision_id="earlier", journey_id=journey_id, kind=kind, channel=channel, at=at, counts_until=counts_until
+        decision_id="earlier",
+        journey_id=journey_id,
+        kind=kind,
+        channel=channel,
+        at=at,
+        counts_until=counts_until,
+        reserved_until=reserved_until,
+        is_presented=is_presented,
+        cost=cost,
     )
+
+
+def settled(*contacts: Contact, **uses: float) -> Settled:
+    """What counts at commit: these contacts, and this much of each pool until tomorrow."""
+    ends_at = NOW + timedelta(days=1)
+    return Settled(contacts=contacts, uses={p: (Use(ends_at=ends_at, amount=n),) for p, n in uses.items()})
 
 
 def scores_of(plan: Plan, p_outcome: float = 0.5) -> dict[str, Score]:

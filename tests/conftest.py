@@ -1,6 +1,12 @@
-"""Fixtures shared by all rooms; each is described where it is defined."""
+"""Fixtures shared by all rooms; each is described where it is defined.
+
+`prometheus_client` comes first: Feast sets PROMETHEUS_MULTIPROC_DIR when it is imported, and a client that is imported
+after that would keep its metrics in files, shared by all registries of the process.
+"""
 
 from __future__ import annotations
+
+import prometheus_client  # noqa: F401
 
 from tests.fixtures_features import NOW, complete_journey, own_feast, prepared_home, shopping
 from tests.fixtures_training import trained_home

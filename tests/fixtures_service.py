@@ -18,6 +18,7 @@ import pytest
 from rumbo.decision.v1 import decision_pb2, events_pb2, outcomes_pb2, record_pb2
 from rumbo.decision.v1.service_pb2_grpc import DecisionServiceStub
 from service.bootstrap import application
+from service.catalogue.load import EXAMPLE
 from service.hydrate import FeatureReader
 from service.scoring import Model
 from service.seed import seed_consents
@@ -25,6 +26,7 @@ from service.server import Address, serving
 from service.settings import Settings
 from service.state.database import Durability
 from tests.fixtures_features import NOW
+from tests.plain_catalogue import write_plain_catalogue
 
 if TYPE_CHECKING:
     from rumbo.decision.v1.service_pb2_grpc import DecisionServiceAsyncStub
@@ -97,8 +99,15 @@ async def running(
 
 
 def settings_of(home: Path, *, metrics_port: int | None = None) -> Settings:
-    """No test here cuts the power, so none waits for the disk."""
-    return Settings(home=home, port=0, metrics_port=metrics_port, durability=Durability.PROCESS_SAFE)
+    """No test here cuts the power, so none waits for the disk. A home without a catalogue serves the example."""
+    own = home / "catalogue"
+    return Settings(
+        home=home,
+        catalogue=own if own.is_dir() else EXAMPLE,
+        port=0,
+        metrics_port=metrics_port,
+        durability=Durability.PROCESS_SAFE,
+    )
 
 
 def row_counts(home: Path) -> Mapping[str, int]:
@@ -132,8 +141,9 @@ async def _seed(home: Path) -> None:
 
 @pytest.fixture(scope="session")
 def seeded_home(prepared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The prepared home with the example's consents and without a model, shared by the session: to be read only."""
+    """The prepared home with the example's consents, the plain catalogue and no model: shared, to be read only."""
     home = copied(prepared_home, tmp_path_factory.mktemp("seeded") / "home")
+    write_plain_catalogue(home / "catalogue")
     asyncio.run(_seed(home))
     return home
 
@@ -148,6 +158,14 @@ def own_home(seeded_home: Path, tmp_path: Path) -> Path:
 async def service(own_home: Path) -> AsyncIterator[Service]:
     """A service without a model over a home of its own, at the clock of the tests."""
     async with running(own_home) as started:
+        yield started
+
+
+@pytest.fixture
+async def example_service(own_home: Path) -> AsyncIterator[Service]:
+    """A service under the whole example catalogue, at noon of the customers, when no hours are quiet."""
+    shutil.rmtree(own_home / "catalogue")
+    async with running(own_home, Clock(NOW + timedelta(hours=5))) as started:
         yield started
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any
 
 from cel_expr_python import cel
@@ -25,12 +27,18 @@ _TYPES = {
     "map<string, string>": cel.Type.Map(cel.Type.STRING, cel.Type.STRING),
 }
 _ACTIVATION = "cel.activation"
+_PLACE = re.compile(r"ERROR: <input>:\d+:(?P<column>\d+): (?P<what>.*)", re.DOTALL)
+_UNDECLARED = re.compile(r"undeclared reference to '(?P<name>[^']*)'")
 _REFERENCE_MAP, _KEY_VALUE, _NAME, _OVERLOADS, _ANY_VALUE = 2, 2, 1, 3, 2
 """Field numbers of cel.expr.CheckedExpr.reference_map, its entries, Reference.name and .overload_id, and Any.value."""
 
 
 class ConditionInvalid(RumboError):
-    """A condition that does not compile. `detail` says where and why."""
+    """A condition that does not compile: why, with a suggestion where one is near, and the 0-based column if known."""
+
+    def __init__(self, text: str, column: int | None = None) -> None:
+        super().__init__(text)
+        self.column = column
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +50,20 @@ class CelCondition:
     _expression: cel.Expression = field(compare=False, repr=False)
     _env: cel.Env = field(compare=False, repr=False)
 
+    @property
+    def expression(self) -> cel.Expression:
+        """The checked expression, for analysis."""
+        return self._expression
+
     def holds(self, facts: Facts) -> bool | None:
         """True, False, or None when what is missing would settle it (or the evaluation fails)."""
         activation = facts.scratch.get(_ACTIVATION)
         if activation is None:
             activation = facts.scratch[_ACTIVATION] = self._env.Activation(facts.variables)
-        result = self._expression.eval(activation).value()
+        try:
+            result = self._expression.eval(activation).value()
+        except RuntimeError:  # a few expressions compile and then cannot be planned, such as a map with a key twice
+            return None
         return result if isinstance(result, bool) else None
 
 
@@ -83,19 +99,26 @@ class ConditionCompiler:
         try:
             expression = self._env.compile(text)
         except RuntimeError as error:
-            raise ConditionInvalid(_explain(str(error))) from error
+            raise self._explained(str(error)) from error
         if expression.return_type().name() != "BOOL":
             raise ConditionInvalid(f"a condition must be true or false, this is {expression.return_type().name()}")
         names = tuple(name for name in _names(expression) if name in self.types)  # without those a macro binds
         return CelCondition(text, names, expression, self._env)
 
+    def _explained(self, message: str) -> ConditionInvalid:
+        """The compiler's own words, with its place and a hint for the usual slips."""
+        place = _PLACE.search(message)
+        text = message if place is None else place["what"].split("\n")[0]
+        unknown = _UNDECLARED.search(text)
+        if unknown is not None:
+            text = f"unknown name `{unknown['name']}`" + self._suggestion(unknown["name"])
+        elif "(double, int)" in text or "(int, double)" in text:
+            text += " (a whole number does not compare with a double: write 3.0 rather than 3)"
+        return ConditionInvalid(text, None if place is None else int(place["column"]) - 1)
 
-def _explain(message: str) -> str:
-    """The compiler's own words; numbers of two types are the common trap, so that gets a hint."""
-    text = message.removeprefix("INVALID_ARGUMENT: ERROR: <input>:").removesuffix(" [INVALID_ARGUMENT]")
-    if "(double, int)" in text or "(int, double)" in text:
-        text += " (a whole number does not compare with a double: write 3.0 rather than 3)"
-    return text
+    def _suggestion(self, name: str) -> str:
+        near = get_close_matches(name, self.types, n=1, cutoff=0.6)
+        return f", did you mean `{near[0]}`?" if near else ""
 
 
 def _names(expression: cel.Expression) -> Iterator[str]:

@@ -2,77 +2,25 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import Field, model_validator
 
+from service.catalogue.forms import (
+    CapDocument,
+    Document,
+    Duration,
+    Instant,
+    Money,
+    Probability,
+    Slug,
+    Titles,
+    Weight,
+    Window,
+)
+from service.catalogue.policy_schema import OnUnknownDocument, PoliciesDocument
+from service.decision.constraints.registry import BINDERS, NEVER_BYPASSED
 from service.decision.journey import HELPING_KINDS, JourneyKind, Stage
-from service.decision.plan import Direction, Unconfirmed
-
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_DURATION = re.compile(r"([1-9][0-9]{0,8})([smhd])")
-_LONGEST = timedelta(days=366)
-"""A year: contacts are looked back at for 400 days (`Plan.horizon`), so a longer cap would forget some of them."""
-
-
-def parse_duration(text: object) -> timedelta:
-    """'30s', '15m', '24h' or '7d' as a timedelta, a year at most. Raises: ValueError that says what is expected."""
-    match = _DURATION.fullmatch(text) if isinstance(text, str) else None
-    if match is None:
-        raise ValueError("expected a duration such as 30s, 15m, 24h or 7d")
-    duration = timedelta(**{_UNITS[match[2]]: int(match[1])})
-    if duration > _LONGEST:
-        raise ValueError(f"expected a duration of at most {_LONGEST.days}d")
-    return duration
-
-
-def format_duration(duration: timedelta) -> str:
-    """The inverse of `parse_duration`, in the largest unit that is exact."""
-    seconds = int(duration.total_seconds())
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
-        if seconds % size == 0:
-            return f"{seconds // size}{unit}"
-    return f"{seconds}s"
-
-
-def _instant(value: object) -> datetime:
-    """A date means its first instant in UTC; a time must say its zone."""
-    if isinstance(value, str):
-        value = datetime.fromisoformat(value)
-    if isinstance(value, datetime):
-        if value.tzinfo is None:
-            raise ValueError("a time needs a zone, such as 2026-12-31T00:00:00Z; or give a date alone")
-        return value.astimezone(UTC)
-    if isinstance(value, date):
-        return datetime.combine(value, time(), UTC)
-    raise ValueError("expected a date such as 2026-12-31, or a time with its zone")
-
-
-def _slug(value: str) -> str:
-    if not re.fullmatch(r"[a-z][a-z0-9_-]{0,62}", value):
-        raise ValueError("an id is lower-case letters, digits, '-' and '_', starts with a letter, 63 at most")
-    return value
-
-
-Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration)]
-Instant = Annotated[datetime, BeforeValidator(_instant)]
-Slug = Annotated[str, AfterValidator(_slug)]
-Weight = Annotated[float, Field(ge=0.5, le=2.0)]
-Probability = Annotated[float, Field(ge=0.0, le=1.0)]
-Money = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
-
-
-class Document(BaseModel):
-    """Every part of the catalogue: immutable, and nothing in it is ignored."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
-
-
-class Titles(Document):
-    es: str = Field(min_length=1)
-    en: str = Field(min_length=1)
 
 
 class ObjectiveDocument(Document):
@@ -104,11 +52,6 @@ class ContextWeightDocument(Document):
     weight: Weight
 
 
-class CapDocument(Document):
-    at_most: int = Field(ge=1, le=1000)
-    per: Duration
-
-
 class ValidDocument(Document):
     """The journey's first instant, and the instant at which it is over."""
 
@@ -122,11 +65,58 @@ class ValidDocument(Document):
         return self
 
 
+class AudienceDocument(OnUnknownDocument):
+    """Whom the journey is for, with what to do about facts that cannot be had."""
+
+    when: str
+
+
+class IgnoredDocument(Document):
+    """Presented `times` times in a row and nothing else within the objective's window: rest `for` so long."""
+
+    times: int = Field(ge=1, le=100)
+    for_: Duration = Field(alias="for")
+
+
+class CooldownDocument(Document):
+    """How long to rest after each response. `also`: related journeys whose responses count too."""
+
+    rejected: Duration | None = Field(default=None, alias="REJECTED")
+    accepted: Duration | None = Field(default=None, alias="ACCEPTED")
+    converted: Duration | None = Field(default=None, alias="CONVERTED")
+    ignored: IgnoredDocument | None = None
+    also: tuple[Slug, ...] = ()
+
+
+class CapacityDocument(Document):
+    """Units for all customers together; a calendar period is in the company's zone."""
+
+    units: int = Field(ge=1)
+    per: Window
+
+
+class NeverAfterDocument(Document):
+    journey: Slug
+    within: Duration
+
+
+class ToneChoiceDocument(Document):
+    when: str
+    tone: Slug
+
+
+class ToneDocument(Document):
+    """The first choice whose condition holds, else the default."""
+
+    default: Slug
+    choose: tuple[ToneChoiceDocument, ...] = Field(min_length=1)
+
+
 class ActionDocument(Document):
     id: Slug
     channels: tuple[Slug, ...] = Field(min_length=1)
     placements: tuple[Slug, ...] = ()
-    tone: Slug
+    tone: Slug | ToneDocument
     offer: bool = False
     cost: Money = 0.0
     expects: str = Field(min_length=1)
@@ -145,7 +135,7 @@ class JourneyDocument(Document):
     owner: str = Field(min_length=1)
     kind: JourneyKind
     tier: int = Field(ge=1, le=9)
-    audience: str | None = None
+    audience: str | AudienceDocument | None = None
     objective: ObjectiveDocument
     prior: Probability | None = None
     attributes: dict[Slug, str] = Field(default_factory=dict)
@@ -153,6 +143,14 @@ class JourneyDocument(Document):
     context_weight: tuple[ContextWeightDocument, ...] = ()
     consent: tuple[Slug, ...] = ()
     contact: CapDocument | None = None
+    cooldown: CooldownDocument | None = None
+    capacity: CapacityDocument | None = None
+    never_with: tuple[Slug, ...] = ()
+    never_after: tuple[NeverAfterDocument, ...] = ()
+    max_duration: Duration | None = None
+    exit_when: str | None = None
+    switchable: bool = False
+    bypass: tuple[str, ...] = ()
     valid: ValidDocument | None = None
     stages: tuple[StageDocument, ...] = Field(min_length=1)
 
@@ -169,52 +167,17 @@ class JourneyDocument(Document):
             raise ValueError(f"a {self.kind} journey lists the consent purpose it needs")
         return self
 
-
-class ChannelDocument(Document):
-    """`slots`, `reserve` and `unconfirmed` default by direction."""
-
-    direction: Direction
-    slots: int = Field(default=0, ge=0, le=50)
-    reserve: Duration | None = None
-    unconfirmed: Unconfirmed | None = None
-
-
-class IncidentDocument(Document):
-    """The kinds allowed while an incident is open, by its class."""
-
-    default: tuple[JourneyKind, ...] = (JourneyKind.SERVICE, JourneyKind.RESOLUTION)
-    classes: dict[Slug, tuple[JourneyKind, ...]] = Field(default_factory=dict)
-
-
-class PressureDocument(CapDocument):
-    """A limit over all journeys of these kinds on these channels together.
-
-    No kind named means all but the helping kinds; no channel named, all channels.
-    """
-
-    id: Slug
-    kinds: tuple[JourneyKind, ...] = ()
-    channels: tuple[Slug, ...] = ()
-
-
-class PoliciesDocument(Document):
-    """`policies.yaml`: what is company-wide."""
-
-    channels: dict[Slug, ChannelDocument] = Field(min_length=1)
-    incidents: IncidentDocument = IncidentDocument()
-    purposes: tuple[Slug, ...] = ()
-    pressure: tuple[PressureDocument, ...] = ()
-    context: dict[Slug, Literal["string", "double", "int", "bool"]] = Field(default_factory=dict)
-    priors: dict[JourneyKind, Probability]
-
     @model_validator(mode="after")
-    def _whole(self) -> Self:
-        absent = [k.value for k in JourneyKind if k not in self.priors]
-        if absent:
-            raise ValueError("priors: no entry for " + ", ".join(absent))
-        ids = [p.id for p in self.pressure]
-        if len(ids) != len(set(ids)):
-            raise ValueError("pressure: ids must differ")
+    def _may_bypass(self) -> Self:
+        if self.bypass and self.kind not in HELPING_KINDS:
+            raise ValueError("bypass: only service and resolution journeys may bypass a constraint")
+        for code in self.bypass:
+            if code in NEVER_BYPASSED:
+                raise ValueError(f"bypass: {code} cannot be bypassed")
+            if code not in BINDERS and not code.startswith("POLICY_"):
+                raise ValueError(
+                    f"bypass: {code} is no constraint: " + ", ".join(sorted(set(BINDERS) - NEVER_BYPASSED))
+                )
         return self
 
 

@@ -35,6 +35,7 @@ from service.decision.constrain import Rejected
 from service.decision.decide import Decision, Degraded
 from service.decision.reasons import for_eligible, for_pick
 from service.decision.select import Pick
+from service.decision.tone import tone_of
 from service.decision.verdict import Reason
 from service.state.port import KeptOutcome, RowResult, RowStatus
 from service.texts import effect_text, text
@@ -62,7 +63,7 @@ def answer(decision: Decision, *, is_full: bool, locale: str) -> decision_pb2.De
         decision_id=decision.terms.decision_id,
         decided_at=timestamp(decision.decided_at),
         valid_until=timestamp(decision.valid_until),
-        ranked=[_ranked(pick, locale) for pick in decision.picks],
+        ranked=[_ranked(pick, decision, locale) for pick in decision.picks],
         no_journey=_no_journey(decision, locale),
         counts=decision_pb2.Counts(
             candidates=len(decision.picks) + len(decision.selection.eligible) + len(decision.rejected),
@@ -75,8 +76,8 @@ def answer(decision: Decision, *, is_full: bool, locale: str) -> decision_pb2.De
         degraded=_degraded(decision.terms.degraded, locale),
     )
     if is_full:
-        response.eligible.extend(_eligible(s, locale) for s in decision.selection.eligible)
-        response.rejected.extend(_rejected(r, decision.decided_at, locale) for r in decision.rejected)
+        response.eligible.extend(_eligible(s, decision, locale) for s in decision.selection.eligible)
+        response.rejected.extend(_rejected(r, decision, locale) for r in decision.rejected)
     return response
 
 
@@ -98,8 +99,8 @@ def record(recorded: Recorded, *, is_full: bool, locale: str) -> record_pb2.GetD
         outcomes=[_recorded_outcome(kept) for kept in recorded.stored.outcomes],
     )
     if is_full:
-        response.eligible.extend(_eligible(s, locale) for s in decision.selection.eligible)
-        response.rejected.extend(_rejected(r, decision.decided_at, locale) for r in decision.rejected)
+        response.eligible.extend(_eligible(s, decision, locale) for s in decision.selection.eligible)
+        response.rejected.extend(_rejected(r, decision, locale) for r in decision.rejected)
     return response
 
 
@@ -109,7 +110,7 @@ def _recorded_journey(pick: Pick, recorded: Recorded, locale: str) -> record_pb2
     state = CONTACT[recorded.stored.contact_states[journey_id]]
     contributions = recorded.contributions.get(journey_id)
     return record_pb2.RecordedJourney(
-        journey=_ranked(pick, locale),
+        journey=_ranked(pick, recorded.decision, locale),
         contact_state=record_pb2.CONTACT_STATE_REVOKED if is_revoked else state,
         contributions=None
         if contributions is None
@@ -132,7 +133,7 @@ def _recorded_outcome(kept: KeptOutcome) -> record_pb2.RecordedOutcome:
     )
 
 
-def _ranked(pick: Pick, locale: str) -> journey_pb2.RankedJourney:
+def _ranked(pick: Pick, decision: Decision, locale: str) -> journey_pb2.RankedJourney:
     scored, candidate = pick.scored, pick.scored.candidate
     return journey_pb2.RankedJourney(
         rank=pick.rank,
@@ -140,17 +141,17 @@ def _ranked(pick: Pick, locale: str) -> journey_pb2.RankedJourney:
         kind=KIND[candidate.journey.kind],
         stage=STAGE[candidate.stage],
         action_id=candidate.action.action_id,
-        tone=candidate.action.tone,
+        tone=tone_of(candidate, decision.draft.facts)[0],
         is_offer=candidate.action.is_offer,
         priority=scored.priority,
         p_outcome=scored.score.p_outcome,
         value=candidate.journey.objective.value,
         selection_probability=pick.selection_probability,
-        reasons=_reasons(for_pick(pick), locale),
+        reasons=_reasons(for_pick(pick, decision), decision, locale),
     )
 
 
-def _eligible(scored: Scored, locale: str) -> journey_pb2.EligibleJourney:
+def _eligible(scored: Scored, decision: Decision, locale: str) -> journey_pb2.EligibleJourney:
     return journey_pb2.EligibleJourney(
         journey_id=scored.candidate.journey_id,
         kind=KIND[scored.candidate.journey.kind],
@@ -159,15 +160,15 @@ def _eligible(scored: Scored, locale: str) -> journey_pb2.EligibleJourney:
         priority=scored.priority,
         p_outcome=scored.score.p_outcome,
         value=scored.candidate.journey.objective.value,
-        reasons=_reasons(for_eligible(scored), locale),
+        reasons=_reasons(for_eligible(scored), decision, locale),
     )
 
 
-def _rejected(rejected: Rejected, decided_at: datetime, locale: str) -> journey_pb2.RejectedJourney:
+def _rejected(rejected: Rejected, decision: Decision, locale: str) -> journey_pb2.RejectedJourney:
     return journey_pb2.RejectedJourney(
         journey_id=rejected.candidate.journey_id,
-        reasons=_reasons(rejected.reasons, locale, decided_at),
-        eligible_after=_within_horizon(rejected.eligible_after, decided_at),
+        reasons=_reasons(rejected.reasons, decision, locale),
+        eligible_after=_within_horizon(decision.eligible_after(rejected), decision.decided_at),
     )
 
 
@@ -175,7 +176,7 @@ def _no_journey(decision: Decision, locale: str) -> journey_pb2.NoJourney | None
     reasons = decision.no_journey
     if reasons is None:
         return None
-    return journey_pb2.NoJourney(reasons=_reasons(reasons, locale), value=0.0, selection_probability=1.0)
+    return journey_pb2.NoJourney(reasons=_reasons(reasons, decision, locale), value=0.0, selection_probability=1.0)
 
 
 def _degraded(degraded: Iterable[Degraded], locale: str) -> list[decision_pb2.Degraded]:
@@ -184,14 +185,14 @@ def _degraded(degraded: Iterable[Degraded], locale: str) -> list[decision_pb2.De
     ]
 
 
-def _reasons(reasons: Iterable[Reason], locale: str, decided_at: datetime | None = None) -> list[reason_pb2.Reason]:
+def _reasons(reasons: Iterable[Reason], decision: Decision, locale: str) -> list[reason_pb2.Reason]:
     return [
         reason_pb2.Reason(
             code=reason.code,
             kind=REASON_KIND[reason.kind],
             params=_params(reason.params),
-            text=text(reason, locale),
-            eligible_after=None if decided_at is None else _within_horizon(reason.eligible_after, decided_at),
+            text=text(reason, locale, decision.draft.plan.texts),
+            eligible_after=_within_horizon(reason.eligible_after, decision.decided_at),
         )
         for reason in reasons
     ]

@@ -15,10 +15,11 @@ from datetime import datetime
 
 from features.values import FeatureStatus
 from service.decision.arbitrate import Score, Scored, arbitrate
-from service.decision.constrain import Constrained, Rejected, constrain
-from service.decision.facts import Contact, Facts
+from service.decision.constrain import Constrained, Rejected, constrain, eligible_after
+from service.decision.enrolments import Ended, end_enrolments
+from service.decision.facts import Contact, Facts, Use
 from service.decision.plan import Candidate, Plan
-from service.decision.select import Pick, Selection, select, settle
+from service.decision.select import Pick, Selection, contact_of, select, settle
 from service.decision.verdict import Reason, ReasonKind
 
 
@@ -33,14 +34,26 @@ class Degraded:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Draft:
+    """`read` are the facts as they were given, `facts` those without the enrolments that `ended` by themselves."""
+
     plan: Plan
+    read: Facts
     facts: Facts
+    ended: tuple[Ended, ...]
     constrained: Constrained
 
     @property
     def survivors(self) -> tuple[Candidate, ...]:
         """What may be scored: the allowed candidates only."""
         return self.constrained.allowed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What counted at the moment of the commit: the customer's contacts, and what was in use of the shared pools."""
+
+    contacts: tuple[Contact, ...]
+    uses: Mapping[str, tuple[Use, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +74,7 @@ class Terms:
 class Decision:
     """The ranked answer with everything that led to it.
 
-    `settled_contacts`: the contacts at commit, if they had changed.
+    `settled`: what counted at commit, if it had changed.
     """
 
     draft: Draft
@@ -69,7 +82,7 @@ class Decision:
     scores: Mapping[str, Score]
     scored: tuple[Scored, ...]
     selection: Selection
-    settled_contacts: tuple[Contact, ...] | None = None
+    settled: Settled | None = None
 
     @property
     def decided_at(self) -> datetime:
@@ -87,6 +100,33 @@ class Decision:
     def rejected(self) -> tuple[Rejected, ...]:
         return self.draft.constrained.rejected + self.selection.rejected
 
+    def displaced(self, pick: Pick) -> tuple[str, ...]:
+        """The journeys that end once this one is presented, for its kind is full."""
+        rule = pick.scored.candidate.in_flight
+        if rule is None:
+            return ()
+        later = {p.scored.candidate.journey_id for p in self.picks if p.rank >= pick.rank}
+        seen = self.seen
+        before = tuple(c for c in seen.slate if c.journey_id not in later)
+        earlier = (c for c in seen.situation.contacts if c not in seen.slate)
+        return rule.displaced(seen.with_contacts(earlier, before))
+
+    def eligible_after(self, rejected: Rejected) -> datetime | None:
+        """When time alone has lifted every denial of a rejected journey; None if it does not, or not soon."""
+        return eligible_after(self.draft.plan, rejected, self.seen)
+
+    @property
+    def seen(self) -> Facts:
+        """The facts by which the last candidates were judged: with the contacts of the commit, and of this answer."""
+        draft, settled = self.draft, self.settled
+        facts = draft.facts
+        if settled is not None:
+            facts = replace(facts, situation=replace(facts.situation, uses=settled.uses))
+        contacts = facts.situation.contacts if settled is None else settled.contacts
+        channel = draft.plan.channels[facts.channel]
+        slate = (contact_of(p.scored, facts, channel, self.terms.decision_id) for p in self.picks)
+        return facts.with_contacts(contacts, tuple(slate))
+
     @property
     def no_journey(self) -> tuple[Reason, ...] | None:
         """Why fewer slots than asked for were filled; None when all were."""
@@ -99,8 +139,10 @@ class Decision:
 
 
 def begin(plan: Plan, facts: Facts) -> Draft:
-    """Finds the candidates and checks every rule for each."""
-    return Draft(plan=plan, facts=facts, constrained=constrain(plan, plan.candidates(facts), facts))
+    """Ends the enrolments whose time is over, finds the candidates and checks every rule for each."""
+    current, ended = end_enrolments(plan, facts)
+    constrained = constrain(plan, plan.candidates(current), current)
+    return Draft(plan=plan, read=facts, facts=current, ended=ended, constrained=constrained)
 
 
 def conclude(draft: Draft, scores: Mapping[str, Score], terms: Terms) -> Decision:
@@ -110,10 +152,10 @@ def conclude(draft: Draft, scores: Mapping[str, Score], terms: Terms) -> Decisio
     return Decision(draft=draft, terms=terms, scores=scores, scored=scored, selection=selection)
 
 
-def revise(decision: Decision, contacts: tuple[Contact, ...]) -> Decision:
-    """The same decision over what these newer contacts still allow; the last revision counts, as it does in replay."""
+def revise(decision: Decision, settled: Settled) -> Decision:
+    """The same decision over what counts by now; the last revision counts, as it does in replay."""
     plan, scored, facts, terms = decision.draft.plan, decision.scored, decision.draft.facts, decision.terms
     first = select(plan, scored, facts, decision_id=terms.decision_id, limit=terms.limit)
-    newer = facts.with_contacts(contacts)
+    newer = replace(facts, situation=replace(facts.situation, uses=settled.uses)).with_contacts(settled.contacts)
     selection = settle(plan, scored, first, newer, decision_id=terms.decision_id, limit=terms.limit)
-    return replace(decision, selection=selection, settled_contacts=contacts)
+    return replace(decision, selection=selection, settled=settled)

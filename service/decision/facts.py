@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from features.values import FeatureRow, FeatureStatus, Scalar
 from service.decision.journey import JourneyKind, Stage
@@ -28,10 +29,20 @@ class Incident:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedIncident:
+    """An incident that is over, for the time of grace after it."""
+
+    incident_class: str | None
+    severity: str | None
+    resolved_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OpenIncidents:
     """The open incidents that are known. `status` other than PRESENT: there may be others that are not."""
 
     known: tuple[Incident, ...] = ()
+    resolved: tuple[ResolvedIncident, ...] = ()
     status: FeatureStatus = FeatureStatus.PRESENT
     last_resolved_at: datetime | None = None
 
@@ -74,6 +85,7 @@ class Contact:
     """A contact that counts: presented, reserved, or unconfirmed on a channel that counts those.
 
     `at` is when it counts from; `counts_until` is when a reservation that nobody confirms is given back (None: never).
+    `reserved_until` ends an open reservation (None once presented); `cost` is that of its action.
     """
 
     decision_id: str
@@ -82,22 +94,46 @@ class Contact:
     channel: str
     at: datetime
     counts_until: datetime | None = None
+    reserved_until: datetime | None = None
+    is_presented: bool = False
+    cost: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """What the customer made of a contact: an outcome other than PRESENTED and NOT_PRESENTED."""
+
+    decision_id: str
+    journey_id: str
+    type: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enrolment:
-    """The customer is in this journey at this stage since then."""
+    """The customer is in this journey at this stage since then; `ends_at` is when its time is over, if it has one."""
 
     journey_id: str
     stage: Stage
     since: datetime
+    ends_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """Some of a shared pool that is in use until `ends_at`: units, or money."""
+
+    ends_at: datetime
+    amount: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
     """The facts that follow from the customer's events, outcomes and contacts.
 
-    `facts_version` rises with every accepted event and outcome, `contacts_version` with every change of a contact.
+    `facts_version` rises with every accepted event and outcome, `contacts_version` with every change of a contact,
+    `kills_version` with every change of the kill list. `kills` gives the reason by target, `uses` what is in use by
+    pool, `feeds` the last heartbeat by source.
     """
 
     facts_version: int = 0
@@ -108,6 +144,11 @@ class Situation:
     contacts: tuple[Contact, ...] = ()
     enrolments: Mapping[str, Enrolment] = field(default_factory=dict)
     last_purchase_at: datetime | None = None
+    responses: tuple[Response, ...] = ()
+    kills_version: int = 0
+    kills: Mapping[str, str] = field(default_factory=dict)
+    uses: Mapping[str, tuple[Use, ...]] = field(default_factory=dict)
+    feeds: Mapping[str, datetime] = field(default_factory=dict)
 
     def count_contacts(self, now: datetime) -> int:
         """The contacts that still count."""
@@ -119,7 +160,9 @@ class Facts:
     """All that a rule may look at. `is_known` is None when nobody could tell (the store is away and no event is kept).
 
     `variables` are the names a condition may use; what is not known is left out, so that it reads as unknown.
-    `scratch` is for what an engine prepares from them once a request; it is no fact.
+    `slate` are the contacts that this very answer makes, `situation.contacts` holds them too. `read_at` is when facts
+    were read, if the question is put for a later `now`: they are as fresh as they were then.
+    `scratch` is for what an engine prepares once a request; it is no fact.
     """
 
     now: datetime
@@ -130,14 +173,53 @@ class Facts:
     features: FeatureRow = field(default_factory=dict)
     is_known: bool | None = True
     situation: Situation = field(default_factory=Situation)
+    slate: tuple[Contact, ...] = ()
+    read_at: datetime | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
-    scratch: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    scratch: dict[Hashable, Any] = field(default_factory=dict, compare=False, repr=False)
 
-    def with_contacts(self, contacts: Iterable[Contact]) -> Facts:
-        """The same facts, with these contacts in place of those that were read, also for conditions."""
-        situation = replace(self.situation, contacts=tuple(contacts))
+    def with_contacts(self, contacts: Iterable[Contact], slate: tuple[Contact, ...] = ()) -> Facts:
+        """The same facts, with these contacts in place of those that were read, then those of this answer."""
+        situation = replace(self.situation, contacts=(*contacts, *slate))
         variables = {**self.variables, CONTACTS_VARIABLE: situation.count_contacts(self.now)}
-        return replace(self, situation=situation, variables=variables, scratch={})
+        return replace(self, situation=situation, slate=slate, variables=variables, scratch={})
+
+    def at(self, later: datetime) -> Facts:
+        """The same facts at another time, all else equal: as fresh as now, and conditions as they are now.
+
+        Enrolments whose time is over by then are over.
+        """
+        enrolled = self.situation.enrolments
+        goes_on = {j: e for j, e in enrolled.items() if e.ends_at is None or e.ends_at > later}
+        situation = self.situation if len(goes_on) == len(enrolled) else replace(self.situation, enrolments=goes_on)
+        return replace(self, now=later, read_at=self.fresh_at, situation=situation)
+
+    @property
+    def fresh_at(self) -> datetime:
+        """The time by which the age of a fact is told."""
+        return self.now if self.read_at is None else self.read_at
+
+    @property
+    def open_reservations(self) -> tuple[tuple[Contact, datetime], ...]:
+        """The contacts that are reserved, neither presented nor given back, each with its end."""
+        return tuple(
+            (c, c.reserved_until)
+            for c in self.situation.contacts
+            if c.reserved_until is not None and not c.is_presented and c.reserved_until > self.now
+        )
+
+    def text(self, feature: str) -> str | None:
+        """The value of a text feature that is present."""
+        known = self.features[feature].known() if feature in self.features else None
+        return known if isinstance(known, str) else None
+
+    def zone(self, feature: str) -> ZoneInfo | None:
+        """The time zone that a feature names; None if it is not known, or no zone."""
+        name = self.text(feature)
+        try:
+            return None if name is None else ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            return None
 
     def status_of(self, name: str) -> FeatureStatus:
         """Why the variable `name` is unknown. A name that nothing stands for is NOT_FOUND, a NaN is NULL."""

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from features.values import Scalar
 from service.decision.arbitrate import Scored, ScoreSource
+from service.decision.decide import Decision
 from service.decision.select import Pick
+from service.decision.tone import tone_of
 from service.decision.verdict import Reason, ReasonKind
 
 
-def for_pick(pick: Pick) -> tuple[Reason, ...]:
-    """What its place follows from: tier, probability, value, and the weights that moved it."""
-    return (_weighed(pick.scored, ReasonKind.RANKED),)
+def for_pick(pick: Pick, decision: Decision) -> Iterator[Reason]:
+    """What its place follows from, what it passed by bypass, which journey it displaces, and why it speaks so."""
+    candidate, facts = pick.scored.candidate, decision.draft.facts
+    yield _weighed(pick.scored, ReasonKind.RANKED)
+    yield from pick.bypassed
+    for other in decision.displaced(pick):
+        yield Reason(code="DISPLACES", kind=ReasonKind.RANKED, params={"other": other})
+    tone = tone_of(candidate, facts)[1]
+    if tone is not None:
+        yield tone
 
 
-def for_eligible(scored: Scored) -> tuple[Reason, ...]:
-    return (Reason(code="NO_SLOT_LEFT", kind=ReasonKind.ELIGIBLE), _weighed(scored, ReasonKind.ELIGIBLE))
+def for_eligible(scored: Scored) -> Iterator[Reason]:
+    yield Reason(code="NO_SLOT_LEFT", kind=ReasonKind.ELIGIBLE)
+    yield _weighed(scored, ReasonKind.ELIGIBLE)
 
 
 def _weighed(scored: Scored, kind: ReasonKind) -> Reason:

@@ -16,11 +16,12 @@ TAKEN_MEANWHILE = "TAKEN_MEANWHILE"
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Pick:
-    """A journey that is ranked and reserved. `rank` starts at 1."""
+    """A journey that is ranked and reserved. `rank` starts at 1; `bypassed` are the denials that it passed."""
 
     rank: int
     scored: Scored
     selection_probability: float
+    bypassed: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -39,13 +40,16 @@ def select(plan: Plan, scored: Sequence[Scored], facts: Facts, *, decision_id: s
     remaining = list(scored)
     picks: list[Pick] = []
     rejected: list[Rejected] = []
-    contacts = list(facts.situation.contacts)
+    slate: list[Contact] = []
+    seen = facts
     while remaining and len(picks) < limit:
         best = remaining.pop(0)
-        picks.append(Pick(rank=len(picks) + 1, scored=best, selection_probability=1.0))
-        contacts.append(contact_of(best, facts, channel, decision_id))
+        passed = _bypassed(plan, best, seen)
+        picks.append(Pick(rank=len(picks) + 1, scored=best, selection_probability=1.0, bypassed=passed))
+        slate.append(contact_of(best, facts, channel, decision_id))
         if len(picks) < limit:
-            remaining, dropped = _recheck(plan, remaining, facts.with_contacts(contacts))
+            seen = facts.with_contacts(facts.situation.contacts, tuple(slate))
+            remaining, dropped = _recheck(plan, remaining, seen)
             rejected.extend(dropped)
     return Selection(picks=tuple(picks), eligible=tuple(remaining), rejected=tuple(rejected))
 
@@ -69,13 +73,16 @@ def settle(
 def contact_of(scored: Scored, facts: Facts, channel: Channel, decision_id: str) -> Contact:
     """The reservation that a pick makes."""
     is_given_back = channel.unconfirmed is Unconfirmed.RELEASE
+    ends = facts.now + channel.reserve
     return Contact(
         decision_id=decision_id,
         journey_id=scored.candidate.journey_id,
         kind=scored.candidate.kind,
         channel=channel.name,
         at=facts.now,
-        counts_until=facts.now + channel.reserve if is_given_back else None,
+        counts_until=ends if is_given_back else None,
+        reserved_until=ends,
+        cost=scored.candidate.action.cost,
     )
 
 
@@ -86,7 +93,18 @@ def _recheck(plan: Plan, scored: Sequence[Scored], facts: Facts) -> tuple[list[S
     return [s for s in scored if s.candidate.journey_id in allowed], list(checked.rejected)
 
 
+def _bypassed(plan: Plan, scored: Scored, facts: Facts) -> tuple[Reason, ...]:
+    """The denials that a pick passes at its slot: a limit may have been reached by those before it."""
+    candidate = scored.candidate
+    if not candidate.bypassed:
+        return ()
+    return constrain(plan, (candidate,), facts).bypassed.get(candidate.journey_id, ())
+
+
 def _mark_taken(rejected: Rejected) -> Rejected:
-    """Says so first. What was taken is given back when the denial ends, so this reason ends with it."""
-    taken = Reason(code=TAKEN_MEANWHILE, kind=ReasonKind.TAKEN, eligible_after=rejected.eligible_after)
+    """Says so first. What was taken is given back when the denials end, so this reason ends with them."""
+    ends = [reason.eligible_after for reason in rejected.reasons]
+    known = [end for end in ends if end is not None]
+    end = max(known) if len(known) == len(ends) else None
+    taken = Reason(code=TAKEN_MEANWHILE, kind=ReasonKind.TAKEN, eligible_after=end)
     return replace(rejected, reasons=(taken, *rejected.reasons))

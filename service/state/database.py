@@ -16,7 +16,7 @@ from typing import TypeVar
 from service.state.port import StateUnavailable
 
 Result = TypeVar("Result")
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 APPLICATION_ID = 0x52554D42  # "RUMB": tells a state store from any other SQLite file
 BUSY_S = 5.0
 """How long a transaction waits for another process to end its own."""

@@ -1,4 +1,4 @@
-"""Keeps decisions: the re-check, the reservations and the record, in one transaction."""
+"""Keeps decisions: the re-check, the reservations, what ended, and the record, in one transaction."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ import json
 import sqlite3
 from datetime import datetime
 
-from service.decision.decide import Decision, revise
+from service.decision.decide import Decision, Settled, revise
+from service.decision.enrolments import WhyEnded
 from service.decision.record import canonical, to_document
 from service.decision.select import contact_of
 from service.state.database import instant, micros, optional_instant
+from service.state.event_rows import raise_facts_version
+from service.state.fold import JourneyMove, Move
+from service.state.move_rows import keep_move
 from service.state.outcome_rows import read_outcomes
+from service.state.pool_rows import read_uses
 from service.state.port import (
     AlreadyDecided,
     CommitResult,
@@ -24,18 +29,23 @@ from service.state.situation_rows import read_contacts, read_versions
 
 
 def commit_decision(db: sqlite3.Connection, decision: Decision, key: RequestKey | None) -> CommitResult:
-    """Writes nothing unless the decision stands: its facts are the present ones, the contacts still allow each pick."""
+    """Writes nothing unless the decision stands: its facts and the kill list are the present ones.
+
+    What counts by now, the customer's contacts and everybody's uses of the shared pools, still allows each pick.
+    """
     facts = decision.draft.facts
     if key is not None:
         earlier = find_by_request(db, facts.customer_id, key.request_id, facts.now)
         if earlier is not None:
             return AlreadyDecided(stored=earlier)
-    facts_version, contacts_version = read_versions(db, facts.customer_id)
-    if facts_version != facts.situation.facts_version:
+    read, present = facts.situation, read_versions(db, facts.customer_id)
+    if present.facts != read.facts_version or present.kills != read.kills_version:
         return FactsMoved()
-    if contacts_version != facts.situation.contacts_version:
-        horizon = decision.draft.plan.horizon
-        decision = revise(decision, read_contacts(db, facts.customer_id, facts.now, horizon))
+    plan = decision.draft.plan
+    uses = read_uses(db, plan.pools_on(facts.channel), facts.now)
+    if present.contacts != read.contacts_version or uses != dict(read.uses):
+        contacts = read_contacts(db, facts.customer_id, facts.now, plan.horizon)
+        decision = revise(decision, Settled(contacts=contacts, uses=uses))
     _insert(db, decision, key)
     return Committed(decision=decision)
 
@@ -50,8 +60,22 @@ def _insert(db: sqlite3.Connection, decision: Decision, key: RequestKey | None) 
     )
     if key is not None:
         db.execute("INSERT INTO requests VALUES (?, ?, ?)", (facts.customer_id, key.request_id, decision_id))
+    if decision.draft.ended:
+        _end_enrolments(db, decision)
     if decision.picks:
         _reserve(db, decision)
+
+
+def _end_enrolments(db: sqlite3.Connection, decision: Decision) -> None:
+    """What the decision found to be over ends when its time was over, else now, so that it may be entered anew."""
+    customer_id, lifetimes = decision.draft.read.customer_id, decision.draft.plan.lifetimes
+    for ended in decision.draft.ended:
+        at = decision.decided_at
+        lasts = lifetimes[ended.journey_id].max_duration if ended.why is WhyEnded.MAX_DURATION else None
+        if lasts is not None:
+            at = decision.draft.read.situation.enrolments[ended.journey_id].since + lasts
+        keep_move(db, customer_id, ended.journey_id, JourneyMove(at, Move.EXITED, decision.terms.decision_id, ""))
+    raise_facts_version(db, customer_id, is_event=False)
 
 
 def _reserve(db: sqlite3.Connection, decision: Decision) -> None:
@@ -61,7 +85,7 @@ def _reserve(db: sqlite3.Connection, decision: Decision) -> None:
     for pick in decision.picks:
         contact = contact_of(pick.scored, facts, channel, decision.terms.decision_id)
         db.execute(
-            "INSERT INTO contacts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'RESERVED')",
+            "INSERT INTO contacts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'RESERVED', ?, ?)",
             (
                 contact.decision_id,
                 contact.journey_id,
@@ -72,6 +96,8 @@ def _reserve(db: sqlite3.Connection, decision: Decision) -> None:
                 micros(contact.at),
                 reserved_until,
                 None if contact.counts_until is None else micros(contact.counts_until),
+                contact.cost,
+                json.dumps(decision.displaced(pick)),
             ),
         )
     db.execute(

@@ -10,9 +10,10 @@ from datetime import datetime
 
 from features.values import Scalar
 from service.decision.facts import ANY
-from service.state.database import instant, micros
+from service.state.database import micros
 from service.state.events import HEARTBEAT
-from service.state.fold import JourneyMove, Move, enrolment
+from service.state.fold import JourneyMove, Move
+from service.state.move_rows import keep_move
 from service.state.port import CustomerEvent, RowResult, RowStatus
 
 _MOVES = {"journey.entered": Move.ENTERED, "journey.advanced": Move.ADVANCED, "journey.exited": Move.EXITED}
@@ -62,20 +63,6 @@ def raise_facts_version(db: sqlite3.Connection, customer_id: str, *, is_event: b
         " ON CONFLICT DO UPDATE SET facts_version = facts_version + 1, has_events = max(has_events, ?2)",
         (customer_id, int(is_event)),
     )
-
-
-def keep_move(db: sqlite3.Connection, customer_id: str, journey_id: str, move: JourneyMove) -> None:
-    """Adds a move and folds the customer's place in that journey anew."""
-    db.execute(
-        "INSERT INTO moves VALUES (?, ?, ?, ?, ?, ?)",
-        (customer_id, journey_id, micros(move.at), int(move.move), move.row_id, move.stage),
-    )
-    key = (customer_id, journey_id)
-    rows = db.execute("SELECT at, move, row_id, stage FROM moves WHERE customer_id = ? AND journey_id = ?", key)
-    place = enrolment(journey_id, (JourneyMove(instant(at), Move(m), row, stage) for at, m, row, stage in rows))
-    db.execute("DELETE FROM enrolments WHERE customer_id = ? AND journey_id = ?", key)
-    if place is not None:
-        db.execute("INSERT INTO enrolments VALUES (?, ?, ?, ?)", (*key, place.stage.value, micros(place.since)))
 
 
 def _apply(db: sqlite3.Connection, event: CustomerEvent, now: datetime) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from datetime import datetime
 
 from service.state.database import instant, micros
-from service.state.event_rows import duplicate_or_reused, fingerprint_of, keep_move, raise_facts_version
+from service.state.event_rows import duplicate_or_reused, fingerprint_of, raise_facts_version
 from service.state.fold import JourneyMove, Move
+from service.state.move_rows import keep_move, set_exit
 from service.state.port import KeptOutcome, Outcome, OutcomeType, RowResult, RowStatus
 
 
@@ -59,16 +61,7 @@ def _move_contact(db: sqlite3.Connection, outcome: Outcome, contact: sqlite3.Row
     """PRESENTED confirms, at its own time, and wins over NOT_PRESENTED whatever the order; that gives back."""
     key = (outcome.decision_id, outcome.journey_id)
     if outcome.type is OutcomeType.PRESENTED:
-        at = micros(outcome.occurred_at)
-        if contact["state"] == "PRESENTED":
-            at = min(at, contact["at"])
-        db.execute(
-            "UPDATE contacts SET state = 'PRESENTED', at = ?, counts_until = NULL"
-            " WHERE decision_id = ? AND journey_id = ?",
-            (at, *key),
-        )
-        move = JourneyMove(outcome.occurred_at, Move.PRESENTED, outcome.outcome_id, contact["stage"])
-        keep_move(db, contact["customer_id"], outcome.journey_id, move)
+        _present(db, outcome, contact)
     elif outcome.type is OutcomeType.NOT_PRESENTED and contact["state"] == "RESERVED":
         db.execute("UPDATE contacts SET state = 'RELEASED' WHERE decision_id = ? AND journey_id = ?", key)
     else:
@@ -76,6 +69,21 @@ def _move_contact(db: sqlite3.Connection, outcome: Outcome, contact: sqlite3.Row
     db.execute(
         "UPDATE customers SET contacts_version = contacts_version + 1 WHERE customer_id = ?", (contact["customer_id"],)
     )
+
+
+def _present(db: sqlite3.Connection, outcome: Outcome, contact: sqlite3.Row) -> None:
+    """The contact counts from when it was first presented; then the journeys end whose place this one takes."""
+    customer_id, at = contact["customer_id"], micros(outcome.occurred_at)
+    if contact["state"] == "PRESENTED":
+        at = min(at, contact["at"])
+    db.execute(
+        "UPDATE contacts SET state = 'PRESENTED', at = ?, counts_until = NULL WHERE decision_id = ? AND journey_id = ?",
+        (at, outcome.decision_id, outcome.journey_id),
+    )
+    move = JourneyMove(outcome.occurred_at, Move.PRESENTED, outcome.outcome_id, contact["stage"])
+    keep_move(db, customer_id, outcome.journey_id, move)
+    for displaced in json.loads(contact["displaces"]):
+        set_exit(db, customer_id, displaced, instant(at), f"{outcome.decision_id}/{outcome.journey_id}")
 
 
 def read_outcomes(db: sqlite3.Connection, decision_id: str) -> tuple[KeptOutcome, ...]:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from features.errors import RumboError
 from features.values import Scalar
+from service.decision.constraints.capacity import Pool
 from service.decision.decide import Decision
 from service.decision.facts import Consents, Situation
 
@@ -137,7 +138,7 @@ class RequestKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Committed:
-    """The decision as it stands: as proposed, or revised because other contacts came meanwhile."""
+    """The decision as it stands: as proposed, or revised because other contacts or uses of a pool came meanwhile."""
 
     decision: Decision
 
@@ -151,20 +152,38 @@ class AlreadyDecided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactsMoved:
-    """An event or outcome was accepted since the facts were read: decide again from there."""
+    """An event or outcome was accepted, or the kill list changed, since the facts were read: decide again."""
 
 
 CommitResult = Committed | AlreadyDecided | FactsMoved
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kill:
+    """An entry of the kill list. `target` is a journey id, `kind:promotional`, or `*` for everything."""
+
+    target: str
+    since: datetime
+    why: str
+
+
 class StateStore(Protocol):
     """Durable and exact. Every method raises StateUnavailable when the store cannot keep that promise."""
 
-    async def situation(self, customer_id: str, now: datetime, horizon: timedelta) -> StateReading:
-        """What follows from the customer's rows, with the contacts of the last `horizon`."""
+    async def situation(
+        self, customer_id: str, now: datetime, horizon: timedelta, pools: Sequence[Pool] = ()
+    ) -> StateReading:
+        """What follows from the customer's rows, with the contacts and responses of the last `horizon`.
+
+        With it, of the same instant: the kill list, the feeds, and what all customers use of these pools.
+        """
 
     async def commit(self, decision: Decision, key: RequestKey | None) -> CommitResult:
-        """Reserves the picks and keeps the record in one transaction, or changes nothing."""
+        """Reserves the picks, ends the enrolments that ended, keeps the record: in one transaction, or changes nothing.
+
+        FactsMoved unless the customer's facts and the kill list are those that were read; revised if the customer's
+        contacts, or the uses of the channel's pools, are not.
+        """
 
     async def decision(self, decision_id: str, now: datetime) -> StoredDecision | None: ...
 
@@ -184,6 +203,19 @@ class StateStore(Protocol):
     async def catalogue(self, version: str) -> str | None: ...
 
     async def close(self) -> None: ...
+
+
+class KillSwitch(Protocol):
+    """The kill list: what is on it is in no decision that commits later."""
+
+    async def kill(self, target: str, why: str, now: datetime) -> None:
+        """Puts a target on the list. One that is on it keeps its `since`."""
+
+    async def unkill(self, target: str) -> bool:
+        """Takes a target off the list. Returns: whether it was on it."""
+
+    async def kills(self) -> list[Kill]:
+        """The list, by target."""
 
 
 class Outbox(Protocol):

@@ -91,9 +91,13 @@ CREATE TABLE contacts (
     reserved_until INTEGER NOT NULL,
     counts_until INTEGER,                         -- NULL: counts until told otherwise
     state TEXT NOT NULL,                          -- RESERVED, PRESENTED, RELEASED
+    cost REAL NOT NULL,                           -- of its action: what it uses of a budget
+    displaces TEXT NOT NULL,                      -- JSON list of the journeys that end once it is presented
     PRIMARY KEY (decision_id, journey_id)
 ) WITHOUT ROWID, STRICT;
 CREATE INDEX contacts_of_customer ON contacts (customer_id, at);
+CREATE INDEX contacts_of_journey ON contacts (journey_id, at);
+CREATE INDEX contacts_by_time ON contacts (at);
 
 CREATE TABLE outcomes (
     outcome_id TEXT PRIMARY KEY,
@@ -108,6 +112,18 @@ CREATE TABLE outcomes (
     fingerprint TEXT NOT NULL
 ) STRICT;
 CREATE INDEX outcomes_of_decision ON outcomes (decision_id);
+CREATE INDEX outcomes_of_customer ON outcomes (customer_id, occurred_at);
+
+CREATE TABLE kills (
+    target TEXT PRIMARY KEY,                      -- a journey id, 'kind:promotional', or '*' for everything
+    since INTEGER NOT NULL,
+    why TEXT NOT NULL
+) WITHOUT ROWID, STRICT;
+
+CREATE TABLE versions (
+    name TEXT PRIMARY KEY,                        -- 'kills': raised by every change of the kill list
+    version INTEGER NOT NULL
+) WITHOUT ROWID, STRICT;
 
 CREATE TABLE catalogues (
     version TEXT PRIMARY KEY,

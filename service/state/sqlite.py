@@ -7,16 +7,19 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from service.decision.constraints.capacity import Pool
 from service.decision.decide import Decision
 from service.decision.facts import Consents
 from service.state.database import Database, Durability
 from service.state.decision_rows import commit_decision, find_by_request, find_decision
 from service.state.event_rows import keep_event
+from service.state.kill_rows import drop_kill, keep_kill, list_kills
 from service.state.outcome_rows import keep_outcome
 from service.state.port import (
     CommitResult,
     CustomerEvent,
     IncidentTimes,
+    Kill,
     Outcome,
     RequestKey,
     RowResult,
@@ -27,14 +30,16 @@ from service.state.situation_rows import read_consents, read_incidents, read_sit
 
 
 class SqliteState:
-    """`StateStore` over one file, shared safely by any number of processes of one machine."""
+    """`StateStore`, `KillSwitch` and `Outbox` over one file, shared safely by all processes of one machine."""
 
     def __init__(self, file: Path, durability: Durability = Durability.POWER_SAFE) -> None:
         """Raises: StateUnavailable if the file is no state store, or of another version."""
         self._database = Database(file, durability)
 
-    async def situation(self, customer_id: str, now: datetime, horizon: timedelta) -> StateReading:
-        return await self._database.read(lambda db: read_situation(db, customer_id, now, horizon))
+    async def situation(
+        self, customer_id: str, now: datetime, horizon: timedelta, pools: Sequence[Pool] = ()
+    ) -> StateReading:
+        return await self._database.read(lambda db: read_situation(db, customer_id, now, horizon, pools))
 
     async def commit(self, decision: Decision, key: RequestKey | None) -> CommitResult:
         return await self._database.write(lambda db: commit_decision(db, decision, key))
@@ -50,6 +55,15 @@ class SqliteState:
 
     async def record_outcomes(self, outcomes: Sequence[Outcome], now: datetime) -> list[RowResult]:
         return await self._database.write(lambda db: [keep_outcome(db, o, now) for o in outcomes])
+
+    async def kill(self, target: str, why: str, now: datetime) -> None:
+        await self._database.write(lambda db: keep_kill(db, target, why, now))
+
+    async def unkill(self, target: str) -> bool:
+        return await self._database.write(lambda db: drop_kill(db, target))
+
+    async def kills(self) -> list[Kill]:
+        return await self._database.read(list_kills)
 
     async def keep_catalogue(self, version: str, source: str) -> None:
         await self._database.write(

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Protocol
 
 from service.state.database import Durability
-from service.state.port import Outbox, StateStore
+from service.state.port import KillSwitch, Outbox, StateStore
 from service.state.sqlite import SqliteState
 
 
-class Store(StateStore, Outbox, Protocol):
+class Store(StateStore, KillSwitch, Outbox, Protocol):
     """All that the service asks of an adapter."""
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from features.values import FeatureValue, Scalar
+from service.decision.constraints.capacity import Pool
 from service.decision.constraints.registry import Cap
 from service.decision.decide import Decision, Terms, begin, conclude
 from service.decision.facts import Contact, Situation
@@ -46,7 +47,7 @@ async def propose(
     features: Sequence[FeatureValue] = (),
 ) -> Decision:
     """A decision over what the store says now, not yet committed."""
-    reading = await state.situation(customer_id, now, plan.horizon)
+    reading = await state.situation(customer_id, now, plan.horizon, plan.pools_on(channel))
     known = facts(channel=channel, now=now, situation=reading.situation, features=features)
     draft = begin(plan, replace(known, customer_id=customer_id))
     return conclude(draft, scores_of(plan), Terms(decision_id=decision_id, limit=limit))
@@ -115,8 +116,8 @@ def rejected(row_id: str, field: str, code: str) -> RowResult:
     return RowResult(row_id=row_id, status=RowStatus.REJECTED, field=field, code=code)
 
 
-async def situation(state: Store, customer_id: str = "1", now: datetime = NOW) -> Situation:
-    return (await state.situation(customer_id, now, HORIZON)).situation
+async def situation(state: Store, customer_id: str = "1", now: datetime = NOW, pools: Sequence[Pool] = ()) -> Situation:
+    return (await state.situation(customer_id, now, HORIZON, pools)).situation
 
 
 async def contacts(state: Store, now: datetime = NOW, customer_id: str = "1") -> tuple[Contact, ...]:

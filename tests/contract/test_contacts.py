@@ -50,6 +50,7 @@ async def test_a_pick_is_reserved_as_a_contact_of_its_decision(state: Store) -> 
         channel="web",
         at=NOW,
         counts_until=WEB_END,
+        reserved_until=WEB_END,
     )
     assert await contacts(state) == (expected,)
     assert await state_of(state) is ContactState.RESERVED
@@ -84,6 +85,7 @@ async def test_presented_confirms_a_contact_which_then_counts_by_its_own_time(st
     assert await state.record_outcomes([outcome("o1", PRESENTED, shown_at)], NOW + 4 * MINUTE) == [accepted("o1")]
     (found,) = await contacts(state, WEB_END)
     assert (found.at, found.counts_until) == (shown_at, None)
+    assert (found.is_presented, found.reserved_until) == (True, None)
     assert await state_of(state, 15 * MINUTE) is ContactState.PRESENTED
     assert codes(await propose(state, now=shown_at + WEEK - INSTANT)) == {"news": ["CONTACT_CAP"]}
     assert picked(await propose(state, now=shown_at + WEEK)) == ["news"]

@@ -106,7 +106,7 @@ async def test_any_event_makes_a_customer_known_but_a_heartbeat_concerns_nobody(
     assert await state.record_events([beat, beat], NOW) == [accepted("b1"), duplicate("b1")]
     assert (await situation(state)).has_events
     assert (await situation(state)).facts_version == 1
-    assert await situation(state, "") == Situation()
+    assert await situation(state, "") == Situation(feeds={"ticketing": NOW})
 
 
 async def test_customers_whose_ids_look_alike_are_others(state: Store) -> None:

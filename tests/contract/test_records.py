@@ -6,19 +6,23 @@ import math
 from datetime import timedelta
 
 from features.values import FeatureStatus
+from service.decision.constraints.capacity import Pool
+from service.decision.constraints.registry import Policies
 from service.decision.decide import Degraded, Terms, begin, conclude
+from service.decision.journey import JourneyKind
 from service.decision.record import canonical, output, replay, to_document
-from service.state.port import ContactState, StoredDecision
-from tests.builders import NOW, facts, feature, scores_of
+from service.decision.windows import Rolling
+from service.state.port import ContactState, OutcomeType, StoredDecision
+from tests.builders import NOW, Offered, catalogue, facts, feature, journey, scores_of
 from tests.contract.adapters import Store
 from tests.contract.rows import (
     KEY,
     ONE_A_WEEK,
     WEEK,
-    capped,
     committed,
     event,
     opened,
+    outcome,
     propose,
     ranked,
 )
@@ -60,9 +64,13 @@ async def test_what_was_never_decided_is_not_found(state: Store) -> None:
 
 
 async def test_a_record_read_back_replays_to_the_identical_output(state: Store) -> None:
-    """With everything a situation can hold: incidents, consents, contacts, enrolments, a purchase."""
-    plan = capped(2, with_open_door=True)
+    """With everything a situation can hold."""
+    pool = Pool(pool_id="capacity:news", limit=5, window=Rolling(per=WEEK), journeys=frozenset({"news"}))
+    offered = [Offered(journey=journey("news"), capacity=pool), Offered(journey=journey("plain", tier=2))]
+    plan = catalogue(*offered, policies=Policies(incident_default=frozenset(JourneyKind), incident_classes={})).plan
     await committed(state, await propose(state, plan, decision_id="d0", channel="email"))
+    await state.record_outcomes([outcome("o1", OutcomeType.CONVERTED, decision_id="d0", value=0.1)], NOW)
+    await state.kill("other", "ñ", NOW)
     await state.record_events(
         [
             opened("e1", class_="delivery", severity="high"),
@@ -71,15 +79,19 @@ async def test_a_record_read_back_replays_to_the_identical_output(state: Store) 
             event("e4", "consent.withdrawn", channel="email"),
             event("e5", "journey.entered", journey_id="plain", stage="need"),
             event("e6", "purchase", NOW - WEEK, amount=9.99),
+            event("e7", "feed.heartbeat", customer_id=""),
         ],
         NOW,
     )
     decision = await committed(state, await propose(state, plan, limit=2))
+    found = decision.draft.read.situation
+    assert all((found.contacts, found.responses, found.enrolments, found.kills, found.uses, found.feeds))
+    assert all((found.incidents.known, found.incidents.resolved, found.kills_version, found.facts_version))
     stored = await read_back(state)
     again = replay(plan, stored.record["input"])
     assert canonical(output(again)) == canonical(stored.record["output"])
     assert canonical(to_document(again)) == canonical(to_document(decision))
-    assert again.draft.facts.situation == decision.draft.facts.situation
+    assert again.draft.read.situation == found
 
 
 async def test_a_revised_decision_replays_with_the_contacts_it_was_settled_over(state: Store) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from features.values import Scalar
-from service.decision.facts import Enrolment, Situation
+from service.decision.facts import Enrolment, ResolvedIncident, Situation
 from service.decision.journey import Stage
 from service.state.port import CustomerEvent
 from tests.builders import NOW
@@ -83,6 +84,7 @@ async def test_any_order_with_repeats_and_ties_gives_the_situation_of_the_naive_
 def assert_is_that_of(events: list[CustomerEvent], found: Situation) -> None:
     assert found.facts_version == len(events)
     assert list(found.incidents.known) == twin.open_incidents(events)
+    assert list(found.incidents.resolved) == twin.resolved_incidents(events)
     assert found.incidents.last_resolved_at == max(twin.times(events, "incident.resolved"), default=None)
     for purpose, channel in itertools.product(PURPOSES, CHANNELS):
         assert found.consents.holds(purpose, channel) == twin.consents(events, purpose, channel)
@@ -116,6 +118,35 @@ async def test_the_latest_opening_says_the_class_even_when_it_says_none(state: S
     await state.record_events([opened("e1", NOW - HOUR, class_="delivery")], NOW)
     (found,) = (await situation(state)).incidents.known
     assert (found.incident_class, found.severity) == (None, "high")
+
+
+async def test_an_incident_that_is_over_is_kept_as_its_latest_opening_called_it(state: Store) -> None:
+    """For the time of grace after it: one that was never opened here has neither class nor severity."""
+    rows = [
+        opened("e1", NOW - 2 * HOUR, class_="billing", severity="low"),
+        opened("e2", NOW - HOUR, class_="delivery"),
+        event("e3", "incident.resolved", NOW, incident_id="i1"),
+        event("e4", "incident.resolved", NOW - HOUR, incident_id="i2"),
+        opened("e5", NOW, incident_id="i3"),
+        event("e6", "incident.resolved", NOW - HOUR, incident_id="i3"),
+    ]
+    await state.record_events(rows, NOW)
+    found = (await situation(state)).incidents
+    assert [i.incident_id for i in found.known] == ["i3"]
+    assert found.resolved == (
+        ResolvedIncident(incident_class="delivery", severity=None, resolved_at=NOW),
+        ResolvedIncident(incident_class=None, severity=None, resolved_at=NOW - HOUR),
+    )
+
+
+async def test_the_last_heartbeat_of_each_feed_is_read_for_everybody(state: Store) -> None:
+    """Whatever the order in which they came; a customer without rows has the feeds too."""
+    for i, (source, at) in enumerate([("crm", NOW), ("ticketing", NOW - HOUR), ("crm", NOW - HOUR)]):
+        beat = replace(event(f"b{i}", "feed.heartbeat", at, customer_id=""), source=source)
+        await state.record_events([beat], NOW)
+    await state.record_events([opened()], NOW)
+    for customer_id in ("1", "never seen"):
+        assert (await situation(state, customer_id)).feeds == {"crm": NOW, "ticketing": NOW - HOUR}
 
 
 async def test_an_event_up_to_five_minutes_ahead_is_effective_at_once(state: Store) -> None:

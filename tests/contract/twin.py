@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from service.decision.facts import Enrolment, Incident
+from service.decision.facts import Enrolment, Incident, ResolvedIncident
 from service.decision.journey import Stage
 from service.state.port import CustomerEvent
 
@@ -20,22 +20,50 @@ def times(events: Sequence[CustomerEvent], type_: str, **attributes: str) -> lis
 def open_incidents(events: Sequence[CustomerEvent]) -> list[Incident]:
     """Open iff the latest `opened` is later than the latest `resolved`; a tie is resolved."""
     found = []
-    for incident_id in sorted({str(e.attributes["incident_id"]) for e in events if e.type.startswith("incident.")}):
-        opens = [e for e in events if e.type == "incident.opened" and e.attributes["incident_id"] == incident_id]
-        resolved = times(events, "incident.resolved", incident_id=incident_id)
-        if not opens or (resolved and max(resolved) >= max(e.occurred_at for e in opens)):
-            continue
-        latest = max(opens, key=lambda e: (e.occurred_at, e.event_id))
-        named = {name: latest.attributes.get(name) for name in ("class", "severity")}
-        found.append(
-            Incident(
-                incident_id=incident_id,
-                opened_at=latest.occurred_at,
-                incident_class=None if named["class"] is None else str(named["class"]),
-                severity=None if named["severity"] is None else str(named["severity"]),
+    for incident_id in _incident_ids(events):
+        latest, resolved_at = _latest_opening(events, incident_id), _resolved_at(events, incident_id)
+        if latest is not None and (resolved_at is None or resolved_at < latest.occurred_at):
+            incident_class, severity = _named(latest)
+            found.append(
+                Incident(
+                    incident_id=incident_id,
+                    opened_at=latest.occurred_at,
+                    incident_class=incident_class,
+                    severity=severity,
+                )
             )
-        )
     return found
+
+
+def resolved_incidents(events: Sequence[CustomerEvent]) -> list[ResolvedIncident]:
+    """The others, by when they were last resolved, as the latest `opened` called them."""
+    are_open = {i.incident_id for i in open_incidents(events)}
+    found = []
+    for incident_id in _incident_ids(events):
+        resolved_at = _resolved_at(events, incident_id)
+        if incident_id not in are_open and resolved_at is not None:
+            incident_class, severity = _named(_latest_opening(events, incident_id))
+            found.append(ResolvedIncident(incident_class=incident_class, severity=severity, resolved_at=resolved_at))
+    return found
+
+
+def _incident_ids(events: Sequence[CustomerEvent]) -> list[str]:
+    return sorted({str(e.attributes["incident_id"]) for e in events if e.type.startswith("incident.")})
+
+
+def _latest_opening(events: Sequence[CustomerEvent], incident_id: str) -> CustomerEvent | None:
+    opens = [e for e in events if e.type == "incident.opened" and e.attributes["incident_id"] == incident_id]
+    return max(opens, key=lambda e: (e.occurred_at, e.event_id), default=None)
+
+
+def _resolved_at(events: Sequence[CustomerEvent], incident_id: str) -> datetime | None:
+    return max(times(events, "incident.resolved", incident_id=incident_id), default=None)
+
+
+def _named(opening: CustomerEvent | None) -> tuple[str | None, str | None]:
+    """Class and severity."""
+    attributes = {} if opening is None else {name: str(value) for name, value in opening.attributes.items()}
+    return attributes.get("class"), attributes.get("severity")
 
 
 def last_heard(events: Sequence[CustomerEvent]) -> dict[str, datetime]:

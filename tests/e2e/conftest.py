@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.fixtures_service import modelled_home, own_home, seeded_home, service
+from tests.fixtures_service import example_service, modelled_home, own_home, seeded_home, service
 
-__all__ = ["modelled_home", "own_home", "seeded_home", "service"]
+__all__ = ["example_service", "modelled_home", "own_home", "seeded_home", "service"]

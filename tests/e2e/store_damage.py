@@ -6,7 +6,7 @@ from pathlib import Path
 
 from features.schema import FeatureSchema
 from rumbo.decision.v1 import decision_pb2, reason_pb2
-from tests.e2e.wire import HELPING, assert_each_accounted_for, offered, proposals, reasons_of
+from tests.e2e.wire import HELPING, assert_each_accounted_for, journeys_on, offered, proposals, reasons_of
 
 SCHEMA = FeatureSchema.load()
 ALL_GONE = {f"features.{view}": "UNAVAILABLE" for view in SCHEMA.by_view}
@@ -22,7 +22,7 @@ def assert_withheld_for(answer: decision_pb2.DecideResponse, channel: str) -> No
     """Everything but help is withheld, each journey because something is unknown and never by a lucky guess."""
     assert {j.kind for place in (answer.ranked, answer.eligible) for j in place} <= HELPING
     assert not offered(answer, channel)
-    assert_each_accounted_for(answer, proposals(channel))
+    assert_each_accounted_for(answer, journeys_on(channel))
     for proposal in proposals(channel).values():
         if not proposal.is_help:
             gate = reasons_of(answer, proposal.journey_id)["INCIDENT_OPEN"]

@@ -18,6 +18,7 @@ from tests.e2e.wire import (
     allowed_ids,
     assert_each_accounted_for,
     event,
+    journeys_on,
     opened,
     proposals,
     ranked_ids,
@@ -53,7 +54,7 @@ def every_reason(answer: decision_pb2.DecideResponse) -> Iterator[reason_pb2.Rea
 @pytest.mark.parametrize("channel", CHANNELS)
 async def test_each_candidate_is_accounted_for_with_a_reason(service: Service, customer: str, channel: str) -> None:
     answer = await service.decide(customer, channel, dry_run=True)
-    assert_each_accounted_for(answer, proposals(channel))
+    assert_each_accounted_for(answer, journeys_on(channel))
     assert [journey.rank for journey in answer.ranked] == list(range(1, len(answer.ranked) + 1))
     for journey in answer.ranked:
         assert journey.action_id == proposals(channel)[journey.journey_id].action_id

@@ -83,6 +83,7 @@ def incident(**attributes: Any) -> dict[str, value_pb2.Value]:
             type="consent.granted",
             attributes=values(purpose="marketing"),
         ),
+        case("no amount", "attributes.amount", "MISSING", type="purchase", attributes={}),
         case("amount is text", "attributes.amount", "NOT_A_NUMBER", type="purchase", attributes=values(amount="much")),
         case(
             "unknown journey",

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from rumbo.decision.v1 import decision_pb2, record_pb2, value_pb2
-from tests.e2e.wire import REGULAR, Refusal, invalid, proposals, refusal_of, values
+from tests.e2e.wire import REGULAR, Refusal, invalid, journeys_on, refusal_of, values
 from tests.fixtures_service import Service, copied, row_counts, running
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -137,5 +137,5 @@ async def test_a_customer_never_seen_before_is_answered_like_any_other(service: 
     answer = await service.decide("never-seen-before", "web")
     assert answer.decision_id
     assert [journey.journey_id for journey in answer.ranked] == ["how-can-we-help"]
-    assert answer.counts.candidates == len(proposals("web"))
+    assert answer.counts.candidates == len(journeys_on("web"))
     assert {d.what for d in answer.degraded} == {"model"}, "not to be known is no trouble of a store"

@@ -22,9 +22,9 @@ from tests.e2e.wire import (
     allowed_ids,
     assert_each_accounted_for,
     degraded_of,
+    journeys_on,
     offered,
     opened,
-    proposals,
     ranked_ids,
 )
 from tests.fixtures_service import Service, running
@@ -69,7 +69,7 @@ async def test_a_table_lost_while_serving_makes_that_view_alone_unavailable(
         with lost_table(own_home, view):
             answer = await service.preview(REGULAR)
             assert degraded_of(answer) == {f"features.{view}": "UNAVAILABLE", "model": "UNAVAILABLE"}
-            assert_each_accounted_for(answer, proposals("web"))
+            assert_each_accounted_for(answer, journeys_on("web"))
         seconds.pass_the_pause()
         assert await service.preview(REGULAR) == before
 

@@ -22,6 +22,7 @@ from tests.e2e.wire import (
     allowed_ids,
     assert_each_accounted_for,
     event,
+    journeys_on,
     offered,
     opened,
     proposals,
@@ -83,8 +84,22 @@ async def test_an_open_incident_leaves_500_households_nothing_but_help(service: 
         assert not any(journey.is_offer for journey in during.ranked)
         assert {j.kind for place in (during.ranked, during.eligible) for j in place} <= HELPING
         assert during.ranked[0].journey_id == APOLOGY
-        assert_each_accounted_for(during, proposals(visit.channel))
+        assert_each_accounted_for(during, journeys_on(visit.channel))
         assert offered(visit.after, visit.channel) == offered(visit.before, visit.channel)
+
+
+async def test_under_the_whole_example_an_open_incident_leaves_500_households_nothing_but_help(
+    example_service: Service, households: list[str]
+) -> None:
+    seen = await visits(example_service, households)
+    assert sum(bool(offered(v.before, v.channel)) for v in seen) > 100
+    for visit in seen:
+        during = visit.during
+        assert not offered(during, visit.channel)
+        assert not any(journey.is_offer for journey in during.ranked)
+        assert {j.kind for place in (during.ranked, during.eligible) for j in place} <= HELPING
+        assert during.ranked[0].journey_id == APOLOGY
+        assert_each_accounted_for(during, journeys_on(visit.channel))
 
 
 async def test_each_withheld_journey_names_the_incident(service: Service) -> None:

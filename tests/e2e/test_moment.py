@@ -15,6 +15,7 @@ from tests.e2e.wire import (
     at,
     degraded_of,
     event,
+    journeys_on,
     opened,
     proposals,
     reasons_of,
@@ -81,7 +82,7 @@ async def test_behaviour_that_is_too_old_is_not_acted_upon(own_home: Path) -> No
     assert reason.kind == reason_pb2.REASON_KIND_UNKNOWN
     assert reason.params["fact"].string_value == "customer.baskets_90d"
     assert reason.params["status"].string_value == "STALE"
-    assert_each_accounted_for(answer, proposals("web"))
+    assert_each_accounted_for(answer, journeys_on("web"))
 
 
 async def test_behaviour_is_fresh_until_the_last_second_of_its_three_weeks(own_home: Path) -> None:

@@ -201,6 +201,15 @@ def proposals(channel: str) -> Mapping[str, Proposal]:
     return found
 
 
+@cache
+def journeys_on(channel: str) -> frozenset[str]:
+    """The journeys with an action on the channel, at any stage: each is a candidate, away from its stage denied."""
+    listed = (yaml.safe_load(file.read_text(encoding="utf-8")) for file in (EXAMPLE / "journeys").glob("*.yaml"))
+    return frozenset(
+        j["journey"] for j in listed if any(channel in a["channels"] for s in j["stages"] for a in s["actions"])
+    )
+
+
 def offered(answer: decision_pb2.DecideResponse, channel: str) -> set[str]:
     """The journeys that are ranked or eligible with an offer."""
     return {journey_id for journey_id in allowed_ids(answer) if proposals(channel)[journey_id].is_offer}

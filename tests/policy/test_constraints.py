@@ -34,6 +34,8 @@ def test_constraint_says_what_the_case_expects(case: Case, plan: Plan) -> None:
     assert said == ([] if case.reason is None else [case.reason])
 
 
-def test_every_wired_constraint_decides_a_deny_and_an_allow_case() -> None:
-    assert {c.code for c in CASES if c.reason is not None} == set(BINDERS)
-    assert {c.code for c in CASES if c.reason is None} == set(BINDERS)
+def test_every_constraint_told_of_here_decides_a_deny_and_an_allow_case() -> None:
+    """The other constraints are decided by the cases beside the catalogue, which `rumbo catalogue test` counts."""
+    denied = {c.code for c in CASES if c.reason is not None}
+    assert denied == {c.code for c in CASES if c.reason is None}
+    assert denied <= set(BINDERS)

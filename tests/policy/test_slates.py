@@ -200,4 +200,4 @@ def test_pick_uses_up_a_cap_for_the_next_slot(plan: Plan) -> None:
     assert [(r.code, r.params["cap"]) for r in withheld["store-visit-effort"].reasons] == [
         ("PRESSURE_CAP", "survey-month")
     ]
-    assert withheld["store-visit-effort"].eligible_after == NOW + timedelta(minutes=15)
+    assert decision.eligible_after(withheld["store-visit-effort"]) == NOW + timedelta(minutes=15)

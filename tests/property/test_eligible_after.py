@@ -8,23 +8,27 @@ from datetime import timedelta
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from service.decision.constrain import HORIZON, constrain, eligible_after
 from service.decision.constraints.caps import ContactCap, PressureCap
 from service.decision.constraints.not_valid_now import NotValidNow
 from service.decision.constraints.registry import Cap
 from service.decision.decide import begin
 from service.decision.facts import Contact, Facts, Situation
 from service.decision.journey import JourneyKind
-from tests.builders import CHANNELS, NOW, Catalogue, catalogue, contact, facts
+from tests.builders import CHANNELS, NOW, Catalogue, contact, facts
+from tests.catalogue_strategies import CAPS, CATALOGUES
 from tests.property.twin import how_many
-from tests.strategies import CAPS, CATALOGUES, CONTACTS, INSTANTS, KNOWN
+from tests.strategies import CONTACTS, INSTANTS, KNOWN
 
 SECOND = timedelta(seconds=1)
+ROLLING = CAPS.filter(lambda cap: isinstance(cap.per, timedelta))
 
 
-@given(CAPS, st.booleans(), CONTACTS)
+@given(ROLLING, st.booleans(), CONTACTS)
 @example(Cap(at_most=1, per=timedelta(days=7)), True, (contact("a", at=NOW), contact("a", at=NOW)))
 def test_the_end_of_a_cap_is_exact(cap: Cap, is_own: bool, contacts: tuple[Contact, ...]) -> None:
     """The expected instant is found by trying every instant at which any contact stops to count."""
+    assert isinstance(cap.per, timedelta)
     mine = [c for c in contacts if not is_own or c.journey_id == "a"]
     rule = ContactCap(journey_id="a", at_most=cap.at_most, per=cap.per) if is_own else _everything(cap)
     known = facts(situation=Situation(contacts=contacts))
@@ -49,18 +53,34 @@ def test_the_start_of_a_journey_is_exact(away: timedelta) -> None:
 
 
 @given(CATALOGUES, KNOWN)
-def test_at_eligible_after_no_rule_denies_the_journey_and_one_second_before_one_does(
+def test_at_the_end_that_a_reason_tells_that_denial_is_gone_and_one_second_before_it_is_not(
     made: Catalogue, known: Facts
 ) -> None:
-    """All else equal: conditions see what they saw. A journey that ends is the one case that time takes away again."""
-    lasting = catalogue(*(replace(o, valid_until=None) for o in made.offered), policies=made.policies)
-    for rejected in begin(lasting.plan, known).constrained.rejected:
-        after = rejected.eligible_after
-        if after is None:
-            continue
-        assert after > known.now
-        assert _denials(lasting, rejected.candidate.journey_id, replace(known, now=after)) == 0
-        assert _denials(lasting, rejected.candidate.journey_id, replace(known, now=after - SECOND)) > 0
+    """Each rule by itself, all else equal: as fresh as now, and conditions as they are now."""
+    draft = begin(made.plan, known)
+    for rejected in draft.constrained.rejected:
+        for rule in made.rules_of(rejected.candidate):
+            reason = rule.check(draft.facts)
+            if reason is not None and reason.eligible_after is not None:
+                assert reason.eligible_after > known.now
+                assert rule.check(draft.facts.at(reason.eligible_after)) is None
+                before = draft.facts.at(max(known.now, reason.eligible_after - SECOND))
+                assert rule.check(before) is not None
+
+
+@given(CATALOGUES, KNOWN)
+def test_at_the_end_that_a_journey_tells_it_is_allowed_and_one_second_before_it_is_not(
+    made: Catalogue, known: Facts
+) -> None:
+    """Asked of the whole catalogue again, with whatever candidate stands for the journey by then."""
+    draft = begin(made.plan, known)
+    for rejected in draft.constrained.rejected:
+        after = eligible_after(made.plan, rejected, draft.facts)
+        if after is not None:
+            assert known.now < after <= known.now + HORIZON
+            journey_id = rejected.candidate.journey_id
+            assert _is_allowed(made, journey_id, draft.facts.at(after))
+            assert not _is_allowed(made, journey_id, draft.facts.at(max(known.now, after - SECOND)))
 
 
 def _everything(cap: Cap) -> PressureCap:
@@ -73,6 +93,6 @@ def _everything(cap: Cap) -> PressureCap:
     )
 
 
-def _denials(made: Catalogue, journey_id: str, known: Facts) -> int:
-    candidate = next(c for c in made.plan.candidates(known) if c.journey_id == journey_id)
-    return sum(rule.check(known) is not None for rule in made.rules_of(candidate))
+def _is_allowed(made: Catalogue, journey_id: str, known: Facts) -> bool:
+    constrained = constrain(made.plan, made.plan.candidates(known), known)
+    return journey_id in {c.journey_id for c in constrained.allowed}

@@ -12,8 +12,8 @@ from features.schema import FeatureSchema
 from features.values import FeatureStatus
 from service.catalogue.load import EXAMPLE, load
 from service.decision.arbitrate import Score, ScoreSource
-from service.decision.decide import begin, revise
-from service.decision.facts import Contact, Enrolment, Facts, OpenIncidents
+from service.decision.decide import Settled, begin, revise
+from service.decision.facts import Enrolment, Facts, OpenIncidents
 from service.decision.journey import HELPING_KINDS, JourneyKind
 from service.decision.variables import with_variables
 from tests.builders import contact, decide, facts
@@ -46,6 +46,7 @@ CONTACTS = st.lists(
     ),
     max_size=3,
 ).map(tuple)
+SETTLED = st.builds(Settled, contacts=CONTACTS, uses=st.just({}))
 ENROLMENTS = st.lists(st.sampled_from(JOURNEY_IDS), max_size=3).flatmap(
     lambda chosen: st.fixed_dictionaries(
         {
@@ -83,9 +84,9 @@ def known(incidents: st.SearchStrategy[OpenIncidents]) -> st.SearchStrategy[Fact
 KNOWN = known(MAYBE_INCIDENTS)
 
 
-@given(known(OPEN_INCIDENTS), SCORES, LIMITS, CONTACTS)
+@given(known(OPEN_INCIDENTS), SCORES, LIMITS, SETTLED)
 def test_an_open_incident_leaves_only_service_and_resolution_and_no_offer(
-    customer: Facts, scores: Mapping[str, Score], limit: int, newer: tuple[Contact, ...]
+    customer: Facts, scores: Mapping[str, Score], limit: int, newer: Settled
 ) -> None:
     """Any class of incident, alone or among others, and nothing else decides: not the stage, not the consents."""
     decision = decide(PLAN, customer, limit=limit, scores=scores)

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from features.values import FeatureStatus, Scalar
 from service.decision.arbitrate import Score
-from service.decision.decide import Degraded, Terms, begin, conclude, revise
-from service.decision.facts import Contact, Facts
+from service.decision.decide import Degraded, Settled, Terms, begin, conclude, revise
+from service.decision.facts import Facts
 from service.decision.record import canonical, output, replay, to_document
 from service.decision.variables import with_variables
 from tests.builders import Catalogue, catalogue
-from tests.strategies import CATALOGUES, CONTACTS, KNOWN, LIMITS, SCORES, VALUES
+from tests.catalogue_strategies import CATALOGUES
+from tests.strategies import KNOWN, LIMITS, SCORES, SETTLED, VALUES
 
 EMPTY = catalogue()
 TERMS = st.builds(
@@ -32,13 +33,13 @@ TERMS = st.builds(
 )
 
 
-@given(CATALOGUES, KNOWN, SCORES, TERMS, st.none() | CONTACTS)
+@given(CATALOGUES, KNOWN, SCORES, TERMS, st.none() | SETTLED)
 def test_deciding_again_on_a_record_gives_the_recorded_output(
     made: Catalogue,
     known: Facts,
     scores: Mapping[str, Score],
     terms: Terms,
-    settled: tuple[Contact, ...] | None,
+    settled: Settled | None,
 ) -> None:
     """Whatever the scores and values, NaN and the infinities among them."""
     decision = conclude(begin(made.plan, known), scores, terms)
@@ -57,7 +58,7 @@ def test_facts_come_back_from_a_record_as_they_were(known: Facts, context: Mappi
     facts = with_variables(replace(known, context=context))
     decision = conclude(begin(EMPTY.plan, facts), {}, Terms(decision_id="this", limit=1))
     recorded = json.loads(canonical(to_document(decision)))
-    again = replay(EMPTY.plan, recorded["input"]).draft.facts
+    again = replay(EMPTY.plan, recorded["input"]).draft.read
     assert again.situation == facts.situation
     assert {k: repr(v) for k, v in again.features.items()} == {k: repr(v) for k, v in facts.features.items()}
     assert {k: repr(v) for k, v in again.context.items()} == {k: repr(v) for k, v in facts.context.items()}

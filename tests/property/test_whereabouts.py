@@ -7,20 +7,21 @@ from collections.abc import Mapping, Sequence
 from hypothesis import given
 
 from service.decision.arbitrate import Score
-from service.decision.constrain import Rejected
-from service.decision.decide import Decision, revise
+from service.decision.constraints.registry import group_of
+from service.decision.decide import Decision, Settled, revise
 from service.decision.facts import Contact, Facts
 from service.decision.plan import Candidate
 from service.decision.select import TAKEN_MEANWHILE
 from service.decision.verdict import Reason
-from tests.builders import Catalogue, decide
-from tests.property.twin import cap_denials, denials, order
-from tests.strategies import CATALOGUES, CONTACTS, KNOWN, LIMITS, SCORES
+from tests.builders import CHANNELS, Catalogue, decide
+from tests.catalogue_strategies import CATALOGUES
+from tests.property.twin import blocking, denials, lived, offered, order, slate_denials
+from tests.strategies import KNOWN, LIMITS, SCORES, SETTLED
 
 
-@given(CATALOGUES, KNOWN, SCORES, LIMITS, CONTACTS)
+@given(CATALOGUES, KNOWN, SCORES, LIMITS, SETTLED)
 def test_every_candidate_ends_in_exactly_one_place(
-    made: Catalogue, known: Facts, scores: Mapping[str, Score], limit: int, newer: tuple[Contact, ...]
+    made: Catalogue, known: Facts, scores: Mapping[str, Score], limit: int, newer: Settled
 ) -> None:
     expected = sorted(_candidates(made, known))
     decision = decide(made.plan, known, limit=limit, scores=scores)
@@ -31,23 +32,29 @@ def test_every_candidate_ends_in_exactly_one_place(
 @given(CATALOGUES, KNOWN)
 def test_a_rejected_candidate_carries_the_reason_of_every_rule_that_denies_it(made: Catalogue, known: Facts) -> None:
     rejected = {r.candidate.journey_id: r for r in decide(made.plan, known, limit=0).rejected}
-    for candidate in made.plan.candidates(known):
-        expected = [reason for rule in made.rules_of(candidate) if (reason := rule.check(known)) is not None]
+    current = lived(made, known)
+    for candidate in made.plan.candidates(current):
+        against = [reason for rule in made.rules_of(candidate) if (reason := rule.check(current)) is not None]
+        assert {r.code for r in against} == denials(made, candidate, current)
+        bypass = offered(made, candidate).bypass
+        expected = [r for r in against if group_of(r.code) not in bypass]
         found = rejected.get(candidate.journey_id)
         assert _as_set(() if found is None else found.reasons) == _as_set(expected)
-        assert {r.code for r in expected} == denials(made, candidate, known)
 
 
 @given(CATALOGUES, KNOWN, SCORES, LIMITS)
-def test_each_pick_was_allowed_by_the_caps_after_those_before_it(
+def test_each_pick_was_allowed_after_those_before_it_and_says_what_it_bypassed(
     made: Catalogue, known: Facts, scores: Mapping[str, Score], limit: int
 ) -> None:
     """Every window that ends now holds fewer contacts than its cap before each pick, so never more than it after."""
     decision = decide(made.plan, known, limit=limit, scores=scores)
-    contacts = [*known.situation.contacts]
+    current, slate = lived(made, known), list[Contact]()
     for pick in decision.picks:
-        assert cap_denials(made, pick.scored.candidate, known.with_contacts(contacts)) == set()
-        contacts.append(_reserved(pick.scored.candidate, known))
+        seen = current.with_contacts(current.situation.contacts, tuple(slate))
+        candidate = pick.scored.candidate
+        assert blocking(made, candidate, seen) == set()
+        assert {r.code for r in pick.bypassed} == denials(made, candidate, seen)
+        slate.append(_reserved(candidate, known))
 
 
 @given(CATALOGUES, KNOWN, SCORES, LIMITS)
@@ -56,11 +63,12 @@ def test_what_no_slot_took_is_rejected_by_the_picks_or_left_because_the_slots_we
 ) -> None:
     decision = decide(made.plan, known, limit=limit, scores=scores)
     picked = [p.scored.candidate for p in decision.picks]
-    contacts = [*known.situation.contacts, *(_reserved(c, known) for c in picked)]
+    current = lived(made, known)
+    seen = current.with_contacts(current.situation.contacts, tuple(_reserved(c, known) for c in picked))
     for rejected in decision.selection.rejected:
         codes = {r.code for r in rejected.reasons}
         assert codes
-        assert codes <= denials(made, rejected.candidate, known.with_contacts(contacts))
+        assert codes <= slate_denials(made, rejected.candidate, seen)
     assert len(decision.picks) == max(limit, 0) or len(decision.picks) < limit
     assert not (decision.selection.eligible and len(decision.picks) < limit)
     assert [p.rank for p in decision.picks] == list(range(1, len(picked) + 1))
@@ -80,9 +88,9 @@ def test_the_order_is_that_of_a_naive_sort(
         assert ids == [i for i in expected if i in ids]
 
 
-@given(CATALOGUES, KNOWN, SCORES, LIMITS, CONTACTS)
+@given(CATALOGUES, KNOWN, SCORES, LIMITS, SETTLED)
 def test_what_was_ranked_and_is_denied_at_commit_is_marked_as_taken_meanwhile_and_nothing_else_is(
-    made: Catalogue, known: Facts, scores: Mapping[str, Score], limit: int, newer: tuple[Contact, ...]
+    made: Catalogue, known: Facts, scores: Mapping[str, Score], limit: int, newer: Settled
 ) -> None:
     before = decide(made.plan, known, limit=limit, scores=scores)
     after = revise(before, newer)
@@ -94,22 +102,20 @@ def test_what_was_ranked_and_is_denied_at_commit_is_marked_as_taken_meanwhile_an
             marked.add(rejected.candidate.journey_id)
             assert codes[0] == TAKEN_MEANWHILE
             assert len(codes) > 1
-            assert (
-                rejected.eligible_after
-                == Rejected(candidate=rejected.candidate, reasons=rejected.reasons[1:]).eligible_after
-            )
+            ends = [reason.eligible_after for reason in rejected.reasons[1:]]
+            assert rejected.reasons[0].eligible_after == (None if None in ends else max(e for e in ends if e))
     assert marked == ranked & {r.candidate.journey_id for r in after.selection.rejected}
     assert marked == set(after.selection.taken)
 
 
-@given(CATALOGUES, KNOWN, SCORES, LIMITS, CONTACTS, CONTACTS)
+@given(CATALOGUES, KNOWN, SCORES, LIMITS, SETTLED, SETTLED)
 def test_settling_again_forgets_the_first_time(
     made: Catalogue,
     known: Facts,
     scores: Mapping[str, Score],
     limit: int,
-    first: tuple[Contact, ...],
-    second: tuple[Contact, ...],
+    first: Settled,
+    second: Settled,
 ) -> None:
     decision = decide(made.plan, known, limit=limit, scores=scores)
     assert _picture(revise(revise(decision, first), second)) == _picture(revise(decision, second))
@@ -120,18 +126,18 @@ def test_settling_over_the_same_contacts_changes_nothing(
     made: Catalogue, known: Facts, scores: Mapping[str, Score], limit: int
 ) -> None:
     decision = decide(made.plan, known, limit=limit, scores=scores)
-    assert _picture(revise(decision, known.situation.contacts)) == _picture(decision)
+    assert _picture(
+        revise(decision, Settled(contacts=known.situation.contacts, uses=known.situation.uses))
+    ) == _picture(decision)
 
 
 def _candidates(made: Catalogue, known: Facts) -> list[str]:
-    """The journeys with an action for this channel and placement at the customer's stage, from the journeys alone."""
+    """The journeys with an action for this channel and placement, at whatever stage."""
     found = []
-    for offered in made.offered:
-        enrolment = known.situation.enrolments.get(offered.journey.journey_id)
-        stage = offered.journey.stages[0].stage if enrolment is None else enrolment.stage
-        actions = [a for s in offered.journey.stages if s.stage is stage for a in s.actions]
+    for one in made.offered:
+        actions = [a for s in one.journey.stages for a in s.actions]
         if any(a.fits(known.channel, known.placement) for a in actions):
-            found.append(offered.journey.journey_id)
+            found.append(one.journey.journey_id)
     return found
 
 
@@ -144,8 +150,16 @@ def _everywhere(decision: Decision) -> list[str]:
 
 
 def _reserved(candidate: Candidate, known: Facts) -> Contact:
+    ends = known.now + CHANNELS[known.channel].reserve
     return Contact(
-        decision_id="this", journey_id=candidate.journey_id, kind=candidate.kind, channel=known.channel, at=known.now
+        decision_id="this",
+        journey_id=candidate.journey_id,
+        kind=candidate.kind,
+        channel=known.channel,
+        at=known.now,
+        reserved_until=ends,
+        counts_until=None if known.channel == "email" else ends,
+        cost=candidate.action.cost,
     )
 
 

@@ -11,7 +11,8 @@ from features.values import FeatureStatus, Scalar
 from service.decision.constraints.registry import BINDERS
 from service.decision.decide import Degraded
 from service.decision.verdict import Reason, ReasonKind, deny, unknown
-from service.texts import TEXTS, Language, effect_text, language_of, text
+from service.texts import effect_text, language_of, text
+from service.wording import TEXTS, Language
 
 AT = datetime(2017, 12, 3, 5, 0, tzinfo=UTC)
 CODES = {
@@ -22,8 +23,10 @@ CODES = {
     "NO_SLOT_LEFT",
     "NOTHING_MORE_ALLOWED",
     "NO_CANDIDATE",
+    "DISPLACES",
+    "TONE_CHOSEN",
 }
-CAP: dict[str, Scalar] = {"cap": "email-week", "at_most": 2, "per_s": 604_800, "contacts": 2}
+CAP: dict[str, Scalar] = {"cap": "email-week", "at_most": 2, "per": 604_800, "contacts": 2}
 RANKED: dict[str, Scalar] = {
     "tier": 4,
     "p_outcome": 0.1234,
@@ -112,7 +115,7 @@ SENTENCES = (
         "situation.has_open_incident = false.",
     ),
     (
-        deny("CONTACT_CAP", eligible_after=AT, cap="journey", at_most=1, per_s=604_800, contacts=1),
+        deny("CONTACT_CAP", eligible_after=AT, cap="journey", at_most=1, per=604_800, contacts=1),
         "This journey has reached its limit of contacts: 1 contact within 7 days, at most 1. "
         "Possible again after 2017-12-03 05:00 UTC.",
         "Este journey ha alcanzado su límite de contactos: 1 contacto en 7 días, 1 como máximo. "
@@ -231,7 +234,7 @@ def test_unknown_says_which_fact_is_missing_and_how(fact: str, status: str, in_e
     ],
 )
 def test_duration_is_told_in_the_largest_exact_unit(per_s: int, in_english: str, in_spanish: str) -> None:
-    given = reason("CONTACT_CAP", **{**CAP, "per_s": per_s})
+    given = reason("CONTACT_CAP", **{**CAP, "per": per_s})
     assert f" within {in_english}," in text(given, "en")
     assert f" en {in_spanish}," in text(given, "es")
 

@@ -1,14 +1,20 @@
-"""AUDIENCE: whom the journey is for, as its owner wrote it."""
+"""AUDIENCE and POLICY_<ID>: claims about the customer, as a journey's owner or the company wrote them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import ClassVar, get_args
 
-from features.values import Scalar
+from features.values import FeatureStatus, Scalar
 from service.decision.constraints.rule import Condition
+from service.decision.constraints.unknown import STRICT, OnUnknown, WhenStale
 from service.decision.facts import CONTACTS_VARIABLE, Facts
-from service.decision.verdict import ALLOWED, Verdict, deny, unknown
+from service.decision.verdict import ALLOWED, Reason, ReasonKind, Verdict, unknown
+
+CUSTOMER = "customer."
+SCALARS = get_args(Scalar)
+"""As a tuple: a union is slower to ask, and this is asked for every journey."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,25 +22,77 @@ class Audience:
     """Denies customers for whom the condition is false, and those for whom it cannot be told."""
 
     condition: Condition
+    on_unknown: OnUnknown = STRICT
     code: ClassVar[str] = "AUDIENCE"
+    subjects: ClassVar[frozenset[str] | None] = None
 
     @property
     def reads_contacts(self) -> bool:
         return CONTACTS_VARIABLE in self.condition.names
 
     def check(self, facts: Facts) -> Verdict:
-        holds = self.condition.holds(facts)
-        if holds:
-            return ALLOWED
-        observed = _observed(self.condition, facts)
-        if holds is None:
-            missing = [n for n in self.condition.names if n not in facts.variables]
-            fact = missing[0] if missing else self.condition.text
-            status = facts.status_of(fact).value if missing else "ERROR"
-            return unknown(self.code, condition=self.condition.text, fact=fact, status=status, **observed)
-        return deny(self.code, eligible_after=None, condition=self.condition.text, **observed)
+        return _claim(self.code, self.condition, self.on_unknown, facts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompanyPolicy:
+    """Denies unless a condition of the company's own holds. Its texts stand in the catalogue."""
+
+    policy_id: str
+    condition: Condition
+    on_unknown: OnUnknown = STRICT
+    subjects: ClassVar[frozenset[str] | None] = None
+
+    @property
+    def code(self) -> str:
+        return policy_code(self.policy_id)
+
+    @property
+    def reads_contacts(self) -> bool:
+        return CONTACTS_VARIABLE in self.condition.names
+
+    def check(self, facts: Facts) -> Verdict:
+        return _claim(self.code, self.condition, self.on_unknown, facts)
+
+
+def policy_code(policy_id: str) -> str:
+    """The reason code of a company policy."""
+    return "POLICY_" + policy_id.upper().replace("-", "_")
+
+
+def _claim(code: str, condition: Condition, on_unknown: OnUnknown, facts: Facts) -> Verdict:
+    seen = _by_own_age(condition, on_unknown, facts) if on_unknown.measures_age else facts
+    holds = condition.holds(seen)
+    if holds:
+        return ALLOWED
+    params: dict[str, Scalar] = {"condition": condition.text, **_observed(condition, seen)}
+    if holds is not None:
+        return Reason(code=code, kind=ReasonKind.DENIED, params=params)
+    missing = [name for name in condition.names if name not in seen.variables]
+    if not missing:
+        return unknown(code, **params, fact=condition.text, status="ERROR")
+    return on_unknown.verdict(code, seen, missing, **params)
+
+
+def _by_own_age(condition: Condition, on_unknown: OnUnknown, facts: Facts) -> Facts:
+    """The facts with this rule's measure of age: too old ones left out, stale ones used if it says so."""
+    variables = dict(facts.variables)
+    for name, value in _values(condition, facts):
+        status = on_unknown.status(facts, name)
+        if status is FeatureStatus.STALE and on_unknown.on_stale is not WhenStale.USE:
+            variables.pop(name, None)
+        elif status is FeatureStatus.STALE and value is not None and value == value:  # a NaN tells nothing
+            variables[name] = value
+    return facts if variables == facts.variables else replace(facts, variables=variables, scratch={})
+
+
+def _values(condition: Condition, facts: Facts) -> Iterator[tuple[str, Scalar | None]]:
+    for name in condition.names:
+        feature = facts.features.get(name.removeprefix(CUSTOMER)) if name.startswith(CUSTOMER) else None
+        if feature is not None:
+            yield name, feature.value
 
 
 def _observed(condition: Condition, facts: Facts) -> dict[str, Scalar]:
     """The values the condition saw: scalars only, by name."""
-    return {name: value for name in condition.names if isinstance(value := facts.variables.get(name), Scalar)}
+    return {name: value for name in condition.names if isinstance(value := facts.variables.get(name), SCALARS)}

@@ -4,27 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import ClassVar
 
+from service.decision.constraints.unknown import STRICT
 from service.decision.facts import Contact, Facts
 from service.decision.journey import JourneyKind
-from service.decision.verdict import ALLOWED, Reason, Verdict, deny
+from service.decision.verdict import ALLOWED, Verdict, deny
+from service.decision.windows import Per, Window, describe, window_of
+
+ZONE_FEATURE = "time_zone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactCap:
-    """Denies a journey that already had `at_most` contacts within the rolling window `per`."""
+    """Denies a journey that already had `at_most` contacts within `per`; a calendar period is the customer's own."""
 
     journey_id: str
     at_most: int
-    per: timedelta
+    per: Per
+    zone_feature: str = ZONE_FEATURE
     code: ClassVar[str] = "CONTACT_CAP"
     reads_contacts: ClassVar[bool] = True
 
+    @property
+    def subjects(self) -> frozenset[str]:
+        return frozenset({self.journey_id})
+
     def check(self, facts: Facts) -> Verdict:
-        own = (c for c in facts.situation.contacts if c.journey_id == self.journey_id)
-        return _verdict(self.code, "journey", own, facts.now, self.at_most, self.per)
+        own = [c for c in facts.situation.contacts if c.journey_id == self.journey_id]
+        return _verdict(self.code, "journey", own, facts, self.at_most, self.per, self.zone_feature)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,20 +44,27 @@ class PressureCap:
     kinds: frozenset[JourneyKind]
     channels: frozenset[str]
     at_most: int
-    per: timedelta
+    per: Per
+    zone_feature: str = ZONE_FEATURE
     code: ClassVar[str] = "PRESSURE_CAP"
     reads_contacts: ClassVar[bool] = True
+    subjects: ClassVar[frozenset[str] | None] = None
 
     def check(self, facts: Facts) -> Verdict:
-        counted = (c for c in facts.situation.contacts if c.kind in self.kinds and c.channel in self.channels)
-        return _verdict(self.code, self.cap_id, counted, facts.now, self.at_most, self.per)
+        counted = [c for c in facts.situation.contacts if c.kind in self.kinds and c.channel in self.channels]
+        return _verdict(self.code, self.cap_id, counted, facts, self.at_most, self.per, self.zone_feature)
 
 
 def _verdict(
-    code: str, cap: str, contacts: Iterable[Contact], now: datetime, at_most: int, per: timedelta
-) -> Reason | None:
-    """A contact counts from its time until it is `per` old, or until its reservation is given back."""
-    ends = sorted(end for c in contacts if (end := _counts_until(c, per)) > now)
+    code: str, cap: str, contacts: list[Contact], facts: Facts, at_most: int, per: Per, zone_feature: str
+) -> Verdict:
+    """Too few contacts to reach the limit allow, whatever the window; a window of an unknown zone is unknown."""
+    if len(contacts) < at_most:
+        return ALLOWED
+    window = window_of(per, facts.zone(zone_feature))
+    if window is None:
+        return STRICT.verdict(code, facts, (zone_feature,), cap=cap)
+    ends = _ends(contacts, window, facts.now)
     if len(ends) < at_most:
         return ALLOWED
     return deny(
@@ -56,11 +72,14 @@ def _verdict(
         eligible_after=ends[len(ends) - at_most],
         cap=cap,
         at_most=at_most,
-        per_s=int(per.total_seconds()),
+        per=describe(per),
         contacts=len(ends),
     )
 
 
-def _counts_until(contact: Contact, per: timedelta) -> datetime:
-    end = contact.at + per
-    return end if contact.counts_until is None else min(end, contact.counts_until)
+def _ends(contacts: Iterable[Contact], window: Window, now: datetime) -> list[datetime]:
+    """When each contact that counts stops counting, ascending: by the window, or as its reservation is given back."""
+    since = window.start(now)
+    recent = ((window.end(c.at), c.counts_until) for c in contacts if c.at >= since)
+    ends = (end if given_back is None else min(end, given_back) for end, given_back in recent)
+    return sorted(end for end in ends if end > now)

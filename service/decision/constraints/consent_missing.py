@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from features.values import FeatureStatus
+from service.decision.constraints.feed import Feed
 from service.decision.facts import Facts
 from service.decision.verdict import ALLOWED, Verdict, deny, unknown
 
@@ -15,8 +17,10 @@ class ConsentMissing:
 
     purpose: str
     channel: str
+    feed: Feed | None = None
     code: ClassVar[str] = "CONSENT_MISSING"
     reads_contacts: ClassVar[bool] = False
+    subjects: ClassVar[frozenset[str] | None] = None
 
     def check(self, facts: Facts) -> Verdict:
         consents = facts.situation.consents
@@ -25,8 +29,10 @@ class ConsentMissing:
             if withdrawn_at is None:
                 return deny(self.code, purpose=self.purpose, channel=self.channel)
             return deny(self.code, purpose=self.purpose, channel=self.channel, withdrawn_at=withdrawn_at)
-        if consents.status.value != "PRESENT":
+        if consents.status is not FeatureStatus.PRESENT:
             return unknown(self.code, fact="consents", status=consents.status.value, purpose=self.purpose)
+        if self.feed is not None and self.feed.is_silent(facts):
+            return unknown(self.code, fact=self.feed.fact, status="STALE", purpose=self.purpose)
         return ALLOWED
 
 
@@ -40,6 +46,7 @@ class ServiceWithdrawn:
     channel: str
     code: ClassVar[str] = "CONSENT_MISSING"
     reads_contacts: ClassVar[bool] = False
+    subjects: ClassVar[frozenset[str] | None] = None
 
     def check(self, facts: Facts) -> Verdict:
         consents = facts.situation.consents

@@ -1,48 +1,78 @@
-"""INCIDENT_OPEN: no offers while something is wrong."""
+"""INCIDENT_OPEN: no offers while something is wrong, nor the minute it is over."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import ClassVar
 
-from service.decision.facts import Facts, Incident
+from service.decision.constraints.feed import Feed
+from service.decision.facts import Facts, Incident, OpenIncidents, ResolvedIncident
 from service.decision.journey import JourneyKind
 from service.decision.verdict import ALLOWED, Verdict, deny, unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentOpen:
-    """Denies journeys of this kind while an incident is open whose class does not allow it.
+    """Denies journeys of this kind while an incident is open that does not allow it, and for a time of grace after it.
 
     Built only for kinds that some class forbids, so an apology never waits for this fact. `classes` are those the
-    policy names, `allowing_classes` those of them that allow this kind; an incident whose class is absent or not named
-    is treated by the strictest: `strictest_allows` is whether every class and the default allow this kind.
+    policy names, `severities` its (class, severity) pairs; `allowing_…` are those of them that allow this kind. A class
+    whose severities differ is in `allowing_classes` if every one allows. An incident whose class is absent or not named
+    is treated by the strictest: `strictest_allows` is whether every class, every severity and the default allow this
+    kind, `longest_grace` the longest of all times of grace.
     """
 
     kind: JourneyKind
     classes: frozenset[str]
     allowing_classes: frozenset[str]
     strictest_allows: bool
+    severities: frozenset[tuple[str, str]] = frozenset()
+    allowing_severities: frozenset[tuple[str, str]] = frozenset()
+    graces: tuple[tuple[str, timedelta], ...] = ()
+    longest_grace: timedelta = timedelta(0)
+    feed: Feed | None = None
     code: ClassVar[str] = "INCIDENT_OPEN"
     reads_contacts: ClassVar[bool] = False
+    subjects: ClassVar[frozenset[str] | None] = None
 
     def check(self, facts: Facts) -> Verdict:
         incidents = facts.situation.incidents
         blocking = [i for i in incidents.known if not self._allows(i)]
         if blocking:
-            oldest = min(blocking, key=lambda i: (i.opened_at, i.incident_id))
-            return deny(
-                self.code,
-                kind=self.kind.value,
-                incident_class=oldest.incident_class or "",
-                opened_at=oldest.opened_at,
-                open_incidents=len(blocking),
-            )
+            return self._open(blocking)
         if not incidents.is_complete:
             return unknown(self.code, fact="incidents", status=incidents.status.value)
-        return ALLOWED
+        if self.feed is not None and self.feed.is_silent(facts):
+            return unknown(self.code, fact=self.feed.fact, status="STALE")
+        return self._in_grace(incidents, facts.now)
 
-    def _allows(self, incident: Incident) -> bool:
-        if incident.incident_class in self.classes:
-            return incident.incident_class in self.allowing_classes
-        return self.strictest_allows
+    def _open(self, blocking: Iterable[Incident]) -> Verdict:
+        listed = sorted(blocking, key=lambda i: (i.opened_at, i.incident_id))
+        return deny(
+            self.code,
+            kind=self.kind.value,
+            incident_class=listed[0].incident_class or "",
+            opened_at=listed[0].opened_at,
+            open_incidents=len(listed),
+        )
+
+    def _in_grace(self, incidents: OpenIncidents, now: datetime) -> Verdict:
+        """Without a grace a resolution is effective at once, also one that comes a few minutes ahead of its time."""
+        graces = [(r.resolved_at, self._grace(r)) for r in incidents.resolved if not self._allows(r)]
+        last = max((resolved_at + grace for resolved_at, grace in graces if grace), default=now)
+        if last <= now:
+            return ALLOWED
+        return deny(self.code, eligible_after=last, kind=self.kind.value, grace_until=last)
+
+    def _allows(self, incident: Incident | ResolvedIncident) -> bool:
+        if incident.incident_class not in self.classes:
+            return self.strictest_allows
+        key = (incident.incident_class, incident.severity or "")
+        if key in self.severities:
+            return key in self.allowing_severities
+        return incident.incident_class in self.allowing_classes
+
+    def _grace(self, incident: ResolvedIncident) -> timedelta:
+        return next((grace for name, grace in self.graces if name == incident.incident_class), self.longest_grace)

@@ -18,6 +18,7 @@ class NotValidNow:
     valid_until: datetime | None = None
     code: ClassVar[str] = "NOT_VALID_NOW"
     reads_contacts: ClassVar[bool] = False
+    subjects: ClassVar[frozenset[str] | None] = None
 
     def check(self, facts: Facts) -> Verdict:
         if self.valid_until is not None and facts.now >= self.valid_until:

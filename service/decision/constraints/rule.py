@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 from service.decision.facts import Facts
 from service.decision.verdict import Verdict
 
 
 class Rule(Hashable, Protocol):
-    """A constraint bound to its parameters. Hashable by value, so that equal rules are shared.
-
-    `reads_contacts`: the rule counts contacts, so it is checked again after each pick and at commit.
-    """
-
-    code: ClassVar[str]
+    """A constraint bound to its parameters. Hashable by value, so that equal rules are shared."""
 
     @property
-    def reads_contacts(self) -> bool: ...
+    def code(self) -> str:
+        """UPPER_SNAKE, the code of its reasons."""
+        ...
+
+    @property
+    def reads_contacts(self) -> bool:
+        """Whether it counts contacts, so that it is checked again after each pick and at commit."""
+        ...
+
+    @property
+    def subjects(self) -> frozenset[str] | None:
+        """The journeys, pools or kill targets without which it cannot deny; None if it must always be checked.
+
+        A rule is passed over, and so allows, when no contact, response, enrolment, kill or use concerns one of them.
+        """
+        ...
 
     def check(self, facts: Facts) -> Verdict: ...
 

@@ -30,7 +30,7 @@ CONTACT_CAP = (
                 contact("freezer-mailer", c, NOW - d * DAY) for c, d in (("web", 1), ("email", 2), ("app", 4))
             )
         ),
-        reason=deny("CONTACT_CAP", eligible_after=NOW + 3 * DAY, cap="journey", at_most=3, per_s=WEEK_S, contacts=3),
+        reason=deny("CONTACT_CAP", eligible_after=NOW + 3 * DAY, cap="journey", at_most=3, per=WEEK_S, contacts=3),
     ),
     Case(
         name="the oldest of three is a week old",
@@ -59,7 +59,7 @@ CONTACT_CAP = (
             eligible_after=NOW + timedelta(minutes=15),
             cap="journey",
             at_most=1,
-            per_s=90 * 86_400,
+            per=90 * 86_400,
             contacts=1,
         ),
     ),
@@ -82,7 +82,7 @@ PRESSURE_CAP = (
                 contact("loyalty-thanks", "email", NOW - DAY, JourneyKind.LOYALTY),
             )
         ),
-        reason=deny("PRESSURE_CAP", eligible_after=NOW + DAY, cap="email-week", at_most=2, per_s=WEEK_S, contacts=2),
+        reason=deny("PRESSURE_CAP", eligible_after=NOW + DAY, cap="email-week", at_most=2, per=WEEK_S, contacts=2),
     ),
     Case(
         name="two e-mails that helped",
@@ -115,7 +115,7 @@ PRESSURE_CAP = (
             )
         ),
         reason=deny(
-            "PRESSURE_CAP", eligible_after=NOW + 2 * DAY, cap="outbound-week", at_most=4, per_s=WEEK_S, contacts=4
+            "PRESSURE_CAP", eligible_after=NOW + 2 * DAY, cap="outbound-week", at_most=4, per=WEEK_S, contacts=4
         ),
     ),
     Case(
@@ -125,7 +125,7 @@ PRESSURE_CAP = (
         channel="push",
         customer=Customer(contacts=(contact("satisfaction-survey", "web", NOW - 29 * DAY, JourneyKind.FEEDBACK),)),
         reason=deny(
-            "PRESSURE_CAP", eligible_after=NOW + DAY, cap="survey-month", at_most=1, per_s=30 * 86_400, contacts=1
+            "PRESSURE_CAP", eligible_after=NOW + DAY, cap="survey-month", at_most=1, per=30 * 86_400, contacts=1
         ),
     ),
     Case(

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 
 from features.complete_journey.journeys import JOURNEY_IDS
 from features.schema import FeatureSchema
 from service.catalogue.load import EXAMPLE, Catalogue, load, parse
+from service.catalogue.policy_schema import IncidentClassDocument
 from service.catalogue.schema import JourneyDocument
+from service.decision.constraints.registry import BINDERS, group_of
 from service.decision.journey import HELPING_KINDS, JourneyKind, Stage
+from service.decision.plan import members
 
 CHANNELS = {"email", "web", "app", "sms", "push", "call_center", "store"}
 HISTORY = {
@@ -86,22 +90,63 @@ def test_file_is_named_after_its_journey(journeys: tuple[JourneyDocument, ...]) 
     assert {f.stem for f in (EXAMPLE / "journeys").glob("*.yaml")} == {j.journey for j in journeys}
 
 
-def test_every_condition_stands_on_one_line(journeys: tuple[JourneyDocument, ...]) -> None:
-    conditions = [j.audience for j in journeys if j.audience] + [w.when for j in journeys for w in j.context_weight]
+def conditions(example: Catalogue) -> Iterator[str]:
+    """Every condition of the files, whatever it is for."""
+    yield from (p.require for p in example.document.policies.policies)
+    for journey in example.document.journeys:
+        if journey.audience is not None:
+            yield journey.audience if isinstance(journey.audience, str) else journey.audience.when
+        if journey.exit_when is not None:
+            yield journey.exit_when
+        yield from (w.when for w in journey.context_weight)
+        for tone in (a.tone for s in journey.stages for a in s.actions):
+            yield from () if isinstance(tone, str) else (choice.when for choice in tone.choose)
+
+
+def test_every_condition_stands_on_one_line(example: Catalogue) -> None:
     lines = {
         line.strip()
-        for file in (EXAMPLE / "journeys").glob("*.yaml")
+        for file in (EXAMPLE / "policies.yaml", *(EXAMPLE / "journeys").glob("*.yaml"))
         for line in file.read_text(encoding="utf-8").splitlines()
     }
-    assert conditions
-    assert all(any(condition in line for line in lines) for condition in conditions)
+    listed = list(conditions(example))
+    assert len(listed) > len(example.document.journeys)
+    assert all(any(condition in line for line in lines) for condition in listed)
 
 
-def test_no_incident_class_allows_more_than_help(example: Catalogue) -> None:
+def test_an_incident_class_allows_more_than_help_only_where_it_is_of_low_severity(example: Catalogue) -> None:
+    """And never an offer: a class without a severity, or of one that is not named, leaves help alone."""
     incidents = example.document.policies.incidents
+    assert not isinstance(incidents.default, IncidentClassDocument)
     assert set(incidents.default) == HELPING_KINDS
     assert incidents.classes
-    assert all(set(kinds) <= HELPING_KINDS for kinds in incidents.classes.values())
+    for of_class in incidents.classes.values():
+        if isinstance(of_class, IncidentClassDocument):
+            assert set(of_class.allow) == HELPING_KINDS
+            assert set(of_class.severities) <= {"low"}
+            assert all(JourneyKind.PROMOTIONAL not in kinds for kinds in of_class.severities.values())
+        else:
+            assert set(of_class) <= HELPING_KINDS
+
+
+def test_every_constraint_is_in_use(example: Catalogue) -> None:
+    """The catalogue is where an owner sees how each is written."""
+    assert {group_of(rule.code) for rule in example.plan.rules} == set(BINDERS)
+
+
+def test_what_says_sorry_waits_for_no_fact_of_the_feature_store(example: Catalogue) -> None:
+    """Of a rule that may lack a fact, only one that the apology bypasses guards it."""
+    guarding = {
+        (example.plan.rules[position].code, bool(candidate.bypassed >> position & 1))
+        for offered in example.plan.journeys.values()
+        for journey in offered
+        if journey.journey.journey_id == "complaint-apology"
+        for staged in journey.by_stage.values()
+        for candidate in staged
+        for position in members(candidate.rules)
+    }
+    assert {code for code, is_bypassed in guarding if is_bypassed} == {"PRESSURE_CAP", "QUIET_HOURS"}
+    assert {code for code, is_bypassed in guarding if not is_bypassed} == {"KILLED", "CONSENT_MISSING", "AUDIENCE"}
 
 
 def test_helping_journeys_promise_no_offer(journeys: tuple[JourneyDocument, ...]) -> None:

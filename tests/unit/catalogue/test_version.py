@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from features.schema import FeatureSchema
+from service.catalogue.forms import format_duration, parse_duration
 from service.catalogue.load import Catalogue, load, parse
-from service.catalogue.schema import format_duration, parse_duration
 from service.decision.constraints.registry import BINDERS
 from service.decision.journey import JourneyKind
 from service.decision.plan import Direction, Unconfirmed, members
@@ -127,10 +127,13 @@ def test_equal_rules_are_one_and_lie_in_the_order_in_which_reasons_are_told(
     """Both actions share all but their channel's rules; whichever is bound first, reasons keep their order."""
     plan = load(folder, schema).plan
     assert [rule.code for rule in plan.rules] == [
+        "KILLED",
         "NOT_VALID_NOW",
         "INCIDENT_OPEN",
         "CONSENT_MISSING",
         "CONSENT_MISSING",
+        "STAGE",
+        "STAGE",
         "AUDIENCE",
         "CONTACT_CAP",
         "PRESSURE_CAP",
@@ -138,7 +141,7 @@ def test_equal_rules_are_one_and_lie_in_the_order_in_which_reasons_are_told(
     for rule_set in (c.rules for j in plan.journeys.values() for o in j for s in o.by_stage.values() for c in s):
         codes = [plan.rules[i].code for i in members(rule_set)]
         assert codes == [code for code in BINDERS if code in codes]
-    assert plan.contact_rules == 0b1100000
+    assert plan.contact_rules == 0b1100000000
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ PLAN = catalogue(Offered(journey=CLUB)).plan
 
 
 def proposed(channel: str, placement: str | None = None, stage: Stage | None = None) -> str | None:
-    """The action that the club proposes to a customer at this stage (None: not enrolled)."""
+    """The action that stands for the club, for a customer at this stage (None: not enrolled)."""
     enrolments = {} if stage is None else {"club": Enrolment(journey_id="club", stage=stage, since=NOW)}
     known = facts(channel=channel, placement=placement, situation=Situation(enrolments=enrolments))
     found = [c.action.action_id for c in PLAN.candidates(known)]
@@ -72,8 +72,9 @@ def test_the_first_action_that_fits_the_channel_and_the_placement_is_proposed(
         ("email", None, "mail"),
         ("email", Stage.NEED, "mail"),
         ("email", Stage.USE, "member-mail"),
-        ("web", Stage.USE, None),
-        ("email", Stage.RECOMMEND, None),
+        # nothing at that stage fits: an action of another stands for the journey, and STAGE denies it (P4)
+        ("web", Stage.USE, "top-banner"),
+        ("email", Stage.RECOMMEND, "mail"),
     ],
 )
 def test_the_stage_is_that_of_the_enrolment_and_the_first_for_who_is_not_enrolled(

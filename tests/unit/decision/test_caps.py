@@ -93,7 +93,7 @@ def test_the_reason_shows_the_cap_the_limit_and_what_was_counted() -> None:
     reason = TWO_A_WEEK.check(after(*[contact(at=NOW - DAY)] * 3))
     assert reason is not None
     assert (reason.code, reason.kind) == ("CONTACT_CAP", ReasonKind.DENIED)
-    assert reason.params == {"cap": "journey", "at_most": 2, "per_s": 604800, "contacts": 3}
+    assert reason.params == {"cap": "journey", "at_most": 2, "per": 604800, "contacts": 3}
 
 
 def test_a_journeys_cap_counts_its_own_contacts_on_every_channel() -> None:

@@ -68,8 +68,8 @@ def test_a_condition_is_unknown_only_when_what_is_missing_would_settle_it(
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("customer.spent > 1.0", "undeclared reference to 'customer.spent'"),
-        ("context.page == 1", "undeclared reference"),
+        ("customer.spent > 1.0", "unknown name `customer.spent`, did you mean `customer.spend`"),
+        ("context.page == 1", "unknown name `context.page`"),
         ("customer.spend > 1", "write 3.0 rather than 3"),
         ("customer.segment == 1.0", "no matching overload"),
         ("customer.spend", "must be true or false, this is DOUBLE"),

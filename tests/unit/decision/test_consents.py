@@ -116,7 +116,7 @@ def test_an_apology_does_not_wait_for_consents_that_cannot_be_read_in_full() -> 
 def test_a_journey_needs_each_of_its_purposes_and_none_makes_it_a_service() -> None:
     def guards(*purposes: str) -> list[object]:
         guarded = Guarded(journey_id="a", kind=JourneyKind.SERVICE, channel="email", purposes=purposes)
-        return list(bind_rules(guarded, STRICT))
+        return [rule for rule in bind_rules(guarded, STRICT) if rule.code == "CONSENT_MISSING"]
 
     assert guards() == [ServiceWithdrawn(channel="email")]
     assert guards("marketing", "surveys") == [RULE, ConsentMissing(purpose="surveys", channel="email")]

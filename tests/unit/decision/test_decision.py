@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from service.decision.constrain import Rejected, constrain
+from service.decision.constrain import Rejected, constrain, eligible_after
 from service.decision.constraints.audience import Audience
 from service.decision.constraints.registry import BINDERS, Cap
 from service.decision.decide import begin
@@ -91,7 +91,9 @@ def test_constrain_can_be_narrowed_to_some_of_the_rules() -> None:
 @pytest.mark.parametrize(
     ("ends", "expected"),
     [
-        ([NOW], NOW),
+        ([NOW + DAY], NOW + DAY),
+        ([NOW + 90 * DAY], NOW + 90 * DAY),
+        ([NOW + 90 * DAY + timedelta(seconds=1)], None),
         ([NOW, NOW + 2 * DAY, NOW + DAY], NOW + 2 * DAY),
         ([None], None),
         ([NOW + DAY, None], None),
@@ -103,15 +105,26 @@ def test_a_journey_comes_back_with_the_last_of_its_denials_or_never_by_time_alon
 ) -> None:
     (candidate, *_) = THREE.plan.candidates(facts())
     reasons = tuple(Reason(code="SOME", kind=ReasonKind.DENIED, eligible_after=end) for end in ends)
-    assert Rejected(candidate=candidate, reasons=reasons).eligible_after == expected
+    rejected = Rejected(candidate=candidate, reasons=reasons)
+    assert eligible_after(THREE.plan, rejected, facts()) == expected
 
 
 def test_every_constraint_is_registered_under_its_code() -> None:
     assert list(BINDERS) == [
+        "KILLED",
         "NOT_VALID_NOW",
         "INCIDENT_OPEN",
         "CONSENT_MISSING",
+        "POLICY_<ID>",
+        "STAGE",
         "AUDIENCE",
+        "COOLDOWN",
+        "NEVER_WITH",
+        "NEVER_AFTER",
+        "IN_FLIGHT",
         "CONTACT_CAP",
         "PRESSURE_CAP",
+        "QUIET_HOURS",
+        "CAPACITY",
+        "BUDGET",
     ]

@@ -13,7 +13,7 @@ from service.decision.arbitrate import Score, ScoreSource
 from service.decision.constraints.registry import Cap
 from service.decision.decide import Decision, revise
 from service.decision.record import canonical, output, replay, to_document
-from tests.builders import NOW, Offered, catalogue, contact, decide, facts, feature, journey
+from tests.builders import NOW, Offered, catalogue, contact, decide, facts, feature, journey, settled
 
 MADE = catalogue(
     Offered(journey=journey("a"), contact=Cap(at_most=1, per=timedelta(days=7))), Offered(journey=journey("b"))
@@ -76,7 +76,7 @@ def test_a_value_is_read_back_as_the_type_it_had(value: Scalar, written: object)
 
 
 def test_the_output_tells_where_every_candidate_ended() -> None:
-    decision = revise(decide(MADE.plan, facts(), limit=1), (contact("a"),))
+    decision = revise(decide(MADE.plan, facts(), limit=1), settled(contact("a")))
     document = output(decision)
     assert [(r["rank"], r["journey_id"], r["tier"], r["selection_probability"]) for r in document["ranked"]] == [
         (1, "b", 1, 1.0)
@@ -90,15 +90,16 @@ def test_the_output_tells_where_every_candidate_ended() -> None:
 
 def test_contacts_that_settled_a_decision_are_part_of_its_record() -> None:
     decided = decide(MADE.plan, facts())
-    settled = revise(decided, (contact("a", counts_until=NOW + timedelta(hours=1)),))
-    assert to_document(decided)["input"]["settled_contacts"] is None
-    document = json.loads(canonical(to_document(settled)))
-    assert len(document["input"]["settled_contacts"]) == 1
+    revised = revise(decided, settled(contact("a", counts_until=NOW + timedelta(hours=1)), budget=3.5))
+    assert to_document(decided)["input"]["settled"] is None
+    document = json.loads(canonical(to_document(revised)))
+    assert len(document["input"]["settled"]["contacts"]) == 1
+    assert document["input"]["settled"]["uses"] == {"budget": [["2018-01-04T12:00:00+00:00", 3.5]]}
     again = replay(MADE.plan, document["input"])
-    assert again.settled_contacts == settled.settled_contacts
-    assert canonical(to_document(again)) == canonical(to_document(settled))
+    assert again.settled == revised.settled
+    assert canonical(to_document(again)) == canonical(to_document(revised))
 
 
 def test_settling_over_no_contacts_is_not_the_same_as_not_settling() -> None:
-    settled = revise(decide(MADE.plan, facts()), ())
-    assert replay(MADE.plan, json.loads(canonical(to_document(settled)))["input"]).settled_contacts == ()
+    revised = revise(decide(MADE.plan, facts()), settled())
+    assert replay(MADE.plan, json.loads(canonical(to_document(revised)))["input"]).settled == settled()

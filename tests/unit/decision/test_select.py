@@ -14,7 +14,19 @@ from service.decision.facts import Contact, Situation
 from service.decision.journey import JourneyKind
 from service.decision.select import contact_of
 from service.decision.verdict import ReasonKind
-from tests.builders import CHANNELS, COMPILER, NOW, Catalogue, Offered, catalogue, contact, decide, facts, journey
+from tests.builders import (
+    CHANNELS,
+    COMPILER,
+    NOW,
+    Catalogue,
+    Offered,
+    catalogue,
+    contact,
+    decide,
+    facts,
+    journey,
+    settled,
+)
 
 DAY = timedelta(days=1)
 PROMOTIONAL, SERVICE = JourneyKind.PROMOTIONAL, JourneyKind.SERVICE
@@ -73,7 +85,13 @@ def test_a_pick_counts_as_what_its_action_is() -> None:
     picked = decide(made.plan, facts(channel="email")).picks[0]
     reserved = contact_of(picked.scored, facts(channel="email"), CHANNELS["email"], "this")
     assert reserved == Contact(
-        decision_id="this", journey_id="a", kind=PROMOTIONAL, channel="email", at=NOW, counts_until=None
+        decision_id="this",
+        journey_id="a",
+        kind=PROMOTIONAL,
+        channel="email",
+        at=NOW,
+        counts_until=None,
+        reserved_until=NOW + DAY,
     )
 
 
@@ -97,7 +115,7 @@ def test_what_another_decision_took_meanwhile_is_dropped_and_the_slot_goes_to_th
         Offered(journey=journey("a"), contact=WEEK), Offered(journey=journey("b")), Offered(journey=journey("c"))
     )
     before = decide(made.plan, facts(), limit=2)
-    after = revise(before, (contact("a", at=NOW),))
+    after = revise(before, settled(contact("a", at=NOW)))
     assert ranked(before) == ["a", "b"]
     assert ranked(after) == ["b", "c"]
     assert denied(after) == {"a": ["TAKEN_MEANWHILE", "CONTACT_CAP"]}
@@ -108,13 +126,13 @@ def test_what_another_decision_took_meanwhile_is_dropped_and_the_slot_goes_to_th
 
 def test_what_was_taken_is_free_again_when_its_cap_is() -> None:
     made = catalogue(Offered(journey=journey("a"), contact=WEEK))
-    after = revise(decide(made.plan, facts()), (contact("a", at=NOW - DAY),))
-    assert after.rejected[0].eligible_after == NOW + 6 * DAY
+    after = revise(decide(made.plan, facts()), settled(contact("a", at=NOW - DAY)))
+    assert after.eligible_after(after.rejected[0]) == NOW + 6 * DAY
 
 
 def test_what_had_no_slot_before_is_rejected_plainly() -> None:
     made = catalogue(Offered(journey=journey("a")), Offered(journey=journey("b"), contact=WEEK))
-    after = revise(decide(made.plan, facts(), limit=1), (contact("b", at=NOW),))
+    after = revise(decide(made.plan, facts(), limit=1), settled(contact("b", at=NOW)))
     assert ranked(after) == ["a"]
     assert denied(after) == {"b": ["CONTACT_CAP"]}
     assert after.selection.taken == ()
@@ -123,7 +141,7 @@ def test_what_had_no_slot_before_is_rejected_plainly() -> None:
 def test_a_shared_limit_that_was_partly_taken_drops_the_pick_that_no_longer_fits() -> None:
     """Two fitted; one unit went elsewhere, so the better one keeps its slot and the other was taken meanwhile."""
     before = decide(promotions("a", "b", at_most=2).plan, facts())
-    after = revise(before, (contact("x", at=NOW),))
+    after = revise(before, settled(contact("x", at=NOW)))
     assert ranked(before) == ["a", "b", "help"]
     assert ranked(after) == ["a", "help"]
     assert denied(after) == {"b": ["TAKEN_MEANWHILE", "PRESSURE_CAP"]}
@@ -132,7 +150,7 @@ def test_a_shared_limit_that_was_partly_taken_drops_the_pick_that_no_longer_fits
 
 def test_an_audience_that_counts_contacts_is_checked_again_at_commit() -> None:
     made = catalogue(Offered(journey=journey("a"), audience=COMPILER.compile("situation.contacts < 1")))
-    after = revise(decide(made.plan, facts()), (contact("x", at=NOW),))
+    after = revise(decide(made.plan, facts()), settled(contact("x", at=NOW)))
     assert denied(after) == {"a": ["TAKEN_MEANWHILE", "AUDIENCE"]}
 
 
@@ -140,7 +158,7 @@ def test_a_second_revision_counts_from_the_decision_not_from_the_first() -> None
     """As replay does, which knows of the last one alone."""
     made = catalogue(Offered(journey=journey("a"), contact=WEEK), Offered(journey=journey("b"), contact=WEEK))
     decision = decide(made.plan, facts())
-    twice = revise(revise(decision, (contact("a", at=NOW),)), (contact("a", at=NOW), contact("b", at=NOW)))
+    twice = revise(revise(decision, settled(contact("a", at=NOW))), settled(contact("a", at=NOW), contact("b", at=NOW)))
     assert twice.selection.taken == ("a", "b")
 
 
@@ -149,4 +167,4 @@ def test_at_commit_the_scores_still_decide_the_order() -> None:
     scores = {n: Score(p_outcome=p, source=ScoreSource.MODEL) for n, p in (("a", 0.1), ("b", 0.9), ("c", 0.5))}
     before = decide(made.plan, facts(), limit=1, scores=scores)
     assert ranked(before) == ["b"]
-    assert ranked(revise(before, (contact("b", at=NOW),))) == ["c"]
+    assert ranked(revise(before, settled(contact("b", at=NOW)))) == ["c"]

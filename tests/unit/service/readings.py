@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from features.reading import FeatureReading, ViewFault
 from features.situation import ConsentFact, ConsentStatus, IncidentFact, IncidentStatus, render
 from features.values import FeatureStatus, FeatureValue, Scalar
-from service.decision.facts import Consents, Incident, OpenIncidents, Situation
+from service.decision.facts import Consents, Incident, OpenIncidents, ResolvedIncident, Situation
 from service.hydrate import Asked, Hydrated, merge
 from service.state.port import StateReading
 from tests.builders import NOW
@@ -49,13 +49,14 @@ def state(
     *known: Incident,
     heard: Mapping[str, datetime] | None = None,
     consents: Consents | None = None,
+    resolved: tuple[ResolvedIncident, ...] = (),
     last_resolved_at: datetime | None = None,
     last_purchase_at: datetime | None = None,
     has_events: bool = False,
 ) -> StateReading:
     """What the state store says; an open incident was heard of when it was opened, unless told otherwise."""
     situation = Situation(
-        incidents=OpenIncidents(known=known, last_resolved_at=last_resolved_at),
+        incidents=OpenIncidents(known=known, resolved=resolved, last_resolved_at=last_resolved_at),
         consents=consents or Consents(),
         last_purchase_at=last_purchase_at,
         has_events=has_events,
@@ -68,6 +69,10 @@ def incident(at: datetime, incident_id: str = "i1", **named: str) -> Incident:
     return Incident(
         incident_id=incident_id, opened_at=at, incident_class=named.get("class_"), severity=named.get("severity")
     )
+
+
+def over(at: datetime, incident_class: str | None = None, severity: str | None = None) -> ResolvedIncident:
+    return ResolvedIncident(incident_class=incident_class, severity=severity, resolved_at=at)
 
 
 def merged(own: StateReading, *values: FeatureValue, faults: tuple[ViewFault, ...] = ()) -> Hydrated:

@@ -35,6 +35,7 @@ class Denies:
 
     code: ClassVar[str] = "TEST"
     reads_contacts: ClassVar[bool] = False
+    subjects: ClassVar[frozenset[str] | None] = None
 
     def check(self, facts: Facts) -> Verdict:
         return deny(self.code, flag=True, count=2**62, share=0.1, name="ñ", at=NOW - INSTANT)

@@ -2,128 +2,32 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 
 import pytest
 
-from features.reading import FeatureReading
-from features.schema import FeatureSchema
 from features.values import Scalar
-from service.catalogue.load import EXAMPLE, Catalogue, load
 from service.catalogues import CatalogueLost, KeptCatalogues
-from service.decider import ATTEMPTS, Decider, Question
-from service.decision.constraints.registry import Cap
-from service.decision.decide import Decision
-from service.decision.journey import JourneyKind
+from service.decider import ATTEMPTS, Question
 from service.decision.plan import Plan
-from service.decision.record import canonical, to_document
+from service.decision.record import to_document
 from service.errors import DecisionExpired, DecisionRevoked, DecisionUnknown, FactsKeptMoving, RequestReused
-from service.hydrate import Hydrator
-from service.scoring import Scoring
-from service.state.database import Durability
-from service.state.port import CommitResult, OutcomeType, RequestKey, StateUnavailable
-from service.state.sqlite import SqliteState
+from service.state.port import OutcomeType, StateUnavailable
 from service.timing import Stages
-from tests.builders import NOW, Offered, catalogue, journey
-from tests.contract.rows import WEEK, contacts, event, opened, outcome, picked
-
-SCHEMA = FeatureSchema.load()
-MINUTE = timedelta(minutes=1)
-EXAMPLE_CATALOGUE = load(EXAMPLE, SCHEMA)
-NEWS = Offered(journey=journey("news", kind=JourneyKind.PROMOTIONAL), contact=Cap(at_most=1, per=WEEK))
-ASK = Question(customer_id="1", channel="web", context={}, limit=1, request_id="r1")
-
-
-def made_of(*offered: Offered) -> Catalogue:
-    """A catalogue with this plan; its document is not looked at here."""
-    return replace(EXAMPLE_CATALOGUE, plan=catalogue(*offered).plan)
-
-
-class NoFeatures:
-    """A feature store that knows nobody."""
-
-    def read(self, customer_id: str, now: datetime) -> FeatureReading:
-        return FeatureReading(values={}, degraded=(), has_any_row=False)
-
-
-class FixedCatalogues:
-    """The catalogue in force, which a test may change, and the one of before."""
-
-    def __init__(self) -> None:
-        self.first = self.current = made_of(NEWS)
-
-    async def of_version(self, version: str) -> Catalogue:
-        return self.first
-
-
-class House:
-    """A decider over a real store, with a clock that a test sets and ids that count up."""
-
-    def __init__(self, state: SqliteState) -> None:
-        self.state = state
-        self.now = NOW
-        self.catalogues = FixedCatalogues()
-        self.scoring = Scoring(None)
-        self.hydrator = Hydrator(NoFeatures(), state)
-        ids = itertools.count(1)
-        self.decider = Decider(
-            catalogues=self.catalogues,
-            hydrator=self.hydrator,
-            scoring=self.scoring,
-            state=state,
-            clock=lambda: self.now,
-            new_id=lambda: f"d{next(ids)}",
-        )
-
-    async def decide(self, question: Question = ASK) -> Decision:
-        return await self.decider.decide(question, Stages())
-
-    async def close(self) -> None:
-        self.hydrator.close()
-        self.scoring.close()
-        await self.state.close()
-
-
-class RestlessState(SqliteState):
-    """An event of the customer comes before each of the first `left` commits."""
-
-    left = 0
-
-    async def commit(self, decision: Decision, key: RequestKey | None) -> CommitResult:
-        if self.left:
-            self.left -= 1
-            await self.record_events([event(f"e{self.left}", "purchase", amount=1.0)], NOW)
-        return await super().commit(decision, key)
-
-
-OpenHouse = Callable[[], House]
-
-
-@pytest.fixture
-async def open_house(tmp_path: Path) -> AsyncIterator[OpenHouse]:
-    """Opens one more decider over the same file; all are closed at the end."""
-    opened: list[House] = []
-
-    def open_one() -> House:
-        opened.append(House(RestlessState(tmp_path / "state.db", Durability.PROCESS_SAFE)))
-        return opened[-1]
-
-    yield open_one
-    for one in opened:
-        await one.close()
-
-
-@pytest.fixture
-def house(open_house: OpenHouse) -> House:
-    return open_house()
-
-
-def text(decision: Decision) -> str:
-    return canonical(to_document(decision))
+from tests.builders import NOW, Offered, journey
+from tests.contract.rows import MINUTE, WEEK, contacts, event, opened, outcome, picked
+from tests.unit.service.house import (
+    ASK,
+    EXAMPLE_CATALOGUE,
+    NEWS,
+    SCHEMA,
+    House,
+    OpenHouse,
+    RestlessState,
+    made_of,
+    text,
+)
 
 
 async def test_a_decision_is_committed_before_it_is_answered(house: House) -> None:

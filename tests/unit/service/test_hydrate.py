@@ -10,7 +10,7 @@ import pytest
 from features.reading import ViewFault
 from features.values import FeatureStatus
 from service.decision.decide import Degraded
-from service.decision.facts import Consents, OpenIncidents
+from service.decision.facts import Consents, OpenIncidents, ResolvedIncident
 from service.state.port import StateReading
 from tests.unit.service.readings import (
     T1,
@@ -22,6 +22,7 @@ from tests.unit.service.readings import (
     incident_fact,
     incidents,
     merged,
+    over,
     state,
     value,
 )
@@ -95,6 +96,44 @@ def test_a_class_that_feast_heard_of_earlier_does_not_count() -> None:
     own = incident(T2, class_="delivery", severity="low")
     found = merged(state(own), incidents(incident_fact(T1, "open", class_="safety", severity="high")))
     assert found.facts.situation.incidents.known == (own,)
+
+
+OWN = over(T2, "delivery", "low")
+
+
+@pytest.mark.parametrize(
+    ("own", "feast", "resolved"),
+    [
+        (state(), ("resolved", T1), (over(T1, "safety", "high"),)),
+        (state(), ("open", T1), ()),
+        (state(incident(T2)), ("resolved", T1), ()),
+        (state(incident(T2)), ("resolved", T3), ()),
+        (state(resolved=(OWN,), heard={"i1": T2}), None, (OWN,)),
+        (state(resolved=(OWN,), heard={"i1": T2}), ("resolved", T1), (OWN,)),
+        (state(resolved=(OWN,), heard={"i1": T2}), ("resolved", T2), (OWN,)),
+        (state(resolved=(OWN,), heard={"i1": T2}), ("resolved", T3), (OWN, over(T3, "safety", "high"))),
+        (state(resolved=(OWN,), heard={"i1": T2}), ("open", T3), (OWN,)),
+        (state(resolved=(OWN,), heard={"i2": T2}), ("resolved", T1), (OWN, over(T1, "safety", "high"))),
+    ],
+    ids=[
+        "feast-alone-knows-it-resolved",
+        "feast-alone-knows-it-open",
+        "the-state-opened-it-later",
+        "open-in-the-state-it-never-counts-as-over",
+        "the-state-alone-knows-it",
+        "the-state-heard-later",
+        "at-the-same-instant-the-state-wins",
+        "feast-heard-later",
+        "feast-says-that-it-was-opened-again",
+        "another-one",
+    ],
+)
+def test_what_feast_knows_to_be_over_adds_a_time_of_grace_and_takes_none_away(
+    own: StateReading, feast: tuple[str, datetime] | None, resolved: tuple[ResolvedIncident, ...]
+) -> None:
+    """A grace only closes, so what Feast heard later stands beside what the state store says, as Feast calls it."""
+    values = [] if feast is None else [incidents(incident_fact(feast[1], feast[0], class_="safety", severity="high"))]
+    assert merged(own, *values).facts.situation.incidents.resolved == resolved
 
 
 def test_when_the_last_incident_was_resolved_is_what_the_state_store_says() -> None:

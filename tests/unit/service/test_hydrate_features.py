@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -9,12 +10,16 @@ import pytest
 
 from features.reading import FeatureReading, ViewFault
 from features.values import FeatureStatus, FeatureValue
+from service.decision.constraints.capacity import Pool
 from service.decision.decide import Degraded
+from service.decision.facts import Use
+from service.decision.windows import Rolling
 from service.hydrate import Hydrator, merge
 from service.state.database import Durability
 from service.state.port import CustomerEvent, StateUnavailable
 from service.state.sqlite import SqliteState
-from tests.builders import NOW
+from tests.builders import NOW, Offered, catalogue, journey
+from tests.contract.rows import committed, event, propose
 from tests.unit.service.readings import (
     ASKED,
     PRESENT,
@@ -29,6 +34,9 @@ from tests.unit.service.readings import (
     state,
     value,
 )
+
+DAY = timedelta(days=1)
+CAPACITY = Pool(pool_id="news", limit=5, window=Rolling(per=DAY), journeys=frozenset({"news"}))
 
 
 @pytest.mark.parametrize(
@@ -134,6 +142,24 @@ async def test_both_stores_are_read_once_for_one_decision(tmp_path: Path) -> Non
     assert own.situation.last_purchase_at == T1
     assert features.asked == [("1", NOW)]
     assert found == merge(ASKED, NOW, reading(value("segment", "gold")), own)
+
+
+async def test_what_concerns_everybody_is_a_fact_of_every_customer(tmp_path: Path) -> None:
+    """The kill list, the feeds, and the uses of the pools asked for: customer 1 has no row in either store."""
+    kept = SqliteState(tmp_path / "state.db", Durability.PROCESS_SAFE)
+    plan = catalogue(Offered(journey=journey("news"), capacity=CAPACITY)).plan
+    await committed(kept, await propose(kept, plan, customer_id="2"))
+    await kept.kill("news", "wrong price", NOW)
+    await kept.record_events([event("b1", "feed.heartbeat", customer_id="")], NOW)
+    hydrator = Hydrator(FixedFeatures(), kept)
+    found = (await hydrator.hydrate(ASKED, NOW, DAY, plan.pools_on("web"))).facts.situation
+    without = (await hydrator.hydrate(ASKED, NOW, DAY)).facts.situation
+    hydrator.close()
+    await kept.close()
+    assert (found.kills, found.kills_version) == ({"news": "wrong price"}, 1)
+    assert found.feeds == {"tests": NOW}
+    assert found.uses == {"news": (Use(ends_at=NOW + timedelta(minutes=15), amount=1.0),)}
+    assert without == replace(found, uses={})
 
 
 async def test_a_state_store_that_does_not_answer_ends_the_hydration(tmp_path: Path) -> None:

@@ -77,7 +77,8 @@ async def test_a_file_of_another_schema_version_is_refused(tmp_path: Path, versi
     await SqliteState(file, FAST).close()
     with closing(sqlite3.connect(file)) as connection:
         connection.execute(f"PRAGMA user_version = {version}")
-    with pytest.raises(StateUnavailable, match=f"its schema has version {version}, this program knows 1"):
+    refusal = f"its schema has version {version}, this program knows {SCHEMA_VERSION}"
+    with pytest.raises(StateUnavailable, match=refusal):
         SqliteState(file)
 
 

@@ -1,0 +1,83 @@
+"""The conditions of one catalogue, each compiled and decided once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from cel_expr_python import cel
+
+from service.catalogue.bounds import Bounds
+from service.catalogue.conditions import CelCondition, ConditionCompiler
+from service.catalogue.solver import Finding, Solver
+
+CHANNEL, PLACEMENT, NOW = "channel", "placement", "now"
+_TIMEOUT_MS = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is known of the request: its channel and placement are among these (empty: any), it comes after `since`."""
+
+    channels: tuple[str, ...] = ()
+    placements: tuple[str, ...] = ()
+    since: datetime | None = None
+
+    def seen_by(self, names: Iterable[str]) -> Asked:
+        """Without what conditions that read only these names do not depend on."""
+        read = set(names)
+        return Asked(
+            channels=self.channels if CHANNEL in read else (),
+            placements=self.placements if PLACEMENT in read else (),
+            since=self.since if NOW in read else None,
+        )
+
+    def bounds(self) -> dict[str, Bounds]:
+        found: dict[str, Bounds] = {}
+        if self.channels:
+            found[CHANNEL] = Bounds(among=self.channels)
+        if self.placements:
+            found[PLACEMENT] = Bounds(among=self.placements)
+        if self.since is not None:
+            found[NOW] = Bounds(low=self.since)
+        return found
+
+
+class Decided:
+    """Answers whether conditions can hold, alone and together, and remembers the answers."""
+
+    def __init__(self, compiler: ConditionCompiler, bounds: Mapping[str, Bounds]) -> None:
+        self._compiler = compiler
+        self._bounds = dict(bounds)
+        self._solvers: dict[Asked, Solver] = {}
+        self._findings: dict[tuple[tuple[str, ...], Asked], Finding] = {}
+
+    def names(self, text: str) -> tuple[str, ...]:
+        """The names that a condition, which compiles, reads."""
+        return self._compiler.compile(text).names
+
+    def together(self, texts: Sequence[str], asked: Asked) -> Finding:
+        """Whether all of these can hold at once."""
+        unique = tuple(sorted(set(texts)))
+        seen = asked.seen_by(name for text in unique for name in self.names(text))
+        key = (unique, seen)
+        if key not in self._findings:
+            self._findings[key] = self._solver(seen).decide_together([self._expression(text) for text in unique])
+        return self._findings[key]
+
+    def alone(self, text: str, asked: Asked) -> Finding:
+        return self.together((text,), asked)
+
+    def ever_after(self, text: str, asked: Asked, since: datetime) -> Finding:
+        """The same from `since` on: what could hold once may be over."""
+        return self.together((text,), replace(asked, since=since))
+
+    def _solver(self, asked: Asked) -> Solver:
+        if asked not in self._solvers:
+            self._solvers[asked] = Solver(self._compiler.types, {**self._bounds, **asked.bounds()}, _TIMEOUT_MS)
+        return self._solvers[asked]
+
+    def _expression(self, text: str) -> cel.Expression:
+        condition: CelCondition = self._compiler.compile(text)
+        return condition.expression

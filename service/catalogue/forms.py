@@ -1,0 +1,132 @@
+"""The scalar forms of the catalogue's files: durations, windows, instants, ids, weights."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+from service.decision.windows import Per, Period
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_DURATION = re.compile(r"([1-9][0-9]{0,8})([smhd])")
+_LONGEST = timedelta(days=366)
+"""A year: contacts are looked back at for 400 days (`Plan.horizon`), so a longer cap would forget some of them."""
+
+
+def parse_duration(text: object) -> timedelta:
+    """'30s', '15m', '24h' or '7d' as a timedelta, a year at most. Raises: ValueError that says what is expected."""
+    match = _DURATION.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError("expected a duration such as 30s, 15m, 24h or 7d")
+    duration = timedelta(**{_UNITS[match[2]]: int(match[1])})
+    if duration > _LONGEST:
+        raise ValueError(f"expected a duration of at most {_LONGEST.days}d")
+    return duration
+
+
+def format_duration(duration: timedelta) -> str:
+    """The inverse of `parse_duration`, in the largest unit that is exact."""
+    seconds = int(duration.total_seconds())
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
+def parse_per(text: object) -> Per:
+    """A duration for a rolling window, or day, week, month for a calendar period. Raises: ValueError."""
+    if isinstance(text, str) and text in list(Period):
+        return Period(text)
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise ValueError(f"{error}, or a calendar period: day, week or month") from error
+
+
+def _format_per(per: Per) -> str:
+    return per.value if isinstance(per, Period) else format_duration(per)
+
+
+def _instant(value: object) -> datetime:
+    """A date means its first instant in UTC; a time must say its zone."""
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise ValueError("a time needs a zone, such as 2026-12-31T00:00:00Z; or give a date alone")
+        return value.astimezone(UTC)
+    if isinstance(value, date):
+        return datetime.combine(value, time(), UTC)
+    raise ValueError("expected a date such as 2026-12-31, or a time with its zone")
+
+
+def _clock(value: object) -> time:
+    """'21:00', in quotes: YAML reads it as a number without them."""
+    if isinstance(value, str) and re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value):
+        return time.fromisoformat(value)
+    raise ValueError('expected a time of day in quotes, such as "21:00"')
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("expected a time zone such as America/New_York") from error
+    return value
+
+
+def _slug(value: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_-]{0,62}", value):
+        raise ValueError("an id is lower-case letters, digits, '-' and '_', starts with a letter, 63 at most")
+    return value
+
+
+_LENGTH, _PERIOD = "[1-9][0-9]{0,8}[smhd]", "day|week|month"
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(parse_duration),
+    PlainSerializer(format_duration, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": f"^{_LENGTH}$"}),
+]
+Window = Annotated[
+    Per,
+    BeforeValidator(parse_per),
+    PlainSerializer(_format_per, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": f"^({_LENGTH}|{_PERIOD})$"}),
+]
+Instant = Annotated[
+    datetime, BeforeValidator(_instant), WithJsonSchema({"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}"})
+]
+Clock = Annotated[
+    time,
+    BeforeValidator(_clock),
+    PlainSerializer(lambda t: f"{t:%H:%M}", return_type=str),
+    WithJsonSchema({"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"}),
+]
+Zone = Annotated[str, AfterValidator(_zone)]
+Slug = Annotated[str, AfterValidator(_slug), WithJsonSchema({"type": "string", "pattern": "^[a-z][a-z0-9_-]{0,62}$"})]
+Weight = Annotated[float, Field(ge=0.5, le=2.0)]
+Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+Money = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+
+
+class Document(BaseModel):
+    """Every part of the catalogue: immutable, and nothing in it is ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class Titles(Document):
+    """A text for people, in both languages."""
+
+    es: str = Field(min_length=1)
+    en: str = Field(min_length=1)
+
+
+class CapDocument(Document):
+    at_most: int = Field(ge=1, le=1000)
+    per: Window

@@ -1,0 +1,146 @@
+"""Whether a condition can ever hold, and ever not: by examples if there are, by proof if there are none.
+
+An example is facts for which the CEL runtime itself says so: CONTINGENT always comes with one of each kind. What no
+example shows is put to z3 as a formula that allows at least what the runtime does, so that what it rules out is ruled
+out: then NEVER or ALWAYS. When neither is found, the outcome is NOT_DECIDED, with the cause.
+
+Assumed: every fact that is read is present, apart from those of a customer who is not known; it keeps to its bounds
+and to the relations of `bounds.is_possible`; doubles are finite (the reader turns NaN into NULL, the wire refuses
+both); instants lie in the years 1 to 9999, in microseconds. A condition that fails (overflow of an int, division of an
+int by zero, a missing key, an instant out of range) does not hold, as in a decision. Doubles are modelled with their
+rounding (`proof.doubles`): `x * 0.1 * 10.0 == x` is not ALWAYS, and what hangs on the last bit may be NOT_DECIDED.
+Of time zones only UTC is modelled; another is some offset below a day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cel_expr_python import cel
+
+from service.catalogue.bounds import SITUATION_BOUNDS, Assignment, Bounds, bounds_of, is_possible
+from service.catalogue.checked_expr import CheckedExprUnreadable, Node, names, read
+from service.catalogue.samples import beside, samples
+
+__all__ = ["Assignment", "Bounds", "Finding", "Outcome", "Solver", "bounds_of"]
+
+_SAMPLES = 300
+"""So many facts are tried before anything is proved: 4 µs each, where a proof takes 20 ms."""
+_BESIDE = 100
+
+
+class Outcome(StrEnum):
+    ALWAYS = "ALWAYS"
+    NEVER = "NEVER"
+    CONTINGENT = "CONTINGENT"
+    NOT_DECIDED = "NOT_DECIDED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """`why` names the bounds that an ALWAYS or NEVER rests on, or what could not be decided.
+
+    `example` are facts for which all conditions hold, if one was found (CONTINGENT has one, ALWAYS usually).
+    """
+
+    outcome: Outcome
+    why: str = ""
+    example: Assignment | None = None
+
+
+@dataclass(slots=True)
+class _Examples:
+    """What was seen so far: facts for which the conditions hold, and facts for which they do not."""
+
+    expressions: Sequence[cel.Expression]
+    bounds: Mapping[str, Bounds]
+    holding: Assignment | None = None
+    failing: Assignment | None = None
+
+    @property
+    def are_both(self) -> bool:
+        return self.holding is not None and self.failing is not None
+
+    def try_all(self, tried: Iterable[Assignment]) -> None:
+        for facts in tried:
+            if self.are_both:
+                return
+            if _holds(self.expressions, facts):
+                self.holding = self.holding if self.holding is not None else facts
+            else:
+                self.failing = self.failing if self.failing is not None else facts
+
+
+class Solver:
+    """Decides on conditions over variables of known types."""
+
+    def __init__(
+        self, types: Mapping[str, str], bounds: Mapping[str, Bounds] | None = None, timeout_ms: int = 2000
+    ) -> None:
+        """`types` as for `ConditionCompiler`; `timeout_ms` bounds each question to z3, of which there are a few."""
+        self.types = dict(types)
+        self.bounds = {**SITUATION_BOUNDS, **(bounds or {})}
+        self.timeout_ms = timeout_ms
+
+    def decide(self, expression: cel.Expression) -> Finding:
+        """Whether a checked condition holds for all facts, for none, or for some."""
+        return self.decide_together([expression])
+
+    def decide_together(self, expressions: Sequence[cel.Expression]) -> Finding:
+        """The same for "all of these hold", as for an audience and the policies that guard it."""
+        try:
+            nodes = [read(expression) for expression in expressions]
+        except CheckedExprUnreadable as unreadable:
+            return Finding(outcome=Outcome.NOT_DECIDED, why=str(unreadable))
+        seen = _Examples(expressions, self.bounds)
+        seen.try_all(samples(nodes, self.types, self.bounds, _SAMPLES))
+        return self._prove(nodes, seen) if not seen.are_both else _contingent(seen)
+
+    def _prove(self, nodes: list[Node], seen: _Examples) -> Finding:
+        """Settles the side of which no example was seen; both sides if there was none at all."""
+        from service.catalogue.proof.prove import Proof, Verdict
+
+        proof = Proof(nodes, self.types, self.bounds, self.timeout_ms)
+        doubts: list[str] = []
+        for holds, outcome in ((True, Outcome.NEVER), (False, Outcome.ALWAYS)):
+            if (seen.holding if holds else seen.failing) is not None:
+                continue
+            verdict = proof.can_be(holds, lambda facts: self._confirms(seen, facts, holds))  # noqa: B023 - used at once
+            if verdict is Verdict.IMPOSSIBLE:
+                return Finding(outcome=outcome, why=self._ground(nodes, holds), example=seen.holding)
+            if verdict is not Verdict.CONFIRMED:
+                doubts.append(proof.doubt(holds, verdict))
+        return Finding(outcome=Outcome.NOT_DECIDED, why="; ".join(doubts)) if doubts else _contingent(seen)
+
+    def _confirms(self, seen: _Examples, facts: Assignment, holds: bool) -> bool:
+        """Whether the runtime agrees with facts that z3 proposes, or with some a few roundings beside them."""
+        if is_possible(facts, self.bounds):
+            seen.try_all([facts, *beside(facts, self.bounds, _BESIDE)])
+        return (seen.holding if holds else seen.failing) is not None
+
+    def _ground(self, nodes: list[Node], holds: bool) -> str:
+        """The bounds without which the proof fails, empty if it needs none."""
+        from service.catalogue.proof.prove import Proof, Verdict
+
+        bounded = sorted(frozenset().union(*(names(node) for node in nodes)) & self.bounds.keys())
+        if not bounded or Proof(nodes, self.types, {}, self.timeout_ms).is_impossible(holds) is Verdict.IMPOSSIBLE:
+            return ""
+        return "given that " + ", ".join(f"{name} is in {self.bounds[name]}" for name in bounded)
+
+
+def _contingent(seen: _Examples) -> Finding:
+    return Finding(outcome=Outcome.CONTINGENT, example=seen.holding)
+
+
+def _holds(expressions: Sequence[cel.Expression], facts: Assignment) -> bool:
+    """Whether the runtime says true to all.
+
+    It raises rather than answers for a text that is no Unicode, which no fact can be, and for a condition that it
+    cannot plan, such as one with a key twice in a map.
+    """
+    try:
+        return all(expression.eval(data=facts).value() is True for expression in expressions)
+    except (UnicodeEncodeError, RuntimeError):
+        return False

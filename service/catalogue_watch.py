@@ -1,0 +1,97 @@
+"""Puts a changed catalogue in force without a restart. An invalid one never replaces a good one, and says so."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from features.errors import RumboError
+from features.schema import FeatureSchema
+from service.catalogue.load import Catalogue, CatalogueInvalid, load_source
+from service.catalogue.source import Reader, Stamps
+from service.catalogues import KeptCatalogues
+from service.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 0.25
+
+
+class Listener(Protocol):
+    """Told whether what lies in the folder is what serves."""
+
+    async def __call__(self, *, is_valid: bool) -> None: ...
+
+
+class CatalogueWatch:
+    """Looks at the folder a few times a second, and at once when told to (SIGHUP). `run` until cancelled."""
+
+    def __init__(
+        self, reader: Reader, loaded: Stamps, schema: FeatureSchema, catalogues: KeptCatalogues, metrics: Metrics
+    ) -> None:
+        """`loaded`: the stamp of the folder before the catalogue in force was read, so that no change falls between."""
+        self._reader = reader
+        self._loaded = loaded
+        self._schema = schema
+        self._catalogues = catalogues
+        self._metrics = metrics
+        self._is_due = asyncio.Event()
+        self._listeners: list[Listener] = []
+
+    def listen(self, listener: Listener) -> None:
+        """`listener` is told after every load."""
+        self._listeners.append(listener)
+
+    def reload(self) -> None:
+        """Loads at the next turn of the event loop, changed or not."""
+        self._is_due.set()
+
+    async def run(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        """A change is loaded once it has stood still for one look, so that files written one by one come together."""
+        seen = self._loaded
+        while True:
+            await self._wait(sleep)
+            stamp = await asyncio.to_thread(self._reader.stamp)
+            is_told, is_still = self._is_due.is_set(), stamp == seen
+            seen = stamp
+            if is_told or (is_still and stamp != self._loaded):
+                self._is_due.clear()
+                self._loaded = stamp
+                await self.load()
+
+    async def load(self) -> None:
+        """Reads the folder and, if it is valid, puts it in force for every decision that begins from now on."""
+        try:
+            catalogue = await asyncio.to_thread(self._load)
+            await self._catalogues.put_in_force(catalogue)
+        except RumboError as error:
+            faults = error.problems if isinstance(error, CatalogueInvalid) else (str(error),)
+            log.error(
+                "catalogue refused, %s stays in force",
+                self._catalogues.current.version,
+                extra={"fields": {"faults": faults}},
+            )
+            await self._tell(is_valid=False)
+            return
+        log.info("catalogue %s in force", catalogue.version)
+        self._metrics.in_force("catalogue", catalogue.version)
+        await self._tell(is_valid=True)
+
+    def _load(self) -> Catalogue:
+        return load_source(self._reader.read(), self._schema)
+
+    async def _tell(self, *, is_valid: bool) -> None:
+        self._metrics.catalogue_loaded(is_valid=is_valid)
+        for listener in self._listeners:
+            await listener(is_valid=is_valid)
+
+    async def _wait(self, sleep: Callable[[float], Awaitable[None]]) -> None:
+        """Until the next look, or until told."""
+        told, pause = asyncio.create_task(self._is_due.wait()), asyncio.ensure_future(sleep(LOOK_EVERY_S))
+        try:
+            await asyncio.wait({told, pause}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            told.cancel()
+            pause.cancel()

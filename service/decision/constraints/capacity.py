@@ -1,0 +1,99 @@
+"""CAPACITY and BUDGET: units and money that all customers share."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from service.decision.facts import Contact, Facts, Use
+from service.decision.journey import JourneyKind
+from service.decision.verdict import ALLOWED, Verdict, deny
+from service.decision.windows import Window
+
+ROUNDING = 1e-6
+"""What a sum of costs may be off: three times 0.1 is 0.3."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """Something shared: `limit` units or money within `window`, used by the contacts that match.
+
+    An empty filter matches everything. `counts_cost`: a contact uses its cost, else one unit.
+    """
+
+    pool_id: str
+    limit: float
+    window: Window
+    counts_cost: bool = False
+    journeys: frozenset[str] = frozenset()
+    kinds: frozenset[JourneyKind] = frozenset()
+    channels: frozenset[str] = frozenset()
+
+    def uses(self, contact: Contact) -> float:
+        """How much a contact uses; 0 if it is none of this pool's."""
+        if self.journeys and contact.journey_id not in self.journeys:
+            return 0.0
+        if (self.kinds and contact.kind not in self.kinds) or (self.channels and contact.channel not in self.channels):
+            return 0.0
+        return contact.cost if self.counts_cost else 1.0
+
+    def use_of(self, contact: Contact) -> Use | None:
+        """The same, until when; None if it uses nothing."""
+        amount = self.uses(contact)
+        if not amount:
+            return None
+        ends = self.window.end(contact.at)
+        return Use(ends_at=min(ends, contact.counts_until or ends), amount=amount)
+
+    def guards(self, journey_id: str, kind: JourneyKind, channel: str) -> bool:
+        return (
+            (not self.journeys or journey_id in self.journeys)
+            and (not self.kinds or kind in self.kinds)
+            and (not self.channels or channel in self.channels)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolLimit:
+    """Denies what would use more than is left of a pool. `needs`: what the candidate would use."""
+
+    pool: Pool
+    needs: float
+    code: str
+    reads_contacts: ClassVar[bool] = True
+
+    @property
+    def subjects(self) -> frozenset[str] | None:
+        """An unused pool denies nothing, unless the candidate alone is more than it holds."""
+        return None if self.needs > self.pool.limit else frozenset({self.pool.pool_id})
+
+    def check(self, facts: Facts) -> Verdict:
+        uses = facts.situation.uses.get(self.pool.pool_id, ())
+        taken = [u for u in (*uses, *_of_slate(facts, self.pool)) if u.ends_at > facts.now]
+        if self._has_room(taken):
+            return ALLOWED
+        return deny(
+            self.code,
+            eligible_after=self._when_left(taken),
+            pool=self.pool.pool_id,
+            limit=self.pool.limit,
+            used=sum(u.amount for u in taken),
+            needs=self.needs,
+        )
+
+    def _has_room(self, taken: Iterable[Use]) -> bool:
+        return sum(sorted((self.needs, *(u.amount for u in taken)))) <= self.pool.limit + ROUNDING
+
+    def _when_left(self, taken: Iterable[Use]) -> datetime | None:
+        """When enough has come back; None if the candidate alone is more than the pool holds."""
+        ending = sorted(taken, key=lambda u: u.ends_at)
+        gone = bisect_left(range(len(ending) + 1), True, key=lambda ended: self._has_room(ending[ended:]))
+        return ending[gone - 1].ends_at if 0 < gone <= len(ending) else None
+
+
+def _of_slate(facts: Facts, pool: Pool) -> Iterable[Use]:
+    """What the picks of this very answer use, which the store does not know yet."""
+    return (use for contact in facts.slate if (use := pool.use_of(contact)) is not None)

@@ -1,0 +1,86 @@
+"""COOLDOWN: after an answer, or after being ignored, a journey leaves the customer alone for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from service.decision.facts import Contact, Facts
+from service.decision.verdict import ALLOWED, Verdict, deny
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rest:
+    """How long to rest after a response of this type (`REJECTED`, `ACCEPTED`, `CONVERTED`)."""
+
+    response: str
+    rests: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ignored:
+    """Rest for `rests` after the last `times` presented contacts in a row went unanswered for `window` each.
+
+    An answer ends the row at once, also while the windows of earlier contacts are still open.
+    """
+
+    times: int
+    window: timedelta
+    rests: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cooldown:
+    """Denies while the customer's last response to one of `journeys` (the journey and its relatives) is too recent."""
+
+    journeys: frozenset[str]
+    rests: tuple[Rest, ...]
+    ignored: Ignored | None
+    code: ClassVar[str] = "COOLDOWN"
+    reads_contacts: ClassVar[bool] = True
+
+    @property
+    def subjects(self) -> frozenset[str]:
+        return self.journeys
+
+    def check(self, facts: Facts) -> Verdict:
+        found = self._longest(facts, facts.now)
+        if found is None:
+            return ALLOWED
+        ends, after, journey_id = found
+        while (later := self._longest(facts, ends)) is not None:
+            ends = later[0]
+        return deny(self.code, eligible_after=ends, after=after, journey=journey_id)
+
+    def _longest(self, facts: Facts, at: datetime) -> tuple[datetime, str, str] | None:
+        """The rest that ends last among those under way at `at`: its end, what it follows, of which journey."""
+        running = [rest for rest in (*self._answered(facts), *self._unanswered(facts, at)) if rest[0] > at]
+        return max(running, default=None)
+
+    def _answered(self, facts: Facts) -> Iterable[tuple[datetime, str, str]]:
+        for response in facts.situation.responses:
+            if response.journey_id in self.journeys:
+                for rest in self.rests:
+                    if rest.response == response.type:
+                        yield response.at + rest.rests, rest.response, response.journey_id
+
+    def _unanswered(self, facts: Facts, at: datetime) -> Iterable[tuple[datetime, str, str]]:
+        ignored = self.ignored
+        if ignored is None:
+            return
+        for journey_id in self.journeys:
+            shown = [c for c in facts.situation.contacts if c.journey_id == journey_id and c.is_presented]
+            answered = {c for c in shown if _is_answered(c, facts, ignored.window)}
+            settled = sorted((c for c in shown if c in answered or c.at + ignored.window <= at), key=lambda c: c.at)
+            row = settled[-ignored.times :] if len(settled) >= ignored.times else []
+            if row and answered.isdisjoint(row):
+                yield row[-1].at + ignored.window + ignored.rests, "ignored", journey_id
+
+
+def _is_answered(contact: Contact, facts: Facts, window: timedelta) -> bool:
+    return any(
+        r.decision_id == contact.decision_id and r.journey_id == contact.journey_id and r.at <= contact.at + window
+        for r in facts.situation.responses
+    )

@@ -1,0 +1,114 @@
+"""IN_FLIGHT: a customer is in few journeys of a kind at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from service.decision.facts import Facts
+from service.decision.journey import JourneyKind
+from service.decision.verdict import ALLOWED, Verdict, deny
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A journey of the kind: may it be displaced, and by whom."""
+
+    tier: int
+    is_switchable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class InFlightLimit:
+    """At most `at_most` journeys of `kind` at once. One object a kind; `members` by journey id."""
+
+    kind: JourneyKind
+    at_most: int
+    members: Mapping[str, Member]
+
+    def taken(self, facts: Facts) -> dict[str, datetime | None]:
+        """The places taken, by journey, each with when time alone ends it. Found once a request and moment."""
+        key = (self, facts.now)
+        taken: dict[str, datetime | None] | None = facts.scratch.get(key)
+        if taken is None:
+            taken = facts.scratch[key] = self._taken(facts)
+        return taken
+
+    def _taken(self, facts: Facts) -> dict[str, datetime | None]:
+        enrolled = facts.situation.enrolments.items()
+        taken: dict[str, datetime | None] = {j: e.ends_at for j, e in enrolled if j in self.members}
+        for contact, end in facts.open_reservations:
+            if contact.journey_id in self.members:
+                known = taken.get(contact.journey_id, end)
+                taken[contact.journey_id] = None if known is None else max(known, end)
+        return taken
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InFlight:
+    """Denies entering a journey while its kind is full, unless it may take the place of another.
+
+    A place is taken by being in a journey, or by an open reservation of one. A journey gives way if it is switchable,
+    or to a smaller tier number, unless it is reserved. Who is in a journey stays in it while the kind is full, but is
+    not shown it again once a reservation takes its place.
+    """
+
+    journey_id: str
+    tier: int
+    limit: InFlightLimit
+    code: ClassVar[str] = "IN_FLIGHT"
+    reads_contacts: ClassVar[bool] = True
+
+    @property
+    def subjects(self) -> frozenset[str]:
+        return frozenset(self.limit.members)
+
+    def check(self, facts: Facts) -> Verdict:
+        if self._has_place(facts):
+            return ALLOWED
+        ends = self._ends(facts)
+        known = sorted(end for end in ends.values() if end is not None)
+        return deny(
+            self.code,
+            eligible_after=next((end for end in known if self._has_place(facts.at(end))), None),
+            kind=self.limit.kind.value,
+            at_most=self.limit.at_most,
+            in_flight=len(ends),
+        )
+
+    def displaced(self, facts: Facts) -> tuple[str, ...]:
+        """The journeys that end for this one: of those that give way the last in hierarchy first, then the oldest."""
+        if self.journey_id in facts.situation.enrolments:
+            return ()
+        missing = len(self._ends(facts)) + 1 - self.limit.at_most
+        return self._giving(facts)[: max(0, missing)]
+
+    def _has_place(self, facts: Facts) -> bool:
+        if len(self._ends(facts)) < self.limit.at_most:
+            return True
+        if self.journey_id in facts.situation.enrolments:
+            return not any(self.journey_id in other.displaced(facts) for other in self._entering(facts))
+        return len(self._ends(facts)) - len(self._giving(facts)) < self.limit.at_most
+
+    def _entering(self, facts: Facts) -> Iterator[InFlight]:
+        """The other journeys of the kind that are reserved, by their own rule."""
+        for journey_id in {c.journey_id for c, _ in facts.open_reservations} - {self.journey_id}:
+            if journey_id in self.limit.members:
+                yield InFlight(journey_id=journey_id, tier=self.limit.members[journey_id].tier, limit=self.limit)
+
+    def _giving(self, facts: Facts) -> tuple[str, ...]:
+        members, reserved = self.limit.members, {c.journey_id for c, _ in facts.open_reservations}
+        in_kind = [e for j, e in facts.situation.enrolments.items() if j in members and j not in reserved]
+        giving = [e for e in in_kind if self._gives_way(members[e.journey_id])]
+        giving.sort(key=lambda e: (-members[e.journey_id].tier, e.since, e.journey_id))
+        return tuple(e.journey_id for e in giving)
+
+    def _gives_way(self, other: Member) -> bool:
+        return other.is_switchable or self.tier < other.tier
+
+    def _ends(self, facts: Facts) -> dict[str, datetime | None]:
+        """The journeys in flight beside this one, and when time alone ends each."""
+        taken = self.limit.taken(facts)
+        return {j: end for j, end in taken.items() if j != self.journey_id} if self.journey_id in taken else taken

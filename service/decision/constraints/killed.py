@@ -1,0 +1,41 @@
+"""KILLED: the emergency stop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from service.decision.facts import Facts
+from service.decision.journey import JourneyKind
+from service.decision.verdict import ALLOWED, Verdict, deny
+
+EVERYTHING = "*"
+
+
+def kind_target(kind: JourneyKind) -> str:
+    """How a whole kind is named in the kill list."""
+    return f"kind:{kind.value}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Killed:
+    """Denies a journey on the kill list: by its id, by one of its kinds (an offer has two), or with everything."""
+
+    journey_id: str
+    kinds: tuple[JourneyKind, ...]
+    code: ClassVar[str] = "KILLED"
+    reads_contacts: ClassVar[bool] = False
+
+    @property
+    def subjects(self) -> frozenset[str]:
+        return frozenset(self._targets())
+
+    def check(self, facts: Facts) -> Verdict:
+        for target in self._targets():
+            why = facts.situation.kills.get(target)
+            if why is not None:
+                return deny(self.code, target=target, why=why)
+        return ALLOWED
+
+    def _targets(self) -> tuple[str, ...]:
+        return self.journey_id, *map(kind_target, self.kinds), EVERYTHING

@@ -1,0 +1,60 @@
+"""NEVER_WITH and NEVER_AFTER: journeys that do not go together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import ClassVar
+
+from service.decision.facts import Facts
+from service.decision.verdict import ALLOWED, Verdict, deny
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeverWith:
+    """Denies while the customer is in the other journey, or it is reserved, in this answer or in another."""
+
+    other: str
+    code: ClassVar[str] = "NEVER_WITH"
+    reads_contacts: ClassVar[bool] = True
+
+    @property
+    def subjects(self) -> frozenset[str]:
+        return frozenset({self.other})
+
+    def check(self, facts: Facts) -> Verdict:
+        reserved = max((end for c, end in facts.open_reservations if c.journey_id == self.other), default=None)
+        enrolment = facts.situation.enrolments.get(self.other)
+        if enrolment is not None:
+            ends = None if enrolment.ends_at is None else max(enrolment.ends_at, reserved or enrolment.ends_at)
+            return deny(self.code, eligible_after=ends, other=self.other, state="enrolled")
+        if reserved is not None:
+            return deny(self.code, eligible_after=reserved, other=self.other, state="reserved")
+        return ALLOWED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeverAfter:
+    """Denies until `within` has passed since the other journey was last presented."""
+
+    other: str
+    within: timedelta
+    code: ClassVar[str] = "NEVER_AFTER"
+    reads_contacts: ClassVar[bool] = True
+
+    @property
+    def subjects(self) -> frozenset[str]:
+        return frozenset({self.other})
+
+    def check(self, facts: Facts) -> Verdict:
+        shown = (c.at for c in facts.situation.contacts if c.journey_id == self.other and c.is_presented)
+        last = max(shown, default=None)
+        if last is None or last + self.within <= facts.now:
+            return ALLOWED
+        return deny(
+            self.code,
+            eligible_after=last + self.within,
+            other=self.other,
+            presented_at=last,
+            within_s=int(self.within.total_seconds()),
+        )

@@ -1,0 +1,36 @@
+"""STAGE: only the actions of the stage where the customer is are candidates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from service.decision.facts import Facts
+from service.decision.journey import Stage
+from service.decision.verdict import ALLOWED, Verdict, deny
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtStage:
+    """Denies the actions of `stage` to a customer who is at another stage of the journey, or not yet at its first."""
+
+    journey_id: str
+    stage: Stage
+    first_stage: Stage
+    code: ClassVar[str] = "STAGE"
+    reads_contacts: ClassVar[bool] = False
+    subjects: ClassVar[frozenset[str] | None] = None
+
+    def check(self, facts: Facts) -> Verdict:
+        enrolment = facts.situation.enrolments.get(self.journey_id)
+        stage = self.first_stage if enrolment is None else enrolment.stage
+        if stage is self.stage:
+            return ALLOWED
+        ends = enrolment.ends_at if enrolment is not None and self.stage is self.first_stage else None
+        return deny(
+            self.code,
+            eligible_after=ends,  # who is in no journey is at its first stage
+            stage=stage.value,
+            offered_at=self.stage.value,
+            enrolled=enrolment is not None,
+        )

@@ -1,0 +1,209 @@
+"""Facts as canonical JSON values, and back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from features.values import FeatureStatus, FeatureValue, Scalar
+from service.decision.facts import (
+    Consents,
+    Contact,
+    Enrolment,
+    Facts,
+    Incident,
+    OpenIncidents,
+    ResolvedIncident,
+    Response,
+    Situation,
+    Use,
+)
+from service.decision.journey import JourneyKind, Stage
+
+Json = dict[str, Any]
+
+
+def facts_document(facts: Facts) -> Json:
+    """What `facts_of` needs; variables follow from it."""
+    return {
+        "now": time_text(facts.now),
+        "customer_id": facts.customer_id,
+        "channel": facts.channel,
+        "placement": facts.placement,
+        "context": {k: _scalar(v) for k, v in facts.context.items()},
+        "features": {
+            f.name: [f.status.value, _scalar(f.value), _optional_time(f.event_time)] for f in facts.features.values()
+        },
+        "is_known": facts.is_known,
+        "situation": _situation_document(facts.situation),
+    }
+
+
+def facts_of(recorded: Json) -> Facts:
+    """The facts of a document, without variables."""
+    return Facts(
+        now=instant(recorded["now"]),
+        customer_id=recorded["customer_id"],
+        channel=recorded["channel"],
+        placement=recorded["placement"],
+        context={k: _value(v) for k, v in recorded["context"].items()},
+        features={name: _feature(name, row) for name, row in recorded["features"].items()},
+        is_known=recorded["is_known"],
+        situation=_situation(recorded["situation"]),
+    )
+
+
+def contact_rows(contacts: Iterable[Contact]) -> list[list[Any]]:
+    return [
+        [
+            c.decision_id,
+            c.journey_id,
+            c.kind.value,
+            c.channel,
+            time_text(c.at),
+            _optional_time(c.counts_until),
+            _optional_time(c.reserved_until),
+            c.is_presented,
+            c.cost,
+        ]
+        for c in contacts
+    ]
+
+
+def contacts_of(rows: Iterable[list[Any]]) -> tuple[Contact, ...]:
+    return tuple(
+        Contact(
+            decision_id=decision_id,
+            journey_id=journey_id,
+            kind=JourneyKind(kind),
+            channel=channel,
+            at=instant(at),
+            counts_until=_optional_instant(counts_until),
+            reserved_until=_optional_instant(reserved_until),
+            is_presented=is_presented,
+            cost=cost,
+        )
+        for decision_id, journey_id, kind, channel, at, counts_until, reserved_until, is_presented, cost in rows
+    )
+
+
+def uses_document(uses: Mapping[str, tuple[Use, ...]]) -> Json:
+    return {pool: [[time_text(u.ends_at), u.amount] for u in listed] for pool, listed in uses.items()}
+
+
+def uses_of(document: Json) -> dict[str, tuple[Use, ...]]:
+    return {
+        pool: tuple(Use(ends_at=instant(at), amount=amount) for at, amount in rows) for pool, rows in document.items()
+    }
+
+
+def number(value: float) -> float | str:
+    """A number that is not finite goes by its name (nan, inf, -inf), for JSON has none; `float` reads both back."""
+    return value if math.isfinite(value) else str(float(value))
+
+
+def time_text(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat()
+
+
+def instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _situation_document(situation: Situation) -> Json:
+    incidents, consents = situation.incidents, situation.consents
+    return {
+        "facts_version": situation.facts_version,
+        "contacts_version": situation.contacts_version,
+        "kills_version": situation.kills_version,
+        "has_events": situation.has_events,
+        "incidents": [[i.incident_id, time_text(i.opened_at), i.incident_class, i.severity] for i in incidents.known],
+        "resolved": [[r.incident_class, r.severity, time_text(r.resolved_at)] for r in incidents.resolved],
+        "incidents_status": incidents.status.value,
+        "last_resolved_at": _optional_time(incidents.last_resolved_at),
+        "granted": [[*key, time_text(at)] for key, at in sorted(consents.granted_at.items())],
+        "withdrawn": [[*key, time_text(at)] for key, at in sorted(consents.withdrawn_at.items())],
+        "consents_status": consents.status.value,
+        "contacts": contact_rows(situation.contacts),
+        "responses": [[r.decision_id, r.journey_id, r.type, time_text(r.at)] for r in situation.responses],
+        "enrolments": [[e.journey_id, e.stage.value, time_text(e.since)] for e in situation.enrolments.values()],
+        "last_purchase_at": _optional_time(situation.last_purchase_at),
+        "kills": dict(situation.kills),
+        "uses": uses_document(situation.uses),
+        "feeds": {source: time_text(at) for source, at in situation.feeds.items()},
+    }
+
+
+def _situation(document: Json) -> Situation:
+    return Situation(
+        facts_version=document["facts_version"],
+        contacts_version=document["contacts_version"],
+        kills_version=document["kills_version"],
+        has_events=document["has_events"],
+        incidents=_incidents(document),
+        consents=Consents(
+            granted_at={(p, c): instant(at) for p, c, at in document["granted"]},
+            withdrawn_at={(p, c): instant(at) for p, c, at in document["withdrawn"]},
+            status=FeatureStatus(document["consents_status"]),
+        ),
+        contacts=contacts_of(document["contacts"]),
+        responses=tuple(
+            Response(decision_id=d, journey_id=j, type=t, at=instant(at)) for d, j, t, at in document["responses"]
+        ),
+        enrolments={
+            j: Enrolment(journey_id=j, stage=Stage(s), since=instant(at)) for j, s, at in document["enrolments"]
+        },
+        last_purchase_at=_optional_instant(document["last_purchase_at"]),
+        kills=document["kills"],
+        uses=uses_of(document["uses"]),
+        feeds={source: instant(at) for source, at in document["feeds"].items()},
+    )
+
+
+def _incidents(document: Json) -> OpenIncidents:
+    return OpenIncidents(
+        known=tuple(
+            Incident(incident_id=i, opened_at=instant(at), incident_class=c, severity=s)
+            for i, at, c, s in document["incidents"]
+        ),
+        resolved=tuple(
+            ResolvedIncident(incident_class=c, severity=s, resolved_at=instant(at)) for c, s, at in document["resolved"]
+        ),
+        status=FeatureStatus(document["incidents_status"]),
+        last_resolved_at=_optional_instant(document["last_resolved_at"]),
+    )
+
+
+def _feature(name: str, row: list[Any]) -> FeatureValue:
+    status, value, event_time = row
+    return FeatureValue(
+        name=name,
+        status=FeatureStatus(status),
+        value=None if value is None else _value(value),
+        event_time=_optional_instant(event_time),
+    )
+
+
+def _scalar(value: Scalar | None) -> Any:
+    """Times and numbers that are not finite are marked, for JSON has no form for them."""
+    if isinstance(value, datetime):
+        return {"time": time_text(value)}
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"number": number(value)}
+    return value
+
+
+def _value(document: Any) -> Any:
+    if not isinstance(document, Mapping):
+        return document
+    return instant(document["time"]) if "time" in document else float(document["number"])
+
+
+def _optional_time(at: datetime | None) -> str | None:
+    return None if at is None else time_text(at)
+
+
+def _optional_instant(text: str | None) -> datetime | None:
+    return None if text is None else instant(text)

@@ -1,0 +1,103 @@
+"""Every faulty catalogue under `faulty/` gets exactly the findings that it names, at line and column.
+
+Each file is a catalogue that differs from `faulty/base` in what it says: `change` replaces text in a file, `add` writes
+another, `against` makes an older catalogue of the base. Lines and columns were counted in the base by hand.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalData
+from service.catalogue.check import Finding, check
+from service.catalogue.problems import Fault
+
+FAULTY = Path(__file__).with_name("faulty")
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+CASES = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(FAULTY.glob("*.yaml"))}
+
+
+def _spec(name: str, kind: FeatureType, unit: str) -> FeatureSpec:
+    return FeatureSpec(
+        name=name,
+        view="behaviour",
+        type=kind,
+        unit=unit,
+        description="",
+        owner="",
+        personal_data=PersonalData.NONE,
+        max_age_s=None,
+    )
+
+
+SCHEMA = FeatureSchema(
+    (
+        _spec("recency_days", FeatureType.DOUBLE, "days"),
+        _spec("baskets_90d", FeatureType.INT, "baskets"),
+        _spec("time_zone", FeatureType.STRING, ""),
+        _spec("holiday_region", FeatureType.STRING, ""),
+    )
+)
+
+
+def catalogue(folder: Path, changes: Mapping[str, Any], added: Mapping[str, str]) -> Path:
+    """The base with these changes."""
+    shutil.copytree(FAULTY / "base", folder)
+    for name, replaced in changes.items():
+        text = (folder / name).read_text(encoding="utf-8")
+        for one in replaced:
+            assert text.count(one["old"]) == 1, one
+            text = text.replace(one["old"], one["new"])
+        (folder / name).write_text(text, encoding="utf-8")
+    for name, text in added.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+def findings(case: Mapping[str, Any], folder: Path) -> list[Finding]:
+    new = catalogue(folder / "new", case.get("change", {}), case.get("add", {}))
+    old = catalogue(folder / "old", case["against"], {}) if "against" in case else None
+    return list(check(new, SCHEMA, NOW, old))
+
+
+def test_the_base_has_no_finding(tmp_path: Path) -> None:
+    assert findings({}, tmp_path) == []
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_faulty_catalogue_gets_its_findings_where_they_are(name: str, tmp_path: Path) -> None:
+    found = [str(finding) for finding in findings(CASES[name], tmp_path)]
+    expected = CASES[name]["finds"]
+    assert len(found) == len(expected), found
+    for line, wanted in zip(found, expected, strict=True):
+        assert line.startswith(wanted)
+
+
+def test_each_class_of_faults_has_two_catalogues() -> None:
+    told = {name: {re.split(r"[\[\]]", line)[1] for line in case["finds"]} for name, case in CASES.items()}
+    counts = Counter(fault for faults in told.values() for fault in faults)
+    assert len(CASES) >= 30
+    assert {fault.value for fault in Fault if counts[fault.value] < 2} == set()
+
+
+def test_suggestion_stands_apart_from_the_text(tmp_path: Path) -> None:
+    found = findings(CASES["condition-unknown-feature"], tmp_path)
+    assert [finding.suggestion for finding in found] == ["customer.recency_days"]
+
+
+def test_stranger_whose_facts_are_missing_stays_in_the_journey(tmp_path: Path) -> None:
+    """An `exit_when` over facts that are missing does not hold, so the second stage can be served."""
+    audience = {"old": "audience: customer.recency_days > 3.0", "new": 'audience: "!customer.is_known"'}
+    exits = {"old": "recency_days < 1.0", "new": "recency_days >= 2.0"}
+    kind = {"old": "kind: promotional", "new": "kind: loyalty"}
+    offer = {"old": "offer: true, ", "new": ""}
+    assert findings({"change": {"journeys/pizza.yaml": [audience, exits, kind, offer]}}, tmp_path) == []

@@ -1,0 +1,55 @@
+"""The schemas that editors complete the YAML by: committed, up to date, and named by every example file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from service.catalogue.editor_schema import FOLDER, FORMS, json_schema, write, written
+from service.catalogue.load import EXAMPLE
+
+FILES = (EXAMPLE / "policies.yaml", *(EXAMPLE / "journeys").glob("*.yaml"), *(EXAMPLE / "cases").glob("*.yaml"))
+SCHEMA_OF = {"journeys": "journey.json", "cases": "cases.json", EXAMPLE.name: "policies.json"}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_committed_schema_is_that_of_the_code(name: str) -> None:
+    """If it is not: `rumbo catalogue schema`."""
+    assert (FOLDER / name).read_text(encoding="utf-8") == written(name)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_example_file_names_its_schema(file: Path) -> None:
+    first = file.read_text(encoding="utf-8").splitlines()[0]
+    named = re.fullmatch(r"# yaml-language-server: \$schema=(\S+)", first)
+    assert named is not None
+    assert (file.parent / named[1]).resolve() == FOLDER / SCHEMA_OF[file.parent.name]
+
+
+def test_fields_go_by_the_names_that_the_files_use() -> None:
+    definitions = json_schema("journey.json")["$defs"]
+    assert set(definitions["ValidDocument"]["properties"]) == {"from", "until"}
+    assert set(definitions["CooldownDocument"]["properties"]) == {
+        "REJECTED",
+        "ACCEPTED",
+        "CONVERTED",
+        "ignored",
+        "also",
+    }
+    assert set(json_schema("policies.json")["$defs"]["QuietDocument"]["properties"]) >= {"from", "to", "holidays"}
+
+
+def test_durations_are_written_as_the_files_write_them() -> None:
+    contact = json_schema("journey.json")["$defs"]["CapDocument"]["properties"]["per"]
+    assert re.fullmatch(contact["pattern"], "7d")
+    assert re.fullmatch(contact["pattern"], "month")
+    assert not re.fullmatch(contact["pattern"], "1 week")
+
+
+def test_only_what_changed_is_written(tmp_path: Path) -> None:
+    assert sorted(file.name for file in write(tmp_path)) == sorted(FORMS)
+    assert list(write(tmp_path)) == []
+    (tmp_path / "journey.json").write_text("{}", encoding="utf-8")
+    assert [file.name for file in write(tmp_path)] == ["journey.json"]

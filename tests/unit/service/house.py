@@ -1,0 +1,102 @@
+"""A decider over a real state store, for tests: catalogues that change, a clock that is set, ids that count up."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from features.reading import FeatureReading
+from features.schema import FeatureSchema
+from service.catalogue.load import EXAMPLE, Catalogue, load
+from service.decider import Decider, Question
+from service.decision.constraints.registry import Cap, Policies
+from service.decision.decide import Decision
+from service.decision.journey import JourneyKind
+from service.decision.record import canonical, to_document
+from service.hydrate import Hydrator
+from service.scoring import Scoring
+from service.state.port import CommitResult, RequestKey
+from service.state.sqlite import SqliteState
+from service.timing import Stages
+from tests.builders import NOW, STRICT, Offered, catalogue, journey
+from tests.contract.rows import WEEK, event
+
+SCHEMA = FeatureSchema.load()
+EXAMPLE_CATALOGUE = load(EXAMPLE, SCHEMA)
+NEWS = Offered(journey=journey("news", kind=JourneyKind.PROMOTIONAL), contact=Cap(at_most=1, per=WEEK))
+ASK = Question(customer_id="1", channel="web", context={}, limit=1, request_id="r1")
+
+
+def made_of(*offered: Offered, policies: Policies = STRICT) -> Catalogue:
+    """A catalogue with this plan; its document is not looked at here."""
+    return replace(EXAMPLE_CATALOGUE, plan=catalogue(*offered, policies=policies).plan)
+
+
+def text(decision: Decision) -> str:
+    return canonical(to_document(decision))
+
+
+class NoFeatures:
+    """A feature store that knows nobody."""
+
+    def read(self, customer_id: str, now: datetime) -> FeatureReading:
+        return FeatureReading(values={}, degraded=(), has_any_row=False)
+
+
+class FixedCatalogues:
+    """The catalogue in force, which a test may change, and the one of before."""
+
+    def __init__(self) -> None:
+        self.first = self.current = made_of(NEWS)
+
+    def offer(self, *offered: Offered, policies: Policies = STRICT) -> None:
+        """In force from now on, as if there had never been another."""
+        self.first = self.current = made_of(*offered, policies=policies)
+
+    async def of_version(self, version: str) -> Catalogue:
+        return self.first
+
+
+class House:
+    """A decider over a real store, with a clock that a test sets and ids that count up."""
+
+    def __init__(self, state: SqliteState) -> None:
+        self.state = state
+        self.now = NOW
+        self.catalogues = FixedCatalogues()
+        self.scoring = Scoring(None)
+        self.hydrator = Hydrator(NoFeatures(), state)
+        ids = itertools.count(1)
+        self.decider = Decider(
+            catalogues=self.catalogues,
+            hydrator=self.hydrator,
+            scoring=self.scoring,
+            state=state,
+            clock=lambda: self.now,
+            new_id=lambda: f"d{next(ids)}",
+        )
+
+    async def decide(self, question: Question = ASK) -> Decision:
+        return await self.decider.decide(question, Stages())
+
+    async def close(self) -> None:
+        self.hydrator.close()
+        self.scoring.close()
+        await self.state.close()
+
+
+class RestlessState(SqliteState):
+    """An event of the customer comes before each of the first `left` commits."""
+
+    left = 0
+
+    async def commit(self, decision: Decision, key: RequestKey | None) -> CommitResult:
+        if self.left:
+            self.left -= 1
+            await self.record_events([event(f"e{self.left}", "purchase", amount=1.0)], NOW)
+        return await super().commit(decision, key)
+
+
+OpenHouse = Callable[[], House]

@@ -1,0 +1,165 @@
+"""A catalogue on disk comes into force while serving, and a bad one never does."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from features.schema import FeatureSchema
+from service.catalogue.load import EXAMPLE, load
+from service.catalogue.source import Reader
+from service.catalogue_watch import CatalogueWatch
+from service.catalogues import KeptCatalogues
+from service.feature_feed import stopped
+from service.metrics import Metrics
+from service.state.sqlite import SqliteState
+
+JOURNEY = Path("journeys") / "rescue-basket.yaml"
+
+
+class Looks:
+    """A sleep that ends when the test says so: each `next` lets the watch look at the folder once."""
+
+    def __init__(self) -> None:
+        self._due: asyncio.Queue[None] = asyncio.Queue()
+        self._asleep = asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        self._asleep.set()
+        await self._due.get()
+
+    async def next(self) -> None:
+        """Returns when the watch has looked, done what follows, and waits again."""
+        await self._asleep.wait()
+        self._asleep.clear()
+        self._due.put_nowait(None)
+        await self._asleep.wait()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    folder: Path
+    catalogues: KeptCatalogues
+    metrics: Metrics
+    state: SqliteState
+    watch: CatalogueWatch
+    looks: Looks
+    told: list[bool]
+
+    @property
+    def version(self) -> str:
+        return self.catalogues.current.version
+
+    def metric(self, name: str, **labels: str) -> float | None:
+        return self.metrics.registry.get_sample_value(name, labels)
+
+    def edit(self, old: str, new: str) -> None:
+        """Changes the file in place, in another size so that no clock is needed to see it."""
+        file = self.folder / JOURNEY
+        content = file.read_text(encoding="utf-8")
+        assert old in content
+        file.write_text(content.replace(old, new) + "# edited\n", encoding="utf-8")
+
+
+@pytest.fixture
+async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
+    folder, schema, metrics, looks = tmp_path / "catalogue", FeatureSchema.load(), Metrics(), Looks()
+    shutil.copytree(EXAMPLE, folder)
+    state = SqliteState(tmp_path / "state.db")
+    reader = Reader(folder)
+    stamp = reader.stamp()
+    catalogues = KeptCatalogues(load(folder, schema), schema, state)
+    watch = CatalogueWatch(reader, stamp, schema, catalogues, metrics)
+    told: list[bool] = []
+
+    async def listener(*, is_valid: bool) -> None:
+        told.append(is_valid)
+
+    watch.listen(listener)
+    running = asyncio.create_task(watch.run(looks.sleep))
+    yield Watched(
+        folder=folder, catalogues=catalogues, metrics=metrics, state=state, watch=watch, looks=looks, told=told
+    )
+    await stopped(running)
+    await state.close()
+
+
+async def test_a_change_comes_into_force_once_it_stands_still(watched: Watched) -> None:
+    before = watched.version
+    watched.edit("tier: 4", "tier: 5")
+    await watched.looks.next()
+    assert watched.version == before
+    await watched.looks.next()
+    assert watched.version != before
+    assert watched.told == [True]
+    assert watched.metric("rumbo_in_force", what="catalogue", version=watched.version) == 1
+    assert watched.metric("rumbo_in_force", what="catalogue", version=before) is None
+    assert await watched.state.catalogue(watched.version) == watched.catalogues.current.source
+
+
+async def test_nothing_is_loaded_while_nothing_changes(watched: Watched) -> None:
+    await watched.looks.next()
+    await watched.looks.next()
+    assert watched.told == []
+
+
+async def test_an_invalid_catalogue_never_replaces_a_good_one_and_says_so(
+    watched: Watched, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = watched.version
+    watched.edit("customer.recency_days", "customer.recencydays")
+    with caplog.at_level(logging.ERROR):
+        await watched.looks.next()
+        await watched.looks.next()
+    assert watched.version == before
+    assert watched.told == [False]
+    assert watched.metric("rumbo_catalogue_refused") == 1
+    assert before in caplog.text
+    (record,) = [r for r in caplog.records if "refused" in r.message]
+    assert "did you mean `customer.recency_days`?" in str(record.__dict__["fields"])
+
+
+async def test_a_refused_catalogue_that_is_mended_comes_into_force(watched: Watched) -> None:
+    watched.edit("customer.recency_days", "customer.recencydays")
+    await watched.looks.next()
+    await watched.looks.next()
+    watched.edit("customer.recencydays", "customer.recency_days")
+    await watched.looks.next()
+    await watched.looks.next()
+    assert watched.told == [False, True]
+    assert watched.metric("rumbo_catalogue_refused") == 0
+    assert watched.metric("rumbo_catalogue_loads_total", result="refused") == 1
+
+
+async def test_a_removed_policies_file_is_refused(watched: Watched) -> None:
+    before = watched.version
+    (watched.folder / "policies.yaml").unlink()
+    await watched.looks.next()
+    await watched.looks.next()
+    assert (watched.version, watched.told) == (before, [False])
+
+
+async def test_a_new_journey_comes_into_force_when_told_to_reload(watched: Watched) -> None:
+    content = (watched.folder / JOURNEY).read_text(encoding="utf-8")
+    (watched.folder / "journeys" / "rescue-again.yaml").write_text(
+        content.replace("journey: rescue-basket", "journey: rescue-again"), encoding="utf-8"
+    )
+    watched.watch.reload()
+    await watched.looks.next()
+    assert "rescue-again" in watched.catalogues.current.stages
+
+
+async def test_an_earlier_catalogue_can_still_be_had_by_its_version(watched: Watched) -> None:
+    first = watched.version
+    await watched.catalogues.keep()
+    for tier in (5, 6, 7):
+        watched.edit(f"tier: {tier - 1}", f"tier: {tier}")
+        await watched.looks.next()
+        await watched.looks.next()
+    assert (await watched.catalogues.of_version(first)).version == first
