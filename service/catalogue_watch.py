@@ -7,7 +7,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from features.errors import RumboError
 from features.schema import FeatureSchema
 from service.catalogue.load import Catalogue, CatalogueInvalid, load_source
 from service.catalogue.source import Reader, Stamps
@@ -66,7 +65,7 @@ class CatalogueWatch:
         try:
             catalogue = await asyncio.to_thread(self._load)
             await self._catalogues.put_in_force(catalogue)
-        except RumboError as error:
+        except Exception as error:  # noqa: BLE001 - whatever is wrong, the good one stays and the watch goes on
             faults = error.problems if isinstance(error, CatalogueInvalid) else (str(error),)
             log.error(
                 "catalogue refused, %s stays in force",

@@ -51,10 +51,10 @@ class Metrics:
         )
 
     def in_force(self, what: str, version: str) -> None:
-        """Of each part only one version is in force."""
+        """Of each part only one version is in force; those before it go to 0."""
         earlier = self._versions.get(what)
-        if earlier is not None and earlier != version:
-            self._in_force.remove(what, earlier)
+        if earlier is not None:
+            self._in_force.labels(what=what, version=earlier).set(0)
         self._versions[what] = version
         self._in_force.labels(what=what, version=version).set(1)
 

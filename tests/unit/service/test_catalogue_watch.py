@@ -99,7 +99,7 @@ async def test_a_change_comes_into_force_once_it_stands_still(watched: Watched) 
     assert watched.version != before
     assert watched.told == [True]
     assert watched.metric("rumbo_in_force", what="catalogue", version=watched.version) == 1
-    assert watched.metric("rumbo_in_force", what="catalogue", version=before) is None
+    assert watched.metric("rumbo_in_force", what="catalogue", version=before) in (None, 0)
     assert await watched.state.catalogue(watched.version) == watched.catalogues.current.source
 
 
