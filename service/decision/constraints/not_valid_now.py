@@ -24,5 +24,6 @@ class NotValidNow:
         if self.valid_until is not None and facts.now >= self.valid_until:
             return deny(self.code, valid_until=self.valid_until)
         if self.valid_from is not None and facts.now < self.valid_from:
-            return deny(self.code, eligible_after=self.valid_from, valid_from=self.valid_from)
+            is_ever = self.valid_until is None or self.valid_from < self.valid_until
+            return deny(self.code, eligible_after=self.valid_from if is_ever else None, valid_from=self.valid_from)
         return ALLOWED
