@@ -99,7 +99,10 @@ async def running(
 
 
 def settings_of(home: Path, *, metrics_port: int | None = None) -> Settings:
-    """No test here cuts the power, so none waits for the disk. A home without a catalogue serves the example."""
+    """No test here cuts the power, so none waits for the disk. A home without a catalogue serves the example.
+
+    The time to drain is long, for on a busy machine a client takes seconds to notice that a server has stopped.
+    """
     own = home / "catalogue"
     return Settings(
         home=home,
@@ -107,6 +110,7 @@ def settings_of(home: Path, *, metrics_port: int | None = None) -> Settings:
         port=0,
         metrics_port=metrics_port,
         durability=Durability.PROCESS_SAFE,
+        drain_s=45.0,
     )
 
 
