@@ -10,18 +10,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from features.cli import home_option
+
 if TYPE_CHECKING:
     from service.settings import Settings
     from service.state.port import Kill
-
-home_option = click.option(
-    "--home",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path(".rumbo"),
-    envvar="RUMBO_HOME",
-    show_default=True,
-    help="The folder that holds every embedded file.",
-)
 
 
 @click.command()

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from features.cli import home_option
 from features.errors import RumboError
-from service.commands import home_option
 
 if TYPE_CHECKING:
     from rumbo.decision.v1 import decision_pb2

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from features.cli import home_option
+
 if TYPE_CHECKING:
     from training.pipeline import Trained
 
@@ -28,14 +30,7 @@ ROWS = {
 
 
 @click.command()
-@click.option(
-    "--home",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=".rumbo",
-    envvar="RUMBO_HOME",
-    show_default=True,
-    help="Folder that holds every embedded file.",
-)
+@home_option
 @click.option("--seeds", type=click.IntRange(1, 100), default=5, show_default=True, help="Models to fit and average.")
 @click.option("--json", "as_json", is_flag=True, help="Print metrics.json instead of a table.")
 def train(home: Path, seeds: int, as_json: bool) -> None:
