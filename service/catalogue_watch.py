@@ -7,15 +7,15 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from features.schema import FeatureSchema
-from service.catalogue.load import Catalogue, CatalogueInvalid, load_source
-from service.catalogue.source import Reader, Stamps
+from service.background import in_background
+from service.catalogue.load import Catalogue, CatalogueFolder, CatalogueInvalid
+from service.catalogue.source import Stamps
 from service.catalogues import KeptCatalogues
 from service.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 0.25
+LOOK_EVERY_S = 0.15
 
 
 class Listener(Protocol):
@@ -27,13 +27,10 @@ class Listener(Protocol):
 class CatalogueWatch:
     """Looks at the folder a few times a second, and at once when told to (SIGHUP). `run` until cancelled."""
 
-    def __init__(
-        self, reader: Reader, loaded: Stamps, schema: FeatureSchema, catalogues: KeptCatalogues, metrics: Metrics
-    ) -> None:
+    def __init__(self, folder: CatalogueFolder, loaded: Stamps, catalogues: KeptCatalogues, metrics: Metrics) -> None:
         """`loaded`: the stamp of the folder before the catalogue in force was read, so that no change falls between."""
-        self._reader = reader
+        self._folder = folder
         self._loaded = loaded
-        self._schema = schema
         self._catalogues = catalogues
         self._metrics = metrics
         self._is_due = asyncio.Event()
@@ -52,7 +49,7 @@ class CatalogueWatch:
         seen = self._loaded
         while True:
             await self._wait(sleep)
-            stamp = await asyncio.to_thread(self._reader.stamp)
+            stamp = await asyncio.to_thread(self._folder.stamp)
             is_told, is_still = self._is_due.is_set(), stamp == seen
             seen = stamp
             if is_told or (is_still and stamp != self._loaded):
@@ -79,7 +76,8 @@ class CatalogueWatch:
         await self._tell(is_valid=True)
 
     def _load(self) -> Catalogue:
-        return load_source(self._reader.read(), self._schema)
+        with in_background():
+            return self._folder.load()
 
     async def _tell(self, *, is_valid: bool) -> None:
         self._metrics.catalogue_loaded(is_valid=is_valid)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from features.errors import RumboError
 from features.schema import FeatureSchema
+from service.background import in_background
 from service.catalogue.load import Catalogue, parse
 from service.state.port import StateStore
 
@@ -45,9 +48,13 @@ class KeptCatalogues:
         source = await self._state.catalogue(version)
         if source is None:
             raise CatalogueLost(f"catalogue {version} is not kept")
-        parsed = parse(source, self._schema)
+        parsed = await asyncio.to_thread(self._parse, source)
         self._remember(parsed)
         return parsed
+
+    def _parse(self, source: str) -> Catalogue:
+        with in_background():
+            return parse(source, self._schema)
 
     def _remember(self, catalogue: Catalogue) -> None:
         """In place of the one that was remembered first, if there are too many; never of the one in force."""

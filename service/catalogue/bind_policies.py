@@ -51,9 +51,13 @@ def bind_channel(name: str, document: ChannelDocument) -> Channel:
 
 
 def bind_policies(
-    document: CatalogueDocument, schema: FeatureSchema, compiler: ConditionCompiler, problems: Problems
+    document: CatalogueDocument,
+    schema: FeatureSchema,
+    compiler: ConditionCompiler,
+    problems: Problems,
+    earlier: Policies | None = None,
 ) -> Policies:
-    """The company's policies; faults go to `problems`."""
+    """The company's policies; faults go to `problems`. Limits that are those of `earlier` stay the same objects."""
     company = document.policies
     _check_facts(document, schema, problems)
     _check_scopes(document, problems)
@@ -67,7 +71,10 @@ def bind_policies(
         pressure=tuple(_pressure(cap, company) for cap in company.pressure),
         quiet=tuple(_quiet(quiet, company) for quiet in company.quiet_hours),
         budgets=tuple(_budget(budget, company) for budget in company.budgets),
-        in_flight=_in_flight(document),
+        in_flight={
+            kind: _in_flight(kind, document, None if earlier is None else earlier.in_flight)
+            for kind in company.in_flight
+        },
         claims=tuple(_claims(company, compiler, problems)),
         zone_feature=company.facts.time_zone,
     )
@@ -150,17 +157,14 @@ def _budget(budget: BudgetDocument, company: PoliciesDocument) -> Pool:
     )
 
 
-def _in_flight(document: CatalogueDocument) -> dict[JourneyKind, InFlightLimit]:
-    return {
-        kind: InFlightLimit(
-            kind=kind,
-            at_most=at_most,
-            members={
-                j.journey: Member(tier=j.tier, is_switchable=j.switchable) for j in document.journeys if j.kind is kind
-            },
-        )
-        for kind, at_most in document.policies.in_flight.items()
-    }
+def _in_flight(
+    kind: JourneyKind, document: CatalogueDocument, earlier: Mapping[JourneyKind, InFlightLimit] | None
+) -> InFlightLimit:
+    members = {j.journey: Member(tier=j.tier, is_switchable=j.switchable) for j in document.journeys if j.kind is kind}
+    limit = InFlightLimit(kind=kind, at_most=document.policies.in_flight[kind], members=members)
+    known = None if earlier is None else earlier.get(kind)
+    is_known = known is not None and (known.at_most, known.members) == (limit.at_most, limit.members)
+    return known if known is not None and is_known else limit
 
 
 def _claims(company: PoliciesDocument, compiler: ConditionCompiler, problems: Problems) -> Iterable[PolicyScope]:

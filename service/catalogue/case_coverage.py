@@ -17,7 +17,7 @@ from service.decision.constraints.rule import Rule
 from service.decision.constraints.stage import AtStage
 from service.decision.decide import Decision
 from service.decision.explain import explain
-from service.decision.plan import Candidate, Plan, members
+from service.decision.plan import Candidate, Plan
 
 AT_STAGE, KILLED = AtStage.code, "KILLED"
 
@@ -37,7 +37,7 @@ def constraints_in_use(plan: Plan) -> tuple[str, ...]:
             {
                 constraint_name(plan.rules[position], candidate)
                 for candidate in _candidates(plan)
-                for position in members(candidate.rules)
+                for position in candidate.rules
             }
         )
     )
@@ -77,7 +77,7 @@ def coverage_of(decision: Decision) -> Coverage:
     denies: set[str] = set()
     allows: set[str] = set()
     for candidate in draft.survivors:
-        allows |= {constraint_name(draft.plan.rules[n], candidate) for n in members(candidate.rules)}
+        allows |= {constraint_name(draft.plan.rules[n], candidate) for n in candidate.rules}
         if candidate.journey_id in draft.facts.situation.enrolments:
             allows.add(AT_STAGE)
     for rejected in draft.constrained.rejected:

@@ -14,6 +14,8 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from features.errors import RumboError
 from features.schema import FeatureSchema
+from service.catalogue.checked_expr import CheckedExprUnreadable, read
+from service.catalogue.comparisons import Comparisons, State, conjunction_of
 from service.decision.facts import Facts
 from service.decision.variables import SITUATION_TYPES
 
@@ -27,6 +29,7 @@ _TYPES = {
     "map<string, string>": cel.Type.Map(cel.Type.STRING, cel.Type.STRING),
 }
 _ACTIVATION = "cel.activation"
+_SAYS: Mapping[int, bool | None] = {State.FALSE: False, State.TRUE: True, State.UNKNOWN: None}
 _PLACE = re.compile(r"ERROR: <input>:\d+:(?P<column>\d+): (?P<what>.*)", re.DOTALL)
 _UNDECLARED = re.compile(r"undeclared reference to '(?P<name>[^']*)'")
 _REFERENCE_MAP, _KEY_VALUE, _NAME, _OVERLOADS, _ANY_VALUE = 2, 2, 1, 3, 2
@@ -49,6 +52,8 @@ class CelCondition:
     names: tuple[str, ...] = field(compare=False)
     _expression: cel.Expression = field(compare=False, repr=False)
     _env: cel.Env = field(compare=False, repr=False)
+    _comparisons: Comparisons = field(compare=False, repr=False)
+    _row: int | None = field(compare=False, repr=False)
 
     @property
     def expression(self) -> cel.Expression:
@@ -56,7 +61,21 @@ class CelCondition:
         return self._expression
 
     def holds(self, facts: Facts) -> bool | None:
-        """True, False, or None when what is missing would settle it (or the evaluation fails)."""
+        """True, False, or None when what is missing would settle it (or the evaluation fails).
+
+        The comparisons of all conditions are made at the first question about these facts.
+        """
+        if self._row is not None:
+            states = facts.scratch.get(self._comparisons)
+            if states is None or len(states) <= self._row:
+                states = facts.scratch[self._comparisons] = self._comparisons.over(facts.variables)
+            state = states[self._row]
+            if state != State.OPEN:
+                return _SAYS[state]
+        return self.holds_alone(facts)
+
+    def holds_alone(self, facts: Facts) -> bool | None:
+        """The same, by CEL: for facts that few other conditions are asked about."""
         activation = facts.scratch.get(_ACTIVATION)
         if activation is None:
             activation = facts.scratch[_ACTIVATION] = self._env.Activation(facts.variables)
@@ -87,6 +106,7 @@ class ConditionCompiler:
         """`types` gives each variable its type: string, double, int, bool, timestamp, a list or a map of strings."""
         self.types = dict(types)
         self._env = cel.NewEnv(variables={name: _TYPES[t] for name, t in self.types.items()})
+        self._comparisons = Comparisons()
         self._compiled: dict[str, CelCondition] = {}
 
     def compile(self, text: str) -> CelCondition:
@@ -103,7 +123,15 @@ class ConditionCompiler:
         if expression.return_type().name() != "BOOL":
             raise ConditionInvalid(f"a condition must be true or false, this is {expression.return_type().name()}")
         names = tuple(name for name in _names(expression) if name in self.types)  # without those a macro binds
-        return CelCondition(text, names, expression, self._env)
+        return CelCondition(text, names, expression, self._env, self._comparisons, self._row(expression))
+
+    def _row(self, expression: cel.Expression) -> int | None:
+        """Where its comparisons stand; None if it makes none."""
+        try:
+            conjunction = conjunction_of(read(expression))
+        except CheckedExprUnreadable:
+            return None
+        return None if conjunction is None else self._comparisons.add(conjunction)
 
     def _explained(self, message: str) -> ConditionInvalid:
         """The compiler's own words, with its place and a hint for the usual slips."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cached_property
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -118,6 +120,12 @@ class Document(BaseModel):
     """Every part of the catalogue: immutable, and nothing in it is ignored."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+    @cached_property
+    def canonical(self) -> str:
+        """One text for one content: sorted keys, no spaces."""
+        fields = self.model_dump(mode="json", by_alias=True)
+        return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 class Titles(Document):

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from features.errors import RumboError
 from features.schema import FeatureSchema
-from service.catalogue.bind import bind
+from service.catalogue.bind import CatalogueBinder
 from service.catalogue.policy_schema import PoliciesDocument
 from service.catalogue.problems import Problem
 from service.catalogue.schema import CatalogueDocument
-from service.catalogue.source import Source, form_problems, read
+from service.catalogue.source import Reader, Stamps, form_problems
 from service.decision.plan import Plan
 
 EXAMPLE = Path(__file__).parent / "examples" / "complete_journey"
@@ -50,23 +49,43 @@ class Catalogue:
         return {j.journey: frozenset(s.stage.value for s in j.stages) for j in self.document.journeys}
 
 
+class CatalogueFolder:
+    """A folder that is loaded again and again: only what changed is read, checked and bound anew."""
+
+    def __init__(self, folder: Path, schema: FeatureSchema) -> None:
+        self._reader = Reader(folder)
+        self._binder = CatalogueBinder(schema)
+        self._policies: tuple[PoliciesDocument, PoliciesDocument] | None = None
+        self._last: Catalogue | None = None
+
+    def stamp(self) -> Stamps:
+        """Differs as soon as a file of the catalogue was changed, added or removed."""
+        return self._reader.stamp()
+
+    def load(self) -> Catalogue:
+        """What the folder holds now; the very catalogue of the last time, if its content is the same.
+
+        Raises: CatalogueInvalid with every fault found in it.
+        """
+        source = self._reader.read()
+        if source.problems or source.policies is None:
+            raise CatalogueInvalid(source.problems)
+        policies = self._as_replayed(source.policies)
+        document = CatalogueDocument.model_construct(policies=policies, journeys=source.journeys)
+        if self._last is None or self._last.source != document.canonical:
+            self._last = _bound(document, document.canonical, self._binder)
+        return self._last
+
+    def _as_replayed(self, read: PoliciesDocument) -> PoliciesDocument:
+        """By way of their canonical text, whose order replay, which has that text alone, finds again."""
+        if self._policies is None or self._policies[0] is not read:
+            self._policies = read, PoliciesDocument.model_validate_json(read.canonical)
+        return self._policies[1]
+
+
 def load(folder: Path, schema: FeatureSchema) -> Catalogue:
-    """A catalogue from a folder.
-
-    Its policies go by way of their canonical text, whose order replay, which has that text alone, finds again.
-
-    Raises: CatalogueInvalid with every fault found in the folder.
-    """
-    return load_source(read(folder), schema)
-
-
-def load_source(source: Source, schema: FeatureSchema) -> Catalogue:
-    """As `load`, of what was read already."""
-    if source.problems or source.policies is None:
-        raise CatalogueInvalid(source.problems)
-    policies = PoliciesDocument.model_validate_json(_canonical(source.policies))
-    document = CatalogueDocument.model_construct(policies=policies, journeys=source.journeys)
-    return _bound(document, _canonical(document), schema)
+    """A catalogue from a folder. Raises: CatalogueInvalid with every fault found in the folder."""
+    return CatalogueFolder(folder, schema).load()
 
 
 def parse(source: str, schema: FeatureSchema) -> Catalogue:
@@ -75,18 +94,12 @@ def parse(source: str, schema: FeatureSchema) -> Catalogue:
         document = CatalogueDocument.model_validate_json(source)
     except ValidationError as error:
         raise CatalogueInvalid(form_problems("source", error)) from error
-    return _bound(document, source, schema)
+    return _bound(document, source, CatalogueBinder(schema))
 
 
-def _bound(document: CatalogueDocument, source: str, schema: FeatureSchema) -> Catalogue:
+def _bound(document: CatalogueDocument, source: str, binder: CatalogueBinder) -> Catalogue:
     version = hashlib.sha256(source.encode()).hexdigest()[:16]
-    plan, problems = bind(document, schema, version)
+    plan, problems = binder.bind(document, version)
     if problems:
         raise CatalogueInvalid(problems)
     return Catalogue(plan=plan, document=document, source=source)
-
-
-def _canonical(document: BaseModel) -> str:
-    """One text for one content: sorted keys, no spaces."""
-    fields = document.model_dump(mode="json", by_alias=True)
-    return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -186,3 +187,9 @@ class CatalogueDocument(Document):
 
     policies: PoliciesDocument
     journeys: tuple[JourneyDocument, ...]
+
+    @cached_property
+    def canonical(self) -> str:
+        """Put together from those of its parts, so that an unchanged part is not written again."""
+        journeys = ",".join(journey.canonical for journey in self.journeys)
+        return f'{{"journeys":[{journeys}],"policies":{self.policies.canonical}}}'

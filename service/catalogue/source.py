@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from service.catalogue.problems import POLICIES, Fault, Problem, Problems
 from service.catalogue.schema import JourneyDocument
 
 JOURNEYS = "journeys"
+_ENDING, _WRONG_ENDING = ".yaml", ".yml"
 _Loader = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 
 
@@ -27,12 +30,20 @@ class Place:
     column: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SourceFile:
-    """One file: its name within the catalogue, and its nodes (None if it is no YAML)."""
+    """One file: its name within the catalogue, and its text (None if it cannot be read)."""
 
     name: str
-    root: yaml.Node | None = None
+    text: str | None = None
+
+    @cached_property
+    def root(self) -> yaml.Node | None:
+        """Its nodes, None if it is no YAML. Made when a place is asked for, since they are many times the text."""
+        try:
+            return None if self.text is None else _read_yaml(self.text)[0]
+        except yaml.YAMLError:
+            return None
 
     def place(self, path: Iterable[str | int], column: int | None = None) -> Place:
         """Where the field at `path` stands; of a field that is missing, the part that lacks it.
@@ -87,7 +98,7 @@ def read(folder: Path) -> Source:
 
 
 class Reader:
-    """Reads a folder again and again: only files that changed are read anew."""
+    """Reads a folder again and again: a document stays the same object until the text of its file is another."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -95,20 +106,20 @@ class Reader:
 
     def stamp(self) -> Stamps:
         """Differs as soon as a file of the catalogue was changed, added or removed."""
-        return frozenset((name, self._stamp(name)) for name in (POLICIES, *self._names(), *self._misnamed()))
+        return frozenset(self._stamps().items())
 
     def read(self) -> Source:
-        problems = Problems()
-        names = self._names()
-        if not names:
+        problems, stamps = Problems(), self._stamps()
+        names = [name for name in stamps if name.endswith(_ENDING)]
+        journeys = {name: self._file(name, stamps[name], JourneyDocument) for name in names if name != POLICIES}
+        if not journeys:
             problems.add(JOURNEYS, (), Fault.FILE, "no journey (*.yaml) found")
-        for name in self._misnamed():
+        for name in (name for name in stamps if not name.endswith(_ENDING)):
             problems.add(name, (), Fault.FILE, "name it *.yaml")
-        policies = self._file(POLICIES, PoliciesDocument)
-        journeys = {name: self._file(name, JourneyDocument) for name in names}
+        policies = self._file(POLICIES, stamps[POLICIES], PoliciesDocument)
         found = [p for one in (policies, *journeys.values()) for p in one.problems]
         valid = [(name, one.document) for name, one in journeys.items() if isinstance(one.document, JourneyDocument)]
-        self._kept = {name: kept for name, kept in self._kept.items() if name in journeys or name == POLICIES}
+        self._kept = {name: self._kept[name] for name in names}
         return Source(
             policies=policies.document if isinstance(policies.document, PoliciesDocument) else None,
             journeys=tuple(sorted((j for _, j in valid), key=lambda j: j.journey)),
@@ -117,25 +128,31 @@ class Reader:
             problems=(*problems.found, *found),
         )
 
-    def _file(self, name: str, form: type[BaseModel]) -> FileRead:
-        stamp = self._stamp(name)
+    def _file(self, name: str, stamp: Stamp, form: type[BaseModel]) -> FileRead:
         kept = self._kept.get(name)
         if kept is None or kept[0] != stamp:
-            kept = self._kept[name] = (stamp, read_file(self._folder, name, form))
+            kept = self._kept[name] = (stamp, read_file(self._folder, name, form, None if kept is None else kept[1]))
         return kept[1]
 
-    def _names(self) -> list[str]:
-        return sorted(f"{JOURNEYS}/{file.name}" for file in (self._folder / JOURNEYS).glob("*.yaml"))
-
-    def _misnamed(self) -> list[str]:
-        return sorted(f"{JOURNEYS}/{file.name}" for file in (self._folder / JOURNEYS).glob("*.yml"))
-
-    def _stamp(self, name: str) -> Stamp:
+    def _stamps(self) -> dict[str, Stamp]:
+        """Of the policies and of every journey, in the order of their names; of what is misnamed too."""
+        stamps: dict[str, Stamp] = {POLICIES: _stamp(self._folder / POLICIES)}
         try:
-            status = (self._folder / name).stat()
+            with os.scandir(self._folder / JOURNEYS) as entries:
+                journeys = [e for e in entries if e.name.endswith((_ENDING, _WRONG_ENDING))]
         except OSError:
-            return None
-        return status.st_mtime_ns, status.st_size, status.st_ino
+            return stamps
+        for entry in sorted(journeys, key=lambda e: e.name):
+            stamps[f"{JOURNEYS}/{entry.name}"] = _stamp(entry)
+        return stamps
+
+
+def _stamp(file: Path | os.DirEntry[str]) -> Stamp:
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def _refuse_twice(node: yaml.Node | None) -> None:
@@ -164,23 +181,34 @@ def _read_yaml(text: str) -> tuple[yaml.Node | None, Any]:
         loader.dispose()
 
 
-def read_file(folder: Path, name: str, form: type[BaseModel]) -> FileRead:
-    file = SourceFile(name=name)
+def read_file(folder: Path, name: str, form: type[BaseModel], kept: FileRead | None = None) -> FileRead:
+    """`kept`: what was read of it before, which is returned if the text is still the same."""
     try:
-        root, content = _read_yaml((folder / name).read_text(encoding="utf-8"))
-        file = SourceFile(name=name, root=root)
-        return FileRead(file=file, document=form.model_validate(content))
+        text = (folder / name).read_text(encoding="utf-8")
     except FileNotFoundError:
-        text = "the file is missing"
+        return _unread(SourceFile(name=name), "the file is missing")
+    except (UnicodeDecodeError, OSError) as error:
+        return _unread(SourceFile(name=name), f"not YAML: {error}")
+    if kept is not None and kept.file.text == text:
+        return kept
+    return _parsed(SourceFile(name=name, text=text), text, form)
+
+
+def _parsed(file: SourceFile, text: str, form: type[BaseModel]) -> FileRead:
+    try:
+        return FileRead(file=file, document=form.model_validate(_read_yaml(text)[1]))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = "" if mark is None else f" (line {mark.line + 1}, column {mark.column + 1})"
-        text = f"not YAML: {error.problem}{where}"
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        text = f"not YAML: {error}"
+        return _unread(file, f"not YAML: {error.problem}{where}")
+    except yaml.YAMLError as error:
+        return _unread(file, f"not YAML: {error}")
     except ValidationError as error:
-        return FileRead(file=file, problems=tuple(form_problems(name, error)))
-    return FileRead(file=file, problems=(Problem(subject=name, path=(), fault=Fault.FILE, text=text),))
+        return FileRead(file=file, problems=tuple(form_problems(file.name, error)))
+
+
+def _unread(file: SourceFile, text: str) -> FileRead:
+    return FileRead(file=file, problems=(Problem(subject=file.name, path=(), fault=Fault.FILE, text=text),))
 
 
 def form_problems(name: str, error: ValidationError) -> Iterator[Problem]:

@@ -26,10 +26,14 @@ from service.decision.select import Pick
 from service.decision.tone import tone_of
 from service.decision.variables import with_variables
 
+_CANONICAL = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False
+)
+
 
 def canonical(document: Json) -> str:
     """One text for one document: sorted keys, no spaces, no NaN."""
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _CANONICAL.encode(document)
 
 
 def to_document(decision: Decision) -> Json:

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from features.schema import FeatureSchema
-from service.catalogue.load import EXAMPLE, load
-from service.catalogue.source import Reader
+from service.catalogue.load import EXAMPLE, CatalogueFolder
 from service.catalogue_watch import CatalogueWatch
 from service.catalogues import KeptCatalogues
 from service.feature_feed import stopped
@@ -72,10 +71,10 @@ async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
     folder, schema, metrics, looks = tmp_path / "catalogue", FeatureSchema.load(), Metrics(), Looks()
     shutil.copytree(EXAMPLE, folder)
     state = SqliteState(tmp_path / "state.db")
-    reader = Reader(folder)
-    stamp = reader.stamp()
-    catalogues = KeptCatalogues(load(folder, schema), schema, state)
-    watch = CatalogueWatch(reader, stamp, schema, catalogues, metrics)
+    loaded = CatalogueFolder(folder, schema)
+    stamp = loaded.stamp()
+    catalogues = KeptCatalogues(loaded.load(), schema, state)
+    watch = CatalogueWatch(loaded, stamp, catalogues, metrics)
     told: list[bool] = []
 
     async def listener(*, is_valid: bool) -> None:

@@ -1,0 +1,45 @@
+"""Compiles the conditions of a catalogue that differs little from an earlier one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import TracebackType
+from typing import Self
+
+from service.catalogue.conditions import CelCondition, ConditionCompiler
+
+
+class CompilerAgain(ConditionCompiler):
+    """Takes over what an earlier one compiled over the same variables. Entered while it compiles; then it lets go.
+
+    Conditions of two compilers are never mixed, since the comparisons of each stand in columns of their own.
+    """
+
+    def __init__(self, types: Mapping[str, str], earlier: CompilerAgain | None = None) -> None:
+        super().__init__(types)
+        self._earlier: Mapping[str, CelCondition] = {}
+        if earlier is not None and earlier.types == self.types:
+            self._env, self._earlier = earlier._env, earlier._compiled
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._earlier = {}
+        self._comparisons.over({})  # lays them out, which the first request would else wait for
+
+    def _new(self, text: str) -> CelCondition:
+        known = self._earlier.get(text)
+        return (
+            super()._new(text)
+            if known is None
+            else replace(known, _comparisons=self._comparisons, _row=self._same_row(known))
+        )
+
+    def _same_row(self, known: CelCondition) -> int | None:
+        if known._row is None:
+            return None
+        return self._comparisons.add(known._comparisons._rows[known._row])
