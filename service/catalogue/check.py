@@ -17,6 +17,7 @@ from pathlib import Path
 import yaml
 
 from features.schema import FeatureSchema
+from service.catalogue.analysis.bypasses import check_bypasses
 from service.catalogue.analysis.caps import check_caps
 from service.catalogue.analysis.conditions import check_conditions
 from service.catalogue.analysis.examined import examined
@@ -26,6 +27,7 @@ from service.catalogue.analysis.meaning import check_meaning
 from service.catalogue.analysis.places import place_in_lines
 from service.catalogue.analysis.possible import check_possible
 from service.catalogue.analysis.texts import check_texts
+from service.catalogue.analysis.tones import check_tones
 from service.catalogue.bind import bind
 from service.catalogue.problems import POLICIES, Fault, Problem, Problems, Severity
 from service.catalogue.schema import CatalogueDocument
@@ -73,7 +75,9 @@ def _analysed(document: CatalogueDocument, schema: FeatureSchema, now: datetime)
     check_texts(catalogue, problems)
     check_expiry(catalogue, problems)
     check_caps(catalogue, problems)
+    check_bypasses(catalogue, problems)
     check_conditions(catalogue, problems)
+    check_tones(catalogue, problems)
     check_possible(catalogue, problems)
     return problems.found
 

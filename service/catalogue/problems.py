@@ -35,6 +35,7 @@ class Fault(StrEnum):
     TRANSLATION = "TRANSLATION"  # a text that lacks a language
     LEVER = "LEVER"  # a lever that is over, or out of bounds
     CAPS = "CAPS"  # caps that contradict each other
+    BYPASS = "BYPASS"  # a bypass of a constraint that guards nothing there
     MEANING = "MEANING"  # an id that means something else than before
 
 

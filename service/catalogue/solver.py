@@ -52,9 +52,10 @@ class Finding:
 
 @dataclass(slots=True)
 class _Examples:
-    """What was seen so far: facts for which the conditions hold, and facts for which they do not."""
+    """What was seen so far: facts for which all of the conditions hold and none of others, and facts for which not."""
 
-    expressions: Sequence[cel.Expression]
+    all_of: Sequence[cel.Expression]
+    none_of: Sequence[cel.Expression]
     bounds: Mapping[str, Bounds]
     holding: Assignment | None = None
     failing: Assignment | None = None
@@ -67,10 +68,25 @@ class _Examples:
         for facts in tried:
             if self.are_both:
                 return
-            if _holds(self.expressions, facts):
+            if self._hold(facts):
                 self.holding = self.holding if self.holding is not None else facts
             else:
                 self.failing = self.failing if self.failing is not None else facts
+
+    def _hold(self, facts: Assignment) -> bool:
+        return all(_holds(e, facts) for e in self.all_of) and not any(_holds(e, facts) for e in self.none_of)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Question:
+    """The checked trees of what is to hold and of what is not."""
+
+    all_of: list[Node]
+    none_of: list[Node]
+
+    @property
+    def nodes(self) -> list[Node]:
+        return [*self.all_of, *self.none_of]
 
 
 class Solver:
@@ -88,28 +104,34 @@ class Solver:
         """Whether a checked condition holds for all facts, for none, or for some."""
         return self.decide_together([expression])
 
-    def decide_together(self, expressions: Sequence[cel.Expression]) -> Finding:
-        """The same for "all of these hold", as for an audience and the policies that guard it."""
+    def decide_together(
+        self, expressions: Sequence[cel.Expression], *, none_of: Sequence[cel.Expression] = ()
+    ) -> Finding:
+        """The same for "all of these hold", as for an audience and the policies that guard it.
+
+        Args:
+            none_of: "and none of these does", be it false or failing, as for a choice and those before it.
+        """
         try:
-            nodes = [read(expression) for expression in expressions]
+            asked = _Question(all_of=[read(e) for e in expressions], none_of=[read(e) for e in none_of])
         except CheckedExprUnreadable as unreadable:
             return Finding(outcome=Outcome.NOT_DECIDED, why=str(unreadable))
-        seen = _Examples(expressions, self.bounds)
-        seen.try_all(samples(nodes, self.types, self.bounds, _SAMPLES))
-        return self._prove(nodes, seen) if not seen.are_both else _contingent(seen)
+        seen = _Examples(expressions, none_of, self.bounds)
+        seen.try_all(samples(asked.nodes, self.types, self.bounds, _SAMPLES))
+        return self._prove(asked, seen) if not seen.are_both else _contingent(seen)
 
-    def _prove(self, nodes: list[Node], seen: _Examples) -> Finding:
+    def _prove(self, asked: _Question, seen: _Examples) -> Finding:
         """Settles the side of which no example was seen; both sides if there was none at all."""
         from service.catalogue.proof.prove import Proof, Verdict
 
-        proof = Proof(nodes, self.types, self.bounds, self.timeout_ms)
+        proof = Proof(asked.all_of, asked.none_of, self.types, self.bounds, self.timeout_ms)
         doubts: list[str] = []
         for holds, outcome in ((True, Outcome.NEVER), (False, Outcome.ALWAYS)):
             if (seen.holding if holds else seen.failing) is not None:
                 continue
             verdict = proof.can_be(holds, lambda facts: self._confirms(seen, facts, holds))  # noqa: B023 - used at once
             if verdict is Verdict.IMPOSSIBLE:
-                return Finding(outcome=outcome, why=self._ground(nodes, holds), example=seen.holding)
+                return Finding(outcome=outcome, why=self._ground(asked, holds), example=seen.holding)
             if verdict is not Verdict.CONFIRMED:
                 doubts.append(proof.doubt(holds, verdict))
         return Finding(outcome=Outcome.NOT_DECIDED, why="; ".join(doubts)) if doubts else _contingent(seen)
@@ -120,12 +142,13 @@ class Solver:
             seen.try_all([facts, *beside(facts, self.bounds, _BESIDE)])
         return (seen.holding if holds else seen.failing) is not None
 
-    def _ground(self, nodes: list[Node], holds: bool) -> str:
+    def _ground(self, asked: _Question, holds: bool) -> str:
         """The bounds without which the proof fails, empty if it needs none."""
         from service.catalogue.proof.prove import Proof, Verdict
 
-        bounded = sorted(frozenset().union(*(names(node) for node in nodes)) & self.bounds.keys())
-        if not bounded or Proof(nodes, self.types, {}, self.timeout_ms).is_impossible(holds) is Verdict.IMPOSSIBLE:
+        bounded = sorted(frozenset().union(*(names(node) for node in asked.nodes)) & self.bounds.keys())
+        unbounded = Proof(asked.all_of, asked.none_of, self.types, {}, self.timeout_ms) if bounded else None
+        if unbounded is None or unbounded.is_impossible(holds) is Verdict.IMPOSSIBLE:
             return ""
         return "given that " + ", ".join(f"{name} is in {self.bounds[name]}" for name in bounded)
 
@@ -134,13 +157,13 @@ def _contingent(seen: _Examples) -> Finding:
     return Finding(outcome=Outcome.CONTINGENT, example=seen.holding)
 
 
-def _holds(expressions: Sequence[cel.Expression], facts: Assignment) -> bool:
-    """Whether the runtime says true to all.
+def _holds(expression: cel.Expression, facts: Assignment) -> bool:
+    """Whether the runtime says true.
 
     It raises rather than answers for a text that is no Unicode, which no fact can be, and for a condition that it
     cannot plan, such as one with a key twice in a map.
     """
     try:
-        return all(expression.eval(data=facts).value() is True for expression in expressions)
+        return expression.eval(data=facts).value() is True
     except (UnicodeEncodeError, RuntimeError):
         return False

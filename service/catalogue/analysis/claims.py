@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from service.catalogue.analysis.examined import Examined, Offered, Path, audience_of
+from service.catalogue.analysis.examined import Examined, Offered, Path, audience_of, never_with
 from service.catalogue.bounds import HAS_OPEN, IS_KNOWN, JOURNEYS, OPEN_CLASSES, STAGES
 from service.catalogue.policy_schema import OnUnknownDocument
 from service.catalogue.problems import POLICIES
@@ -26,7 +26,8 @@ _NAMED = re.compile(r"""["']([a-z][a-z0-9_-]{0,62})["']\s*(?:\]|in\s+situation\.
 """A quoted name that is looked up among the customer's journeys: `"welcome" in situation.journeys`, `[…"welcome"]`."""
 
 
-_MAY_BE_MISSING = ("customer.", "context.")
+MAY_BE_MISSING = ("customer.", "context.")
+"""What the names of facts that a customer or a request may lack begin with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,7 @@ class Claims:
     def __init__(self, catalogue: Examined) -> None:
         self._catalogue = catalogue
         self._journeys: Mapping[str, JourneyDocument] = {j.journey: j for j in catalogue.document.journeys}
-        self._excluded = {name: self._never_with(name) for name in self._journeys}
+        self._excluded = {name: never_with(name, catalogue.document) for name in self._journeys}
 
     def of(self, offered: Offered) -> Iterator[Claim]:
         """All that must hold for this action on this channel."""
@@ -57,7 +58,7 @@ class Claims:
         yield from stated
         yield from self._no_incident(offered)
         if not offered.bypasses("NEVER_WITH"):
-            for other in sorted(self._excluded[offered.journey.journey]):
+            for other in self._excluded[offered.journey.journey]:
                 yield Claim(text=f'!("{other}" in {JOURNEYS})', told=f"NEVER_WITH {other}")
         if not offered.bypasses("STAGE"):
             yield self._at_stage(offered)
@@ -119,17 +120,12 @@ class Claims:
     def _goes_on(self, name: str, exit_when: str, outside: str, stated: Sequence[Claim]) -> Claim:
         """An enrolment goes on while its `exit_when` does not hold, and where its facts are missing."""
         read = {n for claim in stated for n in self._catalogue.decided.names(claim.text)}
-        needs = {n for n in self._catalogue.decided.names(exit_when) if n.startswith(_MAY_BE_MISSING)}
+        needs = {n for n in self._catalogue.decided.names(exit_when) if n.startswith(MAY_BE_MISSING)}
         text = f"{outside} || !({exit_when})"
         if IS_KNOWN in read and needs - {IS_KNOWN}:
             text += f" || !{IS_KNOWN}"
         told = f"the exit_when of {name}"
         return Claim(text=text, told=told, subject=name, path=("exit_when",), lets_unknown=not needs <= read)
-
-    def _never_with(self, name: str) -> set[str]:
-        """Symmetric, as `bind` makes it."""
-        named = set(self._journeys[name].never_with)
-        return named | {other for other, journey in self._journeys.items() if name in journey.never_with}
 
 
 def _may_allow(incident_class: IncidentClass, kind: JourneyKind) -> bool:

@@ -51,19 +51,20 @@ class Decided:
         self._compiler = compiler
         self._bounds = dict(bounds)
         self._solvers: dict[Asked, Solver] = {}
-        self._findings: dict[tuple[tuple[str, ...], Asked], Finding] = {}
+        self._findings: dict[tuple[tuple[str, ...], tuple[str, ...], Asked], Finding] = {}
 
     def names(self, text: str) -> tuple[str, ...]:
         """The names that a condition, which compiles, reads."""
         return self._compiler.compile(text).names
 
-    def together(self, texts: Sequence[str], asked: Asked) -> Finding:
-        """Whether all of these can hold at once."""
-        unique = tuple(sorted(set(texts)))
-        seen = asked.seen_by(name for text in unique for name in self.names(text))
-        key = (unique, seen)
+    def together(self, texts: Sequence[str], asked: Asked, none_of: Sequence[str] = ()) -> Finding:
+        """Whether all of these can hold at once, and none of the others."""
+        hold, fail = tuple(sorted(set(texts))), tuple(sorted(set(none_of)))
+        seen = asked.seen_by(name for text in (*hold, *fail) for name in self.names(text))
+        key = (hold, fail, seen)
         if key not in self._findings:
-            self._findings[key] = self._solver(seen).decide_together([self._expression(text) for text in unique])
+            all_of, without = ([self._expression(text) for text in some] for some in (hold, fail))
+            self._findings[key] = self._solver(seen).decide_together(all_of, none_of=without)
         return self._findings[key]
 
     def alone(self, text: str, asked: Asked) -> Finding:

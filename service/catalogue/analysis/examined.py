@@ -51,6 +51,7 @@ class Examined:
 
     document: CatalogueDocument
     policies: Policies
+    compiler: ConditionCompiler
     decided: Decided
     now: datetime
 
@@ -67,7 +68,8 @@ def examined(document: CatalogueDocument, schema: FeatureSchema, now: datetime) 
     """Of documents without a problem."""
     compiler = ConditionCompiler(customer_types(schema, document.policies.context))
     policies = bind_policies(document, schema, compiler, Problems())
-    return Examined(document=document, policies=policies, decided=Decided(compiler, bounds_of(schema)), now=now)
+    decided = Decided(compiler, bounds_of(schema))
+    return Examined(document=document, policies=policies, compiler=compiler, decided=decided, now=now)
 
 
 def offered(journey: JourneyDocument) -> Iterator[Offered]:
@@ -96,3 +98,9 @@ def audience_of(journey: JourneyDocument) -> tuple[str | None, Path]:
     if journey.audience is None or isinstance(journey.audience, str):
         return journey.audience, ("audience",)
     return journey.audience.when, ("audience", "when")
+
+
+def never_with(journey_id: str, document: CatalogueDocument) -> tuple[str, ...]:
+    """The journeys that this one never goes with, whoever of the two said so, as `bind` makes it; sorted."""
+    named = {other for j in document.journeys if j.journey == journey_id for other in j.never_with}
+    return tuple(sorted(named | {j.journey for j in document.journeys if journey_id in j.never_with}))

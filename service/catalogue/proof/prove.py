@@ -1,4 +1,4 @@
-"""One proof: can these conditions all hold, can one of them not?"""
+"""One proof: can these conditions all hold, and no other of some? Can that fail?"""
 
 from __future__ import annotations
 
@@ -23,13 +23,20 @@ class Verdict(Enum):
 
 
 class Proof:
-    """The formulas of some conditions, translated once."""
+    """The formulas of some conditions, translated once: "all of these hold, and none of those"."""
 
     def __init__(
-        self, nodes: list[Node], types: Mapping[str, str], bounds: Mapping[str, Bounds], timeout_ms: int
+        self,
+        all_of: list[Node],
+        none_of: list[Node],
+        types: Mapping[str, str],
+        bounds: Mapping[str, Bounds],
+        timeout_ms: int,
     ) -> None:
         self._translation = Translation(types, bounds)
-        self._holds = z3.And(*(claim.true for claim in self._translation.claims(nodes)))
+        claims = self._translation.claims([*all_of, *none_of])
+        hold, fail = claims[: len(all_of)], claims[len(all_of) :]
+        self._holds = z3.And(*(claim.true for claim in hold), *(z3.Not(claim.true) for claim in fail))
         self._known = self._translation.known()
         self._timeout_ms = timeout_ms
 
@@ -41,7 +48,7 @@ class Proof:
         return Verdict.UNCONFIRMED if found == z3.sat else Verdict.TIMED_OUT
 
     def can_be(self, holds: bool, confirms: Callable[[Assignment], bool]) -> Verdict:
-        """Whether all conditions can hold (or one of them not); `confirms` asks the runtime about an example."""
+        """Whether that can hold (or fail to); `confirms` asks the runtime about an example."""
         if self._propose(self._solver(holds, wishes=self._translation.wishes()), confirms) is Verdict.CONFIRMED:
             return Verdict.CONFIRMED
         return self._propose(self._solver(holds), confirms)

@@ -26,6 +26,9 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
 CASES = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(FAULTY.glob("*.yaml"))}
 
 
+OFFER = "      - {id: voucher, channels: [email], tone: plain, offer: true, expects: 'makes up for it'}\n"
+
+
 def _spec(name: str, kind: FeatureType, unit: str) -> FeatureSpec:
     return FeatureSpec(
         name=name,
@@ -101,3 +104,30 @@ def test_stranger_whose_facts_are_missing_stays_in_the_journey(tmp_path: Path) -
     kind = {"old": "kind: promotional", "new": "kind: loyalty"}
     offer = {"old": "offer: true, ", "new": ""}
     assert findings({"change": {"journeys/pizza.yaml": [audience, exits, kind, offer]}}, tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        ("situation.open_incidents > 1", "situation.open_incidents > 0"),
+        ("customer.baskets_90d > 3", "!customer.is_known"),
+        ("situation.stages['pizza'] == 'use'", "!('pizza' in situation.journeys)"),
+        ("10 / situation.open_incidents > 5", "situation.open_incidents < 1"),
+    ],
+    ids=["narrower", "facts of a stranger", "a stage of nobody", "division by zero"],
+)
+def test_tone_is_heard_where_an_earlier_choice_is_false_unknown_or_fails(
+    earlier: str, later: str, tmp_path: Path
+) -> None:
+    choices = f'[{{when: "{earlier}", tone: warm}}, {{when: "{later}", tone: sorry}}]'
+    tone = {"old": "tone: plain", "new": f"tone: {{default: plain, choose: {choices}}}"}
+    assert findings({"change": {"journeys/help.yaml": [tone]}}, tmp_path) == []
+
+
+def test_bypass_of_what_guards_one_action_alone_is_of_use(tmp_path: Path) -> None:
+    """The offer counts as promotional, so that an open incident denies it; the banner, which is service, is free."""
+    changes = [
+        {"old": "tier: 1", "new": "tier: 1\nconsent: [marketing]\nbypass: [INCIDENT_OPEN]"},
+        {"old": "actions:\n", "new": f"actions:\n{OFFER}"},
+    ]
+    assert findings({"change": {"journeys/help.yaml": changes}}, tmp_path) == []

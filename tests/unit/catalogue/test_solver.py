@@ -119,6 +119,23 @@ def test_conditions_that_hold_alone_may_never_hold_together() -> None:
     assert SOLVER.decide_together([]).outcome is Outcome.ALWAYS
 
 
+@pytest.mark.parametrize(
+    ("hold", "fail", "outcome"),
+    [
+        ("context.items > 3", "context.items > 2", Outcome.NEVER),
+        ("context.items > 2", "context.items > 3", Outcome.CONTINGENT),
+        ("context.items > 2", "context.items > 2", Outcome.NEVER),
+        ("!customer.is_known", "customer.baskets_90d > 3", Outcome.CONTINGENT),
+        ("context.items == 0", "1 / context.items > 5", Outcome.CONTINGENT),
+        ("context.items * 2 == 4", "context.items == 2", Outcome.NEVER),
+    ],
+)
+def test_what_an_earlier_condition_leaves_is_where_it_is_false_unknown_or_fails(
+    hold: str, fail: str, outcome: Outcome
+) -> None:
+    assert SOLVER.decide_together([ENV.compile(hold)], none_of=[ENV.compile(fail)]).outcome is outcome
+
+
 def test_z3_is_imported_only_when_there_is_something_to_prove() -> None:
     code = "import sys, service.catalogue.solver; sys.exit('z3' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

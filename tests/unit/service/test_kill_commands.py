@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,9 +25,17 @@ COMMANDS = {"kill": kill, "unkill": unkill, "kills": kills}
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A home with an empty state store."""
-    _within(tmp_path, lambda state: state.kills())
+    """A home from which a catalogue with `news` and `soap-club` was served."""
+    keep(tmp_path, "v1", '{"journeys": [{"journey": "news"}, {"journey": "soap-club"}]}')
     return tmp_path
+
+
+def keep(home: Path, version: str, source: str) -> None:
+    async def run(state: SqliteState) -> list[Kill]:
+        await state.keep_catalogue(version, source)
+        return []
+
+    _within(home, run)
 
 
 def _within(home: Path, ask: Callable[[SqliteState], Awaitable[list[Kill]]]) -> list[Kill]:
@@ -93,6 +103,50 @@ def test_a_target_that_cannot_be_is_refused(home: Path, target: str) -> None:
     result = rumbo(home, "kill", target, "--why", "wrong price")
     assert result.exit_code == 2
     assert listed(home) == []
+
+
+@pytest.mark.parametrize(
+    ("target", "meant"),
+    [
+        ("soap-clbu", "soap-club"),
+        ("Soap-Club", "soap-club"),
+        (" news", "news"),
+        ("promotional", "kind:promotional"),
+        ("entirely-else", None),
+    ],
+)
+def test_a_kill_of_what_is_no_journey_is_kept_with_a_warning(home: Path, target: str, meant: str | None) -> None:
+    result = rumbo(home, "kill", target, "--why", "wrong price")
+    assert (result.exit_code, result.stdout) == (0, f"killed: {target}\n")
+    suggested = "" if meant is None else f", did you mean `{meant}`?"
+    assert result.stderr == (
+        f"warning: no catalogue that was served here and can be read has a journey '{target}'{suggested}\n"
+    )
+    assert [k.target for k in listed(home)] == [target]
+
+
+def test_a_journey_of_any_catalogue_that_was_served_can_be_meant(home: Path) -> None:
+    """A catalogue that was in force earlier counts too: what it reserved is revoked."""
+    keep(home, "v2", '{"journeys": [{"journey": "soap-clbu"}]}')
+    assert rumbo(home, "kill", "soap-clbu", "--why", "wrong price").stderr == ""
+
+
+@pytest.mark.parametrize("source", ["", "no JSON", "[]", '{"journeys": 5}', '{"journeys": [{}]}', "[" * 100_000])
+def test_a_catalogue_that_cannot_be_read_does_not_keep_a_kill_off(tmp_path: Path, source: str) -> None:
+    keep(tmp_path, "v1", source)
+    result = rumbo(tmp_path, "kill", "news", "--why", "wrong price")
+    assert (result.exit_code, result.stdout) == (0, "killed: news\n")
+    assert "can be read has a journey 'news'" in result.stderr
+    assert [k.target for k in listed(tmp_path)] == ["news"]
+
+
+def test_a_store_without_its_catalogues_does_not_keep_a_kill_off(home: Path) -> None:
+    with closing(sqlite3.connect(home / "state.db")) as database:
+        database.execute("DROP TABLE catalogues")
+    result = rumbo(home, "kill", "news", "--why", "wrong price")
+    assert (result.exit_code, result.stdout) == (0, "killed: news\n")
+    assert "has a journey 'news'" in result.stderr
+    assert [k.target for k in listed(home)] == ["news"]
 
 
 def test_a_kill_needs_a_reason(home: Path) -> None:

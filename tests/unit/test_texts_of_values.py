@@ -1,0 +1,76 @@
+"""How values are written in texts for people: durations, numbers, instants, and texts of others."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from features.values import Scalar
+from service.decision.verdict import Reason, ReasonKind, deny
+from service.texts import text
+from service.wording import TEXTS, Told
+
+AT = datetime(2017, 12, 3, 5, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("per_s", "in_english", "in_spanish"),
+    [
+        (604_800, "7 days", "7 días"),
+        (86_400, "1 day", "1 día"),
+        (43_200, "12 hours", "12 horas"),
+        (3_600, "1 hour", "1 hora"),
+        (5_400, "90 minutes", "90 minutos"),
+        (60, "1 minute", "1 minuto"),
+        (45, "45 seconds", "45 segundos"),
+        (1, "1 second", "1 segundo"),
+    ],
+)
+def test_duration_is_told_in_the_largest_exact_unit(per_s: int, in_english: str, in_spanish: str) -> None:
+    given = deny("CONTACT_CAP", cap="email-week", at_most=2, per=per_s, contacts=2)
+    assert f" within {in_english}," in text(given, "en")
+    assert f" en {in_spanish}," in text(given, "es")
+
+
+def test_seconds_are_told_as_a_duration_whatever_their_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TEXTS, "NEW", Told("Wait[ {min_age_s}].", "Espera[ {min_age_s}]."))
+    assert text(deny("NEW", min_age_s=172_800), "en") == "Wait 2 days."
+    assert text(deny("NEW", min_age_s=172_800), "es") == "Espera 2 días."
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (19.0614, "19.06"),
+        (30.0, "30"),
+        (0.5, "0.5"),
+        (1234.56, "1235"),
+        (-0.001, "-0.001"),
+        (0.000123, "0.00012"),
+        (0.0, "0"),
+        (float("inf"), "inf"),
+        (float("nan"), "nan"),
+        (7, "7"),
+        (True, "true"),
+        ("beauty", "beauty"),
+        (AT, "2017-12-03 05:00 UTC"),
+        (datetime(2017, 12, 3, 0, 0, tzinfo=timezone(timedelta(hours=-5))), "2017-12-03 05:00 UTC"),
+    ],
+)
+def test_observed_value_is_rounded_and_in_utc(value: Scalar, shown: str) -> None:
+    given = Reason(code="AUDIENCE", kind=ReasonKind.DENIED, params={"condition": "a", "context.x": value})
+    assert text(given, "en") == f"The customer is not in the audience “a”; observed: context.x = {shown}."
+
+
+def test_instant_of_being_eligible_is_rounded_up() -> None:
+    """Rounded down, the text would promise too early."""
+    given = deny("CONTACT_CAP", eligible_after=AT + timedelta(microseconds=1))
+    assert text(given, "en").endswith("Possible again after 2017-12-03 05:01 UTC.")
+
+
+def test_values_with_braces_and_brackets_are_shown_as_they_are() -> None:
+    """A condition is its owner's text; it is never taken for a template."""
+    condition = 'channel in ["app", "{x}"]'
+    given = Reason(code="AUDIENCE", kind=ReasonKind.DENIED, params={"condition": condition})
+    assert text(given, "en") == f"The customer is not in the audience “{condition}”."
