@@ -45,7 +45,7 @@ def serve(home: Path, catalogue: Path | None, host: str, port: int, metrics_port
     """Answer decisions over gRPC until SIGTERM or Ctrl-C; calls under way are answered first."""
     from service.catalogue.load import EXAMPLE
     from service.settings import Settings
-    from service.state.database import Durability
+    from service.state.engine import Durability
 
     _run(
         Settings(
@@ -126,19 +126,29 @@ def _target(ctx: click.Context, parameter: click.Parameter, target: str) -> str:
 def kill(home: Path, target: str, why: str) -> None:
     """Stop a journey (its id), a kind (kind:promotional) or everything ('*').
 
-    No decision that is committed from now on ranks it, and what is reserved of it is revoked.
+    No decision that is committed from now on ranks it, and what is reserved of it is revoked. A target that is no
+    journey of a catalogue served from HOME is put on the list all the same, with a warning.
     """
     import asyncio
 
     from service.bootstrap import kill_switch, system_clock
+    from service.kill_targets import doubt
     from service.settings import Settings
+    from service.state.port import StateUnavailable
 
-    async def throw() -> None:
+    async def throw() -> str | None:
         async with kill_switch(Settings(home=home)) as switch:
             await switch.kill(target, why, system_clock())
+            try:
+                catalogues = await switch.catalogues()
+            except StateUnavailable:
+                catalogues = []
+            return doubt(target, catalogues)
 
-    asyncio.run(throw())
+    doubted = asyncio.run(throw())
     click.echo(f"killed: {target}")
+    if doubted is not None:
+        click.echo(f"warning: {doubted}", err=True)
 
 
 @click.command()
@@ -200,6 +210,7 @@ def _run(settings: Settings) -> None:
 
 async def _until_signal(settings: Settings) -> None:
     import asyncio
+    import gc
     import signal
 
     from service.bootstrap import application
@@ -214,5 +225,8 @@ async def _until_signal(settings: Settings) -> None:
         if address.metrics_port is not None:
             click.echo(f"metrics on http://{address.host}:{address.metrics_port}/metrics")
         loop.add_signal_handler(signal.SIGHUP, app.watch.reload)
+        gc.collect()
+        gc.freeze()  # what is there for good, so that a collection, which stops every request, does not look through it
         await stop.wait()
+        gc.unfreeze()  # at the end of the process everything is taken apart in its order
         click.echo("draining")

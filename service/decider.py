@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,7 +19,14 @@ from service.decision.enrolments import end_enrolments
 from service.decision.facts import Contact, Facts, Use
 from service.decision.plan import Candidate, Plan
 from service.decision.record import replay
-from service.errors import DecisionExpired, DecisionRevoked, DecisionUnknown, FactsKeptMoving, RequestReused
+from service.errors import (
+    DecisionExpired,
+    DecisionImported,
+    DecisionRevoked,
+    DecisionUnknown,
+    FactsKeptMoving,
+    RequestReused,
+)
 from service.hydrate import Asked, Hydrator
 from service.scoring import Contributions, Scoring
 from service.state.port import (
@@ -27,10 +35,14 @@ from service.state.port import (
     ContactState,
     FactsMoved,
     RequestKey,
+    StatementRefused,
     StateStore,
+    StateUnavailable,
     StoredDecision,
 )
 from service.timing import Stages
+
+log = logging.getLogger(__name__)
 
 ATTEMPTS = 3
 
@@ -87,20 +99,34 @@ class Decider:
         scoring: Scoring,
         state: StateStore,
         clock: Callable[[], datetime],
-        new_id: Callable[[], str],
+        new_id: Callable[[datetime], str],
+        allows_unrecorded: bool = False,
     ) -> None:
+        """`allows_unrecorded`: while the state store is away, journeys that need nothing of it may be shown."""
         self._catalogues = catalogues
         self._hydrator = hydrator
         self._scoring = scoring
         self._state = state
         self._clock = clock
         self._new_id = new_id
+        self._allows_unrecorded = allows_unrecorded
 
     async def decide(self, question: Question, stages: Stages) -> Decision:
         """The committed decision; under a known request id, the one that was committed then.
 
+        While the state store is away, an unrecorded one if that is allowed: without id, request id or reservation.
+
         Raises: RequestReused, DecisionExpired, DecisionRevoked, FactsKeptMoving, StateUnavailable.
         """
+        try:
+            return await self._decide(question, stages)
+        except StateUnavailable as error:
+            if not self._allows_unrecorded or isinstance(error, StatementRefused):
+                raise
+            log.warning("the state store is away, so an answer is not recorded: %s", error)
+        return await self._propose(question, "", stages, has_state=False)
+
+    async def _decide(self, question: Question, stages: Stages) -> Decision:
         if question.is_dry_run:
             return await self._propose(question, "", stages)
         if question.request_id is None:
@@ -115,11 +141,13 @@ class Decider:
     async def recorded(self, decision_id: str, *, is_full: bool) -> Recorded:
         """The record of a decision, with every reason; `is_full`: with the contributions to the scores too, which cost.
 
-        Raises: DecisionUnknown, StateUnavailable.
+        Raises: DecisionUnknown, DecisionImported, StateUnavailable.
         """
         stored = await self._state.decision(decision_id, self._clock())
         if stored is None:
             raise DecisionUnknown("no decision has this id")
+        if stored.is_imported:
+            raise DecisionImported("this decision was imported as history; export the store to see it")
         decision = await self._again(stored)
         return Recorded(
             decision=decision,
@@ -130,7 +158,7 @@ class Decider:
 
     async def _decide_anew(self, question: Question, key: RequestKey | None, stages: Stages) -> Decision:
         for _ in range(ATTEMPTS):
-            proposed = await self._propose(question, self._new_id(), stages)
+            proposed = await self._propose(question, self._new_id(self._clock()), stages)
             with stages.of("commit"):
                 result = await self._state.commit(proposed, key)
             match result:
@@ -142,11 +170,16 @@ class Decider:
                     continue
         raise FactsKeptMoving(f"the facts changed during each of {ATTEMPTS} attempts; try again")
 
-    async def _propose(self, question: Question, decision_id: str, stages: Stages) -> Decision:
-        plan = self._catalogues.current.plan
+    async def _propose(
+        self, question: Question, decision_id: str, stages: Stages, *, has_state: bool = True
+    ) -> Decision:
+        plan, now = self._catalogues.current.plan, self._clock()
         with stages.of("hydrate"):
-            pools = plan.pools_on(question.channel)
-            hydrated = await self._hydrator.hydrate(question.asked, self._clock(), plan.horizon, pools)
+            if has_state:
+                pools = plan.pools_on(question.channel)
+                hydrated = await self._hydrator.hydrate(question.asked, now, plan.horizon, pools)
+            else:
+                hydrated = await self._hydrator.hydrate_without_state(question.asked, now)
         with stages.of("constrain"):
             draft = begin(plan, hydrated.facts)
         with stages.of("score"):

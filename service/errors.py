@@ -35,6 +35,10 @@ class DecisionUnknown(RumboError):
     """No decision has this id."""
 
 
+class DecisionImported(RumboError):
+    """A decision that was imported as history: what it was made from is not known here."""
+
+
 class FactsKeptMoving(RumboError):
     """The facts changed at each of the attempts to commit."""
 
@@ -47,6 +51,7 @@ STATUS: Mapping[type[RumboError], tuple[grpc.StatusCode, str]] = {
     DecisionExpired: (grpc.StatusCode.FAILED_PRECONDITION, "DECISION_EXPIRED"),
     DecisionRevoked: (grpc.StatusCode.FAILED_PRECONDITION, "DECISION_REVOKED"),
     DecisionUnknown: (grpc.StatusCode.NOT_FOUND, "DECISION_UNKNOWN"),
+    DecisionImported: (grpc.StatusCode.FAILED_PRECONDITION, "DECISION_IMPORTED"),
     FactsKeptMoving: (grpc.StatusCode.ABORTED, "FACTS_KEPT_MOVING"),
     StateUnavailable: (grpc.StatusCode.UNAVAILABLE, "STATE_UNAVAILABLE"),
 }

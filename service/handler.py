@@ -16,6 +16,7 @@ from features.errors import RumboError
 from rumbo.decision.v1 import decision_pb2, events_pb2, outcomes_pb2, record_pb2
 from rumbo.decision.v1.service_pb2_grpc import DecisionServiceServicer
 from service.convert import answers, requests
+from service.convert.readable import Unreadable
 from service.decider import Catalogues, Decider
 from service.errors import INTERNAL, STATUS, RequestInvalid
 from service.intake import Intake
@@ -25,6 +26,7 @@ from service.timing import Stages
 log = logging.getLogger(__name__)
 
 DOMAIN = "decision.rumbo"
+AWAY = "the state store cannot be asked now; nothing was acknowledged, so ask again"
 Context = grpc.aio.ServicerContext[Any, Any]
 Call = TypeVar("Call", bound=Callable[..., Awaitable[Any]])
 
@@ -35,6 +37,8 @@ def _answers_errors(method: Call) -> Call:
     @functools.wraps(method)
     async def guarded(self: Handler, request: Any, context: Context) -> Any:
         try:
+            if isinstance(request, Unreadable):
+                raise RequestInvalid("request", "MALFORMED", f"is no message of its kind: {request.why}")
             return await method(self, request, context)
         except Exception as error:  # noqa: BLE001 - the one door: known errors by the table, others INTERNAL
             await self.refuse(method.__name__, error, context)
@@ -113,6 +117,9 @@ class Handler(DecisionServiceServicer):
             incident = self._new_id()
             log.error("%s failed (%s)", method, incident, exc_info=error)
             text, metadata = f"internal error {incident}", {"error_id": incident}
+        elif code is grpc.StatusCode.UNAVAILABLE:
+            log.warning("%s could not be answered: %s", method, error)
+            text = AWAY
         self._metrics.failed(method, code.name)
         status = Status(code=code.value[0], message=text, details=[_packed(reason, metadata)])
         await context.abort(code, text, (("grpc-status-details-bin", status.SerializeToString()),))

@@ -20,8 +20,17 @@ from features.situation import ConsentFact, ConsentStatus, Fact, IncidentFact, I
 from features.values import FeatureStatus, FeatureValue, Scalar
 from service.decision.constraints.capacity import Pool
 from service.decision.decide import Degraded
-from service.decision.facts import Consents, Facts, Incident, OpenIncidents, ResolvedIncident, Situation
+from service.decision.facts import (
+    Consents,
+    Facts,
+    Incident,
+    OpenIncidents,
+    ResolvedIncident,
+    Situation,
+    SituationFact,
+)
 from service.decision.variables import with_variables
+from service.stand_in import StandIn
 from service.state.port import StateReading, StateStore
 
 SITUATION_VIEWS = ("incidents", "consents")
@@ -56,6 +65,7 @@ class Hydrator:
     def __init__(self, features: FeatureReader, state: StateStore) -> None:
         self._features = features
         self._state = state
+        self._stand_in = StandIn()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="features")
 
     async def warm(self, now: datetime) -> None:
@@ -72,7 +82,18 @@ class Hydrator:
             loop.run_in_executor(self._thread, self._features.read, asked.customer_id, now),
             self._state.situation(asked.customer_id, now, horizon, pools),
         )
+        self._stand_in.remember(state.situation)
         return merge(asked, now, reading, state)
+
+    async def hydrate_without_state(self, asked: Asked, now: datetime) -> Hydrated:
+        """The facts while the state store is away: what it would tell is unread, but for what stands in."""
+        loop = asyncio.get_running_loop()
+        reading = await loop.run_in_executor(self._thread, self._features.read, asked.customer_id, now)
+        return merge(asked, now, reading, self._stand_in.reading())
+
+    async def remember(self, now: datetime) -> None:
+        """Reads what stands in for the state store while it is away. Raises: StateUnavailable."""
+        self._stand_in.remember((await self._state.situation("", now, timedelta(0))).situation)
 
     def close(self) -> None:
         self._thread.shutdown()
@@ -87,6 +108,8 @@ def merge(asked: Asked, now: datetime, reading: FeatureReading, state: StateRead
         incidents=_incidents(state, incidents_value),
         consents=_consents(state.situation.consents, consents_value),
     )
+    if situation.unread and situation.consents.status is not FeatureStatus.PRESENT:
+        situation = replace(situation, unread=situation.unread | {SituationFact.WITHDRAWALS})
     last_purchase = values.get(LAST_PURCHASE)
     if last_purchase is not None:
         values[LAST_PURCHASE] = _later(last_purchase, situation)
@@ -167,6 +190,8 @@ def _listed(kind: type[Fact], value: FeatureValue | None) -> tuple[FeatureStatus
 
 def _later(stored: FeatureValue, situation: Situation) -> FeatureValue:
     """The later of the stored last purchase and the one reported since; nothing is claimed while one is unreadable."""
+    if situation.unread:
+        return FeatureValue(name=stored.name, status=FeatureStatus.UNAVAILABLE)
     reported = situation.last_purchase_at
     if reported is None or stored.status is FeatureStatus.UNAVAILABLE:
         return stored
@@ -176,15 +201,19 @@ def _later(stored: FeatureValue, situation: Situation) -> FeatureValue:
 
 
 def _is_known(reading: FeatureReading, situation: Situation) -> bool | None:
-    """None when no row was found, but not every view could be asked."""
+    """None when no row was found, but not everything could be asked."""
     if reading.has_any_row or situation.has_events:
         return True
+    if situation.unread:
+        return None
     is_complete = all(f.status is not FeatureStatus.UNAVAILABLE for f in reading.degraded)
     return False if is_complete else None
 
 
 def _degraded(faults: Iterable[ViewFault], situation: Situation) -> Iterable[Degraded]:
     """What the reader could not rely on, and the lists that it read but nobody understands."""
+    if situation.unread:
+        yield Degraded(what="state", status=FeatureStatus.UNAVAILABLE, effect="UNRECORDED")
     statuses = {fault.view: fault.status for fault in faults}
     for view, status in zip(SITUATION_VIEWS, (situation.incidents.status, situation.consents.status), strict=True):
         if status is not FeatureStatus.PRESENT:

@@ -1,8 +1,12 @@
-"""Takes events and outcomes: checks each row, keeps the valid ones in one transaction, answers for all in order."""
+"""Takes events and outcomes: checks each row, keeps the valid ones, answers for all in order.
+
+A transaction keeps ROWS_AT_ONCE, so that a large batch keeps no decision waiting. One that fails half-way fails as a
+whole: nothing of it is acknowledged, and sent again its rows are duplicates as far as they were kept.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -12,6 +16,7 @@ from service.state.events import Fault
 from service.state.port import CustomerEvent, Outcome, RowResult, RowStatus, StateStore
 
 Row = TypeVar("Row", CustomerEvent, Outcome)
+ROWS_AT_ONCE = 500
 
 
 class Intake:
@@ -70,5 +75,10 @@ async def _record(
 ) -> list[RowResult]:
     checked = [row if isinstance(row, RowResult) else fault_of(row) or row for row in rows]
     valid = [row for row in checked if not isinstance(row, RowResult)]
-    kept = iter(await keep(valid, now) if valid else [])
-    return [row if isinstance(row, RowResult) else next(kept) for row in checked]
+    kept = [result for some in _parts(valid) for result in await keep(some, now)]
+    results = iter(kept)
+    return [row if isinstance(row, RowResult) else next(results) for row in checked]
+
+
+def _parts(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    return (rows[begin : begin + ROWS_AT_ONCE] for begin in range(0, len(rows), ROWS_AT_ONCE))

@@ -49,6 +49,10 @@ class Metrics:
         self.feature_lag = Gauge(
             "rumbo_feature_lag_rows", "Changes the feature store was not told yet.", registry=self.registry
         )
+        self._pruned = Counter("rumbo_pruned_rows", "Rows past their time, deleted.", ["table"], registry=self.registry)
+        self._upkeep_failures = Counter(
+            "rumbo_upkeep_failures", "Attempts at the store's upkeep that failed.", ["what"], registry=self.registry
+        )
 
     def in_force(self, what: str, version: str) -> None:
         """Of each part only one version is in force; those before it go to 0."""
@@ -66,7 +70,7 @@ class Metrics:
     def decided(self, decision: Decision, stages: Stages, *, is_dry_run: bool) -> None:
         """Counts one answer and writes its log line."""
         channel = decision.draft.facts.channel
-        self._decisions.labels(channel=channel, kind="dry_run" if is_dry_run else "recorded").inc()
+        self._decisions.labels(channel=channel, kind=_kind(decision, is_dry_run=is_dry_run)).inc()
         self._seconds.observe(stages.total)
         for stage, seconds in stages.seconds.items():
             self._stage.labels(stage=stage).observe(seconds)
@@ -81,8 +85,20 @@ class Metrics:
         for result in results:
             self._rows.labels(what=what, status=result.status.value).inc()
 
+    def pruned(self, table: str, rows: int) -> None:
+        self._pruned.labels(table=table).inc(rows)
+
+    def upkeep_failed(self, what: str) -> None:
+        self._upkeep_failures.labels(what=what).inc()
+
     def failed(self, method: str, status: str) -> None:
         self._errors.labels(method=method, status=status).inc()
+
+
+def _kind(decision: Decision, *, is_dry_run: bool) -> str:
+    if is_dry_run:
+        return "dry_run"
+    return "recorded" if decision.terms.decision_id else "unrecorded"
 
 
 def _line(decision: Decision, stages: Stages, codes: Tally[str], *, is_dry_run: bool) -> dict[str, Any]:

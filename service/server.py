@@ -9,20 +9,23 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import grpc
+from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import start_http_server
 
 from features.errors import RumboError
 from rumbo.decision.v1 import service_pb2
-from rumbo.decision.v1.service_pb2_grpc import add_DecisionServiceServicer_to_server
 from service.bootstrap import Application
 from service.catalogue_watch import Listener
+from service.convert.readable import reader_of
+from service.handler import Handler
 from service.settings import Settings
 
 log = logging.getLogger(__name__)
 
-SERVICE = service_pb2.DESCRIPTOR.services_by_name["DecisionService"].full_name
+_DESCRIPTOR = service_pb2.DESCRIPTOR.services_by_name["DecisionService"]
+SERVICE = _DESCRIPTOR.full_name
 CATALOGUE = "rumbo.catalogue"
 """Its health: NOT_SERVING while the catalogue on disk is refused and an earlier one stays in force."""
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
@@ -48,7 +51,7 @@ async def serving(app: Application, settings: Settings) -> AsyncIterator[Address
     Raises: AddressTaken.
     """
     server = grpc.aio.server(options=_OPTIONS)
-    add_DecisionServiceServicer_to_server(app.handler, server)
+    _serve_methods(app.handler, server)
     checks = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
     reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
@@ -72,6 +75,20 @@ async def serving(app: Application, settings: Settings) -> AsyncIterator[Address
         if metrics is not None:
             await asyncio.to_thread(metrics.shutdown)
             metrics.server_close()
+
+
+def _serve_methods(handler: Handler, server: grpc.aio.Server) -> None:
+    """As the generated code does, but for messages that cannot be read."""
+    methods = {
+        method.name: grpc.unary_unary_rpc_method_handler(
+            getattr(handler, method.name),
+            request_deserializer=reader_of(GetMessageClass(method.input_type)),
+            response_serializer=GetMessageClass(method.output_type).SerializeToString,
+        )
+        for method in _DESCRIPTOR.methods
+    }
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, methods),))
+    server.add_registered_method_handlers(SERVICE, methods)
 
 
 def _tell_health(checks: health.aio.HealthServicer) -> Listener:

@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from datetime import timedelta
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.catalogue.load import EXAMPLE
-from service.state.database import Durability
+from service.state.engine import Durability
+from service.state.retention import Retention
+
+LONGEST_DAYS = 36500
+
+
+def _kept(table: str) -> int:
+    """A number of days whose default is that of `Retention`."""
+    days: int = Field(default=getattr(Retention(), table).days, ge=1, le=LONGEST_DAYS)
+    return days
 
 
 class Settings(BaseSettings):
-    """`home` holds every embedded file; everything else has a default that works on one machine."""
+    """`home` holds every embedded file; everything else has a default that works on one machine.
+
+    `state_url` names a PostgreSQL database, `postgresql://…`, for the state in place of a file in `home`; it may hold a
+    password, so it is read from the environment and never shown. `keep_…_days` say how long rows of the state are kept.
+
+    `allow_unrecorded`: while the state store is away, answer with the journeys that need none of its facts, in place of
+    UNAVAILABLE. It accepts for these answers the kill list as the process last read it, withdrawals of consent as the
+    feature store has them, and that nobody will know what was shown.
+
+    Raises: RetentionTooShort.
+    """
 
     model_config = SettingsConfigDict(env_prefix="RUMBO_", frozen=True)
 
@@ -22,7 +44,22 @@ class Settings(BaseSettings):
     port: int = Field(default=50051, ge=0, le=65535)
     metrics_port: int | None = Field(default=None, ge=0, le=65535)
     durability: Durability = Durability.POWER_SAFE
+    state_url: SecretStr | None = None
+    allow_unrecorded: bool = False
     drain_s: float = Field(default=10.0, ge=0.0)
+    keep_decisions_days: int = _kept("decisions")
+    keep_contacts_days: int = _kept("contacts")
+    keep_outcomes_days: int = _kept("outcomes")
+    keep_events_days: int = _kept("events")
+    keep_moves_days: int = _kept("moves")
+    keep_pool_uses_days: int = _kept("pool_uses")
+    keep_catalogues_days: int = _kept("catalogues")
+
+    @model_validator(mode="after")
+    def _check_retention(self) -> Self:
+        """So that a time that is too short is told at once, not when rows are about to go."""
+        _ = self.retention
+        return self
 
     @property
     def feature_repo(self) -> Path:
@@ -31,3 +68,8 @@ class Settings(BaseSettings):
     @property
     def state_file(self) -> Path:
         return self.home / "state.db"
+
+    @property
+    def retention(self) -> Retention:
+        days = {field.name: getattr(self, f"keep_{field.name}_days") for field in fields(Retention)}
+        return Retention(**{table: timedelta(days=kept) for table, kept in days.items()})

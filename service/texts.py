@@ -13,7 +13,6 @@ from service.decision.decide import Degraded
 from service.decision.verdict import Reason, ReasonKind
 from service.wording import (
     ALL_THE_SAME,
-    BECAUSE,
     DURATION_UNITS,
     EFFECTS,
     IN_GRACE,
@@ -21,12 +20,10 @@ from service.wording import (
     SAYS_NOTHING,
     STATUSES,
     TEXTS,
-    UNKNOWN,
-    UNKNOWN_AND_PASSED,
-    WHETHER,
     Language,
     Told,
 )
+from service.wording_unknown import BECAUSE, UNKNOWN, UNKNOWN_AND_PASSED, WHETHER
 
 OwnTexts = Mapping[str, Mapping[str, str]]
 """The catalogue's own texts: by reason code, then by language."""
@@ -125,7 +122,7 @@ def _value(name: str, value: Scalar, language: Language) -> str:
         return named.by(language)
     if name == "channel":
         return f"({value})"
-    if name in ("per", "within_s") and isinstance(value, int):
+    if (name == "per" or name.endswith("_s")) and isinstance(value, int):
         return _duration(value, language)
     if name == "pool" or (name == "fact" and str(value).startswith(_FEED)):
         return re.split("[.:]", str(value), maxsplit=1)[-1]

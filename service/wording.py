@@ -180,36 +180,19 @@ EFFECTS: Mapping[str, Told] = {
         "{what} is {status}: journeys are ordered by tier and by what their owners expect.",
         "{what} está {status}: los journeys se ordenan por nivel y por lo que esperan sus responsables.",
     ),
+    "UNRECORDED": Told(
+        "The state store is {status}: nothing is reserved or recorded, and journeys that need what it holds are "
+        "withheld. The kill list is as it was last read, withdrawals are as the feature store has them.",
+        "El almacén de estado está {status}: nada se reserva ni se registra, y se retienen los journeys que necesitan "
+        "lo que guarda. La lista de paradas es la última leída; las retiradas de consentimiento, las del almacén de "
+        "features.",
+    ),
 }
 STATUSES: Mapping[str, Told] = {
     "NULL": Told("empty", "sin valor"),
     "NOT_FOUND": Told("not on record", "sin registro"),
     "STALE": Told("too old", "sin actualizar"),
     "UNAVAILABLE": Told("unavailable", "sin servicio"),
-}
-
-UNKNOWN = Told("Withheld because we cannot tell {whether}", "Se retiene porque no se puede saber {whether}")
-UNKNOWN_AND_PASSED = Told("We cannot tell {whether}", "No se puede saber {whether}")
-_IS_REACHED = Told("whether the limit of contacts is reached", "si se ha alcanzado el límite de contactos")
-WHETHER: Mapping[str, Told] = {
-    "INCIDENT_OPEN": Told("whether an incident is open", "si hay una incidencia abierta"),
-    "CONSENT_MISSING": Told("whether the customer consents", "si el cliente da su consentimiento"),
-    "AUDIENCE": Told("whether the customer is in the audience", "si el cliente está en la audiencia"),
-    "POLICY_<ID>": Told("whether a policy of the company is met", "si se cumple una política de la empresa"),
-    "QUIET_HOURS": Told("whether this is quiet time for the customer", "si es tiempo de silencio para el cliente"),
-    "CONTACT_CAP": _IS_REACHED,
-    "PRESSURE_CAP": _IS_REACHED,
-}
-"""By the code of a constraint that may lack a fact."""
-
-BECAUSE: Mapping[str, Told] = {
-    "NULL": Told("[: “{fact}” is empty]", "[: el dato «{fact}» está vacío]"),
-    "NOT_FOUND": Told("[: there is no record of “{fact}”]", "[: no consta el dato «{fact}»]"),
-    "STALE": Told("[: what is known of “{fact}” is too old]", "[: el dato «{fact}» es demasiado antiguo]"),
-    "SILENT": Told("[: nothing has been heard from “{fact}” for too long]", "[: «{fact}» lleva demasiado sin avisar]"),
-    "UNAVAILABLE": Told("[: “{fact}” could not be read]", "[: no se pudo consultar el dato «{fact}»]"),
-    "NOT_SAID": Told("[: the request does not say “{fact}”]", "[: la petición no indica «{fact}»]"),
-    "ERROR": Told("[: its condition “{condition}” failed]", "[: falló su condición «{condition}»]"),
 }
 
 _STAGES: Mapping[str, Told] = {
@@ -252,6 +235,13 @@ NAMES: Mapping[str, Mapping[str, Told]] = {
     "fact": {
         "incidents": Told("incidents", "incidencias"),
         "consents": Told("consents", "consentimientos"),
+        "withdrawals": Told("withdrawals of consent", "retiradas de consentimiento"),
+        "contacts": Told("contacts", "contactos"),
+        "responses": Told("responses", "respuestas"),
+        "enrolments": Told("journeys under way", "journeys en curso"),
+        "kills": Told("kill list", "lista de paradas"),
+        "pools": Told("shared capacity and budgets", "capacidad y presupuestos compartidos"),
+        "feeds": Told("feeds", "fuentes"),
         "time_zone": Told("time zone", "zona horaria"),
         "holiday_region": Told("holiday region", "región de festivos"),
         "customer.is_known": Told("known customer", "cliente conocido"),

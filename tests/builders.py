@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalData
@@ -12,7 +12,7 @@ from service.catalogue.conditions import ConditionCompiler, customer_types
 from service.decision.arbitrate import Score, ScoreSource
 from service.decision.constraints.capacity import Pool
 from service.decision.constraints.cooldown import Cooldown
-from service.decision.constraints.in_flight import InFlight, InFlightLimit, Member
+from service.decision.constraints.in_flight import InFlight
 from service.decision.constraints.never import NeverAfter
 from service.decision.constraints.registry import Cap, Guarded, IncidentClass, Policies, bind_rules, group_of
 from service.decision.constraints.rule import Condition, Rule
@@ -106,7 +106,7 @@ class Catalogue:
     plan: Plan = field(repr=False)
 
     def rules_of(self, candidate: Candidate) -> tuple[Rule, ...]:
-        """The rules that guard a candidate, bound afresh: no bitset, nothing shared."""
+        """The rules that guard a candidate, bound afresh, nothing shared."""
         own = next(o for o in self.offered if o.journey.journey_id == candidate.journey_id)
         bound = tuple(bind_rules(guarded(own, candidate.action, candidate.channel), self.policies))
         is_elsewhere = any(candidate in one.elsewhere for one in self.plan.journeys[candidate.channel])
@@ -174,19 +174,15 @@ def catalogue(*offered: Offered, policies: Policies = STRICT) -> Catalogue:
     def candidate(own: Offered, stage: Stage, act: Action, channel: str, *also: Rule) -> Candidate:
         bound = guarded(own, act, channel)
         listed = (*bind_rules(bound, policies), *also)
-        rules, bypassed = 0, 0
-        for rule in listed:
-            bit = 1 << positions.setdefault(rule, len(positions))
-            rules |= bit
-            bypassed |= bit if group_of(rule.code) in own.bypass else 0
+        rules = {rule: positions.setdefault(rule, len(positions)) for rule in listed}
         return Candidate(
             journey=own.journey,
             stage=stage,
             action=act,
             channel=channel,
             kind=bound.kind,
-            rules=rules,
-            bypassed=bypassed,
+            rules=frozenset(rules.values()),
+            bypassed=frozenset(i for rule, i in rules.items() if group_of(rule.code) in own.bypass),
             tones=own.tones,
             context_weights=own.context_weights,
             in_flight=next((rule for rule in listed if isinstance(rule, InFlight)), None),
@@ -208,7 +204,6 @@ def catalogue(*offered: Offered, policies: Policies = STRICT) -> Catalogue:
     plan = Plan(
         version="test",
         rules=tuple(positions),
-        contact_rules=sum(1 << i for rule, i in positions.items() if rule.reads_contacts),
         channels=CHANNELS,
         context_types={"basket": float},
         journeys=journeys,
@@ -216,39 +211,6 @@ def catalogue(*offered: Offered, policies: Policies = STRICT) -> Catalogue:
         lifetimes={own.journey.journey_id: own.lifetime for own in offered},
     )
     return Catalogue(offered=offered, policies=policies, plan=plan)
-
-
-def in_flight(policies: Policies, limits: Mapping[JourneyKind, int], *offered: Offered) -> Policies:
-    """The same policies with at most so many of these journeys at once, by kind."""
-
-    def members(kind: JourneyKind) -> dict[str, Member]:
-        own = (o for o in offered if o.journey.kind is kind)
-        return {o.journey.journey_id: Member(tier=o.journey.tier, is_switchable=o.is_switchable) for o in own}
-
-    bound = {k: InFlightLimit(kind=k, at_most=n, members=members(k)) for k, n in limits.items()}
-    return replace(policies, in_flight=bound)
-
-
-def with_rule(plan: Plan, rule: Rule, journey_ids: Iterable[str]) -> Plan:
-    """The same plan with one more rule guarding these journeys."""
-    chosen, bit = frozenset(journey_ids), 1 << len(plan.rules)
-
-    def guard(candidate: Candidate) -> Candidate:
-        return replace(candidate, rules=candidate.rules | bit) if candidate.journey_id in chosen else candidate
-
-    journeys = {
-        channel: tuple(
-            replace(
-                one,
-                by_stage={stage: tuple(map(guard, found)) for stage, found in one.by_stage.items()},
-                elsewhere=tuple(map(guard, one.elsewhere)),
-            )
-            for one in offered
-        )
-        for channel, offered in plan.journeys.items()
-    }
-    contact_rules = plan.contact_rules | (bit if rule.reads_contacts else 0)
-    return replace(plan, rules=(*plan.rules, rule), contact_rules=contact_rules, journeys=journeys)
 
 
 def feature(

@@ -30,8 +30,9 @@ from service.decision.constraints.unknown import OnUnknown, WhenStale, WhenUnkno
 from service.decision.journey import Action, Journey, JourneyKind, Lever, Objective, Stage, StagePlan
 from service.decision.plan import ContextWeight, Lifetime, ToneChoice
 from service.decision.windows import Calendar, Period, Rolling
-from tests.builders import CHANNELS, COMPILER, HELPING, NOW, Catalogue, Offered, catalogue, in_flight
+from tests.builders import CHANNELS, COMPILER, HELPING, NOW, Catalogue, Offered, catalogue
 from tests.strategies import IDS, KINDS, PURPOSES, RESPONSES, seldom
+from tests.variants import in_flight
 
 CONDITIONS = tuple(
     ContextWeight(when=COMPILER.compile(text), weight=weight)
@@ -229,10 +230,30 @@ def _renamed(one: Offered, journey_id: str) -> Offered:
     )
 
 
-def catalogues(chosen: st.SearchStrategy[Policies]) -> st.SearchStrategy[Catalogue]:
-    return st.builds(_named, st.lists(OFFERS, min_size=2, max_size=len(IDS)), chosen, seldom(LIMITS_IN_FLIGHT, {}))
+def catalogues(
+    chosen: st.SearchStrategy[Policies], offers: st.SearchStrategy[Offered] = OFFERS
+) -> st.SearchStrategy[Catalogue]:
+    return st.builds(_named, st.lists(offers, min_size=2, max_size=len(IDS)), chosen, seldom(LIMITS_IN_FLIGHT, {}))
 
 
 CATALOGUES = catalogues(policies(st.just(HELPING) | st.frozensets(KINDS)))
+HELPFUL_CATALOGUES = catalogues(
+    st.builds(
+        Policies,
+        incident_default=st.just(frozenset(JourneyKind)),
+        incident_classes=st.just({}),
+        pressure=seldom(st.lists(PRESSURE_CAPS, max_size=1).map(tuple), ()),
+        claims=seldom(st.lists(CLAIMS, max_size=1).map(tuple), ()),
+    ),
+    st.builds(
+        Offered,
+        journey=JOURNEYS,
+        audience=st.sampled_from([None, *(c.when for c in CONDITIONS)]),
+        audience_on_unknown=ON_UNKNOWN,
+        contact=seldom(CAPS, None),
+        bypass=st.frozensets(st.sampled_from(sorted(set(BINDERS) - NEVER_BYPASSED))),
+    ),
+)
+"""Few rules but conditions: what helps, asks for no consent, and needs to know little."""
 STRICT_CATALOGUES = catalogues(policies(st.sampled_from([HELPING, frozenset({JourneyKind.RESOLUTION}), frozenset()])))
 """An open incident of any class leaves service and resolution alone at most."""

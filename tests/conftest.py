@@ -9,6 +9,7 @@ from __future__ import annotations
 import prometheus_client  # noqa: F401
 
 from tests.fixtures_features import NOW, complete_journey, own_feast, prepared_home, shopping
+from tests.fixtures_postgres import postgres
 from tests.fixtures_training import trained_home
 
-__all__ = ["NOW", "complete_journey", "own_feast", "prepared_home", "shopping", "trained_home"]
+__all__ = ["NOW", "complete_journey", "own_feast", "postgres", "prepared_home", "shopping", "trained_home"]

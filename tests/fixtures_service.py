@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import grpc
+import psycopg
 import pytest
+from pydantic import SecretStr
 
 from rumbo.decision.v1 import decision_pb2, events_pb2, outcomes_pb2, record_pb2
 from rumbo.decision.v1.service_pb2_grpc import DecisionServiceStub
@@ -24,12 +26,15 @@ from service.scoring import Model
 from service.seed import seed_consents
 from service.server import Address, serving
 from service.settings import Settings
-from service.state.database import Durability
+from service.state.engine import Durability
 from tests.fixtures_features import NOW
 from tests.plain_catalogue import write_plain_catalogue
 
 if TYPE_CHECKING:
     from rumbo.decision.v1.service_pb2_grpc import DecisionServiceAsyncStub
+
+STATE_URL = "postgres.url"
+"""The file in a home that names the database which keeps its state; without one, a file in the home does."""
 
 MAX_SENT_BYTES = 16 * 1024 * 1024
 """More than the server takes, so that it is the server that refuses."""
@@ -87,9 +92,10 @@ async def running(
     features: FeatureReader | None = None,
     model: Model | None = None,
     metrics_port: int | None = None,
+    allow_unrecorded: bool = False,
 ) -> AsyncIterator[Service]:
     """A service over `home` until left. Started twice over one home, it is a restart."""
-    settings = settings_of(home, metrics_port=metrics_port)
+    settings = settings_of(home, metrics_port=metrics_port, allow_unrecorded=allow_unrecorded)
     chosen = Clock() if clock is None else clock
     async with application(settings, chosen, features=features, model=model) as app, serving(app, settings) as address:
         target = f"{address.host}:{address.port}"
@@ -98,7 +104,7 @@ async def running(
             yield Service(home=home, clock=chosen, address=address, channel=channel, stub=DecisionServiceStub(channel))
 
 
-def settings_of(home: Path, *, metrics_port: int | None = None) -> Settings:
+def settings_of(home: Path, *, metrics_port: int | None = None, allow_unrecorded: bool = False) -> Settings:
     """No test here cuts the power, so none waits for the disk. A home without a catalogue serves the example.
 
     The time to drain is long, for on a busy machine a client takes seconds to notice that a server has stopped.
@@ -110,15 +116,41 @@ def settings_of(home: Path, *, metrics_port: int | None = None) -> Settings:
         port=0,
         metrics_port=metrics_port,
         durability=Durability.PROCESS_SAFE,
+        state_url=_state_url(home),
+        allow_unrecorded=allow_unrecorded,
         drain_s=45.0,
     )
 
 
+def _state_url(home: Path) -> SecretStr | None:
+    named = home / STATE_URL
+    return SecretStr(named.read_text(encoding="utf-8")) if named.is_file() else None
+
+
+def ask_state(home: Path, question: str) -> list[tuple[Any, ...]]:
+    """What the database that keeps the state of a home answers, past the store."""
+    url = _state_url(home)
+    if url is None:
+        with closing(sqlite3.connect(home / "state.db")) as database:
+            return database.execute(question).fetchall()
+    with psycopg.connect(url.get_secret_value()) as connection:
+        return connection.execute(question.encode()).fetchall()
+
+
 def row_counts(home: Path) -> Mapping[str, int]:
-    """The rows of every table of the state store."""
-    with closing(sqlite3.connect(home / "state.db")) as database:
-        tables = [name for (name,) in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
-        return {name: database.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables}
+    """The rows of every table of the state store; the days of one table count as that table."""
+    if _state_url(home) is None:
+        tables = ask_state(home, "SELECT name FROM sqlite_schema WHERE type = 'table'")
+    else:
+        tables = ask_state(home, _TABLES)
+    counted = " UNION ALL ".join(f"SELECT '{name}', count(*) FROM {name}" for (name,) in tables)
+    return dict(ask_state(home, counted))
+
+
+_TABLES = (
+    "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
+    " AND NOT relispartition"
+)
 
 
 async def settled_counts(home: Path) -> Mapping[str, int]:
@@ -135,7 +167,7 @@ def copied(home: Path, place: Path, *, without: Iterable[str] = ()) -> Path:
     return place
 
 
-async def _seed(home: Path) -> None:
+async def seed(home: Path) -> None:
     """Takes the consents in, and waits until the feature store was told."""
     settings = settings_of(home)
     await seed_consents(settings)
@@ -148,7 +180,7 @@ def seeded_home(prepared_home: Path, tmp_path_factory: pytest.TempPathFactory) -
     """The prepared home with the example's consents, the plain catalogue and no model: shared, to be read only."""
     home = copied(prepared_home, tmp_path_factory.mktemp("seeded") / "home")
     write_plain_catalogue(home / "catalogue")
-    asyncio.run(_seed(home))
+    asyncio.run(seed(home))
     return home
 
 

@@ -64,6 +64,8 @@ def _context(request: decision_pb2.DecideRequest, plan: Plan) -> dict[str, Scala
         if wanted is None:
             raise RequestInvalid(field, "UNDECLARED", "is not declared in the policies")
         value = scalar(field, request.context[name])
+        if isinstance(value, str) and "\x00" in value:
+            raise RequestInvalid(field, "NUL_IN_TEXT", "must not contain a NUL character")
         if wanted is float and type(value) is int:
             value = float(value)
         if type(value) is not wanted:
@@ -136,6 +138,8 @@ def _occurred_at(message: events_pb2.Event | outcomes_pb2.Outcome) -> datetime:
     if not message.HasField("occurred_at"):
         raise RequestInvalid("occurred_at", "NOT_SET", "must be set")
     at = message.occurred_at
+    if not 0 <= at.nanos < 10**9:
+        raise RequestInvalid("occurred_at", "OUT_OF_RANGE", "must have 0 to 999,999,999 nanoseconds")
     try:
         return instant(at)
     except OverflowError as error:

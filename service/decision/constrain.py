@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
+from features.values import FeatureStatus
+from service.decision.constraints.rule import Rule
 from service.decision.facts import Facts
-from service.decision.plan import Candidate, Plan, RuleSet, members
-from service.decision.verdict import Reason, ReasonKind
+from service.decision.plan import NO_RULES, Candidate, Plan, RuleSet, Slate
+from service.decision.verdict import Reason, ReasonKind, unknown
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Rejected:
+class Rejected(NamedTuple):
     """A candidate that may not be shown, with every reason."""
 
     candidate: Candidate
@@ -28,53 +31,91 @@ class Constrained:
     bypassed: Mapping[str, tuple[Reason, ...]] = field(default_factory=dict)
 
 
-def constrain(plan: Plan, candidates: Iterable[Candidate], facts: Facts, *, only: RuleSet = -1) -> Constrained:
-    """Checks each rule that guards a candidate once; `only` narrows to a set of rules (-1: all).
-
-    Candidates denied by the same rules share one tuple of reasons.
-    """
+def constrain(plan: Plan, candidates: Iterable[Candidate], facts: Facts, *, only: RuleSet | None = None) -> Constrained:
+    """Checks each rule that guards a candidate once; `only` narrows to a set of rules."""
     listed = tuple(candidates)
-    needed = 0
-    for candidate in listed:
-        needed |= candidate.rules
-    denials = _denials(plan, needed & only & plan.concerning(facts), facts)
-    denied = 0
-    for position in denials:
-        denied |= 1 << position
-    return _split(listed, denials, denied)
+    due = plan.concerning(facts).intersection(NO_RULES.union(*(c.rules for c in listed)))
+    unread = _unread(plan, facts)
+    denials = _denials(plan, due if only is None else due & only, facts, unread)
+    denied = frozenset(denials)
+    against = {p: sorted(c.rules & denied) for p, c in enumerate(listed) if not c.rules.isdisjoint(denied)}
+    return _split(listed, against, denials, unread)
 
 
-def _split(listed: Iterable[Candidate], denials: Mapping[int, Reason], denied: RuleSet) -> Constrained:
-    allowed: list[Candidate] = []
+def constrain_all(plan: Plan, facts: Facts) -> Constrained:
+    """The same for every candidate of the customer: of those that a slate holds, only the denied are looked at."""
+    if facts.situation.unread:
+        return constrain(plan, plan.candidates(facts), facts)
+    slate = plan.slate(facts.channel, facts.placement)
+    moved = dict(_moved(plan, slate, facts))
+    due = plan.concerning(facts) & slate.rules.union(*(c.rules for c in moved.values()))
+    denials = _denials(plan, due, facts, NO_RULES)
+    against = defaultdict[int, list[int]](list)
+    for position in sorted(denials):
+        for place in slate.guarded.get(position, ()):
+            against[place].append(position)
+    for place, candidate in moved.items():
+        against[place] = sorted(candidate.rules.intersection(denials))
+    listed = slate.candidates if not moved else [moved.get(p, c) for p, c in enumerate(slate.candidates)]
+    return _split(listed, against, denials, NO_RULES)
+
+
+def _moved(plan: Plan, slate: Slate, facts: Facts) -> Iterator[tuple[int, Candidate]]:
+    """The candidates of the journeys where the customer is, by their places in the slate."""
+    for journey_id in facts.situation.enrolments:
+        place = slate.places.get(journey_id)
+        candidate = None if place is None else plan.candidate(journey_id, facts)
+        if place is not None and candidate is not None:
+            yield place, candidate
+
+
+def _unread(plan: Plan, facts: Facts) -> RuleSet:
+    """The rules that look at something that could not be read."""
+    unread = facts.situation.unread
+    if not unread:
+        return NO_RULES
+    return frozenset(position for position, rule in enumerate(plan.rules) if not unread.isdisjoint(rule.reads))
+
+
+def _denials(plan: Plan, due: RuleSet, facts: Facts, unread: RuleSet) -> dict[int, Reason]:
+    rules = plan.rules
+    told = due - unread if unread else due
+    denials = {position: reason for position in told if (reason := rules[position].check(facts)) is not None}
+    denials.update((position, _unknown(rules[position], facts)) for position in due & unread)
+    return denials
+
+
+def _unknown(rule: Rule, facts: Facts) -> Reason:
+    fact = next(fact for fact in rule.reads if fact in facts.situation.unread)
+    return unknown(rule.code, fact=fact.value, status=FeatureStatus.UNAVAILABLE.value)
+
+
+def _split(
+    listed: Sequence[Candidate], against: Mapping[int, list[int]], denials: Mapping[int, Reason], unread: RuleSet
+) -> Constrained:
+    """`against`: the rules that deny, ascending, by the place of a candidate in the list.
+
+    A bypass passes a denial; it does not pass the rules of `unread`, whose contacts nobody would count.
+    """
     rejected: list[Rejected] = []
     bypassed: dict[str, tuple[Reason, ...]] = {}
-    shared: dict[RuleSet, tuple[Reason, ...]] = {0: ()}
-    for candidate in listed:
-        against = candidate.rules & denied
-        passed = against & candidate.bypassed if candidate.bypassed else 0
-        against ^= passed
-        if against:
-            if against not in shared:
-                shared[against] = tuple(denials[position] for position in members(against))
-            rejected.append(Rejected(candidate=candidate, reasons=shared[against]))
+    passing: set[int] = set()
+    for place in sorted(against):
+        candidate, found = listed[place], against[place]
+        passed = candidate.bypassed - unread if unread else candidate.bypassed
+        binding = [p for p in found if p not in passed] if passed else found
+        if binding:
+            rejected.append(Rejected(candidate, tuple([denials[p] for p in binding])))
             continue
-        allowed.append(candidate)
-        if passed:
-            bypassed[candidate.journey_id] = tuple(_as_bypass(denials[position]) for position in members(passed))
-    return Constrained(allowed=tuple(allowed), rejected=tuple(rejected), bypassed=bypassed)
+        passing.add(place)
+        if found:
+            bypassed[candidate.journey_id] = tuple(_as_bypass(denials[p]) for p in found)
+    allowed = tuple([c for place, c in enumerate(listed) if place not in against or place in passing])
+    return Constrained(allowed=allowed, rejected=tuple(rejected), bypassed=bypassed)
 
 
 def _as_bypass(reason: Reason) -> Reason:
-    return replace(reason, kind=ReasonKind.BYPASS, eligible_after=None)
-
-
-def _denials(plan: Plan, rules: RuleSet, facts: Facts) -> dict[int, Reason]:
-    found: dict[int, Reason] = {}
-    for position in members(rules):
-        reason = plan.rules[position].check(facts)
-        if reason is not None:
-            found[position] = reason
-    return found
+    return reason._replace(kind=ReasonKind.BYPASS, eligible_after=None)
 
 
 HORIZON = timedelta(days=90)

@@ -15,7 +15,7 @@ from datetime import datetime
 
 from features.values import FeatureStatus
 from service.decision.arbitrate import Score, Scored, arbitrate
-from service.decision.constrain import Constrained, Rejected, constrain, eligible_after
+from service.decision.constrain import Constrained, Rejected, constrain_all, eligible_after
 from service.decision.enrolments import Ended, end_enrolments
 from service.decision.facts import Contact, Facts, Use
 from service.decision.plan import Candidate, Plan
@@ -141,7 +141,7 @@ class Decision:
 def begin(plan: Plan, facts: Facts) -> Draft:
     """Ends the enrolments whose time is over, finds the candidates and checks every rule for each."""
     current, ended = end_enrolments(plan, facts)
-    constrained = constrain(plan, plan.candidates(current), current)
+    constrained = constrain_all(plan, current)
     return Draft(plan=plan, read=facts, facts=current, ended=ended, constrained=constrained)
 
 

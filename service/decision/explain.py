@@ -22,7 +22,7 @@ from service.decision.constraints.rule import Condition, Rule
 from service.decision.constraints.stage import AtStage
 from service.decision.constraints.unknown import OnUnknown
 from service.decision.facts import Contact, Facts
-from service.decision.plan import Candidate, Plan, members
+from service.decision.plan import Candidate, Plan
 from service.decision.verdict import Reason
 from service.decision.windows import describe, window_of
 
@@ -45,9 +45,9 @@ def explain(plan: Plan, candidate: Candidate, facts: Facts) -> Iterator[Explaine
 
     None is passed over: a rule that nothing concerns allows when it is asked, as it does when it is not.
     """
-    for position in members(candidate.rules):
+    for position in sorted(candidate.rules):
         rule = plan.rules[position]
-        is_bypassed = bool(candidate.bypassed >> position & 1)
+        is_bypassed = position in candidate.bypassed
         yield Explained(rule=rule, reason=rule.check(facts), is_bypassed=is_bypassed)
 
 

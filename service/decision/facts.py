@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -127,13 +128,28 @@ class Use:
     amount: float
 
 
+class SituationFact(StrEnum):
+    """What the state store tells, by the names that reasons give it."""
+
+    INCIDENTS = "incidents"
+    CONSENTS = "consents"
+    WITHDRAWALS = "withdrawals"  # of consent alone: what forbids where none is asked for
+    CONTACTS = "contacts"
+    RESPONSES = "responses"
+    ENROLMENTS = "enrolments"
+    KILLS = "kills"
+    POOLS = "pools"
+    FEEDS = "feeds"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
     """The facts that follow from the customer's events, outcomes and contacts.
 
     `facts_version` rises with every accepted event and outcome, `contacts_version` with every change of a contact,
     `kills_version` with every change of the kill list. `kills` gives the reason by target, `uses` what is in use by
-    pool, `feeds` the last heartbeat by source.
+    pool, `feeds` the last heartbeat by source. `unread` is what could not be read, for the state store is away: it
+    looks empty here, and is not known to be.
     """
 
     facts_version: int = 0
@@ -149,6 +165,7 @@ class Situation:
     kills: Mapping[str, str] = field(default_factory=dict)
     uses: Mapping[str, tuple[Use, ...]] = field(default_factory=dict)
     feeds: Mapping[str, datetime] = field(default_factory=dict)
+    unread: frozenset[SituationFact] = frozenset()
 
     def count_contacts(self, now: datetime) -> int:
         """The contacts that still count."""
@@ -181,7 +198,9 @@ class Facts:
     def with_contacts(self, contacts: Iterable[Contact], slate: tuple[Contact, ...] = ()) -> Facts:
         """The same facts, with these contacts in place of those that were read, then those of this answer."""
         situation = replace(self.situation, contacts=(*contacts, *slate))
-        variables = {**self.variables, CONTACTS_VARIABLE: situation.count_contacts(self.now)}
+        variables = self.variables
+        if not situation.unread:
+            variables = {**variables, CONTACTS_VARIABLE: situation.count_contacts(self.now)}
         return replace(self, situation=situation, slate=slate, variables=variables, scratch={})
 
     def at(self, later: datetime) -> Facts:
@@ -223,6 +242,8 @@ class Facts:
 
     def status_of(self, name: str) -> FeatureStatus:
         """Why the variable `name` is unknown. A name that nothing stands for is NOT_FOUND, a NaN is NULL."""
+        if name.startswith("situation.") and self.situation.unread:
+            return FeatureStatus.UNAVAILABLE
         if name.startswith("situation.") and not self.situation.incidents.is_complete:
             return self.situation.incidents.status
         if name == "customer.is_known":

@@ -32,10 +32,8 @@ def facts_document(facts: Facts) -> Json:
         "customer_id": facts.customer_id,
         "channel": facts.channel,
         "placement": facts.placement,
-        "context": {k: _scalar(v) for k, v in facts.context.items()},
-        "features": {
-            f.name: [f.status.value, _scalar(f.value), _optional_time(f.event_time)] for f in facts.features.values()
-        },
+        "context": {k: recorded_value(v) for k, v in facts.context.items()},
+        "features": _feature_rows(facts.features.values()),
         "is_known": facts.is_known,
         "situation": _situation_document(facts.situation),
     }
@@ -48,11 +46,23 @@ def facts_of(recorded: Json) -> Facts:
         customer_id=recorded["customer_id"],
         channel=recorded["channel"],
         placement=recorded["placement"],
-        context={k: _value(v) for k, v in recorded["context"].items()},
+        context={k: value_of(v) for k, v in recorded["context"].items()},
         features={name: _feature(name, row) for name, row in recorded["features"].items()},
         is_known=recorded["is_known"],
         situation=_situation(recorded["situation"]),
     )
+
+
+def _feature_rows(features: Iterable[FeatureValue]) -> Json:
+    """The features of a view share their event time, which is written once."""
+    times: dict[datetime | None, str | None] = {None: None}
+    rows: Json = {}
+    for feature in features:
+        at, value = feature.event_time, feature.value
+        if at not in times:
+            times[at] = _optional_time(at)
+        rows[feature.name] = [feature.status, recorded_value(value), times[at]]
+    return rows
 
 
 def contact_rows(contacts: Iterable[Contact]) -> list[list[Any]]:
@@ -181,21 +191,20 @@ def _feature(name: str, row: list[Any]) -> FeatureValue:
     return FeatureValue(
         name=name,
         status=FeatureStatus(status),
-        value=None if value is None else _value(value),
+        value=None if value is None else value_of(value),
         event_time=_optional_instant(event_time),
     )
 
 
-def _scalar(value: Scalar | None) -> Any:
+def recorded_value(value: Scalar | None) -> Any:
     """Times and numbers that are not finite are marked, for JSON has no form for them."""
-    if isinstance(value, datetime):
-        return {"time": time_text(value)}
-    if isinstance(value, float) and not math.isfinite(value):
-        return {"number": number(value)}
-    return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else {"number": number(value)}
+    return {"time": time_text(value)} if isinstance(value, datetime) else value
 
 
-def _value(document: Any) -> Any:
+def value_of(document: Any) -> Any:
+    """The value that a document stands for: a time or a number that is not finite is marked in it."""
     if not isinstance(document, Mapping):
         return document
     return instant(document["time"]) if "time" in document else float(document["number"])

@@ -5,7 +5,8 @@ Built once, read by every request.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -13,12 +14,18 @@ from enum import StrEnum
 from features.values import Scalar
 from service.decision.constraints.capacity import Pool
 from service.decision.constraints.in_flight import InFlight
+from service.decision.constraints.killed import kill_subject
 from service.decision.constraints.rule import Condition, Rule
-from service.decision.facts import Facts
+from service.decision.facts import Facts, SituationFact
 from service.decision.journey import Action, Journey, JourneyKind, Stage
 
-RuleSet = int
-"""A set of rules as a bitset: bit i is the i-th rule of the plan."""
+RuleSet = frozenset[int]
+"""A set of rules, by their positions in the plan."""
+
+NO_RULES: RuleSet = frozenset()
+
+UNNAMED = ""
+"""Stands for every placement that no action names."""
 
 
 class Direction(StrEnum):
@@ -82,7 +89,7 @@ class Candidate:
     channel: str
     kind: JourneyKind
     rules: RuleSet
-    bypassed: RuleSet = 0
+    bypassed: RuleSet = NO_RULES
     context_weights: tuple[ContextWeight, ...] = ()
     tones: tuple[ToneChoice, ...] = ()
     in_flight: InFlight | None = None
@@ -104,7 +111,12 @@ class JourneyOnChannel:
     elsewhere: tuple[Candidate, ...] = ()
 
     def candidate(self, facts: Facts) -> Candidate | None:
-        """The one for the customer's stage: the first stage for who is not enrolled."""
+        """The one for the customer's stage: the first stage for who is not enrolled.
+
+        While the enrolments are unread, a journey of several stages is represented by one that STAGE guards.
+        """
+        if SituationFact.ENROLMENTS in facts.situation.unread and len(self.journey.stages) > 1:
+            return next((c for c in self.elsewhere if c.action.fits(c.channel, facts.placement)), None)
         enrolment = facts.situation.enrolments.get(self.journey.journey_id)
         return self.at(self.journey.first_stage if enrolment is None else enrolment.stage, facts.placement)
 
@@ -118,6 +130,33 @@ class JourneyOnChannel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Slate:
+    """The candidates of one channel and placement for who is in no journey, and which of them each rule guards.
+
+    `guarded` gives their places by rule, `places` by journey.
+    """
+
+    candidates: tuple[Candidate, ...]
+    rules: RuleSet
+    guarded: Mapping[int, tuple[int, ...]]
+    places: Mapping[str, int]
+
+    @classmethod
+    def of(cls, candidates: Iterable[Candidate]) -> Slate:
+        listed = tuple(candidates)
+        guarded = defaultdict[int, list[int]](list)
+        for place, candidate in enumerate(listed):
+            for rule in candidate.rules:
+                guarded[rule].append(place)
+        return cls(
+            candidates=listed,
+            rules=frozenset(guarded),
+            guarded={rule: tuple(places) for rule, places in guarded.items()},
+            places={candidate.journey_id: place for place, candidate in enumerate(listed)},
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Plan:
     """Everything that a decision needs of the catalogue.
 
@@ -127,7 +166,6 @@ class Plan:
 
     version: str
     rules: tuple[Rule, ...]
-    contact_rules: RuleSet
     channels: Mapping[str, Channel]
     context_types: Mapping[str, type[Scalar]]
     journeys: Mapping[str, tuple[JourneyOnChannel, ...]]
@@ -135,34 +173,49 @@ class Plan:
     pools: tuple[Pool, ...] = ()
     lifetimes: Mapping[str, Lifetime] = field(default_factory=dict)
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    contact_rules: RuleSet = field(init=False)
     always: RuleSet = field(init=False)
     by_subject: Mapping[str, RuleSet] = field(init=False)
+    placements: frozenset[str] = field(init=False)
+    _slates: dict[tuple[str, str | None], Slate] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         always, by_subject = _indexed(self.rules)
+        counting = frozenset(position for position, rule in enumerate(self.rules) if rule.reads_contacts)
+        object.__setattr__(self, "contact_rules", counting)
+        named = (c.action.placements for o in self.journeys.values() for j in o for c in j.elsewhere)
+        object.__setattr__(self, "placements", frozenset[str]().union(*named))
         object.__setattr__(self, "always", always)
         object.__setattr__(self, "by_subject", by_subject)
 
     def concerning(self, facts: Facts) -> RuleSet:
         """The rules that may deny something to this customer: the others are passed over."""
         situation = facts.situation
+        if situation.unread:
+            return frozenset(range(len(self.rules)))
         subjects = {
             *(c.journey_id for c in situation.contacts),
             *(r.journey_id for r in situation.responses),
             *situation.enrolments,
-            *situation.kills,
+            *map(kill_subject, situation.kills),
             *situation.uses,
         }
         if facts.slate:
             subjects.update(pool.pool_id for pool in self.pools)
-        rules = self.always
-        for subject in subjects:
-            rules |= self.by_subject.get(subject, 0)
-        return rules
+        return self.always.union(*(self.by_subject.get(subject, NO_RULES) for subject in subjects))
 
     def pools_on(self, channel: str) -> tuple[Pool, ...]:
         """The pools that a contact on this channel may use."""
         return tuple(pool for pool in self.pools if not pool.channels or channel in pool.channels)
+
+    def slate(self, channel: str, placement: str | None) -> Slate:
+        """Made once; placements that no action names are all alike."""
+        key = channel, placement if placement is None or placement in self.placements else UNNAMED
+        slate = self._slates.get(key)
+        if slate is None:
+            found = (o.at(o.journey.first_stage, placement) for o in self.journeys.get(channel, ()))
+            slate = self._slates[key] = Slate.of(c for c in found if c is not None)
+        return slate
 
     def candidates(self, facts: Facts) -> Iterator[Candidate]:
         """The candidates for this customer, channel and placement: at most one a journey."""
@@ -179,31 +232,12 @@ class Plan:
 
 def _indexed(rules: Sequence[Rule]) -> tuple[RuleSet, dict[str, RuleSet]]:
     """The rules that are always checked, and the others by what must concern the customer first."""
-    always, by_subject = 0, dict[str, RuleSet]()
+    always, by_subject = set[int](), defaultdict[str, set[int]](set)
     for position, rule in enumerate(rules):
         subjects = rule.subjects
         if subjects is None:
-            always |= 1 << position
+            always.add(position)
         else:
             for subject in subjects:
-                by_subject[subject] = by_subject.get(subject, 0) | 1 << position
-    return always, by_subject
-
-
-FEW = 16
-"""So many bits are found faster one by one than in the written number, for a set may be thousands of bits wide."""
-
-
-def members(rules: RuleSet) -> Iterator[int]:
-    """The positions in a bitset, ascending."""
-    if rules.bit_count() <= FEW:
-        while rules:
-            lowest = rules & -rules
-            yield lowest.bit_length() - 1
-            rules ^= lowest
-        return
-    digits = bin(rules)[:1:-1]
-    position = digits.find("1")
-    while position >= 0:
-        yield position
-        position = digits.find("1", position + 1)
+                by_subject[subject].add(position)
+    return frozenset(always), {subject: frozenset(positions) for subject, positions in by_subject.items()}

@@ -107,4 +107,4 @@ def _mark_taken(rejected: Rejected) -> Rejected:
     known = [end for end in ends if end is not None]
     end = max(known) if len(known) == len(ends) else None
     taken = Reason(code=TAKEN_MEANWHILE, kind=ReasonKind.TAKEN, eligible_after=end)
-    return replace(rejected, reasons=(taken, *rejected.reasons))
+    return rejected._replace(reasons=(taken, *rejected.reasons))

@@ -46,6 +46,9 @@ def _is_nan(value: Scalar | None) -> bool:
 
 
 def _situation(situation: Situation, now: datetime) -> dict[str, Any]:
+    """Of a situation that could not be read in full nothing is claimed."""
+    if situation.unread:
+        return {}
     incidents = situation.incidents
     bound: dict[str, Any] = {
         "situation.stages": {e.journey_id: e.stage.value for e in situation.enrolments.values()},

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
+from typing import NamedTuple
 
 from features.values import Scalar
 
@@ -23,8 +24,7 @@ class ReasonKind(StrEnum):
     DEGRADED = "DEGRADED"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reason:
+class Reason(NamedTuple):
     """`code` is for programs, `params` carry the observed value, the limit and the age of the fact.
 
     `eligible_after` is the earliest instant at which this denial is gone, all else equal; None if time does not
@@ -33,7 +33,7 @@ class Reason:
 
     code: str
     kind: ReasonKind
-    params: Mapping[str, Scalar] = field(default_factory=dict)
+    params: Mapping[str, Scalar] = MappingProxyType({})
     eligible_after: datetime | None = None
 
 

@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from enum import StrEnum
 
 SECOND = timedelta(seconds=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LONGEST_JUMP = timedelta(hours=30)
 """No zone ever skipped more than a day at once, and no local midnight lies further from the same UTC midnight."""
 
@@ -83,6 +84,11 @@ def first_instant(day: date, zone: tzinfo) -> datetime:
     if local.date() == day and local.time() == datetime.min.time():
         return midnight
     return earliest(midnight - LONGEST_JUMP, midnight + LONGEST_JUMP, lambda at: at.astimezone(zone).date() >= day)
+
+
+def rounded_up(at: datetime, step: timedelta) -> datetime:
+    """The first whole number of steps since 1970 that is not before `at`."""
+    return EPOCH - (EPOCH - at) // step * step
 
 
 def earliest(low: datetime, high: datetime, holds: Callable[[datetime], bool]) -> datetime:

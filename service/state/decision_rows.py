@@ -3,123 +3,250 @@
 from __future__ import annotations
 
 import json
-import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
+from service.decision.constraints.capacity import ROUNDING, Pool
 from service.decision.decide import Decision, Settled, revise
 from service.decision.enrolments import WhyEnded
+from service.decision.facts import Contact, Use
 from service.decision.record import canonical, to_document
 from service.decision.select import contact_of
-from service.state.database import instant, micros, optional_instant
+from service.state.contact_rows import (
+    contact_of_row,
+    contacts_of,
+    insert_contact,
+    raise_contacts_version,
+    state_of,
+)
+from service.state.decision_keys import find_row
 from service.state.event_rows import raise_facts_version
 from service.state.fold import JourneyMove, Move
-from service.state.move_rows import keep_move
-from service.state.outcome_rows import read_outcomes
-from service.state.pool_rows import read_uses
+from service.state.kill_rows import versions_of
+from service.state.move_rows import Moves
+from service.state.outcome_rows import kept_outcome, outcomes_of
+from service.state.pool_rows import Counters, uses_now
 from service.state.port import (
     AlreadyDecided,
     CommitResult,
     Committed,
-    ContactState,
     FactsMoved,
     RequestKey,
     StoredDecision,
 )
-from service.state.situation_rows import read_contacts, read_versions
+from service.state.session import (
+    EVERYTHING_DECIDED_BY,
+    POOLS,
+    Keys,
+    Row,
+    Session,
+    Sql,
+    customer_key,
+    instant,
+    micros,
+)
 
 
-def commit_decision(db: sqlite3.Connection, decision: Decision, key: RequestKey | None) -> CommitResult:
+class Proposed(NamedTuple):
+    """A decision and its record, which is written before anybody waits for the transaction."""
+
+    decision: Decision
+    record: str
+
+    @classmethod
+    def of(cls, decision: Decision) -> Proposed:
+        return cls(decision, canonical(to_document(decision)))
+
+
+def commit_keys(decision: Decision, counters: Counters) -> Keys:
+    """The customer alone; the counters of the pools too, if a pick may use one. The rules of everybody are shared."""
+    alone = {customer_key(decision.draft.facts.customer_id)}
+    if _may_use_pools(decision, counters):
+        alone.add(POOLS)
+    return Keys(alone=frozenset(alone), shared=frozenset({EVERYTHING_DECIDED_BY}))
+
+
+def _may_use_pools(decision: Decision, counters: Counters) -> bool:
+    """Pools of its own catalogue, or of others that the store knows."""
+    scored, channel = [s.candidate for s in decision.scored], decision.draft.facts.channel
+    own = decision.draft.plan.pools_on(channel)
+    return any(p.guards(c.journey_id, c.kind, channel) for p in own for c in scored) or counters.guard(scored)
+
+
+def commit_asks(decision: Decision, key: RequestKey | None) -> tuple[Sql, Sql]:
+    """What a commit asks of its customer in any case."""
+    customer_id = decision.draft.facts.customer_id
+    versions = "SELECT facts_version, contacts_version FROM customers WHERE customer_id = ?"
+    return Sql(versions, (customer_id,)), _request(customer_id, "" if key is None else key.request_id)
+
+
+def commit_decision(
+    session: Session, proposed: Proposed, key: RequestKey | None, counters: Counters, held: Keys
+) -> CommitResult | None:
     """Writes nothing unless the decision stands: its facts and the kill list are the present ones.
 
     What counts by now, the customer's contacts and everybody's uses of the shared pools, still allows each pick.
+    None: pools became known meanwhile, so that the keys it holds are not enough.
     """
-    facts = decision.draft.facts
-    if key is not None:
-        earlier = find_by_request(db, facts.customer_id, key.request_id, facts.now)
+    decision = proposed.decision
+    facts, plan = decision.draft.facts, decision.draft.plan
+    customers, requests = session.ask(*commit_asks(decision, key))
+    if key is not None and requests:
+        earlier = find_decision(session, requests[0]["decision_id"], facts.now)
         if earlier is not None:
+            session.tell(_tell(facts.customer_id, key.request_id))
             return AlreadyDecided(stored=earlier)
-    read, present = facts.situation, read_versions(db, facts.customer_id)
-    if present.facts != read.facts_version or present.kills != read.kills_version:
+    present, read = customers[0] if customers else _UNSEEN, facts.situation
+    if present["facts_version"] != read.facts_version:
         return FactsMoved()
-    plan = decision.draft.plan
-    uses = read_uses(db, plan.pools_on(facts.channel), facts.now)
-    if present.contacts != read.contacts_version or uses != dict(read.uses):
-        contacts = read_contacts(db, facts.customer_id, facts.now, plan.horizon)
-        decision = revise(decision, Settled(contacts=contacts, uses=uses))
-    _insert(db, decision, key)
-    return Committed(decision=decision)
+    if versions_of(session).get("kills", 0) != read.kills_version:
+        return FactsMoved()
+    counted = counters.at(session)
+    has_pools = POOLS in held.alone
+    if not has_pools and _may_use_pools(decision, counted):
+        return None
+    pools = plan.pools_on(facts.channel)
+    uses = uses_now(session, pools, facts.now) if has_pools else read.uses
+    if present["contacts_version"] != read.contacts_version or not _has_room(decision, pools, uses):
+        (rows,) = session.ask(contacts_of(facts.customer_id, facts.now, plan.horizon))
+        settled = Settled(contacts=tuple(map(contact_of_row, rows)), uses=uses)
+        proposed = Proposed.of(revise(decision, settled))
+    _insert(session, proposed, key, counted)
+    return Committed(decision=proposed.decision)
 
 
-def _insert(db: sqlite3.Connection, decision: Decision, key: RequestKey | None) -> None:
+_UNSEEN: Row = {"facts_version": 0, "contacts_version": 0}
+
+
+def _has_room(decision: Decision, pools: Sequence[Pool], uses: Mapping[str, tuple[Use, ...]]) -> bool:
+    """Whether every pool that the picks use holds what they use together, as it is used by now."""
+    picked = list(_contacts(decision))
+    for pool in pools:
+        needs = [pool.uses(contact) for contact in picked]
+        if any(needs):
+            taken = [use.amount for use in uses.get(pool.pool_id, ())]
+            if sum(sorted((*needs, *taken))) > pool.limit + ROUNDING:
+                return False
+    return True
+
+
+def _contacts(decision: Decision) -> Iterator[Contact]:
+    facts, plan = decision.draft.facts, decision.draft.plan
+    channel = plan.channels[facts.channel]
+    for pick in decision.picks:
+        yield contact_of(pick.scored, facts, channel, decision.terms.decision_id)
+
+
+def _insert(session: Session, proposed: Proposed, key: RequestKey | None, counters: Counters) -> None:
+    decision = proposed.decision
     facts, decision_id = decision.draft.facts, decision.terms.decision_id
-    record = canonical(to_document(decision))
-    fingerprint = "" if key is None else key.fingerprint
-    times = (micros(decision.decided_at), micros(decision.valid_until))
-    db.execute(
-        "INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?)", (decision_id, facts.customer_id, *times, fingerprint, record)
+    session.tell(
+        Sql(
+            "INSERT INTO decisions (decision_id, customer_id, decided_at, valid_until, fingerprint, catalogue_version,"
+            " record) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                decision_id,
+                facts.customer_id,
+                micros(decision.decided_at),
+                micros(decision.valid_until),
+                "" if key is None else key.fingerprint,
+                decision.draft.plan.version,
+                proposed.record,
+            ),
+        )
     )
     if key is not None:
-        db.execute("INSERT INTO requests VALUES (?, ?, ?)", (facts.customer_id, key.request_id, decision_id))
+        session.tell(
+            Sql(
+                "INSERT INTO requests (customer_id, request_id, decision_id, decided_at) VALUES (?, ?, ?, ?)",
+                (facts.customer_id, key.request_id, decision_id, micros(decision.decided_at)),
+            )
+        )
     if decision.draft.ended:
-        _end_enrolments(db, decision)
+        _end_enrolments(session, decision)
     if decision.picks:
-        _reserve(db, decision)
+        _reserve(session, decision, counters)
 
 
-def _end_enrolments(db: sqlite3.Connection, decision: Decision) -> None:
+def _end_enrolments(session: Session, decision: Decision) -> None:
     """What the decision found to be over ends when its time was over, else now, so that it may be entered anew."""
     customer_id, lifetimes = decision.draft.read.customer_id, decision.draft.plan.lifetimes
+    moves = Moves(session, ((customer_id, ended.journey_id) for ended in decision.draft.ended))
     for ended in decision.draft.ended:
         at = decision.decided_at
         lasts = lifetimes[ended.journey_id].max_duration if ended.why is WhyEnded.MAX_DURATION else None
         if lasts is not None:
             at = decision.draft.read.situation.enrolments[ended.journey_id].since + lasts
-        keep_move(db, customer_id, ended.journey_id, JourneyMove(at, Move.EXITED, decision.terms.decision_id, ""))
-    raise_facts_version(db, customer_id, is_event=False)
+        moves.keep((customer_id, ended.journey_id), JourneyMove(at, Move.EXITED, decision.terms.decision_id, ""))
+    moves.tell()
+    session.tell(raise_facts_version(customer_id, is_event=False))
 
 
-def _reserve(db: sqlite3.Connection, decision: Decision) -> None:
-    facts, plan = decision.draft.facts, decision.draft.plan
-    channel = plan.channels[facts.channel]
-    reserved_until = micros(decision.valid_until)
-    for pick in decision.picks:
-        contact = contact_of(pick.scored, facts, channel, decision.terms.decision_id)
-        db.execute(
-            "INSERT INTO contacts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'RESERVED', ?, ?)",
-            (
-                contact.decision_id,
-                contact.journey_id,
-                facts.customer_id,
-                contact.kind.value,
-                contact.channel,
-                pick.scored.candidate.stage.value,
-                micros(contact.at),
-                reserved_until,
-                None if contact.counts_until is None else micros(contact.counts_until),
-                contact.cost,
-                json.dumps(decision.displaced(pick)),
-            ),
-        )
-    db.execute(
-        "INSERT INTO customers (customer_id, contacts_version) VALUES (?, 1)"
-        " ON CONFLICT DO UPDATE SET contacts_version = contacts_version + 1",
-        (facts.customer_id,),
+def _reserve(session: Session, decision: Decision, counters: Counters) -> None:
+    customer_id = decision.draft.facts.customer_id
+    for pick, contact in zip(decision.picks, _contacts(decision), strict=True):
+        stage, displaced = pick.scored.candidate.stage.value, decision.displaced(pick)
+        session.tell(insert_contact(contact, customer_id, stage, decision.valid_until, displaced))
+        counters.change(session, None, contact)
+    session.tell(raise_contacts_version(customer_id))
+
+
+def release_keys(customer_id: str) -> Keys:
+    return Keys(alone=frozenset({customer_key(customer_id), POOLS}), shared=frozenset({EVERYTHING_DECIDED_BY}))
+
+
+def release_decision(session: Session, decision_id: str, customer_id: str, counters: Counters) -> None:
+    """Gives back what a decision reserved, and its request id, which may then be used again.
+
+    Not if another call under that id was told of the decision meanwhile.
+    """
+    contacts, told = session.ask(
+        Sql("SELECT * FROM contacts WHERE decision_id = ? AND state = 'RESERVED'", (decision_id,)),
+        Sql(
+            "SELECT request_id FROM requests WHERE customer_id = ? AND decision_id = ? AND told = 1",
+            (customer_id, decision_id),
+        ),
     )
+    if told:
+        return
+    counted = counters.at(session)
+    for row in contacts:
+        counted.change(session, contact_of_row(row), None)
+    if contacts:
+        released = "UPDATE contacts SET state = 'RELEASED' WHERE decision_id = ? AND state = 'RESERVED'"
+        session.tell(Sql(released, (decision_id,)), raise_contacts_version(customer_id))
+    session.tell(Sql("DELETE FROM requests WHERE customer_id = ? AND decision_id = ?", (customer_id, decision_id)))
 
 
-def find_by_request(db: sqlite3.Connection, customer_id: str, request_id: str, now: datetime) -> StoredDecision | None:
-    row = db.execute(
-        "SELECT decision_id FROM requests WHERE customer_id = ? AND request_id = ?", (customer_id, request_id)
-    ).fetchone()
-    return None if row is None else find_decision(db, row[0], now)
+def _request(customer_id: str, request_id: str) -> Sql:
+    """A question for the decision of a request; no request has an empty id."""
+    return Sql("SELECT decision_id FROM requests WHERE customer_id = ? AND request_id = ?", (customer_id, request_id))
 
 
-def find_decision(db: sqlite3.Connection, decision_id: str, now: datetime) -> StoredDecision | None:
-    row = db.execute("SELECT * FROM decisions WHERE decision_id = ?", (decision_id,)).fetchone()
+def _tell(customer_id: str, request_id: str) -> Sql:
+    return Sql("UPDATE requests SET told = 1 WHERE customer_id = ? AND request_id = ?", (customer_id, request_id))
+
+
+def has_request(session: Session, customer_id: str, request_id: str) -> bool:
+    return bool(session.ask(_request(customer_id, request_id))[0])
+
+
+def tell_by_request(session: Session, customer_id: str, request_id: str, now: datetime) -> StoredDecision | None:
+    """The decision of a request, which stays as it is from now on, for somebody is told of it."""
+    (rows,) = session.ask(_request(customer_id, request_id))
+    if not rows:
+        return None
+    session.tell(_tell(customer_id, request_id))
+    return find_decision(session, rows[0]["decision_id"], now)
+
+
+def find_decision(session: Session, decision_id: str, now: datetime) -> StoredDecision | None:
+    row = find_row(session, decision_id)
     if row is None:
         return None
-    contacts = db.execute(
-        "SELECT journey_id, state, counts_until, reserved_until FROM contacts WHERE decision_id = ?", (decision_id,)
+    contacts, outcomes = session.ask(
+        Sql("SELECT * FROM contacts WHERE decision_id = ?", (decision_id,)), outcomes_of(decision_id)
     )
     return StoredDecision(
         decision_id=decision_id,
@@ -127,15 +254,6 @@ def find_decision(db: sqlite3.Connection, decision_id: str, now: datetime) -> St
         valid_until=instant(row["valid_until"]),
         request_fingerprint=row["fingerprint"],
         record=json.loads(row["record"]),
-        contact_states={c["journey_id"]: _state(c, now) for c in contacts},
-        outcomes=read_outcomes(db, decision_id),
+        contact_states={contact["journey_id"]: state_of(contact, now) for contact in contacts},
+        outcomes=tuple(map(kept_outcome, outcomes)),
     )
-
-
-def _state(contact: sqlite3.Row, now: datetime) -> ContactState:
-    """A reservation whose time is over is EXPIRED, whether its channel then counts or releases it."""
-    state = ContactState(contact["state"])
-    ended = optional_instant(contact["reserved_until"])
-    if state is ContactState.RESERVED and ended is not None and now >= ended:
-        return ContactState.EXPIRED
-    return state

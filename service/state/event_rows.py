@@ -4,44 +4,54 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from features.values import Scalar
 from service.decision.facts import ANY
-from service.state.database import micros
 from service.state.events import HEARTBEAT
 from service.state.fold import JourneyMove, Move
-from service.state.move_rows import keep_move
+from service.state.move_rows import Moves
 from service.state.port import CustomerEvent, RowResult, RowStatus
+from service.state.session import Keys, Session, Sql, customer_key, micros, places
 
 _MOVES = {"journey.entered": Move.ENTERED, "journey.advanced": Move.ADVANCED, "journey.exited": Move.EXITED}
-_PUSHED = ("incident.", "consent.", "purchase")
-"""Event types that change what the feature store holds."""
+_PUSHED = ("incident.", "consent.")
+"""Event types whose facts are written to the feature store."""
 
 
-def keep_event(db: sqlite3.Connection, event: CustomerEvent, now: datetime) -> RowResult:
-    """Keeps a valid event once; an id that is reused with other content is rejected."""
-    fingerprint = fingerprint_of(event.customer_id, event.source, event.type, event.occurred_at, event.attributes)
-    known = db.execute("SELECT fingerprint FROM events WHERE event_id = ?", (event.event_id,)).fetchone()
-    if known is not None:
-        return duplicate_or_reused(event.event_id, "event_id", known[0] == fingerprint)
-    db.execute(
-        "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            event.event_id,
-            event.customer_id,
-            event.source,
-            event.type,
-            micros(event.occurred_at),
-            micros(now),
-            json.dumps(dict(event.attributes), sort_keys=True, ensure_ascii=False, default=_time_text),
-            fingerprint,
-        ),
+def event_keys(events: Sequence[CustomerEvent]) -> Keys:
+    """Each customer, so that a decision sees all of a customer's events or none; each feed too, for its heartbeat."""
+    return Keys(
+        alone=frozenset(customer_key(e.customer_id) if e.type != HEARTBEAT else f"feed:{e.source}" for e in events)
     )
-    _apply(db, event, now)
-    return RowResult(row_id=event.event_id, status=RowStatus.ACCEPTED)
+
+
+def keep_events(session: Session, events: Sequence[CustomerEvent], now: datetime) -> list[RowResult]:
+    """Keeps each valid event once; an id that is reused with other content is rejected."""
+    (rows,) = session.ask(
+        Sql(
+            f"SELECT event_id, fingerprint FROM events WHERE event_id IN {places(e.event_id for e in events)}",
+            [e.event_id for e in events],
+        )
+    )
+    known: dict[str, str] = {row["event_id"]: row["fingerprint"] for row in rows}
+    moves = Moves(session, ((e.customer_id, str(e.attributes["journey_id"])) for e in events if e.type in _MOVES))
+    results = []
+    for event in events:
+        fingerprint = fingerprint_of(event.customer_id, event.source, event.type, event.occurred_at, event.attributes)
+        if event.event_id in known:
+            results.append(duplicate_or_reused(event.event_id, "event_id", known[event.event_id] == fingerprint))
+            continue
+        known[event.event_id] = fingerprint
+        session.tell(_row(event, now, fingerprint), *_changes(event, now))
+        if event.type in _MOVES:
+            place = event.customer_id, str(event.attributes["journey_id"])
+            stage = str(event.attributes.get("stage", ""))
+            moves.keep(place, JourneyMove(event.occurred_at, _MOVES[event.type], event.event_id, stage))
+        results.append(RowResult(row_id=event.event_id, status=RowStatus.ACCEPTED))
+    moves.tell()
+    return results
 
 
 def duplicate_or_reused(row_id: str, field: str, is_same: bool) -> RowResult:
@@ -56,75 +66,83 @@ def fingerprint_of(*parts: str | float | datetime | Mapping[str, Scalar] | None)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def raise_facts_version(db: sqlite3.Connection, customer_id: str, *, is_event: bool = True) -> None:
+def raise_facts_version(customer_id: str, *, is_event: bool = True) -> Sql:
     """Every decision that read the facts before this commits only after reading them again."""
-    db.execute(
-        "INSERT INTO customers (customer_id, facts_version, has_events) VALUES (?1, 1, ?2)"
-        " ON CONFLICT DO UPDATE SET facts_version = facts_version + 1, has_events = max(has_events, ?2)",
+    return Sql(
+        "INSERT INTO customers (customer_id, facts_version, has_events) VALUES (?, 1, ?)"
+        " ON CONFLICT (customer_id) DO UPDATE SET facts_version = customers.facts_version + 1,"
+        " has_events = CASE WHEN excluded.has_events > 0 THEN 1 ELSE customers.has_events END",
         (customer_id, int(is_event)),
     )
 
 
-def _apply(db: sqlite3.Connection, event: CustomerEvent, now: datetime) -> None:
+def _row(event: CustomerEvent, now: datetime, fingerprint: str) -> Sql:
+    return Sql(
+        "INSERT INTO events (event_id, customer_id, source, type, occurred_at, received_at, attributes, fingerprint)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            event.event_id,
+            event.customer_id,
+            event.source,
+            event.type,
+            micros(event.occurred_at),
+            micros(now),
+            json.dumps(dict(event.attributes), sort_keys=True, ensure_ascii=False, default=_time_text),
+            fingerprint,
+        ),
+    )
+
+
+def _changes(event: CustomerEvent, now: datetime) -> Iterator[Sql]:
     if event.type == HEARTBEAT:
-        _beat(db, event)
+        yield _later("feeds", {"source": event.source}, "heartbeat_at", micros(event.occurred_at))
         return
-    raise_facts_version(db, event.customer_id)
+    yield raise_facts_version(event.customer_id)
     attributes = {name: str(value) for name, value in event.attributes.items()}
-    at = micros(event.occurred_at)
+    at, customer_id = micros(event.occurred_at), event.customer_id
     if event.type == "incident.opened":
-        _open_incident(db, event, attributes, at)
+        yield _open_incident(event, attributes, at)
     elif event.type == "incident.resolved":
-        _resolve_incident(db, event.customer_id, attributes["incident_id"], at)
+        incident = {"customer_id": customer_id, "incident_id": attributes["incident_id"]}
+        yield _later("incidents", incident, "resolved_at", at)
     elif event.type.startswith("consent."):
         column = "granted_at" if event.type == "consent.granted" else "withdrawn_at"
-        _keep_consent(db, event.customer_id, attributes.get("purpose", ANY), attributes.get("channel", ANY), column, at)
+        of = {"purpose": attributes.get("purpose", ANY), "channel": attributes.get("channel", ANY)}
+        yield _later("consents", {"customer_id": customer_id, **of}, column, at)
     elif event.type == "purchase":
-        db.execute(
-            "UPDATE customers SET last_purchase_at = max(coalesce(last_purchase_at, ?1), ?1) WHERE customer_id = ?2",
-            (at, event.customer_id),
-        )
-    elif event.type in _MOVES:
-        move = JourneyMove(event.occurred_at, _MOVES[event.type], event.event_id, attributes.get("stage", ""))
-        keep_move(db, event.customer_id, attributes["journey_id"], move)
+        yield _later("customers", {"customer_id": customer_id}, "last_purchase_at", at)
     if event.type.startswith(_PUSHED):
-        db.execute("INSERT INTO outbox (customer_id, queued_at) VALUES (?, ?)", (event.customer_id, micros(now)))
+        yield Sql("INSERT INTO outbox (customer_id, queued_at) VALUES (?, ?)", (customer_id, micros(now)))
 
 
-def _beat(db: sqlite3.Connection, event: CustomerEvent) -> None:
-    db.execute(
-        "INSERT INTO feeds VALUES (?, ?)"
-        " ON CONFLICT DO UPDATE SET heartbeat_at = max(heartbeat_at, excluded.heartbeat_at)",
-        (event.source, micros(event.occurred_at)),
+def _later(table: str, key: Mapping[str, str], column: str, at: int) -> Sql:
+    """Keeps the latest time in a column of the row of this key."""
+    names = ", ".join(key)
+    return Sql(
+        f"INSERT INTO {table} ({names}, {column}) VALUES ({', '.join('?' for _ in key)}, ?)"
+        f" ON CONFLICT ({names}) DO UPDATE SET {column} = excluded.{column}"
+        f" WHERE {table}.{column} IS NULL OR excluded.{column} > {table}.{column}",
+        (*key.values(), at),
     )
 
 
-def _open_incident(db: sqlite3.Connection, event: CustomerEvent, attributes: dict[str, str], at: int) -> None:
+def _open_incident(event: CustomerEvent, attributes: Mapping[str, str], at: int) -> Sql:
     """The latest `opened` gives class and severity; of two at one instant, the greater event id."""
-    row = (event.customer_id, attributes["incident_id"], at, event.event_id)
-    db.execute(
+    return Sql(
         "INSERT INTO incidents (customer_id, incident_id, opened_at, opened_by, incident_class, severity)"
         " VALUES (?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET opened_at = excluded.opened_at, opened_by = excluded.opened_by,"
-        " incident_class = excluded.incident_class, severity = excluded.severity"
-        " WHERE opened_at IS NULL OR (excluded.opened_at, excluded.opened_by) > (opened_at, opened_by)",
-        (*row, attributes.get("class"), attributes.get("severity")),
-    )
-
-
-def _resolve_incident(db: sqlite3.Connection, customer_id: str, incident_id: str, at: int) -> None:
-    db.execute(
-        "INSERT INTO incidents (customer_id, incident_id, resolved_at) VALUES (?1, ?2, ?3)"
-        " ON CONFLICT DO UPDATE SET resolved_at = max(coalesce(resolved_at, ?3), ?3)",
-        (customer_id, incident_id, at),
-    )
-
-
-def _keep_consent(db: sqlite3.Connection, customer_id: str, purpose: str, channel: str, column: str, at: int) -> None:
-    db.execute(
-        f"INSERT INTO consents (customer_id, purpose, channel, {column}) VALUES (?1, ?2, ?3, ?4)"
-        f" ON CONFLICT DO UPDATE SET {column} = max(coalesce({column}, ?4), ?4)",
-        (customer_id, purpose, channel, at),
+        " ON CONFLICT (customer_id, incident_id) DO UPDATE SET opened_at = excluded.opened_at,"
+        " opened_by = excluded.opened_by, incident_class = excluded.incident_class, severity = excluded.severity"
+        " WHERE incidents.opened_at IS NULL"
+        " OR (excluded.opened_at, excluded.opened_by) > (incidents.opened_at, incidents.opened_by)",
+        (
+            event.customer_id,
+            attributes["incident_id"],
+            at,
+            event.event_id,
+            attributes.get("class"),
+            attributes.get("severity"),
+        ),
     )
 
 

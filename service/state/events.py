@@ -62,6 +62,7 @@ def fault_of(event: CustomerEvent, now: datetime, stages: StageCheck) -> Fault |
         or text_fault("customer_id", event.customer_id)
         or _source_fault(event)
         or time_fault(event.occurred_at, now)
+        or _value_fault(event.attributes)
         or _attribute_fault(event.attributes, form)
         or _stage_fault(event, stages)
     )
@@ -87,12 +88,20 @@ def time_fault(occurred_at: datetime, now: datetime) -> Fault | None:
     return Fault(field="occurred_at", code="OUT_OF_RANGE") if occurred_at < EARLIEST else None
 
 
-def _attribute_fault(attributes: Mapping[str, Scalar], form: EventForm) -> Fault | None:
+def _value_fault(attributes: Mapping[str, Scalar]) -> Fault | None:
+    """Of any attribute, whatever it is called."""
     for name, value in attributes.items():
         if len(name) > MAX_ID or (isinstance(value, str) and len(value.encode()) > MAX_ATTRIBUTE_BYTES):
             return Fault(field=f"attributes.{name[:64]}", code="TOO_LARGE")
+        if "\x00" in name or (isinstance(value, str) and "\x00" in value):
+            return Fault(field=f"attributes.{name[:64]}", code="NUL_IN_TEXT")
         if isinstance(value, float) and not abs(value) < float("inf"):
             return Fault(field=f"attributes.{name}", code="NOT_FINITE")
+    return None
+
+
+def _attribute_fault(attributes: Mapping[str, Scalar], form: EventForm) -> Fault | None:
+    """Of those that the type asks for."""
     for name in (*form.required, *form.numbers):
         if name not in attributes:
             return Fault(field=f"attributes.{name}", code="MISSING")

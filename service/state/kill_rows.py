@@ -2,40 +2,64 @@
 
 from __future__ import annotations
 
-import sqlite3
+from collections.abc import Iterable
 from datetime import datetime
 
-from service.state.database import instant, micros
 from service.state.port import Kill
+from service.state.session import EVERYTHING_DECIDED_BY, Keys, Row, Session, Sql, instant, micros
+
+KILLS = Sql("SELECT target, since, why FROM kills ORDER BY target")
+VERSIONS = Sql("SELECT name, version FROM versions")
 
 
-def keep_kill(db: sqlite3.Connection, target: str, why: str, now: datetime) -> None:
+def kill_keys(session: Session) -> Keys:
+    """No decision commits while the list changes."""
+    return Keys(alone=frozenset({EVERYTHING_DECIDED_BY}))
+
+
+def keep_kill(session: Session, target: str, why: str, now: datetime) -> None:
     """The version stays if the list says the same already."""
-    changed = db.execute(
-        "INSERT INTO kills VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET why = excluded.why WHERE why <> excluded.why",
-        (target, micros(now), why),
+    (known,) = session.ask(Sql("SELECT why FROM kills WHERE target = ?", (target,)))
+    if known and known[0]["why"] == why:
+        return
+    session.tell(
+        Sql(
+            "INSERT INTO kills (target, since, why) VALUES (?, ?, ?)"
+            " ON CONFLICT (target) DO UPDATE SET why = excluded.why",
+            (target, micros(now), why),
+        ),
+        raise_version("kills"),
     )
-    if changed.rowcount:
-        _raise_version(db)
 
 
-def drop_kill(db: sqlite3.Connection, target: str) -> bool:
+def drop_kill(session: Session, target: str) -> bool:
     """Returns: whether it was on the list."""
-    is_dropped = db.execute("DELETE FROM kills WHERE target = ?", (target,)).rowcount > 0
-    if is_dropped:
-        _raise_version(db)
-    return is_dropped
+    (known,) = session.ask(Sql("SELECT why FROM kills WHERE target = ?", (target,)))
+    if known:
+        session.tell(Sql("DELETE FROM kills WHERE target = ?", (target,)), raise_version("kills"))
+    return bool(known)
 
 
-def list_kills(db: sqlite3.Connection) -> list[Kill]:
-    rows = db.execute("SELECT target, since, why FROM kills ORDER BY target")
+def kills_of(rows: Iterable[Row]) -> list[Kill]:
     return [Kill(target=row["target"], since=instant(row["since"]), why=row["why"]) for row in rows]
 
 
-def read_kills_version(db: sqlite3.Connection) -> int:
-    row = db.execute("SELECT version FROM versions WHERE name = 'kills'").fetchone()
-    return 0 if row is None else int(row[0])
+def versions_of(session: Session) -> dict[str, int]:
+    """The versions within a transaction that shares the rules; a list that never changed has none."""
+    if "versions" not in session.memo:
+        (rows,) = session.ask(VERSIONS)
+        session.memo["versions"] = read_versions(rows)
+    versions: dict[str, int] = session.memo["versions"]
+    return versions
 
 
-def _raise_version(db: sqlite3.Connection) -> None:
-    db.execute("INSERT INTO versions VALUES ('kills', 1) ON CONFLICT DO UPDATE SET version = version + 1")
+def read_versions(rows: Iterable[Row]) -> dict[str, int]:
+    return {row["name"]: int(row["version"]) for row in rows}
+
+
+def raise_version(name: str) -> Sql:
+    return Sql(
+        "INSERT INTO versions (name, version) VALUES (?, 1)"
+        " ON CONFLICT (name) DO UPDATE SET version = versions.version + 1",
+        (name,),
+    )

@@ -2,35 +2,71 @@
 
 from __future__ import annotations
 
-import sqlite3
+from collections.abc import Iterable
 from datetime import datetime
 
-from service.state.database import instant, micros
 from service.state.fold import JourneyMove, Move, enrolment
+from service.state.session import Session, Sql, instant, micros
+
+Place = tuple[str, str]
+"""(customer id, journey id)"""
 
 
-def keep_move(db: sqlite3.Connection, customer_id: str, journey_id: str, move: JourneyMove) -> None:
-    """Adds a move and folds the customer's place in that journey anew. Two exits of one key are one."""
-    db.execute(
-        "INSERT INTO moves VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        (customer_id, journey_id, micros(move.at), int(move.move), move.row_id, move.stage),
-    )
-    _fold(db, customer_id, journey_id)
+class Moves:
+    """The moves of some customers through some journeys; changes are told to the store in the end, each place once."""
+
+    def __init__(self, session: Session, places: Iterable[Place]) -> None:
+        listed = sorted(set(places))
+        found = session.ask(*(_moves_of(place) for place in listed))
+        self._session = session
+        self._moves = {
+            place: {JourneyMove(instant(r["at"]), Move(r["move"]), r["row_id"], r["stage"]) for r in rows}
+            for place, rows in zip(listed, found, strict=True)
+        }
+        self._moved: dict[Place, None] = {}
+
+    def keep(self, place: Place, move: JourneyMove) -> None:
+        """Adds a move. Two of one key are one."""
+        known = self._moves[place]
+        if any((m.at, m.move, m.row_id) == (move.at, move.move, move.row_id) for m in known):
+            return
+        known.add(move)
+        self._moved[place] = None
+        self._session.tell(
+            Sql(
+                "INSERT INTO moves (customer_id, journey_id, at, move, row_id, stage) VALUES (?, ?, ?, ?, ?, ?)",
+                (*place, micros(move.at), int(move.move), move.row_id, move.stage),
+            )
+        )
+
+    def set_exit(self, place: Place, at: datetime, cause: str) -> None:
+        """Ends a journey for this cause at this time; told again of the same cause, at the new time instead."""
+        same = {m for m in self._moves[place] if (m.move, m.row_id) == (Move.EXITED, cause)}
+        if any(m.at == at for m in same):
+            return
+        self._moves[place] -= same
+        if same:
+            self._session.tell(
+                Sql(
+                    "DELETE FROM moves WHERE customer_id = ? AND journey_id = ? AND move = ? AND row_id = ?",
+                    (*place, int(Move.EXITED), cause),
+                )
+            )
+        self.keep(place, JourneyMove(at, Move.EXITED, cause, ""))
+
+    def tell(self) -> None:
+        """The customer's place in each journey that was moved, folded anew."""
+        for place in self._moved:
+            self._session.tell(Sql("DELETE FROM enrolments WHERE customer_id = ? AND journey_id = ?", place))
+            found = enrolment(place[1], self._moves[place])
+            if found is not None:
+                self._session.tell(
+                    Sql(
+                        "INSERT INTO enrolments (customer_id, journey_id, stage, since) VALUES (?, ?, ?, ?)",
+                        (*place, found.stage.value, micros(found.since)),
+                    )
+                )
 
 
-def set_exit(db: sqlite3.Connection, customer_id: str, journey_id: str, at: datetime, cause: str) -> None:
-    """Ends a journey for this cause at this time; told again of the same cause, at the new time instead."""
-    db.execute(
-        "DELETE FROM moves WHERE customer_id = ? AND journey_id = ? AND move = ? AND row_id = ?",
-        (customer_id, journey_id, int(Move.EXITED), cause),
-    )
-    keep_move(db, customer_id, journey_id, JourneyMove(at, Move.EXITED, cause, ""))
-
-
-def _fold(db: sqlite3.Connection, customer_id: str, journey_id: str) -> None:
-    key = (customer_id, journey_id)
-    rows = db.execute("SELECT at, move, row_id, stage FROM moves WHERE customer_id = ? AND journey_id = ?", key)
-    place = enrolment(journey_id, (JourneyMove(instant(at), Move(m), row, stage) for at, m, row, stage in rows))
-    db.execute("DELETE FROM enrolments WHERE customer_id = ? AND journey_id = ?", key)
-    if place is not None:
-        db.execute("INSERT INTO enrolments VALUES (?, ?, ?, ?)", (*key, place.stage.value, micros(place.since)))
+def _moves_of(place: Place) -> Sql:
+    return Sql("SELECT at, move, row_id, stage FROM moves WHERE customer_id = ? AND journey_id = ?", place)

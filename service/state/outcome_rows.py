@@ -3,35 +3,153 @@
 from __future__ import annotations
 
 import json
-import sqlite3
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from service.state.database import instant, micros
+from service.state.contact_rows import contact_of_row, raise_contacts_version
+from service.state.decision_keys import find_row
 from service.state.event_rows import duplicate_or_reused, fingerprint_of, raise_facts_version
 from service.state.fold import JourneyMove, Move
-from service.state.move_rows import keep_move, set_exit
+from service.state.move_rows import Moves
+from service.state.pool_rows import Counters
 from service.state.port import KeptOutcome, Outcome, OutcomeType, RowResult, RowStatus
+from service.state.session import (
+    EVERYTHING_DECIDED_BY,
+    POOLS,
+    Keys,
+    Row,
+    Session,
+    Sql,
+    customer_key,
+    instant,
+    micros,
+    places,
+)
+
+Key = tuple[str, str]
+"""(decision id, journey id)"""
+_MOVING = (OutcomeType.PRESENTED, OutcomeType.NOT_PRESENTED)
 
 
-def keep_outcome(db: sqlite3.Connection, outcome: Outcome, now: datetime) -> RowResult:
-    """Keeps a valid outcome once. Rejected: an unknown decision, a journey it did not rank, a reused id."""
-    fingerprint = fingerprint_of(
-        outcome.decision_id, outcome.journey_id, outcome.type.value, outcome.value, outcome.occurred_at
+def outcome_keys(session: Session, outcomes: Sequence[Outcome]) -> Keys:
+    """The customers whose contacts these outcomes speak of, which never change; the pools, if a contact may move."""
+    ids = sorted({o.decision_id for o in outcomes})
+    (rows,) = session.ask(
+        Sql(f"SELECT DISTINCT customer_id FROM contacts WHERE decision_id IN {places(ids)}", ids),
     )
-    known = db.execute("SELECT fingerprint, late FROM outcomes WHERE outcome_id = ?", (outcome.outcome_id,)).fetchone()
-    if known is not None:
-        return duplicate_or_reused(outcome.outcome_id, "outcome_id", known["fingerprint"] == fingerprint)
-    key = (outcome.decision_id, outcome.journey_id)
-    contact = db.execute("SELECT * FROM contacts WHERE decision_id = ? AND journey_id = ?", key).fetchone()
-    if contact is None:
-        return _not_ranked(db, outcome)
-    is_late = outcome.type is OutcomeType.PRESENTED and _is_late(contact, now)
-    db.execute(
-        "INSERT INTO outcomes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    customers = frozenset(customer_key(row["customer_id"]) for row in rows)
+    moves = any(o.type in _MOVING for o in outcomes)
+    return Keys(alone=customers | {POOLS} if moves else customers, shared=frozenset({EVERYTHING_DECIDED_BY}))
+
+
+def keep_outcomes(session: Session, outcomes: Sequence[Outcome], now: datetime, counters: Counters) -> list[RowResult]:
+    """Keeps each valid outcome once. Rejected: an unknown decision, a journey it did not rank, a reused id."""
+    keeper = _Keeper(session, outcomes, now, counters)
+    results = [keeper.keep(outcome) for outcome in outcomes]
+    keeper.tell()
+    return results
+
+
+class _Keeper:
+    """Everything that some outcomes concern, read at once; each outcome sees what those before it changed."""
+
+    def __init__(self, session: Session, outcomes: Sequence[Outcome], now: datetime, counters: Counters) -> None:
+        ids, decisions = [o.outcome_id for o in outcomes], sorted({o.decision_id for o in outcomes})
+        known, contacts = session.ask(
+            Sql(f"SELECT outcome_id, fingerprint FROM outcomes WHERE outcome_id IN {places(ids)}", ids),
+            Sql(f"SELECT * FROM contacts WHERE decision_id IN {places(decisions)}", decisions),
+        )
+        self._session, self._now = session, now
+        self._counters = counters.at(session)
+        self._known: dict[str, str] = {row["outcome_id"]: row["fingerprint"] for row in known}
+        self._contacts: dict[Key, dict[str, Any]] = {(r["decision_id"], r["journey_id"]): dict(r) for r in contacts}
+        self._moves = Moves(session, (p for o in outcomes if o.type is OutcomeType.PRESENTED for p in self._places(o)))
+
+    def keep(self, outcome: Outcome) -> RowResult:
+        fingerprint = fingerprint_of(
+            outcome.decision_id, outcome.journey_id, outcome.type.value, outcome.value, outcome.occurred_at
+        )
+        if outcome.outcome_id in self._known:
+            is_same = self._known[outcome.outcome_id] == fingerprint
+            return duplicate_or_reused(outcome.outcome_id, "outcome_id", is_same)
+        contact = self._contacts.get((outcome.decision_id, outcome.journey_id))
+        if contact is None:
+            return self._not_ranked(outcome)
+        self._known[outcome.outcome_id] = fingerprint
+        is_late = outcome.type is OutcomeType.PRESENTED and self._is_late(contact)
+        self._session.tell(
+            _row(outcome, contact["customer_id"], self._now, is_late=is_late, fingerprint=fingerprint),
+            raise_facts_version(contact["customer_id"], is_event=False),
+        )
+        self._move(outcome, contact)
+        return RowResult(row_id=outcome.outcome_id, status=RowStatus.ACCEPTED, late=is_late)
+
+    def tell(self) -> None:
+        self._moves.tell()
+
+    def _places(self, outcome: Outcome) -> list[tuple[str, str]]:
+        """Where a customer's place may change once this is presented: here, and where it displaces."""
+        contact = self._contacts.get((outcome.decision_id, outcome.journey_id))
+        if contact is None:
+            return []
+        return [(contact["customer_id"], journey) for journey in (outcome.journey_id, *_displaced(contact))]
+
+    def _not_ranked(self, outcome: Outcome) -> RowResult:
+        is_known = find_row(self._session, outcome.decision_id) is not None
+        field, code = ("journey_id", "NOT_RANKED") if is_known else ("decision_id", "UNKNOWN_DECISION")
+        return RowResult(row_id=outcome.outcome_id, status=RowStatus.REJECTED, field=field, code=code)
+
+    def _is_late(self, contact: Row) -> bool:
+        """Reported when the reservation had been given back, or its time was over."""
+        is_over: bool = micros(self._now) >= contact["reserved_until"]
+        return contact["state"] == "RELEASED" or (contact["state"] == "RESERVED" and is_over)
+
+    def _move(self, outcome: Outcome, contact: dict[str, Any]) -> None:
+        """PRESENTED confirms, at its own time, and wins over NOT_PRESENTED whatever the order; that gives back."""
+        before = None if contact["state"] == "RELEASED" else contact_of_row(contact)
+        if outcome.type is OutcomeType.PRESENTED:
+            self._present(outcome, contact)
+        elif outcome.type is OutcomeType.NOT_PRESENTED and contact["state"] == "RESERVED":
+            contact["state"] = "RELEASED"
+        else:
+            return
+        after = None if contact["state"] == "RELEASED" else contact_of_row(contact)
+        self._session.tell(
+            Sql(
+                "UPDATE contacts SET state = ?, at = ?, counts_until = ? WHERE decision_id = ? AND journey_id = ?",
+                (contact["state"], contact["at"], contact["counts_until"], outcome.decision_id, outcome.journey_id),
+            ),
+            raise_contacts_version(contact["customer_id"]),
+        )
+        self._counters.change(self._session, before, after)
+
+    def _present(self, outcome: Outcome, contact: dict[str, Any]) -> None:
+        """The contact counts from when it was first presented; then the journeys end whose place this one takes."""
+        customer_id, at = contact["customer_id"], micros(outcome.occurred_at)
+        if contact["state"] == "PRESENTED":
+            at = min(at, contact["at"])
+        contact.update(state="PRESENTED", at=at, counts_until=None)
+        move = JourneyMove(outcome.occurred_at, Move.PRESENTED, outcome.outcome_id, contact["stage"])
+        self._moves.keep((customer_id, outcome.journey_id), move)
+        for displaced in _displaced(contact):
+            self._moves.set_exit((customer_id, displaced), instant(at), f"{outcome.decision_id}/{outcome.journey_id}")
+
+
+def _displaced(contact: Row) -> list[str]:
+    listed: list[str] = json.loads(contact["displaces"])
+    return listed
+
+
+def _row(outcome: Outcome, customer_id: str, now: datetime, *, is_late: bool, fingerprint: str) -> Sql:
+    return Sql(
+        "INSERT INTO outcomes (outcome_id, decision_id, journey_id, customer_id, type, value, occurred_at, received_at,"
+        " late, fingerprint) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             outcome.outcome_id,
-            *key,
-            contact["customer_id"],
+            outcome.decision_id,
+            outcome.journey_id,
+            customer_id,
             outcome.type.value,
             outcome.value,
             micros(outcome.occurred_at),
@@ -40,66 +158,22 @@ def keep_outcome(db: sqlite3.Connection, outcome: Outcome, now: datetime) -> Row
             fingerprint,
         ),
     )
-    raise_facts_version(db, contact["customer_id"], is_event=False)
-    _move_contact(db, outcome, contact)
-    return RowResult(row_id=outcome.outcome_id, status=RowStatus.ACCEPTED, late=is_late)
 
 
-def _not_ranked(db: sqlite3.Connection, outcome: Outcome) -> RowResult:
-    decision = db.execute("SELECT 1 FROM decisions WHERE decision_id = ?", (outcome.decision_id,)).fetchone()
-    field, code = ("decision_id", "UNKNOWN_DECISION") if decision is None else ("journey_id", "NOT_RANKED")
-    return RowResult(row_id=outcome.outcome_id, status=RowStatus.REJECTED, field=field, code=code)
+def outcomes_of(decision_id: str) -> Sql:
+    return Sql("SELECT * FROM outcomes WHERE decision_id = ? ORDER BY occurred_at, outcome_id", (decision_id,))
 
 
-def _is_late(contact: sqlite3.Row, now: datetime) -> bool:
-    """Reported when the reservation had been given back, or its time was over."""
-    is_over: bool = micros(now) >= contact["reserved_until"]
-    return contact["state"] == "RELEASED" or (contact["state"] == "RESERVED" and is_over)
-
-
-def _move_contact(db: sqlite3.Connection, outcome: Outcome, contact: sqlite3.Row) -> None:
-    """PRESENTED confirms, at its own time, and wins over NOT_PRESENTED whatever the order; that gives back."""
-    key = (outcome.decision_id, outcome.journey_id)
-    if outcome.type is OutcomeType.PRESENTED:
-        _present(db, outcome, contact)
-    elif outcome.type is OutcomeType.NOT_PRESENTED and contact["state"] == "RESERVED":
-        db.execute("UPDATE contacts SET state = 'RELEASED' WHERE decision_id = ? AND journey_id = ?", key)
-    else:
-        return
-    db.execute(
-        "UPDATE customers SET contacts_version = contacts_version + 1 WHERE customer_id = ?", (contact["customer_id"],)
-    )
-
-
-def _present(db: sqlite3.Connection, outcome: Outcome, contact: sqlite3.Row) -> None:
-    """The contact counts from when it was first presented; then the journeys end whose place this one takes."""
-    customer_id, at = contact["customer_id"], micros(outcome.occurred_at)
-    if contact["state"] == "PRESENTED":
-        at = min(at, contact["at"])
-    db.execute(
-        "UPDATE contacts SET state = 'PRESENTED', at = ?, counts_until = NULL WHERE decision_id = ? AND journey_id = ?",
-        (at, outcome.decision_id, outcome.journey_id),
-    )
-    move = JourneyMove(outcome.occurred_at, Move.PRESENTED, outcome.outcome_id, contact["stage"])
-    keep_move(db, customer_id, outcome.journey_id, move)
-    for displaced in json.loads(contact["displaces"]):
-        set_exit(db, customer_id, displaced, instant(at), f"{outcome.decision_id}/{outcome.journey_id}")
-
-
-def read_outcomes(db: sqlite3.Connection, decision_id: str) -> tuple[KeptOutcome, ...]:
-    rows = db.execute("SELECT * FROM outcomes WHERE decision_id = ? ORDER BY occurred_at, outcome_id", (decision_id,))
-    return tuple(
-        KeptOutcome(
-            outcome=Outcome(
-                outcome_id=row["outcome_id"],
-                decision_id=row["decision_id"],
-                journey_id=row["journey_id"],
-                type=OutcomeType(row["type"]),
-                value=row["value"],
-                occurred_at=instant(row["occurred_at"]),
-            ),
-            recorded_at=instant(row["received_at"]),
-            is_late=bool(row["late"]),
-        )
-        for row in rows
+def kept_outcome(row: Row) -> KeptOutcome:
+    return KeptOutcome(
+        outcome=Outcome(
+            outcome_id=row["outcome_id"],
+            decision_id=row["decision_id"],
+            journey_id=row["journey_id"],
+            type=OutcomeType(row["type"]),
+            value=row["value"],
+            occurred_at=instant(row["occurred_at"]),
+        ),
+        recorded_at=instant(row["received_at"]),
+        is_late=bool(row["late"]),
     )

@@ -1,71 +1,212 @@
-"""What all customers use of the shared pools, counted from the contacts themselves."""
+"""What all customers use of the shared pools: counters by pool and by when a use ends, moved with every contact.
+
+A pool is counted under the hash of what it counts, so that another definition under the same name starts afresh, from
+the contacts that lie in its window. Every process counts every pool that the store knows.
+"""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable
-from dataclasses import dataclass
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 from service.decision.constraints.capacity import Pool
-from service.decision.facts import Use
-from service.decision.windows import Rolling, Window
-from service.state.database import instant, micros
+from service.decision.facts import Contact, Use
+from service.decision.journey import JourneyKind
+from service.decision.plan import Candidate
+from service.decision.windows import SECOND, Calendar, Period, Rolling, Window
+from service.state.contact_rows import contact_of_row
+from service.state.kill_rows import raise_version, versions_of
+from service.state.session import EVERYTHING_DECIDED_BY, POOLS, Keys, Row, Session, Sql, instant, micros, places
+
+NOTHING = 1e-9
+"""What is left of a sum of costs once they were all given back."""
 
 
-def read_uses(db: sqlite3.Connection, pools: Iterable[Pool], now: datetime) -> dict[str, tuple[Use, ...]]:
-    """By pool, ordered by their ends, those of one end summed; a pool that nobody uses has no entry."""
-    used = ((pool.pool_id, _uses(db, pool, now)) for pool in pools)
-    return {pool_id: uses for pool_id, uses in used if uses}
+class PoolsUnknown(Exception):
+    """The store does not count some of these pools yet."""
 
 
-def _uses(db: sqlite3.Connection, pool: Pool, now: datetime) -> tuple[Use, ...]:
-    span = _span(pool.window, now)
-    chosen = _filter(pool)
-    amount = "sum(cost)" if pool.counts_cost else "count(*)"
-    rows = db.execute(
-        f"SELECT min(window_ends, coalesce(counts_until, window_ends)) AS ends_at, {amount} AS amount"
-        f" FROM (SELECT cost, counts_until, {span.end} AS window_ends FROM contacts"
-        f" WHERE at >= ? AND state <> 'RELEASED' AND (counts_until IS NULL OR counts_until > ?){chosen.where})"
-        " GROUP BY ends_at HAVING amount > 0 ORDER BY ends_at",
-        (*span.parameters, span.begins, micros(now), *chosen.parameters),
-    )
-    return tuple(Use(ends_at=instant(ends_at), amount=float(used)) for ends_at, used in rows)
+@lru_cache(maxsize=4096)
+def pool_key(pool: Pool) -> str:
+    """The name, and a hash of what is counted; how much there is of it may change."""
+    return f"{pool.pool_id}@{hashlib.sha256(_definition(pool).encode()).hexdigest()[:16]}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Span:
-    """What still counts: contacts from `begins` on; `end` is when one of them stops, as an expression of its `at`."""
-
-    begins: int
-    end: str
-    parameters: tuple[int, ...]
-
-
-def _span(window: Window, now: datetime) -> _Span:
-    """In a calendar window a contact may lie a few minutes ahead, so in the next period, but in none after that."""
-    if isinstance(window, Rolling):
-        per = window.per // timedelta(microseconds=1)
-        return _Span(begins=micros(now) - per + 1, end="at + ?", parameters=(per,))
-    ends = window.end(now)
-    return _Span(
-        begins=micros(window.start(now)),
-        end="CASE WHEN at < ? THEN ? ELSE ? END",
-        parameters=(micros(ends), micros(ends), micros(window.end(ends))),
+def uses_of(pools: Sequence[Pool], now: datetime) -> Sql:
+    """A question for the uses of these pools that have not ended; a row without an end says that a pool is known."""
+    keys = [pool_key(pool) for pool in pools]
+    return Sql(
+        "SELECT p.pool_key, u.ends_at, u.amount FROM pools p"
+        " LEFT JOIN pool_uses u ON u.pool_key = p.pool_key AND u.ends_at > ? AND u.amount > ?"
+        f" WHERE p.pool_key IN {places(keys)} ORDER BY p.pool_key, u.ends_at",
+        (micros(now), NOTHING, *keys),
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Filter:
-    where: str
-    parameters: tuple[str, ...]
+def read_uses(pools: Sequence[Pool], rows: Iterable[Row]) -> dict[str, tuple[Use, ...]]:
+    """By pool id, ordered by their ends; a pool that nobody uses has no entry. Raises: PoolsUnknown."""
+    found: dict[str, list[Use]] = {}
+    for row in rows:
+        listed = found.setdefault(row["pool_key"], [])
+        if row["ends_at"] is not None:
+            listed.append(Use(ends_at=instant(row["ends_at"]), amount=row["amount"]))
+    by_id = {pool.pool_id: pool_key(pool) for pool in pools}
+    if not found.keys() >= set(by_id.values()):
+        raise PoolsUnknown
+    return {pool_id: tuple(found[key]) for pool_id, key in by_id.items() if found[key]}
 
 
-def _filter(pool: Pool) -> _Filter:
-    """The contacts that match; an empty list of a pool matches everything."""
-    where, parameters = "", list[str]()
-    for column, values in (("journey_id", pool.journeys), ("kind", pool.kinds), ("channel", pool.channels)):
-        if values:
-            where += f" AND {column} IN ({', '.join('?' * len(values))})"
-            parameters += sorted(values)
-    return _Filter(where=where, parameters=tuple(parameters))
+def uses_now(session: Session, pools: Sequence[Pool], now: datetime) -> dict[str, tuple[Use, ...]]:
+    """The uses within a transaction that has the counters alone: read once, then kept up with its own changes.
+
+    Raises: PoolsUnknown.
+    """
+    book: _Book = session.memo.setdefault("pools", {})
+    missing = [pool for pool in pools if pool_key(pool) not in book]
+    if missing:
+        (rows,) = session.ask(uses_of(missing, now))
+        for row in rows:
+            listed = book.setdefault(row["pool_key"], {})
+            if row["ends_at"] is not None:
+                listed[row["ends_at"]] = row["amount"]
+        if any(pool_key(pool) not in book for pool in missing):
+            raise PoolsUnknown
+    found = {pool.pool_id: _listed(book[pool_key(pool)], micros(now)) for pool in pools}
+    return {pool_id: uses for pool_id, uses in found.items() if uses}
+
+
+def _listed(counted: Mapping[int, float], now: int) -> tuple[Use, ...]:
+    left = sorted((ends_at, amount) for ends_at, amount in counted.items() if ends_at > now and amount > NOTHING)
+    return tuple(Use(ends_at=instant(ends_at), amount=amount) for ends_at, amount in left)
+
+
+_Book = dict[str, dict[int, float]]
+"""Amounts by when they end, by pool."""
+
+
+class Counters:
+    """The pools that a store counts, as this process last read them."""
+
+    def __init__(self) -> None:
+        self._version = 0
+        self._pools: tuple[tuple[str, Pool], ...] = ()
+
+    def at(self, session: Session) -> Counters:
+        """The same after reading them again, if another version is in force."""
+        version = versions_of(session).get("pools", 0)
+        if version != self._version:
+            (rows,) = session.ask(Sql("SELECT pool_key, definition FROM pools ORDER BY pool_key"))
+            self._pools = tuple((row["pool_key"], _pool(row["pool_key"], row["definition"])) for row in rows)
+            self._version = version
+        return self
+
+    def guard(self, candidates: Iterable[Candidate]) -> bool:
+        """Whether a contact of one of these may use a pool."""
+        listed = [(c.journey_id, c.kind, c.channel) for c in candidates]
+        return any(pool.guards(*tags) for _, pool in self._pools for tags in listed)
+
+    def change(self, session: Session, before: Contact | None, after: Contact | None) -> None:
+        """Takes from the pools and gives back what a contact's change does. None: it does not count."""
+        for key, pool in self._pools:
+            old = None if before is None else pool.use_of(before)
+            new = None if after is None else pool.use_of(after)
+            if old == new:
+                continue
+            if old is not None:
+                session.tell(_take(key, old))
+                _note(session, key, old, -old.amount)
+            if new is not None:
+                session.tell(_add(key, new))
+                _note(session, key, new, new.amount)
+
+
+def _note(session: Session, key: str, use: Use, amount: float) -> None:
+    counted = session.memo.get("pools", {}).get(key)
+    if counted is not None:
+        counted[micros(use.ends_at)] = counted.get(micros(use.ends_at), 0.0) + amount
+
+
+def register_keys(session: Session) -> Keys:
+    """No contact changes while the contacts of a new pool are counted."""
+    return Keys(alone=frozenset({EVERYTHING_DECIDED_BY, POOLS}))
+
+
+def register(session: Session, pools: Iterable[Pool], now: datetime) -> None:
+    """Counts these pools from now on, and what their contacts use already."""
+    (rows,) = session.ask(Sql("SELECT pool_key FROM pools"))
+    known = {row["pool_key"] for row in rows}
+    new = {pool_key(pool): pool for pool in pools if pool_key(pool) not in known}
+    for key, pool in new.items():
+        session.tell(Sql("INSERT INTO pools (pool_key, definition) VALUES (?, ?)", (key, _definition(pool))))
+        (contacts,) = session.ask(_contacts_in(pool, now))
+        session.tell(*(_add(key, use) for use in _summed(pool, map(contact_of_row, contacts))))
+    if new:
+        session.tell(raise_version("pools"))
+
+
+def _contacts_in(pool: Pool, now: datetime) -> Sql:
+    """Every contact that counts in the window of this moment, or later."""
+    where, values = "", list[str]()
+    for column, chosen in (("journey_id", pool.journeys), ("kind", pool.kinds), ("channel", pool.channels)):
+        if chosen:
+            where += f" AND {column} IN {places(chosen)}"
+            values += sorted(chosen)
+    return Sql(
+        "SELECT * FROM contacts WHERE at >= ? AND state <> 'RELEASED'"
+        f" AND (counts_until IS NULL OR counts_until > ?){where}",
+        (micros(pool.window.start(now) - pool.step), micros(now - SECOND), *values),
+    )
+
+
+def _summed(pool: Pool, contacts: Iterable[Contact]) -> Iterator[Use]:
+    by_end: dict[datetime, float] = {}
+    for contact in contacts:
+        use = pool.use_of(contact)
+        if use is not None:
+            by_end[use.ends_at] = by_end.get(use.ends_at, 0.0) + use.amount
+    yield from (Use(ends_at=ends_at, amount=amount) for ends_at, amount in by_end.items())
+
+
+def _take(key: str, use: Use) -> Sql:
+    return Sql(
+        "UPDATE pool_uses SET amount = amount - ? WHERE pool_key = ? AND ends_at = ?",
+        (use.amount, key, micros(use.ends_at)),
+    )
+
+
+def _add(key: str, use: Use) -> Sql:
+    return Sql(
+        "INSERT INTO pool_uses (pool_key, ends_at, amount) VALUES (?, ?, ?)"
+        " ON CONFLICT (pool_key, ends_at) DO UPDATE SET amount = pool_uses.amount + excluded.amount",
+        (key, micros(use.ends_at), use.amount),
+    )
+
+
+def _definition(pool: Pool) -> str:
+    window = pool.window
+    per = window.per / timedelta(seconds=1) if isinstance(window, Rolling) else [window.period, str(window.zone)]
+    filters = [sorted(pool.journeys), sorted(pool.kinds), sorted(pool.channels)]
+    return json.dumps([per, pool.counts_cost, *filters])
+
+
+def _pool(key: str, definition: str) -> Pool:
+    """The pool of a definition; its limit is not part of it."""
+    per, counts_cost, journeys, kinds, channels = json.loads(definition)
+    window: Window = (
+        Calendar(period=Period(per[0]), zone=ZoneInfo(per[1]))
+        if isinstance(per, list)
+        else Rolling(per=timedelta(seconds=per))
+    )
+    return Pool(
+        pool_id=key,
+        limit=0.0,
+        window=window,
+        counts_cost=counts_cost,
+        journeys=frozenset(journeys),
+        kinds=frozenset(map(JourneyKind, kinds)),
+        channels=frozenset(channels),
+    )

@@ -19,6 +19,10 @@ class StateUnavailable(RumboError):
     """The store cannot be asked, or cannot promise that what it was given is durable."""
 
 
+class StatementRefused(StateUnavailable):
+    """The tables refuse a row, as no program of this version should bring about; others may go on."""
+
+
 class RowStatus(StrEnum):
     ACCEPTED = "ACCEPTED"
     DUPLICATE = "DUPLICATE"
@@ -115,6 +119,10 @@ class StateReading:
     incident_heard_at: Mapping[str, datetime]
 
 
+IMPORTED = "imported"
+"""The part of a record that holds what was given of an imported decision, and follows from nothing else."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredDecision:
     """A decision as it was committed. `record` is the document of `service.decision.record`."""
@@ -126,6 +134,11 @@ class StoredDecision:
     record: dict[str, Any]
     contact_states: Mapping[str, ContactState]
     outcomes: Sequence[KeptOutcome] = ()
+
+    @property
+    def is_imported(self) -> bool:
+        """Taken as history: the record does not hold what it was decided from."""
+        return IMPORTED in self.record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +229,9 @@ class KillSwitch(Protocol):
 
     async def kills(self) -> list[Kill]:
         """The list, by target."""
+
+    async def catalogues(self) -> list[str]:
+        """The text of every catalogue that is kept: their journeys are what may be killed."""
 
 
 class Outbox(Protocol):

@@ -6,9 +6,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from service.state.database import Durability
+from service.state.engine import Durability
 from service.state.port import KillSwitch, Outbox, StateStore
+from service.state.postgres import PostgresState
 from service.state.sqlite import SqliteState
+
+URL = "postgres.url"
+"""The file in a place that names the database of it."""
 
 
 class Store(StateStore, KillSwitch, Outbox, Protocol):
@@ -24,4 +28,8 @@ async def _open_sqlite(place: Path) -> Store:
     return SqliteState(place / "state.db", Durability.PROCESS_SAFE)
 
 
-ADAPTERS: Mapping[str, Opener] = {"sqlite": _open_sqlite}
+async def _open_postgres(place: Path) -> Store:
+    return PostgresState((place / URL).read_text(), Durability.PROCESS_SAFE)
+
+
+ADAPTERS: Mapping[str, Opener] = {"sqlite": _open_sqlite, "postgres": _open_postgres}

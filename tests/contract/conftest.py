@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.contract.adapters import ADAPTERS, Store
+from tests.contract.adapters import ADAPTERS, URL, Store
+from tests.postgres_server import PostgresServer, database_name
 
 OpenStore = Callable[[], Awaitable[Store]]
 
@@ -19,12 +20,25 @@ def adapter(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def open_store(adapter: str, tmp_path: Path) -> AsyncIterator[OpenStore]:
+def place(adapter: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """Where the data of the store under test lie."""
+    if adapter != "postgres":
+        yield tmp_path
+        return
+    server: PostgresServer = request.getfixturevalue("postgres")
+    name = database_name(tmp_path)
+    (tmp_path / URL).write_text(server.new_database(name))
+    yield tmp_path
+    server.drop_database(name)
+
+
+@pytest.fixture
+async def open_store(adapter: str, place: Path) -> AsyncIterator[OpenStore]:
     """Opens one more store object over the same data; all are closed at the end."""
     opened: list[Store] = []
 
     async def open_one() -> Store:
-        opened.append(await ADAPTERS[adapter](tmp_path))
+        opened.append(await ADAPTERS[adapter](place))
         return opened[-1]
 
     yield open_one

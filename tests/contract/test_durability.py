@@ -1,14 +1,10 @@
-"""P5 and P6 across store objects and processes: what was acknowledged is there, and caps are exact."""
+"""P5 and P6 across store objects: what was acknowledged is there, and caps are exact. For processes see
+`tests/concurrency`."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-import os
-import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -20,7 +16,6 @@ from tests.contract.conftest import OpenStore
 from tests.contract.rows import (
     HORIZON,
     KEY,
-    ONE_A_WEEK,
     accepted,
     capped,
     committed,
@@ -33,9 +28,7 @@ from tests.contract.rows import (
     ranked,
     situation,
 )
-from tests.contract.writer import CAP, CUSTOMERS
 
-ROOT = Path(__file__).parents[2]
 CALLERS = 32
 
 
@@ -152,49 +145,3 @@ async def test_a_row_sent_to_both_store_objects_at_once_is_accepted_once(state: 
 
 def _decisions(results: list[CommitResult]) -> list[Decision]:
     return [r.decision for r in results if isinstance(r, Committed)]
-
-
-async def test_a_process_killed_at_any_moment_loses_nothing_that_it_acknowledged(
-    adapter: str, tmp_path: Path, open_store: OpenStore
-) -> None:
-    """Three writers, each killed while it writes over what the one before it left."""
-    acknowledged: list[str] = []
-    for i, lines in enumerate((40, 7, 90)):
-        acknowledged += await asyncio.to_thread(_write_and_kill, adapter, tmp_path, f"w{i}", lines)
-    state = await open_store()
-    await _assert_all_there(state, acknowledged)
-    for customer in range(CUSTOMERS):
-        kept = await contacts(state, NOW, f"c{customer}")
-        assert len(kept) == CAP
-    assert picked(await propose(state, ONE_A_WEEK, customer_id="another")) == ["news"]
-
-
-def _write_and_kill(adapter: str, place: Path, name: str, lines: int) -> list[str]:
-    """What a writer acknowledged before SIGKILL: the lines waited for, and those written until it died."""
-    path = os.pathsep.join([str(ROOT), str(ROOT / "protos" / "gen")])
-    command = [sys.executable, "-m", "tests.contract.writer", adapter, str(place), name]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": path}
-    ) as process:
-        assert process.stdout is not None
-        read = [process.stdout.readline() for _ in range(lines)]
-        process.send_signal(signal.SIGKILL)
-        read += process.stdout.readlines()
-    assert process.returncode == -signal.SIGKILL
-    return [line.strip() for line in read if line.endswith("\n")]
-
-
-async def _assert_all_there(state: Store, acknowledged: list[str]) -> None:
-    """Decisions are found; an event or outcome sent again is a duplicate, or its id would be free."""
-    assert len(acknowledged) >= 137
-    for row_id in acknowledged:
-        kind, name, step = row_id.split("-")
-        if kind == "d":
-            assert await state.decision(row_id, NOW) is not None
-        elif kind == "e":
-            (result,) = await state.record_events([event(row_id, "purchase", customer_id="other", amount=0.5)], NOW)
-            assert (result.status, result.code) == (RowStatus.REJECTED, "ID_REUSED")
-        else:
-            stored = await state.decision(f"d-{name}-{step}", NOW)
-            assert stored is not None
-            assert [k.outcome.outcome_id for k in stored.outcomes] == [row_id]

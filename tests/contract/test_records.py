@@ -139,3 +139,4 @@ async def test_a_catalogue_is_kept_under_its_version_as_it_was_first_given(state
     assert await state.catalogue("v1") == '{"policies": "ñ"}'
     assert await state.catalogue("v2") == ""
     assert await state.catalogue("v3") is None
+    assert await state.catalogues() == ['{"policies": "ñ"}', ""]

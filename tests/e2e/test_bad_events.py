@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -30,15 +30,22 @@ from tests.e2e.wire import (
     values,
 )
 from tests.fixtures_features import NOW
-from tests.fixtures_service import Service, copied, row_counts, running, settled_counts
+from tests.fixtures_service import Service, row_counts, running, settled_counts
+from tests.fixtures_stores import STORES, home_on
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
+@pytest.fixture(scope="module", params=STORES)
+def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with home_on(request.param, request, tmp_path_factory.mktemp("rows") / "home") as own:
+        yield own
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def service(seeded_home: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
-    """One service for all cases: each uses ids of its own."""
-    async with running(copied(seeded_home, tmp_path_factory.mktemp("rows") / "home")) as started:
+async def service(home: Path) -> AsyncIterator[Service]:
+    """One service a store for all cases: each uses ids of its own."""
+    async with running(home) as started:
         yield started
 
 
@@ -68,6 +75,12 @@ def incident(**attributes: Any) -> dict[str, value_pb2.Value]:
         case("NaN", "attributes.cost", "NOT_FINITE", attributes=incident(cost=math.nan)),
         case("infinity", "attributes.cost", "NOT_FINITE", attributes=incident(cost=math.inf)),
         case("64 kB", "attributes.note", "TOO_LARGE", attributes=incident(note="x" * (64 * 1024 + 1))),
+        case("100 kB", "attributes.note", "TOO_LARGE", attributes=incident(note="x" * 100_000)),
+        case("NUL in an attribute", "attributes.note", "NUL_IN_TEXT", attributes=incident(note="\x00")),
+        case("NUL in what is asked for", "attributes.class", "NUL_IN_TEXT", attributes=incident(**{"class": "a\x00"})),
+        case("NUL in a name", "attributes.a\x00b", "NUL_IN_TEXT", attributes=incident(**{"a\x00b": 1})),
+        case("a type of 100 kB", "type", "UNKNOWN_TYPE", type="t" * 100_000),
+        case("NUL in the type", "type", "UNKNOWN_TYPE", type="purchase\x00"),
         case("not set", "attributes.x", "NOT_SET", attributes={**incident(), "x": value_pb2.Value()}),
         case(
             "consent for nothing",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,17 +25,24 @@ from tests.e2e.wire import (
     rejection_of,
 )
 from tests.fixtures_features import NOW
-from tests.fixtures_service import Service, copied, row_counts, running, settled_counts
+from tests.fixtures_service import Service, row_counts, running, settled_counts
+from tests.fixtures_stores import STORES, home_on
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 UNKNOWN_ID = "0199a0b1-0000-7000-8000-000000000000"
 
 
+@pytest.fixture(scope="module", params=STORES)
+def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with home_on(request.param, request, tmp_path_factory.mktemp("rows") / "home") as own:
+        yield own
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def service(seeded_home: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
-    """One service for all cases: each uses ids of its own."""
-    async with running(copied(seeded_home, tmp_path_factory.mktemp("rows") / "home")) as started:
+async def service(home: Path) -> AsyncIterator[Service]:
+    """One service a store for all cases: each uses ids of its own."""
+    async with running(home) as started:
         yield started
 
 

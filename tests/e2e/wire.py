@@ -46,6 +46,11 @@ BAD_TIMES = (
     ("too far ahead", "IN_THE_FUTURE", at(NOW + timedelta(minutes=5, seconds=1))),
     ("year 9999", "IN_THE_FUTURE", at(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC))),
     ("beyond the calendar", "OUT_OF_RANGE", Timestamp(seconds=2**62)),
+    ("the last second there is", "OUT_OF_RANGE", Timestamp(seconds=2**63 - 1)),
+    ("the first second there is", "OUT_OF_RANGE", Timestamp(seconds=-(2**63))),
+    ("year 1", "OUT_OF_RANGE", at(datetime(1, 1, 1, tzinfo=UTC))),
+    ("more than a second of nanoseconds", "OUT_OF_RANGE", Timestamp(seconds=1, nanos=10**9)),
+    ("nanoseconds below 0", "OUT_OF_RANGE", Timestamp(seconds=1, nanos=-1)),
     ("before 1970", "OUT_OF_RANGE", Timestamp(seconds=-1)),
     ("without a time", "NOT_SET", None),
 )

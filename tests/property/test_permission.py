@@ -21,10 +21,11 @@ from service.decision.constraints.unknown import OnUnknown
 from service.decision.decide import Settled, begin, revise
 from service.decision.facts import Facts, OpenIncidents
 from service.decision.variables import with_variables
-from tests.builders import HELPING, NOW, Catalogue, catalogue, decide, with_rule
+from tests.builders import HELPING, NOW, Catalogue, catalogue, decide
 from tests.catalogue_strategies import CATALOGUES, CONDITIONS, PRESSURE_CAPS, STRICT_CATALOGUES
 from tests.property.twin import blocking, ids, lived, offered
 from tests.strategies import IDS, KINDS, KNOWN, KNOWN_IN_INCIDENT, LIMITS, SCORES, SETTLED, UNKNOWN_STATUSES
+from tests.variants import with_rule
 
 RULES: st.SearchStrategy[Rule] = st.one_of(
     st.builds(Audience, condition=st.sampled_from([c.when for c in CONDITIONS])),
@@ -38,7 +39,6 @@ RULES: st.SearchStrategy[Rule] = st.one_of(
         kind=KINDS,
         classes=st.just(frozenset({"delivery"})),
         allowing_classes=st.just(frozenset[str]()),
-        strictest_allows=st.booleans(),
     ),
 )
 

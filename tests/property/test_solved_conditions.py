@@ -149,6 +149,22 @@ def test_the_runtime_never_contradicts_a_finding(text: str, tried: list[dict[str
 
 
 @pytest.mark.timeout(300)
+@settings(max_examples=settings().max_examples // 10, suppress_health_check=list(HealthCheck))
+@given(hold=SIMPLE, fail=SIMPLE, tried=st.lists(FACTS, min_size=20, max_size=20))
+def test_the_runtime_never_contradicts_a_finding_about_what_a_condition_leaves(
+    hold: str, fail: str, tried: list[dict[str, Any]]
+) -> None:
+    """One condition holds where another, which may fail, does not."""
+    one, other = SMALL_ENV.compile(hold), SMALL_ENV.compile(fail)
+    finding = Solver(SMALL, timeout_ms=300).decide_together([one], none_of=[other])
+    left = [one.eval(data=f).value() is True and other.eval(data=f).value() is not True for f in tried]
+    if finding.outcome is Outcome.ALWAYS:
+        assert all(left)
+    elif finding.outcome is Outcome.NEVER:
+        assert not any(left)
+
+
+@pytest.mark.timeout(300)
 @settings(suppress_health_check=list(HealthCheck))
 @given(text=CLAIMS, facts=FACTS)
 def test_the_formulas_allow_what_the_runtime_does(text: str, facts: dict[str, Any]) -> None:

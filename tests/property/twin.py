@@ -281,6 +281,7 @@ def _is_one_let(on_unknown: OnUnknown, name: str, known: Facts) -> bool:
         return on_unknown.on_stale == "allow"
     if status is FeatureStatus.UNAVAILABLE:
         return False
-    if known.is_known is False and on_unknown.on_unknown_customer is not None:
-        return on_unknown.on_unknown_customer == "allow"
+    if on_unknown.on_unknown_customer is not None and known.is_known is not True:
+        is_let = on_unknown.on_unknown_customer == "allow"
+        return is_let if known.is_known is False else is_let and on_unknown.on_missing == "allow"
     return on_unknown.on_missing == "allow"

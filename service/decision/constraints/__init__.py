@@ -1,9 +1,27 @@
-"""The hard constraints, one file each. How to add one:
+"""The hard constraints, one file each. How to add one, say AGE_OF_ACCOUNT, which a journey asks for by
+`min_account_age: 30d`:
 
-1. Write a frozen dataclass with the parameters, a `code`, and `check(facts) -> Verdict`: pure, total, no I/O.
-   Return ALLOWED, `deny(...)` on known facts, or `unknown(...)` when a fact it needs is missing, stale or unreachable.
-2. Bind it in `registry.py`: say for which candidates it is built, from which YAML. Build none where it cannot deny.
-3. Give its texts (es, en) in `service/texts.py`, a deny and an allow case, and a row in the README's table.
+1. The rule: a file here with a frozen dataclass of its parameters, a `code`, and `check(facts) -> Verdict`: pure,
+   total, no I/O. `not_valid_now.py` is a short one; `rule.py` says what a rule has, `service/decision/facts.py` what it
+   may look at. It returns ALLOWED; `deny(...)` on known facts, with the values that it saw; `unknown(...)` where a fact
+   is missing, stale or unreachable, which `STRICT.verdict(code, facts, [feature])` of `unknown.py` makes for features.
+   What it looks at of the situation it names in `reads`, so that it is unknown while the state store is away.
+   Reckon with instants and `facts.now`, not with ages: `eligible_after` is believed only if the rule, asked again at
+   that instant with the same facts, allows.
+2. Its parameter in the YAML: a field in `service/catalogue/schema.py` (of a journey) or
+   `service/catalogue/policy_schema.py` (of the company), and one in `Guarded` or `Policies` of `registry.py`, which
+   `service/catalogue/bind_journey.py` or `service/catalogue/bind_policies.py` fills. A rule that holds a condition is
+   also named where `service/catalogue/bind_journey.py` binds it again. `rumbo catalogue schema` tells the editors.
+3. Wiring in `registry.py`: a function that builds it for the candidates it can deny and for no others, and an entry in
+   BINDERS, at the place where its reason is to be told. NEVER_BYPASSED, if no journey may pass it.
+4. Texts, es and en: DENIALS of `service/wording.py`, and WHETHER of `service/wording_unknown.py` if it may lack a fact
+   or reads the situation. `{name}` is a parameter of its reason, told as a duration if it ends in `_s`; a part in
+   brackets is left out when its value is not known.
+   `service/decision/explain.py` says what `rumbo catalogue explain` shows of it.
+5. Proof: a unit test in `tests/unit/decision`; in `service/catalogue/examples/complete_journey`, a journey that uses it
+   and, under `cases`, one case where it alone denies and one where it allows; a row of the README's table, in the order
+   of BINDERS. What it reads belongs to the customers of `cases/defaults.yaml` and of `tests/policy/customers.py`.
+   `rumbo catalogue test` and `make test` name what is missing.
 
 Equal rules are one object, so a rule is checked once a request for all the candidates it guards.
 """

@@ -5,13 +5,16 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
-from service.decision.facts import Contact, Facts, Use
+from service.decision.facts import Contact, Facts, SituationFact, Use
 from service.decision.journey import JourneyKind
 from service.decision.verdict import ALLOWED, Verdict, deny
-from service.decision.windows import Window
+from service.decision.windows import SECOND, Rolling, Window, rounded_up
+
+STEPS = 96
+"""A rolling window gives back what is shared at so many instants: a pool then has few ends, whatever its traffic."""
 
 ROUNDING = 1e-6
 """What a sum of costs may be off: three times 0.1 is 0.3."""
@@ -40,13 +43,22 @@ class Pool:
             return 0.0
         return contact.cost if self.counts_cost else 1.0
 
+    @property
+    def step(self) -> timedelta:
+        """What a use ends later than its window, at most."""
+        return max(SECOND, self.window.per / STEPS) if isinstance(self.window, Rolling) else timedelta(0)
+
     def use_of(self, contact: Contact) -> Use | None:
-        """The same, until when; None if it uses nothing."""
+        """The same, until when; None if it uses nothing. Ends are rounded up, so that a use never ends too early."""
         amount = self.uses(contact)
         if not amount:
             return None
         ends = self.window.end(contact.at)
-        return Use(ends_at=min(ends, contact.counts_until or ends), amount=amount)
+        if isinstance(self.window, Rolling):
+            ends = rounded_up(ends, self.step)
+        if contact.counts_until is not None:
+            ends = min(ends, rounded_up(contact.counts_until, SECOND))
+        return Use(ends_at=ends, amount=amount)
 
     def guards(self, journey_id: str, kind: JourneyKind, channel: str) -> bool:
         return (
@@ -64,6 +76,7 @@ class PoolLimit:
     needs: float
     code: str
     reads_contacts: ClassVar[bool] = True
+    reads: ClassVar[tuple[SituationFact, ...]] = (SituationFact.POOLS,)
 
     @property
     def subjects(self) -> frozenset[str] | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from service.decision.facts import Contact, Facts
+from service.decision.facts import Contact, Facts, SituationFact
 from service.decision.verdict import ALLOWED, Verdict, deny
 
 
@@ -40,6 +40,7 @@ class Cooldown:
     ignored: Ignored | None
     code: ClassVar[str] = "COOLDOWN"
     reads_contacts: ClassVar[bool] = True
+    reads: ClassVar[tuple[SituationFact, ...]] = (SituationFact.RESPONSES, SituationFact.CONTACTS)
 
     @property
     def subjects(self) -> frozenset[str]:

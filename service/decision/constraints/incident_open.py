@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from service.decision.constraints.feed import Feed
-from service.decision.facts import Facts, Incident, OpenIncidents, ResolvedIncident
+from service.decision.facts import Facts, Incident, OpenIncidents, ResolvedIncident, SituationFact
 from service.decision.journey import JourneyKind
 from service.decision.verdict import ALLOWED, Verdict, deny, unknown
 
@@ -20,14 +20,13 @@ class IncidentOpen:
     Built only for kinds that some class forbids, so an apology never waits for this fact. `classes` are those the
     policy names, `severities` its (class, severity) pairs; `allowing_…` are those of them that allow this kind. A class
     whose severities differ is in `allowing_classes` if every one allows. An incident whose class is absent or not named
-    is treated by the strictest: `strictest_allows` is whether every class, every severity and the default allow this
-    kind, `longest_grace` the longest of all times of grace.
+    is treated by the strictest: it denies, since the rule is built, and `longest_grace` is the longest of all times of
+    grace.
     """
 
     kind: JourneyKind
     classes: frozenset[str]
     allowing_classes: frozenset[str]
-    strictest_allows: bool
     severities: frozenset[tuple[str, str]] = frozenset()
     allowing_severities: frozenset[tuple[str, str]] = frozenset()
     graces: tuple[tuple[str, timedelta], ...] = ()
@@ -35,6 +34,7 @@ class IncidentOpen:
     feed: Feed | None = None
     code: ClassVar[str] = "INCIDENT_OPEN"
     reads_contacts: ClassVar[bool] = False
+    reads: ClassVar[tuple[SituationFact, ...]] = (SituationFact.INCIDENTS, SituationFact.FEEDS)
     subjects: ClassVar[frozenset[str] | None] = None
 
     def check(self, facts: Facts) -> Verdict:
@@ -68,7 +68,7 @@ class IncidentOpen:
 
     def _allows(self, incident: Incident | ResolvedIncident) -> bool:
         if incident.incident_class not in self.classes:
-            return self.strictest_allows
+            return False
         key = (incident.incident_class, incident.severity or "")
         if key in self.severities:
             return key in self.allowing_severities

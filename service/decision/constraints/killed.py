@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from service.decision.facts import Facts
+from service.decision.facts import Facts, SituationFact
 from service.decision.journey import JourneyKind
 from service.decision.verdict import ALLOWED, Verdict, deny
 
@@ -17,6 +17,11 @@ def kind_target(kind: JourneyKind) -> str:
     return f"kind:{kind.value}"
 
 
+def kill_subject(target: str) -> str:
+    """What an entry of the kill list concerns: told from a journey that a contact concerns."""
+    return f"kill:{target}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Killed:
     """Denies a journey on the kill list: by its id, by one of its kinds (an offer has two), or with everything."""
@@ -25,10 +30,11 @@ class Killed:
     kinds: tuple[JourneyKind, ...]
     code: ClassVar[str] = "KILLED"
     reads_contacts: ClassVar[bool] = False
+    reads: ClassVar[tuple[SituationFact, ...]] = (SituationFact.KILLS,)
 
     @property
     def subjects(self) -> frozenset[str]:
-        return frozenset(self._targets())
+        return frozenset(map(kill_subject, self._targets()))
 
     def check(self, facts: Facts) -> Verdict:
         for target in self._targets():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from service.decision.facts import Facts
+from service.decision.facts import Facts, SituationFact
 from service.decision.verdict import ALLOWED, Verdict, deny
 
 
@@ -18,6 +18,7 @@ class NotValidNow:
     valid_until: datetime | None = None
     code: ClassVar[str] = "NOT_VALID_NOW"
     reads_contacts: ClassVar[bool] = False
+    reads: ClassVar[tuple[SituationFact, ...]] = ()
     subjects: ClassVar[frozenset[str] | None] = None
 
     def check(self, facts: Facts) -> Verdict:

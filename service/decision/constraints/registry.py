@@ -115,7 +115,6 @@ def _incident_open(guarded: Guarded, policies: Policies) -> Iterator[Rule]:
         kind=kind,
         classes=frozenset(classes),
         allowing_classes=allowing,
-        strictest_allows=False,
         severities=frozenset((name, s) for name, c in classes.items() for s in c.severities),
         allowing_severities=frozenset(
             (name, s) for name, c in classes.items() for s, kinds in c.severities.items() if kind in kinds

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Protocol
 
-from service.decision.facts import Facts
+from service.decision.facts import Facts, SituationFact
 from service.decision.verdict import Verdict
 
 
@@ -20,6 +20,14 @@ class Rule(Hashable, Protocol):
     @property
     def reads_contacts(self) -> bool:
         """Whether it counts contacts, so that it is checked again after each pick and at commit."""
+        ...
+
+    @property
+    def reads(self) -> tuple[SituationFact, ...]:
+        """What of the situation it looks at, the weightiest first; unknown, without `check`, while one is unread.
+
+        A condition has none: what is unread is no variable of it, so that it tells by itself.
+        """
         ...
 
     @property
@@ -45,3 +53,6 @@ class Condition(Hashable, Protocol):
 
     def holds(self, facts: Facts) -> bool | None:
         """Three-valued: None when the facts that are known do not settle it."""
+
+    def holds_alone(self, facts: Facts) -> bool | None:
+        """The same, for facts that few other conditions are asked about."""

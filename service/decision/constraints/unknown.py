@@ -27,7 +27,8 @@ class WhenStale(StrEnum):
 class OnUnknown:
     """Declared per status. What cannot be reached (UNAVAILABLE) always denies.
 
-    `on_unknown_customer` applies to missing facts of a customer nobody knows, in place of `on_missing`.
+    `on_unknown_customer` applies to missing facts of a customer nobody knows, in place of `on_missing`; where that
+    cannot be told, both must allow.
     `max_age` makes an older feature stale for this rule, whatever its view declares.
     """
 
@@ -67,9 +68,10 @@ class OnUnknown:
             return self.on_stale is WhenStale.ALLOW
         if status not in (FeatureStatus.NULL, FeatureStatus.NOT_FOUND):
             return False
-        if facts.is_known is False and self.on_unknown_customer is not None:
-            return self.on_unknown_customer is WhenUnknown.ALLOW
-        return self.on_missing is WhenUnknown.ALLOW
+        if_known, if_unknown = self.on_missing, self.on_unknown_customer or self.on_missing
+        if facts.is_known is None:
+            return if_known is if_unknown is WhenUnknown.ALLOW
+        return (if_known if facts.is_known else if_unknown) is WhenUnknown.ALLOW
 
 
 STRICT = OnUnknown()

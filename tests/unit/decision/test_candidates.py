@@ -8,7 +8,6 @@ import pytest
 
 from service.decision.facts import Enrolment, Situation
 from service.decision.journey import Action, JourneyKind, Stage, StagePlan
-from service.decision.plan import members
 from tests.builders import NOW, Offered, catalogue, facts, journey
 
 
@@ -92,10 +91,3 @@ def test_an_enrolment_elsewhere_does_not_move_the_stage() -> None:
 def test_an_offer_counts_as_promotional_whatever_its_journeys_kind() -> None:
     kinds = {c.action.action_id: c.kind for channel in ("web", "app") for c in PLAN.candidates(facts(channel=channel))}
     assert kinds == {"top-banner": JourneyKind.LOYALTY, "any-banner": JourneyKind.PROMOTIONAL}
-
-
-@pytest.mark.parametrize(
-    ("rules", "expected"), [(0, []), (0b1, [0]), (0b1011, [0, 1, 3]), (1 << 200 | 1 << 64, [64, 200])]
-)
-def test_the_members_of_a_set_of_rules_are_its_bits_ascending(rules: int, expected: list[int]) -> None:
-    assert list(members(rules)) == expected

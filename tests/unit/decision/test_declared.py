@@ -109,7 +109,6 @@ def test_a_feed_that_is_silent_for_too_long_is_not_permission(heard: timedelta |
         kind=JourneyKind.LOYALTY,
         classes=frozenset(),
         allowing_classes=frozenset(),
-        strictest_allows=False,
         feed=feed,
     )
     for rule in (consent, incident):
@@ -122,7 +121,6 @@ BY_SEVERITY = IncidentOpen(
     kind=JourneyKind.SERVICE,
     classes=frozenset({"delivery"}),
     allowing_classes=frozenset(),
-    strictest_allows=False,
     severities=frozenset({("delivery", "high"), ("delivery", "low")}),
     allowing_severities=frozenset({("delivery", "low")}),
     graces=(("delivery", 2 * DAY),),

@@ -21,7 +21,6 @@ DELIVERY_ALLOWS_LOYALTY = IncidentOpen(
     kind=LOYALTY,
     classes=frozenset({"delivery", "billing"}),
     allowing_classes=frozenset({"delivery"}),
-    strictest_allows=False,
 )
 
 

@@ -14,7 +14,8 @@ from service.decision.constraints.registry import Policies
 from service.decision.facts import Contact, Enrolment, Situation, Use
 from service.decision.journey import JourneyKind, Stage, StagePlan
 from service.decision.windows import Rolling
-from tests.builders import NOW, Catalogue, Offered, action, catalogue, contact, decide, facts, in_flight, journey
+from tests.builders import NOW, Catalogue, Offered, action, catalogue, contact, decide, facts, journey
+from tests.variants import in_flight
 
 HOUR, DAY, SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
 LOYALTY = JourneyKind.LOYALTY

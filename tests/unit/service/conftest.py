@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.state.database import Durability
+from service.state.engine import Durability
 from tests.unit.service.house import House, OpenHouse, RestlessState
 
 

@@ -75,7 +75,7 @@ class House:
             scoring=self.scoring,
             state=state,
             clock=lambda: self.now,
-            new_id=lambda: f"d{next(ids)}",
+            new_id=lambda _: f"d{next(ids)}",
         )
 
     async def decide(self, question: Question = ASK) -> Decision:

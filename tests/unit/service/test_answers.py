@@ -16,12 +16,13 @@ from service.convert import answers, enums
 from service.decider import Recorded
 from service.decision.constraints.registry import Cap
 from service.decision.decide import Decision, Degraded, Terms, begin, conclude
-from service.decision.facts import Contact, Facts, Situation
+from service.decision.facts import Contact, Facts, Situation, SituationFact
 from service.decision.journey import Action, JourneyKind, Lever, Stage, StagePlan
 from service.decision.verdict import Verdict, deny
 from service.scoring import Contributions
 from service.state.port import ContactState, KeptOutcome, Outcome, OutcomeType, RowResult, RowStatus, StoredDecision
-from tests.builders import NOW, Offered, catalogue, contact, decide, facts, journey, scores_of, with_rule
+from tests.builders import NOW, Offered, catalogue, contact, decide, facts, journey, scores_of
+from tests.variants import with_rule
 
 DAY = timedelta(days=1)
 INSTANT = timedelta(microseconds=1)
@@ -35,6 +36,7 @@ class Denies:
 
     code: ClassVar[str] = "TEST"
     reads_contacts: ClassVar[bool] = False
+    reads: ClassVar[tuple[SituationFact, ...]] = ()
     subjects: ClassVar[frozenset[str] | None] = None
 
     def check(self, facts: Facts) -> Verdict:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -12,10 +13,18 @@ from service.catalogues import CatalogueLost, KeptCatalogues
 from service.decider import ATTEMPTS, Question
 from service.decision.plan import Plan
 from service.decision.record import to_document
-from service.errors import DecisionExpired, DecisionRevoked, DecisionUnknown, FactsKeptMoving, RequestReused
+from service.errors import (
+    DecisionExpired,
+    DecisionImported,
+    DecisionRevoked,
+    DecisionUnknown,
+    FactsKeptMoving,
+    RequestReused,
+)
 from service.state.port import OutcomeType, StateUnavailable
 from service.timing import Stages
 from tests.builders import NOW, Offered, journey
+from tests.contract.history import imported, plain
 from tests.contract.rows import MINUTE, WEEK, contacts, event, opened, outcome, picked
 from tests.unit.service.house import (
     ASK,
@@ -161,6 +170,12 @@ async def test_when_facts_never_rest_the_call_is_given_up_and_nothing_is_kept(ho
 
 async def test_a_decision_that_was_never_made_is_unknown(house: House) -> None:
     with pytest.raises(DecisionUnknown):
+        await house.decider.recorded("d1", is_full=True)
+
+
+async def test_a_decision_that_was_imported_cannot_be_explained(house: House, tmp_path: Path) -> None:
+    await imported(house.state, plain(tmp_path, {"decision_id": "d1"}))
+    with pytest.raises(DecisionImported):
         await house.decider.recorded("d1", is_full=True)
 
 

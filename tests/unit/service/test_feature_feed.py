@@ -18,7 +18,7 @@ from features.schema import FeatureSchema
 from features.situation import Fact, IncidentFact
 from service.feature_feed import BATCH, FIRST_PAUSE_S, LONGEST_PAUSE_S, FeatureFeed, stopped
 from service.metrics import Metrics
-from service.state.database import Durability
+from service.state.engine import Durability
 from service.state.sqlite import SqliteState
 from tests.builders import NOW
 from tests.contract.rows import event, opened

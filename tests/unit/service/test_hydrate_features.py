@@ -15,7 +15,7 @@ from service.decision.decide import Degraded
 from service.decision.facts import Use
 from service.decision.windows import Rolling
 from service.hydrate import Hydrator, merge
-from service.state.database import Durability
+from service.state.engine import Durability
 from service.state.port import CustomerEvent, StateUnavailable
 from service.state.sqlite import SqliteState
 from tests.builders import NOW, Offered, catalogue, journey

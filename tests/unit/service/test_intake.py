@@ -13,7 +13,7 @@ from features.schema import FeatureSchema
 from service.catalogue.load import EXAMPLE, Catalogue, load
 from service.catalogues import KeptCatalogues
 from service.intake import Intake
-from service.state.database import Durability
+from service.state.engine import Durability
 from service.state.port import CustomerEvent, Outcome, OutcomeType, RowResult, RowStatus, StateUnavailable
 from service.state.sqlite import SqliteState
 from tests.builders import NOW

@@ -1,0 +1,64 @@
+"""What the journeys of a kept catalogue are for: what meets each objective, and within which time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from pydantic import ValidationError
+
+from features.values import Scalar
+from service.catalogue.conditions import ConditionCompiler
+from service.catalogue.load import CatalogueInvalid
+from service.catalogue.schema import CatalogueDocument, ObjectiveDocument
+from service.catalogue.source import form_problems
+from service.decision.constraints.rule import Condition
+from service.decision.facts import Facts
+from service.state.events import EVENT_FORMS, EventForm
+
+_SOME_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptObjective:
+    """One of `event` and `outcome` meets it; an event only if `where` holds of its attributes."""
+
+    within: timedelta
+    event: str | None
+    outcome: str | None
+    where: Condition | None = None
+
+    def is_met_by(self, attributes: Mapping[str, Scalar]) -> bool:
+        """Whether an event of the type asked for, with these attributes, meets it; unknown does not."""
+        if self.event is None or self.where is None:
+            return self.event is not None
+        form = EVENT_FORMS[self.event]
+        known = {name: attributes[name] for name in (*form.required, *form.optional) if name in attributes}
+        for name in form.numbers:
+            number = attributes.get(name)
+            if isinstance(number, int | float):
+                known[name] = float(number)
+        alone = Facts(now=_SOME_TIME, customer_id="", channel="", variables=known)
+        return self.where.holds_alone(alone) is True
+
+
+def objective_types(form: EventForm) -> dict[str, str]:
+    """The variables that a `where` about an event of this form may use."""
+    return {**dict.fromkeys((*form.required, *form.optional), "string"), **dict.fromkeys(form.numbers, "double")}
+
+
+def objectives_of(source: str) -> Mapping[str, KeptObjective]:
+    """The objectives of a catalogue's canonical text, by journey. Raises: CatalogueInvalid."""
+    try:
+        document = CatalogueDocument.model_validate_json(source)
+    except ValidationError as error:
+        raise CatalogueInvalid(form_problems("source", error)) from error
+    return {journey.journey: _objective(journey.objective) for journey in document.journeys}
+
+
+def _objective(document: ObjectiveDocument) -> KeptObjective:
+    where = None
+    if document.event is not None and document.where is not None:
+        where = ConditionCompiler(objective_types(EVENT_FORMS[document.event])).compile(document.where)
+    return KeptObjective(within=document.within, event=document.event, outcome=document.outcome, where=where)

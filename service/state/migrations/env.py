@@ -1,0 +1,8 @@
+"""Alembic's entry: carries out migrations over the connection that `service.state.schema` gives it."""
+
+from alembic import context
+
+connection = context.config.attributes["connection"]
+context.configure(connection=connection, version_table=context.config.attributes["version_table"])
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,222 @@
+"""PostgreSQL as the engine of a store: shared by any number of processes on any number of machines.
+
+    write ──> group ──> BEGIN · keys in sorted order · work, work, … · COMMIT    one connection, in pipelines
+    read  ──> one pipeline, which is one implicit transaction over one snapshot  a few connections
+
+The keys are advisory locks, held until the transaction ends and taken before anything is read, so that what a work
+reads is what it changes. Under READ COMMITTED each statement sees all that was committed before it began.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, date, datetime
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg.rows import dict_row
+
+from service.state.engine import CHUNK, Durability
+from service.state.group_commit import GroupCommit
+from service.state.partitions import days_past, drop_day, make_day
+from service.state.port import StateUnavailable
+from service.state.postgres_schema import CONNECT_S, demand_schema
+from service.state.postgres_session import (
+    Again,
+    Connection,
+    PostgresSession,
+    answering,
+    checked,
+    locks,
+    number,
+    statement,
+)
+from service.state.session import Row, Session, Sql, Work, carry_out
+from service.state.store import SqlState
+
+Result = TypeVar("Result")
+READERS = 4
+STATEMENT_MS = 5000
+"""How long a statement may run or wait for a lock before the store counts as away."""
+IDLE_MS = 20_000
+"""How long a process that stands still in a transaction may keep others waiting, before the server ends it."""
+CLOSE_S = 10.0
+"""How long closing waits for a server that does not answer."""
+_LIVELINESS: Mapping[str, Any] = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+"""A machine that is gone without a word is noticed in about ten seconds."""
+_BEGIN = Sql("BEGIN ISOLATION LEVEL READ COMMITTED")
+
+
+class PostgresEngine:
+    """One connection for writes and `READERS` for reads, each opened when it is needed, and again after it broke."""
+
+    def __init__(self, url: str, durability: Durability = Durability.POWER_SAFE) -> None:
+        """Raises: StateUnavailable if the database cannot be reached, or its tables are of another version."""
+        self._url = checked(url)
+        self._durability = durability
+        self._is_closed = False
+        self._writer: Connection | None = None
+        self._readers = threading.local()
+        self._opened: list[Connection] = []
+        self._opening = threading.Lock()
+        self._days: set[date] = set()
+        self._read = ThreadPoolExecutor(READERS, thread_name_prefix="state-read")
+        with answering(), self._connect() as connection:
+            demand_schema(connection)
+        self._writes = GroupCommit(self._transact, "state-write")
+
+    def write(self, work: Work[Result]) -> asyncio.Future[Result]:
+        """Runs `work` in a transaction that it may share; the answer comes once it is durable."""
+        return self._writes.submit(work)
+
+    async def read(self, work: Callable[[Session], Result]) -> Result:
+        """Runs `work`; what it asks at once is of one snapshot."""
+
+        return await self._in_reader(lambda: self._asked(lambda reader: work(PostgresSession(reader))))
+
+    async def scan(self, question: Sql, work: Callable[[Session, Iterator[list[Row]]], Result]) -> Result:
+        """Runs `work` over one snapshot, with the rows of `question` in chunks; no statement of it is timed out."""
+
+        def task() -> Result:
+            with answering(), self._reader().transaction(), self._reader().cursor("scan") as cursor:
+                self._reader().execute("SET LOCAL statement_timeout = 0")
+                self._reader().execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+                cursor.execute(statement(question.text), question.values)
+                return work(PostgresSession(self._reader()), iter(lambda: list[Row](cursor.fetchmany(CHUNK)), []))
+
+        return await self._in_reader(task)
+
+    async def make_room(self, at: datetime) -> None:
+        """Makes the partition of the day's decisions, once."""
+        day = at.astimezone(UTC).date()
+        if day not in self._days:
+            await self._in_reader(lambda: self._asked(lambda reader: make_day(reader, day, number("partitions"))))
+            self._days.add(day)
+
+    async def days_past(self, before: datetime, now: datetime) -> dict[date, int]:
+        """The days of decisions that ended by then and of which none is valid, and how many decisions each has."""
+        last = before.astimezone(UTC).date()
+        return await self._in_reader(lambda: self._asked(lambda reader: days_past(reader, last, now)))
+
+    async def drop_day(self, day: date) -> bool:
+        """Drops all decisions of a day. Returns: whether they were there. Raises: StateUnavailable, also if in use."""
+        self._days.discard(day)
+        return await self._in_reader(lambda: self._asked(lambda reader: drop_day(reader, day, number("partitions"))))
+
+    async def close(self) -> None:
+        """Ends the threads after what they are doing; later calls fail, another `close` does nothing."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        ended = asyncio.get_running_loop().run_in_executor(None, self._end_threads)
+        await asyncio.wait({ended}, timeout=CLOSE_S)
+        if not ended.done():
+            for connection in self._opened:
+                _cut(connection)
+        await ended
+        for connection in self._opened:
+            connection.close()
+
+    def _end_threads(self) -> None:
+        self._writes.close()
+        self._read.shutdown()
+
+    async def _in_reader(self, task: Callable[[], Result]) -> Result:
+        try:
+            running = asyncio.get_running_loop().run_in_executor(self._read, task)
+        except RuntimeError as error:
+            raise StateUnavailable("the state store is closed") from error
+        return await running
+
+    def _transact(self, works: Sequence[Work[Any]]) -> list[Any]:
+        """Once more if the connection turned out to be broken, or the server ended a deadlock, before the commit."""
+        with answering():
+            try:
+                return self._once(works)
+            except Again:
+                return self._once(works)
+
+    def _once(self, works: Sequence[Work[Any]]) -> list[Any]:
+        if self._writer is None or self._writer.closed:
+            self._writer = self._connect()
+        session = PostgresSession(self._writer)
+        try:
+            session.tell(_BEGIN)
+            keys = [work.keys(session) for work in works]
+            session.lock(locks(keys))
+            results = carry_out(session, works, keys)
+            session.commit()
+        except BaseException as error:
+            is_lost = _roll_back(self._writer)
+            if isinstance(error, psycopg.errors.DeadlockDetected) or (is_lost and not session.is_committing):
+                raise Again from error
+            raise
+        return results
+
+    def _asked(self, work: Callable[[Connection], Result]) -> Result:
+        """Once more if the connection turned out to be broken: the server was away meanwhile, and may be back."""
+        with answering():
+            reader = self._reader()
+            try:
+                return work(reader)
+            except psycopg.Error:
+                if not reader.closed:
+                    raise
+            return work(self._reader())
+
+    def _reader(self) -> Connection:
+        """The connection of this thread."""
+        connection: Connection | None = getattr(self._readers, "connection", None)
+        if connection is None or connection.closed:
+            connection = self._readers.connection = self._connect("-c default_transaction_isolation=repeatable\\ read")
+        return connection
+
+    def _connect(self, more: str = "") -> Connection:
+        is_safe = self._durability is Durability.POWER_SAFE
+        connection: Connection = psycopg.connect(
+            self._url,
+            autocommit=True,
+            row_factory=dict_row,
+            connect_timeout=CONNECT_S,
+            **_LIVELINESS,
+            application_name="rumbo",
+            options=f"-c synchronous_commit={'on' if is_safe else 'off'} -c statement_timeout={STATEMENT_MS}"
+            f" -c idle_in_transaction_session_timeout={IDLE_MS} {more}",
+        )
+        with self._opening:
+            self._opened = [c for c in self._opened if not c.closed] + [connection]
+        return connection
+
+
+class PostgresState(SqlState):
+    """The state store in a PostgreSQL database."""
+
+    def __init__(self, url: str, durability: Durability = Durability.POWER_SAFE) -> None:
+        """Raises: StateUnavailable if the database cannot be reached, or its tables are of another version."""
+        super().__init__(PostgresEngine(url, durability))
+
+
+def _roll_back(connection: Connection) -> bool:
+    """Returns: whether the connection is lost."""
+    try:
+        connection.rollback()
+    except psycopg.Error:
+        connection.close()
+    return bool(connection.closed)
+
+
+def _cut(connection: Connection) -> None:
+    """Wakes the thread that waits for an answer over this connection: there will be none."""
+    with suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(connection.fileno())) as own:
+        own.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,67 @@
+"""The tables of a PostgreSQL store: at which step they stand, what they hold, and how they are brought to the last."""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg.rows import dict_row
+
+from service.state.inventory import Inventory, StoreStatus, database_inventory
+from service.state.port import StateUnavailable
+from service.state.postgres_session import Connection, PostgresSession, answering, checked, first_line, number
+from service.state.schema import CURRENT, HEAD, VERSION_TABLE, migrate
+
+CONNECT_S = 5
+
+
+def demand_schema(connection: Connection) -> None:
+    version = version_of(connection)
+    if version != HEAD:
+        stands = "it has no tables" if version is None else f"its tables stand at step {version}"
+        raise StateUnavailable(
+            f"the state store cannot be used: {stands}, this program knows {HEAD}: run `rumbo state migrate`"
+        )
+
+
+def version_of(connection: Connection) -> str | None:
+    found = connection.execute("SELECT to_regclass(%s) AS found", (VERSION_TABLE,)).fetchone()
+    if found is None or found["found"] is None:
+        return None
+    row = connection.execute(CURRENT).fetchone()
+    return None if row is None else str(row["version_num"])
+
+
+def status_of(url: str) -> str | None:
+    """The step that the tables of a database stand at; None without tables. Raises: StateUnavailable."""
+    with answering(), psycopg.connect(checked(url), row_factory=dict_row, connect_timeout=CONNECT_S) as connection:
+        return version_of(connection)
+
+
+def survey_of(url: str) -> StoreStatus:
+    """What a database is and holds, without its password. Raises: StateUnavailable."""
+    with answering(), psycopg.connect(checked(url), row_factory=dict_row, connect_timeout=CONNECT_S) as connection:
+        step, info = version_of(connection), connection.info
+        has_known_tables = step is not None and step <= HEAD
+        inventory = database_inventory(PostgresSession(connection)) if has_known_tables else Inventory()
+        return StoreStatus(name=f"PostgreSQL {info.dbname} at {info.host}", step=step, inventory=inventory)
+
+
+def migrate_database(url: str) -> tuple[str | None, str | None]:
+    """Brings the tables of a database to HEAD; of several processes one does it. Returns: the steps before and after.
+
+    Raises: StateUnavailable.
+    """
+    from sqlalchemy import create_engine
+    from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy.pool import NullPool
+
+    before = status_of(url)
+    if before is not None and before > HEAD:
+        raise StateUnavailable(f"the state store stands at step {before}, which is later than {HEAD}")
+    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url), poolclass=NullPool)
+    try:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({number('migrate')})")
+            migrate(connection)
+    except SQLAlchemyError as error:
+        raise StateUnavailable(f"the tables cannot be migrated: {first_line(error)}") from error
+    return before, status_of(url)

@@ -1,0 +1,116 @@
+"""What became of a contact that was presented: the value of its journey's objective, if it was met within its window.
+
+    presented ├────────── within ──────────┤ window_ends_at      both ends belong to it
+              │ outcomes of this contact    │
+              │ events until the journey is presented to the customer again: later ones belong to that contact
+
+A window that is open says nothing yet, whether the objective was met or not: if what is met early were told early, the
+rows with a reward would be successes for the most part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from features.values import Scalar
+
+
+class Objective(Protocol):
+    """What a journey is for. One of `event` and `outcome` is given."""
+
+    @property
+    def within(self) -> timedelta: ...
+
+    @property
+    def event(self) -> str | None: ...
+
+    @property
+    def outcome(self) -> str | None: ...
+
+    def is_met_by(self, attributes: Mapping[str, Scalar]) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happened:
+    """An event of the customer, or an outcome of the contact; `value` is what a conversion was worth."""
+
+    type: str
+    at: datetime
+    attributes: Mapping[str, Scalar] | None = None
+    value: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsOf:
+    """When rewards are told, and since when every event is still kept."""
+
+    now: datetime
+    events_since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presented:
+    """A contact that was presented, and when the same journey was next presented to the same customer."""
+
+    at: datetime
+    again_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reward:
+    """`amount` is None while it `is_censored`, for what was never presented, and where events are no longer kept."""
+
+    amount: float | None
+    is_censored: bool
+    window_ends_at: datetime | None = None
+
+
+UNPRESENTED = Reward(amount=None, is_censored=False)
+STILL_RESERVED = Reward(amount=None, is_censored=True)
+
+
+def reward_of(
+    objective: Objective,
+    value: float,
+    presented: Presented,
+    outcomes: Iterable[Happened],
+    events: Iterable[Happened],
+    as_of: AsOf,
+) -> Reward:
+    """The reward of a presented contact.
+
+    Args:
+        value: what meeting the objective is worth; a CONVERTED that tells its own worth wins.
+        outcomes: those of this contact, of any type and time.
+        events: those of the customer, of any type and time.
+    """
+    ends = presented.at + objective.within
+    if as_of.now < ends:
+        return Reward(amount=None, is_censored=True, window_ends_at=ends)
+    if objective.event is not None and presented.at < as_of.events_since:
+        return Reward(amount=None, is_censored=False, window_ends_at=ends)
+    if objective.outcome is not None:
+        met = [o for o in outcomes if o.type == objective.outcome and presented.at <= o.at <= ends]
+    else:
+        met = [e for e in events if _is_met_by(objective, presented, e) and e.at <= ends]
+    return Reward(amount=_worth(met, value), is_censored=False, window_ends_at=ends)
+
+
+def _is_met_by(objective: Objective, presented: Presented, event: Happened) -> bool:
+    """An event belongs to the last contact of the journey that was presented by then."""
+    if event.type != objective.event or event.at < presented.at:
+        return False
+    if presented.again_at is not None and event.at >= presented.again_at:
+        return False
+    return objective.is_met_by(event.attributes or {})
+
+
+def _worth(met: list[Happened], value: float) -> float:
+    """Met is met, however often: the first counts."""
+    if not met:
+        return 0.0
+    first = min(met, key=lambda happened: happened.at)
+    return first.value if first.type == "CONVERTED" and first.value is not None else value

@@ -1,0 +1,196 @@
+"""The state store over any engine: what each call asks, and what it must have to itself meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from service.decision.constraints.capacity import Pool
+from service.decision.decide import Decision
+from service.decision.facts import Consents
+from service.state.decision_rows import (
+    Proposed,
+    commit_asks,
+    commit_decision,
+    commit_keys,
+    find_decision,
+    has_request,
+    release_decision,
+    release_keys,
+    tell_by_request,
+)
+from service.state.engine import Engine
+from service.state.event_rows import event_keys, keep_events
+from service.state.kill_rows import KILLS, drop_kill, keep_kill, kill_keys, kills_of
+from service.state.outbox_rows import COUNT_WAITING, told, waiting
+from service.state.outcome_rows import keep_outcomes, outcome_keys
+from service.state.pool_rows import Counters, PoolsUnknown, register, register_keys
+from service.state.port import (
+    CommitResult,
+    CustomerEvent,
+    IncidentTimes,
+    Kill,
+    Outcome,
+    RequestKey,
+    RowResult,
+    StateReading,
+    StateUnavailable,
+    StoredDecision,
+)
+from service.state.session import Keys, Session, Sql, Work, customer_key, no_keys
+from service.state.situation_rows import consents_of, incidents_of, read_consents, read_incidents, read_situation
+from service.state.unused_catalogues import keep_catalogue
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+ANSWER_S = 10.0
+"""How long a caller waits for the store, whatever the store waits for, before it counts as away."""
+
+
+async def in_time(asked: Awaitable[Result]) -> Result:
+    """What was asked, which is cancelled when the time is over: it may still come about, and nobody is told so.
+
+    Raises: StateUnavailable.
+    """
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            return await asked
+    except TimeoutError as error:
+        raise StateUnavailable(f"the state store did not answer within {ANSWER_S:g} s") from error
+
+
+class SqlState:
+    """`StateStore`, `KillSwitch` and `Outbox` over one database, shared safely by all processes that use it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._counters = Counters()
+
+    async def situation(
+        self, customer_id: str, now: datetime, horizon: timedelta, pools: Sequence[Pool] = ()
+    ) -> StateReading:
+        def read(session: Session) -> StateReading:
+            return read_situation(session, customer_id, now, horizon, pools)
+
+        return await self._with_pools(pools, now, lambda: self._read(read))
+
+    async def commit(self, decision: Decision, key: RequestKey | None) -> CommitResult:
+        await in_time(self.engine.make_room(decision.decided_at))
+        pools, now = decision.draft.plan.pools_on(decision.draft.facts.channel), decision.decided_at
+        proposed, result = Proposed.of(decision), None
+        while result is None:
+            result = await self._with_pools(pools, now, lambda: in_time(self._committed(proposed, key)))
+        return result
+
+    async def decision(self, decision_id: str, now: datetime) -> StoredDecision | None:
+        return await self._read(lambda session: find_decision(session, decision_id, now))
+
+    async def decision_of_request(self, customer_id: str, request_id: str, now: datetime) -> StoredDecision | None:
+        if not await self._read(lambda session: has_request(session, customer_id, request_id)):
+            return None
+        alone = Keys(alone=frozenset({customer_key(customer_id)}))
+        return await self._write(
+            lambda session: tell_by_request(session, customer_id, request_id, now), lambda _: alone
+        )
+
+    async def record_events(self, events: Sequence[CustomerEvent], now: datetime) -> list[RowResult]:
+        return await self._write(lambda session: keep_events(session, events, now), lambda _: event_keys(events))
+
+    async def record_outcomes(self, outcomes: Sequence[Outcome], now: datetime) -> list[RowResult]:
+        return await self._write(
+            lambda session: keep_outcomes(session, outcomes, now, self._counters),
+            lambda session: outcome_keys(session, outcomes),
+        )
+
+    async def kill(self, target: str, why: str, now: datetime) -> None:
+        await self._write(lambda session: keep_kill(session, target, why, now), kill_keys)
+
+    async def unkill(self, target: str) -> bool:
+        return await self._write(lambda session: drop_kill(session, target), kill_keys)
+
+    async def kills(self) -> list[Kill]:
+        return await self._read(lambda session: kills_of(session.ask(KILLS)[0]))
+
+    async def keep_catalogue(self, version: str, source: str) -> None:
+        await self._write(lambda session: session.tell(keep_catalogue(version, source)))
+
+    async def catalogue(self, version: str) -> str | None:
+        question = Sql("SELECT source FROM catalogues WHERE version = ?", (version,))
+        (rows,) = await self._read(lambda session: session.ask(question))
+        return str(rows[0]["source"]) if rows else None
+
+    async def catalogues(self) -> list[str]:
+        question = Sql("SELECT source FROM catalogues ORDER BY version")
+        (rows,) = await self._read(lambda session: session.ask(question))
+        return [str(row["source"]) for row in rows]
+
+    async def waiting_for_features(self, limit: int) -> list[tuple[int, str]]:
+        (rows,) = await self._read(lambda session: session.ask(waiting(limit)))
+        return [(row["sequence"], row["customer_id"]) for row in rows]
+
+    async def count_waiting(self) -> int:
+        (rows,) = await self._read(lambda session: session.ask(COUNT_WAITING))
+        return int(rows[0]["waiting"])
+
+    async def told_features(self, sequences: Sequence[int]) -> None:
+        await self._write(lambda session: session.tell(*told(sequences)))
+
+    async def situation_facts(self, customer_id: str) -> tuple[list[IncidentTimes], Consents]:
+        questions = incidents_of(customer_id), consents_of(customer_id)
+        incidents, consents = await self._read(lambda session: session.ask(*questions))
+        return read_incidents(incidents), read_consents(consents)
+
+    async def close(self) -> None:
+        await self.engine.close()
+
+    async def _write(self, run: Callable[[Session], Result], keys: Callable[[Session], Keys] = no_keys) -> Result:
+        return await in_time(self.engine.write(Work(run, keys)))
+
+    async def _read(self, work: Callable[[Session], Result]) -> Result:
+        return await in_time(self.engine.read(work))
+
+    async def _with_pools(self, pools: Sequence[Pool], now: datetime, ask: Callable[[], Awaitable[Result]]) -> Result:
+        """Counts pools that the store does not know yet, then asks again."""
+        try:
+            return await ask()
+        except PoolsUnknown:
+            await self._write(lambda session: register(session, pools, now), register_keys)
+            return await ask()
+
+    async def _committed(self, proposed: Proposed, key: RequestKey | None) -> CommitResult | None:
+        """A caller that is gone before its answer, or waited too long for it, releases what it reserved."""
+        try:
+            return await self.engine.write(self.committing(proposed, key))
+        except asyncio.CancelledError:
+            self._release(proposed.decision)
+            raise
+
+    def committing(self, proposed: Proposed, key: RequestKey | None) -> Work[CommitResult | None]:
+        """The work of a commit; its answer is None if it must be done again with other keys."""
+        held = commit_keys(proposed.decision, self._counters)
+        return Work(
+            lambda session: commit_decision(session, proposed, key, self._counters, held),
+            lambda _: held,
+            commit_asks(proposed.decision, key),
+        )
+
+    def _release(self, decision: Decision) -> None:
+        decision_id, customer_id = decision.terms.decision_id, decision.draft.facts.customer_id
+        with suppress(StateUnavailable):  # closed meanwhile: then the reservation ends by its time
+            released = self.engine.write(
+                Work(
+                    lambda session: release_decision(session, decision_id, customer_id, self._counters),
+                    lambda _: release_keys(customer_id),
+                )
+            )
+            released.add_done_callback(_note_failure)
+
+
+def _note_failure(released: asyncio.Future[None]) -> None:
+    if not released.cancelled() and released.exception() is not None:
+        log.warning("what a caller who is gone reserved stands until its time is over: %s", released.exception())

@@ -1,0 +1,110 @@
+"""`rumbo state`: migrate the store, say how it stands, delete what is past its time; export and import beside them.
+
+Heavy imports stay inside, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from features.cli import home_option
+from service.state_export_commands import export_, import_
+
+if TYPE_CHECKING:
+    from service.settings import Settings
+
+
+@click.group()
+def state() -> None:
+    """Look after the store of decisions: its tables, its size, what goes and what comes.
+
+    The store is a file in HOME, or the PostgreSQL database that RUMBO_STATE_URL names.
+    """
+
+
+state.add_command(export_)
+state.add_command(import_)
+
+
+@state.command()
+@home_option
+@click.option("--json", "as_json", is_flag=True, help="The status as JSON.")
+def status(home: Path, as_json: bool) -> None:
+    """Tell which store it is, where its tables stand and what it holds; exit status 1 if they must be migrated."""
+    from service.bootstrap import survey, system_clock
+    from service.settings import Settings
+    from service.show_state import show_status, status_fields
+    from service.state.schema import HEAD
+
+    found = survey(Settings(home=home))
+    if as_json:
+        click.echo(json.dumps(status_fields(found, system_clock()), indent=2))
+    else:
+        show_status(found, system_clock())
+    if found.step != HEAD:
+        raise click.exceptions.Exit(1)
+
+
+@state.command()
+@home_option
+def migrate(home: Path) -> None:
+    """Bring the tables to the step that this program knows; nothing is done if they stand there.
+
+    One transaction: all or nothing. Several may do it at once: one does it, the others wait for it. Of PostgreSQL the
+    database may be empty; a file is made by `rumbo serve`.
+    """
+    from service.bootstrap import migrate_state
+    from service.settings import Settings
+
+    before, after = migrate_state(Settings(home=home))
+    if before == after:
+        click.echo(f"the tables stand at step {after}: nothing to do")
+    else:
+        click.echo(f"the tables went from {'none' if before is None else f'step {before}'} to step {after}")
+
+
+@state.command()
+@home_option
+@click.option("--dry-run", is_flag=True, help="Delete nothing; count what would go.")
+@click.option("--json", "as_json", is_flag=True, help="The rows by table as JSON.")
+def prune(home: Path, dry_run: bool, as_json: bool) -> None:
+    """Delete what is past its time, as the RUMBO_KEEP_…_DAYS say, in small steps beside a running service.
+
+    A service does the same once an hour.
+    """
+    import asyncio
+
+    from service.settings import Settings
+    from service.show_state import show_pruned
+
+    settings = Settings(home=home)
+    rows = asyncio.run(_counted(settings) if dry_run else _pruned(settings))
+    if as_json:
+        click.echo(json.dumps(dict(rows), indent=2))
+    else:
+        show_pruned(rows, settings.retention, is_dry_run=dry_run)
+
+
+async def _counted(settings: Settings) -> Mapping[str, int]:
+    from service.bootstrap import state_store, system_clock
+    from service.state.upkeep import Upkeep
+
+    async with state_store(settings) as store:
+        return await Upkeep(store.engine, settings.retention).count(system_clock())
+
+
+async def _pruned(settings: Settings) -> Mapping[str, int]:
+    from service.bootstrap import state_store, system_clock
+    from service.show_state import pruning
+    from service.state.upkeep import Upkeep
+
+    now = system_clock()
+    async with state_store(settings) as store:
+        upkeep = Upkeep(store.engine, settings.retention)
+        with pruning(await upkeep.count(now)) as told:
+            return await upkeep.prune(now, told)

@@ -1,0 +1,229 @@
+"""What the state stores cost by themselves: commits that share a transaction, and a store that has grown.
+
+- 64 callers at once, against one loop that issues the same statements in batches of 64: same tables, same durability.
+  Decisions are made, and their records written, before the clock starts; the limit is half of the loop's rate.
+- Read and commit of a decision in a store of 10,000 decisions and in one of a million: at most 1.5 times the time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import psycopg
+import pytest
+
+from service.bootstrap import new_id
+from service.decision.arbitrate import Score, ScoreSource
+from service.decision.decide import Decision, Terms, begin, conclude
+from service.decision.facts import Situation
+from service.decision.plan import Plan
+from service.decision.variables import with_variables
+from service.state.decision_rows import Proposed
+from service.state.engine import Durability
+from service.state.port import Committed
+from service.state.postgres import PostgresState
+from service.state.postgres_session import statement
+from service.state.session import Row, Session, Sql, Work, carry_out
+from service.state.sqlite import SqliteState
+from service.state.store import SqlState
+from tests.benchmarks.catalogues import NOW, customer, plan_of
+from tests.benchmarks.grown import EACH, fill_postgres, fill_sqlite
+from tests.postgres_server import PostgresServer, postgres_server
+
+CALLERS, DECISIONS, GROUP = 64, 8192, 64
+HALF, GROWTH = 0.5, 1.5
+SMALL, LARGE, SAMPLES = 10_000, 1_000_000, 600
+RESULTS = Path(os.environ.get("RUMBO_BENCH_OUT", "/tmp")) / "bench_store.json"
+FOUND: dict[str, dict[str, float]] = {}
+Statements = list[Sql]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresServer]:
+    with postgres_server(on_disk=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return plan_of(50)
+
+
+def propose(plan: Plan, customer_id: str, situation: Situation | None = None) -> Decision:
+    consents = customer().situation.consents
+    known = Situation(consents=consents) if situation is None else replace(situation, consents=consents)
+    draft = begin(plan, with_variables(replace(customer(), customer_id=customer_id, situation=known)))
+    scores = {c.journey_id: Score(p_outcome=0.1, source=ScoreSource.MODEL) for c in draft.survivors}
+    return conclude(draft, scores, Terms(decision_id=new_id(NOW), limit=1, model_version="m"))
+
+
+class Recorder:
+    """Passes on what a work asks and tells, and keeps it."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.memo = session.memo
+        self.heard: Statements = []
+
+    def expect(self, *questions: Sql) -> None:
+        """Each question is asked in its turn."""
+
+    def ask(self, *questions: Sql) -> list[list[Row]]:
+        self.heard += questions
+        return self._session.ask(*questions)
+
+    def tell(self, *statements: Sql) -> None:
+        self.heard += statements
+        self._session.tell(*statements)
+
+
+@pytest.mark.parametrize("durability", Durability)
+def test_commits_that_wait_together_on_sqlite(plan: Plan, tmp_path: Path, durability: Durability) -> None:
+    proposed = [Proposed.of(propose(plan, f"c{i}")) for i in range(DECISIONS)]
+    ours, heard = SqliteState(tmp_path / "a.db", durability), SqliteState(tmp_path / "b.db", durability)
+    rate = asyncio.run(_together(ours, plan, proposed))
+    batches = asyncio.run(_statements(heard, plan, proposed))
+    asyncio.run(_ready(SqliteState(tmp_path / "c.db", durability), plan))
+    connection = sqlite3.connect(tmp_path / "c.db", isolation_level=None)
+    connection.execute(f"PRAGMA synchronous = {'FULL' if durability is Durability.POWER_SAFE else 'NORMAL'}")
+    begins = perf_counter()
+    for batch in batches:
+        connection.execute("BEGIN IMMEDIATE")
+        for text, values in batch:
+            connection.execute(text, values).fetchall()
+        connection.execute("COMMIT")
+    loop = DECISIONS / (perf_counter() - begins)
+    connection.close()
+    _tell(f"group commit, sqlite, {durability.value}", per_s=rate, loop_per_s=loop, ratio=rate / loop)
+    assert rate / loop >= HALF
+
+
+@pytest.mark.parametrize("durability", Durability)
+def test_commits_that_wait_together_on_postgres(plan: Plan, server: PostgresServer, durability: Durability) -> None:
+    proposed = [Proposed.of(propose(plan, f"c{i}")) for i in range(DECISIONS)]
+    name = durability.value.replace("-", "_")
+    ours, heard, raw = (server.new_database(f"{n}_{name}") for n in ("ours", "heard", "raw"))
+    rate = asyncio.run(_together(PostgresState(ours, durability), plan, proposed))
+    batches = asyncio.run(_statements(PostgresState(heard, durability), plan, proposed))
+    asyncio.run(_ready(PostgresState(raw, durability), plan))
+    is_safe = "on" if durability is Durability.POWER_SAFE else "off"
+    with psycopg.connect(raw, autocommit=True, options=f"-c synchronous_commit={is_safe}") as connection:
+        begins = perf_counter()
+        for batch in batches:
+            with connection.pipeline():
+                connection.execute("BEGIN")
+                for text, values in batch:
+                    connection.execute(statement(text), values)
+                connection.execute("COMMIT")
+        loop = DECISIONS / (perf_counter() - begins)
+    _tell(f"group commit, postgres, {durability.value}", per_s=rate, loop_per_s=loop, ratio=rate / loop)
+    assert rate / loop >= HALF
+
+
+async def _ready(state: SqlState, plan: Plan, *, is_closed: bool = True) -> None:
+    """The pools are counted, and the day has its place."""
+    await state.situation("nobody", NOW, plan.horizon, plan.pools_on("email"))
+    await state.engine.make_room(NOW)
+    if is_closed:
+        await state.close()
+
+
+async def _together(state: SqlState, plan: Plan, proposed: Sequence[Proposed]) -> float:
+    """Decisions a second."""
+    await _ready(state, plan, is_closed=False)
+    waiting = iter(proposed)
+
+    async def caller() -> None:
+        for one in waiting:
+            await state.engine.write(state.committing(one, None))
+
+    begins = perf_counter()
+    await asyncio.gather(*(caller() for _ in range(CALLERS)))
+    rate = len(proposed) / (perf_counter() - begins)
+    await state.close()
+    return rate
+
+
+async def _statements(state: SqlState, plan: Plan, proposed: Sequence[Proposed]) -> list[Statements]:
+    """What the commits ask and tell, in batches as a group does them."""
+    await _ready(state, plan, is_closed=False)
+    works = [state.committing(one, None) for one in proposed]
+    batches: list[Statements] = []
+    for first in range(0, len(works), GROUP):
+        group = works[first : first + GROUP]
+        batches.append(await state.engine.write(Work(partial(_heard, works=group))))
+    await state.close()
+    return batches
+
+
+def _heard(session: Session, works: Sequence[Work[Any]]) -> Statements:
+    recorder = Recorder(session)
+    carry_out(recorder, works, [work.keys(recorder) for work in works])
+    return recorder.heard
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_a_store_of_a_million_decisions_is_hardly_slower(
+    plan: Plan, tmp_path: Path, server: PostgresServer, kind: str
+) -> None:
+    record = Proposed.of(propose(plan, "c0")).record
+    stores: dict[int, Callable[[], SqlState]] = {}
+    for size in (SMALL, LARGE):
+        begins = perf_counter()
+        if kind == "sqlite":
+            file = tmp_path / f"{size}.db"
+            asyncio.run(_ready(SqliteState(file), plan))
+            fill_sqlite(file, size, record)
+            stores[size] = partial(SqliteState, file, Durability.PROCESS_SAFE)
+        else:
+            url = server.new_database(f"grown_{size}")
+            asyncio.run(_ready(PostgresState(url), plan))
+            fill_postgres(url, size, record)
+            stores[size] = partial(PostgresState, url, Durability.PROCESS_SAFE)
+        os.write(1, f"\n{kind}: {size:,} decisions made in {perf_counter() - begins:.0f} s".encode())
+    us = asyncio.run(_read_and_commit(stores[SMALL](), stores[LARGE](), plan))
+    small, large = median(us[0]), median(us[1])
+    _tell(f"grown, {kind}", small_us=small, large_us=large, ratio=large / small)
+    assert large / small <= GROWTH
+
+
+async def _read_and_commit(small: SqlState, large: SqlState, plan: Plan) -> tuple[list[float], list[float]]:
+    """µs of a decision's read and commit in each store, in turns; deciding in between is not counted."""
+    us: tuple[list[float], list[float]] = ([], [])
+    draw = random.Random(1)
+    pools = plan.pools_on("email")
+    for number in range(SAMPLES + 50):
+        for state, size, taken in ((small, SMALL, us[0]), (large, LARGE, us[1])):
+            customer_id = f"c{draw.randrange(size // EACH)}"
+            begins = perf_counter()
+            reading = await state.situation(customer_id, NOW, plan.horizon, pools)
+            read = perf_counter() - begins
+            proposed = Proposed.of(propose(plan, customer_id, reading.situation))
+            begins = perf_counter()
+            result = await state.engine.write(state.committing(proposed, None))
+            assert isinstance(result, Committed)
+            if number >= 50:
+                taken.append((read + perf_counter() - begins) * 1e6)
+    await small.close()
+    await large.close()
+    return us
+
+
+def _tell(name: str, **row: float) -> None:
+    """A row of the table, and the file that holds them all."""
+    FOUND[name] = row
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    RESULTS.write_text(json.dumps(FOUND, indent=2) + "\n")
+    told = "  ".join(f"{column} {value:,.2f}" for column, value in row.items())
+    os.write(1, f"\n{name:<36} {told}\n".encode())

@@ -1,0 +1,65 @@
+"""Homes of services by the store that keeps their state: a file in the home, or a PostgreSQL database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures_service import STATE_URL, Service, copied, running, seed
+from tests.postgres_server import PostgresServer, database_name
+
+STORES = ("postgres", "sqlite")
+SEEDED = "seeded"
+
+
+@pytest.fixture(scope="session")
+def seeded_database(postgres: PostgresServer, seeded_home: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a database with the example's consents, of which others are copied: nobody uses it."""
+    home = without_state(seeded_home, tmp_path_factory.mktemp("seeded-postgres") / "home")
+    (home / STATE_URL).write_text(postgres.new_database(SEEDED))
+    asyncio.run(seed(home))
+    return SEEDED
+
+
+@pytest.fixture(params=STORES)
+def store(request: pytest.FixtureRequest) -> str:
+    """The name of the store under test."""
+    return str(request.param)
+
+
+@pytest.fixture
+def stored_home(store: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """A copy of `seeded_home` whose state lies in each store in turn."""
+    with home_on(store, request, tmp_path / "home") as home:
+        yield home
+
+
+@pytest.fixture
+async def stored_service(stored_home: Path) -> AsyncIterator[Service]:
+    """A service over `stored_home`, at the clock of the tests."""
+    async with running(stored_home) as started:
+        yield started
+
+
+@contextmanager
+def home_on(store: str, request: pytest.FixtureRequest, place: Path) -> Iterator[Path]:
+    """A copy of `seeded_home` at this place whose state lies in this store."""
+    seeded_home: Path = request.getfixturevalue("seeded_home")
+    if store == "sqlite":
+        yield copied(seeded_home, place)
+        return
+    server: PostgresServer = request.getfixturevalue("postgres")
+    template, name = request.getfixturevalue("seeded_database"), database_name(place)
+    home = without_state(seeded_home, place)
+    (home / STATE_URL).write_text(server.new_database(name, template))
+    yield home
+    server.drop_database(name)
+
+
+def without_state(home: Path, place: Path) -> Path:
+    """A copy of a home with nothing of its state."""
+    return copied(home, place, without=("state.db*",))

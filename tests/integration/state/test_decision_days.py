@@ -1,0 +1,115 @@
+"""The days of decisions on PostgreSQL: made beside readers, dropped as a whole, or left while somebody reads them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from service.state.port import Committed, StateUnavailable
+from service.state.postgres import PostgresState
+from service.state.retention import Retention
+from service.state.upkeep import DROP_AGAIN_AFTER_S, Upkeep
+from tests.builders import NOW
+from tests.contract.rows import KEY, MINUTE, capped, committed, propose
+from tests.integration.state.conftest import OpenState
+
+DAY = timedelta(days=1)
+LATER = NOW + 402 * DAY
+TODAY, TOMORROW = date(2018, 1, 3), date(2018, 1, 4)
+
+
+def days(url: str) -> list[date]:
+    question = "SELECT relid::regclass::text FROM pg_partition_tree('decisions') WHERE isleaf ORDER BY 1"
+    with psycopg.connect(url) as connection:
+        return [date.fromisoformat(name[-8:]) for (name,) in connection.execute(question)]
+
+
+def indexes(url: str, table: str) -> list[str]:
+    """What each index of a table is of, without names."""
+    question = "SELECT substring(indexdef from 'USING .*') FROM pg_indexes WHERE tablename = %s ORDER BY 1"
+    with psycopg.connect(url) as connection:
+        return [row[0] for row in connection.execute(question, (table,))]
+
+
+@contextmanager
+def reading(url: str) -> Iterator[psycopg.Connection[Any]]:
+    """Somebody who looked at the decisions and has not ended the transaction."""
+    with psycopg.connect(url) as connection:
+        connection.execute("SELECT count(*) FROM decisions")
+        yield connection
+
+
+def quick(state: PostgresState, pauses: list[float]) -> Upkeep:
+    """The upkeep of a store that remembers for how long it should have slept."""
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    return Upkeep(state.engine, Retention(), sleep)
+
+
+async def test_room_is_made_for_today_and_tomorrow_beside_somebody_who_reads(state: PostgresState, url: str) -> None:
+    with reading(url) as connection:
+        async with asyncio.timeout(4):
+            await quick(state, []).make_room(NOW)
+        connection.execute("SELECT count(*) FROM decisions")
+    assert days(url) == [TODAY, TOMORROW]
+    assert indexes(url, "decisions_20180104") == indexes(url, "decisions")
+
+
+async def test_a_commit_finds_the_room_that_another_process_made(state: PostgresState, open_state: OpenState) -> None:
+    await quick(await open_state(), []).make_room(NOW)
+    await quick(state, []).make_room(NOW)
+    assert isinstance(await state.commit(await propose(state, now=NOW + DAY), None), Committed)
+
+
+async def test_several_may_make_room_at_once(open_state: OpenState, url: str) -> None:
+    states = [await open_state() for _ in range(4)]
+    await asyncio.gather(*(quick(state, []).make_room(NOW) for state in states))
+    assert days(url) == [TODAY, TOMORROW]
+
+
+async def test_a_day_is_dropped_as_a_whole_and_the_others_stay(state: PostgresState, url: str) -> None:
+    for i, at in enumerate((NOW, NOW + MINUTE, NOW + 2 * DAY)):
+        await committed(state, await propose(state, capped(9), decision_id=f"d{i}", now=at))
+    gone = await quick(state, []).prune(NOW + 401 * DAY)
+    assert gone["decisions"] == 2
+    assert days(url) == [date(2018, 1, 5)]
+    assert await state.decision("d2", LATER) is not None
+
+
+async def test_a_day_that_somebody_reads_stays_and_nobody_waits_for_it_for_long(state: PostgresState, url: str) -> None:
+    """What belongs to its decisions stays too; the next time it goes."""
+    await committed(state, await propose(state), KEY)
+    pauses: list[float] = []
+    upkeep = quick(state, pauses)
+    told: list[tuple[str, int]] = []
+    with reading(url):
+        pruning = asyncio.create_task(upkeep.prune(LATER, lambda table, rows: told.append((table, rows))))
+        for i in range(20):
+            async with asyncio.timeout(4):
+                await committed(state, await propose(state, decision_id=f"n{i}", customer_id=f"n{i}", now=LATER))
+        with pytest.raises(StateUnavailable, match="the decisions of 2018-01-03 are in use"):
+            await pruning
+    assert [pause for pause in pauses if pause in DROP_AGAIN_AFTER_S] == list(DROP_AGAIN_AFTER_S)
+    assert told == [("requests", 1)]
+    found = await state.decision("d1", LATER)
+    assert found is not None
+    assert list(found.contact_states) == ["news"]
+    assert {table: rows for table, rows in (await upkeep.prune(LATER)).items() if rows} == {
+        "decisions": 1,
+        "contacts": 1,
+    }
+
+
+async def test_a_day_that_was_dropped_can_be_decided_on_again(state: PostgresState) -> None:
+    """As history is taken in."""
+    await committed(state, await propose(state))
+    await quick(state, []).prune(LATER)
+    assert isinstance(await state.commit(await propose(state, decision_id="d2"), None), Committed)

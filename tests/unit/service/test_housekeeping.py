@@ -1,0 +1,141 @@
+"""The store is kept in order beside the service, hour by hour, whatever goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from features.schema import FeatureSchema
+from service.catalogue.load import EXAMPLE, load
+from service.catalogues import KeptCatalogues
+from service.feature_feed import stopped
+from service.housekeeping import EVERY_S, FIRST_AFTER_S, Housekeeping
+from service.metrics import Metrics
+from service.state.engine import Durability
+from service.state.retention import Retention
+from service.state.sqlite import SqliteState
+from service.state.upkeep import Upkeep
+from tests.builders import NOW
+from tests.contract.rows import committed, event, propose
+
+DAY = timedelta(days=1)
+SCHEMA = FeatureSchema.load()
+CATALOGUE = load(EXAMPLE, SCHEMA)
+
+
+class Hours:
+    """A sleep that ends when the test says so."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self._asleep, self._due = asyncio.Event(), asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+        self._asleep.set()
+        await self._due.wait()
+        self._due.clear()
+
+    async def next(self) -> None:
+        """Returns when a round is over."""
+        await self._asleep.wait()
+        self._asleep.clear()
+        self._due.set()
+        await self._asleep.wait()
+
+
+class House:
+    """A store, its housekeeping, and a clock that a test sets."""
+
+    def __init__(self, file: Path) -> None:
+        self.file, self.now, self.hours, self.metrics = file, NOW, Hours(), Metrics()
+        self.state = SqliteState(file, Durability.PROCESS_SAFE)
+        self.catalogues = KeptCatalogues(CATALOGUE, SCHEMA, self.state)
+        upkeep = Upkeep(self.state.engine, Retention())
+        self.housekeeping = Housekeeping(upkeep, self.catalogues, self.metrics, self.clock, self.hours.sleep)
+
+    def clock(self) -> datetime:
+        return self.now
+
+    def metric(self, name: str, **labels: str) -> float | None:
+        return self.metrics.registry.get_sample_value(name, labels)
+
+    def execute(self, statement: str) -> None:
+        with closing(sqlite3.connect(self.file)) as database, database:
+            database.execute(statement)
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    built = House(tmp_path / "state.db")
+    yield built
+    await built.state.close()
+
+
+async def test_every_hour_what_is_past_its_time_goes_and_is_counted(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    running = asyncio.create_task(house.housekeeping.run())
+    await house.state.record_events([event("e1", "purchase", amount=1.0)], NOW)
+    with caplog.at_level(logging.INFO):
+        await house.hours.next()
+        assert house.metric("rumbo_pruned_rows_total", table="events") is None
+        house.now += 401 * DAY
+        await house.hours.next()
+    await stopped(running)
+    assert house.hours.seconds == [FIRST_AFTER_S, EVERY_S, EVERY_S]
+    assert house.metric("rumbo_pruned_rows_total", table="events") == 1
+    (record,) = [record for record in caplog.records if record.message == "pruned"]
+    assert record.__dict__["fields"] == {"rows": {"events": 1}}
+
+
+async def test_the_catalogue_in_force_is_never_pruned_though_nothing_is_decided_under_it(house: House) -> None:
+    await house.catalogues.keep()
+    await house.state.keep_catalogue("earlier", "source")
+    for _ in range(60):
+        await house.housekeeping.once()
+        house.now += DAY
+    assert await house.state.catalogues() == [CATALOGUE.source]
+
+
+async def test_a_round_that_fails_is_logged_and_counted_and_decisions_and_rounds_go_on(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without a table, until somebody mends it. Of the other tables what is past its time goes all the same."""
+    running = asyncio.create_task(house.housekeeping.run())
+    await house.state.record_events([event("e1", "purchase", amount=1.0)], NOW)
+    house.now += 401 * DAY
+    house.execute("ALTER TABLE moves RENAME TO away")
+    with caplog.at_level(logging.WARNING):
+        await house.hours.next()
+    assert "prune failed; again in an hour: the state store did not answer: no such table: moves" in caplog.text
+    assert house.metric("rumbo_upkeep_failures_total", what="prune") == 1
+    assert house.metric("rumbo_pruned_rows_total", table="events") == 1
+    await committed(house.state, await propose(house.state, now=house.now))
+    house.execute("ALTER TABLE away RENAME TO moves")
+    await house.hours.next()
+    await stopped(running)
+    assert house.metric("rumbo_upkeep_failures_total", what="prune") == 1
+
+
+async def test_nothing_is_pruned_while_the_catalogue_in_force_cannot_be_kept(house: House) -> None:
+    await house.state.record_events([event("e1", "purchase", amount=1.0)], NOW)
+    house.now += 401 * DAY
+    house.execute("ALTER TABLE catalogues RENAME TO away")
+    await house.housekeeping.once()
+    assert house.metric("rumbo_upkeep_failures_total", what="keep_catalogue") == 1
+    assert house.metric("rumbo_pruned_rows_total", table="events") is None
+
+
+async def test_a_service_that_ends_does_not_wait_for_the_hour(house: House) -> None:
+    running = asyncio.create_task(house.housekeeping.run())
+    await house.hours._asleep.wait()
+    await stopped(running)
+    assert running.cancelled()
