@@ -98,6 +98,7 @@ async def application(
     state = open_state(settings)
     catalogues = KeptCatalogues(current, schema, state)
     await catalogues.keep()
+    await state.count_pools(current.plan.pools, clock())
     reader = OnlineFeatures(settings.feature_repo, schema) if features is None else features
     hydrator = Hydrator(reader, state)
     await hydrator.warm(clock())

@@ -39,7 +39,6 @@ from tests.fixtures_service import Clock, Service, row_counts, running
 if TYPE_CHECKING:
     pass
 
-POLICIES = yaml.safe_load((EXAMPLE / "policies.yaml").read_text(encoding="utf-8"))
 HELP = ("service", "resolution")
 
 
@@ -52,8 +51,8 @@ def contacts(home: Path, customer_id: str) -> list[tuple[str, str, str]]:
 
 def assert_within_the_limits(home: Path, customer_id: str) -> None:
     """Counts naively, as the YAML says; every reservation here is younger than the shortest window."""
-    made = contacts(home, customer_id)
-    for limit in POLICIES["pressure"]:
+    made, served = contacts(home, customer_id), home / "catalogue"
+    for limit in yaml.safe_load((served / "policies.yaml").read_text(encoding="utf-8"))["pressure"]:
         counted = [
             (journey_id, channel)
             for journey_id, kind, channel in made
@@ -61,7 +60,7 @@ def assert_within_the_limits(home: Path, customer_id: str) -> None:
             and (kind in limit["kinds"] if "kinds" in limit else kind not in HELP)
         ]
         assert len(counted) <= limit["at_most"], limit["id"]
-    for file in (EXAMPLE / "journeys").glob("*.yaml"):
+    for file in (served / "journeys").glob("*.yaml"):
         journey = yaml.safe_load(file.read_text(encoding="utf-8"))
         own = [journey_id for journey_id, _, _ in made if journey_id == journey["journey"]]
         assert "contact" not in journey or len(own) <= journey["contact"]["at_most"], journey["journey"]

@@ -51,14 +51,19 @@ async def test_incident_of_a_moment_ago_is_seen_and_nothing_is_changed(own_home:
         message = opened()
         message.occurred_at.FromDatetime(now - timedelta(hours=1))
         await service.tell(message)
-    before = row_counts(own_home)
+    before = facts_kept(own_home)
     rules = await _in_thread(own_home, "complaint-apology", "--customer", REGULAR, "--channel", "web", "--json")
     assert rules["AUDIENCE complaint-apology"]["verdict"] == "allows"
     assert rules["AUDIENCE complaint-apology"]["observed"] == {"situation.has_open_incident": True}
     offers = await _in_thread(own_home, "pantry-mailer", "--customer", REGULAR, "--channel", "web", "--json")
     assert offers["INCIDENT_OPEN promotional"]["verdict"] == "denies"
     assert offers["INCIDENT_OPEN promotional"]["observed"]["open_incidents"] == 1
-    assert row_counts(own_home) == before
+    assert facts_kept(own_home) == before
+
+
+def facts_kept(home: Path) -> dict[str, int]:
+    """Rows by table, without the counters: a pool that nobody counted yet is counted by the first who asks for it."""
+    return {name: rows for name, rows in row_counts(home).items() if name not in ("pools", "pool_uses", "versions")}
 
 
 def test_journey_without_anything_on_a_channel_is_an_error_of_the_caller(own_home: Path) -> None:
