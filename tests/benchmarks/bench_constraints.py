@@ -7,10 +7,7 @@ of it on 1,000 rows (300 trees × 31 leaves, 70 features, one thread, a ready fl
 from __future__ import annotations
 
 import gc
-import json
-import os
 from collections.abc import Callable
-from pathlib import Path
 from statistics import median
 from time import perf_counter
 
@@ -21,10 +18,9 @@ import pytest
 from service.decision.decide import Draft, begin
 from service.decision.variables import with_variables
 from tests.benchmarks.catalogues import customer, plan_of
+from tests.benchmarks.results import tell
 
 TREES, LEAVES, FEATURES = 300, 31, 70
-RESULTS = Path(os.environ.get("RUMBO_BENCH_OUT", "/tmp")) / "bench_constraints.json"
-FOUND: dict[str, dict[str, float]] = {}
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +47,8 @@ def test_all_constraints_cost_no_more_than_their_share_of_a_prediction(
     assert 0.4 < rejected / journeys < 0.7  # a slate of which about half is denied
     constrain_us, predict_us = _side_by_side(constrain, lambda: booster.predict(matrix, num_threads=1), repetitions)
     ratio = constrain_us / predict_us
-    _tell(
-        journeys,
+    tell(
+        f"constraints, {journeys} journeys",
         rules=len(plan.rules),
         rejected=rejected,
         constrain_us=constrain_us,
@@ -74,12 +70,3 @@ def _side_by_side(one: Callable[[], object], other: Callable[[], object], repeti
             call()
             seconds.append(perf_counter() - begins)
     return median(taken[0]) * 1e6, median(taken[1]) * 1e6
-
-
-def _tell(journeys: int, **row: float) -> None:
-    """A row of the table, and the file that holds them all."""
-    FOUND[str(journeys)] = row
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps(FOUND, indent=2) + "\n")
-    told = "  ".join(f"{name} {value:,.2f}" for name, value in row.items())
-    os.write(1, f"\n{journeys:>5} journeys  {told}\n".encode())

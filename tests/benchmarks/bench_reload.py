@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
-import os
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -30,12 +28,11 @@ from service.feature_feed import stopped
 from service.metrics import Metrics
 from service.state.sqlite import SqliteState
 from tests.benchmarks.catalogues import customer
+from tests.benchmarks.results import tell
 from tests.large_catalogue import write_large_catalogue
 
 JOURNEYS, CHANGES, LIMIT_S = 1000, 9, 1.0
 EDITED = Path("journeys") / "pizza-night-coupons-7.yaml"
-RESULTS = Path(os.environ.get("RUMBO_BENCH_OUT", "/tmp")) / "bench_reload.json"
-FOUND: dict[str, dict[str, float]] = {}
 
 
 class Turns:
@@ -63,7 +60,7 @@ async def watching(folder: Path, state_file: Path) -> AsyncIterator[KeptCatalogu
     stamp, begins = loaded.stamp(), perf_counter()
     with collecting_later():
         catalogues = KeptCatalogues(loaded.load(), schema, state)
-    _tell("cold load", journeys=JOURNEYS, seconds=perf_counter() - begins)
+    tell("cold load", journeys=JOURNEYS, seconds=perf_counter() - begins)
     gc.collect()
     gc.freeze()
     task = asyncio.create_task(CatalogueWatch(loaded, stamp, catalogues, Metrics()).run())
@@ -83,7 +80,7 @@ async def test_a_change_is_in_force_within_a_second(is_busy: bool, tmp_path: Pat
         task = asyncio.create_task(turns.run())
         taken_s = [await _change(tmp_path / "catalogue" / EDITED, number, catalogues) for number in range(CHANGES)]
         await stopped(task)
-    _tell(
+    tell(
         "beside a busy loop" if is_busy else "beside an idle loop",
         in_force_s=median(taken_s),
         worst_s=max(taken_s),
@@ -101,12 +98,3 @@ async def _change(file: Path, number: int, catalogues: KeptCatalogues) -> float:
     while catalogues.current.version == before:
         await asyncio.sleep(0.001)
     return perf_counter() - begins
-
-
-def _tell(what: str, **row: float) -> None:
-    """A row of the table, and the file that holds them all."""
-    FOUND[what] = row
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps(FOUND, indent=2) + "\n")
-    told = "  ".join(f"{name} {value:,.2f}" for name, value in row.items())
-    os.write(1, f"\n{what:>20}  {told}\n".encode())

@@ -7,7 +7,6 @@ and the mean time of each stage. 50 journeys are candidates; decisions are recor
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from rumbo.decision.v1.service_pb2_grpc import DecisionServiceStub
 from service.seed import seed_consents
 from service.settings import Settings
 from tests.benchmarks.load import Measured, lone, measure, warm
+from tests.benchmarks.results import tell
 from tests.benchmarks.served import METHOD
 from tests.fixtures_service import copied
 from tests.large_catalogue import write_large_catalogue
@@ -35,7 +35,6 @@ from tests.postgres_server import postgres_server
 
 CHANNEL, JOURNEYS = "app", 50
 STAGES = ("hydrate", "constrain", "score", "select", "commit", "encode")
-RESULTS = Path(os.environ.get("RUMBO_BENCH_OUT", "/tmp")) / "bench_service.json"
 CUSTOMERS = 2400
 
 
@@ -138,8 +137,8 @@ def _stages(metrics_port: int) -> dict[str, tuple[float, float]]:
 
 
 def _tell(found: Mapping[str, Mapping[str, float]], answer_bytes: int) -> None:
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps(found, indent=2) + "\n")
+    for name, row in found.items():
+        tell(f"decide, {name}" if name != "echo" else name, **row)
     table = Table("", *found, title=f"Decide with {JOURNEYS} journeys, {answer_bytes} bytes an answer")
     for name in dict.fromkeys(name for row in found.values() for name in row):
         cells = [f"{row[name]:,.0f}" if name in row else "" for row in found.values()]
