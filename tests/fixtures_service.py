@@ -93,9 +93,10 @@ async def running(
     model: Model | None = None,
     metrics_port: int | None = None,
     allow_unrecorded: bool = False,
+    durability: Durability = Durability.PROCESS_SAFE,
 ) -> AsyncIterator[Service]:
     """A service over `home` until left. Started twice over one home, it is a restart."""
-    settings = settings_of(home, metrics_port=metrics_port, allow_unrecorded=allow_unrecorded)
+    settings = settings_of(home, metrics_port=metrics_port, allow_unrecorded=allow_unrecorded, durability=durability)
     chosen = Clock() if clock is None else clock
     async with application(settings, chosen, features=features, model=model) as app, serving(app, settings) as address:
         target = f"{address.host}:{address.port}"
@@ -104,7 +105,13 @@ async def running(
             yield Service(home=home, clock=chosen, address=address, channel=channel, stub=DecisionServiceStub(channel))
 
 
-def settings_of(home: Path, *, metrics_port: int | None = None, allow_unrecorded: bool = False) -> Settings:
+def settings_of(
+    home: Path,
+    *,
+    metrics_port: int | None = None,
+    allow_unrecorded: bool = False,
+    durability: Durability = Durability.PROCESS_SAFE,
+) -> Settings:
     """No test here cuts the power, so none waits for the disk. A home without a catalogue serves the example.
 
     The time to drain is long, for on a busy machine a client takes seconds to notice that a server has stopped.
@@ -115,7 +122,7 @@ def settings_of(home: Path, *, metrics_port: int | None = None, allow_unrecorded
         catalogue=own if own.is_dir() else EXAMPLE,
         port=0,
         metrics_port=metrics_port,
-        durability=Durability.PROCESS_SAFE,
+        durability=durability,
         state_url=_state_url(home),
         allow_unrecorded=allow_unrecorded,
         drain_s=45.0,

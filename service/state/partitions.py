@@ -26,9 +26,13 @@ _DAYS = (
 
 
 def make_day(connection: Connection, day: date, key: int) -> None:
-    """Makes the partition of a day, unless it is there. `key`: of an advisory lock, so that one does it at a time."""
+    """Makes the partition of a day, unless it is there. `key`: of an advisory lock, so that one does it at a time.
+
+    It is made durable whatever the durability of decisions is: processes remember that they made it.
+    """
     name, (first, last) = _name(day), _bounds(day)
     with connection.transaction():
+        connection.execute("SET LOCAL synchronous_commit = on")
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (key,))
         if _is_there(connection, day):
             return

@@ -183,6 +183,8 @@ class PostgresEngine:
         return connection
 
     def _connect(self, more: str = "") -> Connection:
+        """The server may be another by now, of which days may have to be made again."""
+        self._days.clear()
         is_safe = self._durability is Durability.POWER_SAFE
         connection: Connection = psycopg.connect(
             self._url,

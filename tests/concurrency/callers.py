@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from service.decision.decide import Decision
 from service.decision.plan import Plan
-from service.state.port import Committed, OutcomeType, RowStatus
+from service.state.port import Committed, OutcomeType, RequestKey, RowStatus
 from tests.builders import NOW
 from tests.concurrency.processes import Pipe
 from tests.contract.adapters import Store
@@ -83,6 +83,19 @@ async def in_rounds(state: Store, pipe: Pipe, plan: Plan, name: str, seed: int) 
         happened = Happened()
         await asyncio.gather(*(_call(state, plan, f"{name}-{n}", one, happened, chance) for n in range(CALLERS)))
         pipe.send(happened)
+
+
+async def decide_and_wait(
+    state: Store, pipe: Pipe, plan: Plan, decision_id: str, customer_id: str, channel: str, now: datetime
+) -> None:
+    """The job of a process that is killed meanwhile: a decision, and a word once it is acknowledged."""
+    proposed = await propose(
+        state, plan, decision_id=decision_id, customer_id=customer_id, channel=channel, now=now, limit=4
+    )
+    pipe.send("begins")
+    await state.commit(proposed, RequestKey(request_id=decision_id, fingerprint=""))
+    pipe.send("acknowledged")
+    pipe.recv()
 
 
 async def ask(state: Store, plan: Plan, decision_id: str, customer_id: str, channel: str, now: datetime) -> Told:

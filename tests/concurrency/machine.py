@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Coroutine
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -27,9 +27,9 @@ from service.state.port import (
     RowStatus,
 )
 from tests.builders import NOW
-from tests.concurrency.processes import Pipe, Worker, opened, workers
+from tests.concurrency.callers import decide_and_wait
+from tests.concurrency.processes import Worker, opened, workers
 from tests.concurrency.twin import CAP, COST, DAY, GIFTS, MONEY, ORDER, TREATS, UNITS, Asked, Twin, plan
-from tests.contract.adapters import Store
 from tests.contract.rows import MINUTE, event, outcome, picked, propose
 
 Result = TypeVar("Result")
@@ -54,19 +54,6 @@ class Home(Protocol):
     def make(self) -> Path: ...
 
     def drop(self, place: Path) -> None: ...
-
-
-async def decide_and_wait(
-    state: Store, pipe: Pipe, decision_id: str, customer_id: str, channel: str, now: datetime
-) -> None:
-    """The job of a process that is killed meanwhile: a decision, and a word once it is acknowledged."""
-    proposed = await propose(
-        state, PLAN, decision_id=decision_id, customer_id=customer_id, channel=channel, now=now, limit=4
-    )
-    pipe.send("begins")
-    await state.commit(proposed, RequestKey(request_id=decision_id, fingerprint=""))
-    pipe.send("acknowledged")
-    pipe.recv()
 
 
 class StoreMachine(RuleBasedStateMachine):
@@ -180,7 +167,7 @@ class StoreMachine(RuleBasedStateMachine):
     def a_process_is_killed(self, customer_id: str, channel: str, wait: int) -> None:
         """Its decision is there as a whole or not at all; once acknowledged, it is there."""
         asked = self.twin.ask(f"d{next(self.numbers)}", customer_id, channel, self.now, len(ORDER))
-        arguments = asked.decision_id, customer_id, channel, self.now
+        arguments = PLAN, asked.decision_id, customer_id, channel, self.now
         with workers(Worker(decide_and_wait, self.home.adapter, self.place, *arguments)) as (process,):
             assert self.run(process.told()) == "begins"
             process.pipe.poll(wait * INSTANT_S)

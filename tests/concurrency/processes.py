@@ -22,7 +22,7 @@ from tests.contract.adapters import URL, Store
 ANSWER_S = 600.0
 """After this long without a word a process counts as hung."""
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload([__name__, "tests.contract.pools"])
+_FORKS.set_forkserver_preload([f"tests.concurrency.{jobs}" for jobs in ("callers", "checks", "kill_races", "races")])
 
 Pipe: TypeAlias = "Connection[Any, Any]"
 Job = Callable[..., Awaitable[None]]

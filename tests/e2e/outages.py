@@ -94,7 +94,7 @@ OUTAGES: Mapping[str, Outage] = {**ON_FILE, **ON_SERVER}
 
 @contextmanager
 def place_of(outage: str, request: pytest.FixtureRequest, folder: Path) -> Iterator[Place]:
-    """A home of its own in a store that this outage befalls; in a server of its own nobody has consented to anything."""
+    """A home of its own in a store that this outage befalls; in a server nobody has consented to anything."""
     seeded_home: Path = request.getfixturevalue("seeded_home")
     if outage in ON_FILE:
         yield Place(home=copied(seeded_home, folder / "home"))
