@@ -121,6 +121,7 @@ async def application(
     housekeeping = Housekeeping(Upkeep(state.engine, settings.retention), catalogues, metrics, clock)
     tasks = [asyncio.create_task(run) for run in (feed.run(), watch.run(), housekeeping.run())]
     if settings.allow_unrecorded:
+        await hydrator.remember(clock())
         tasks.append(asyncio.create_task(keep_reading(lambda: hydrator.remember(clock()))))
     try:
         yield Application(

@@ -46,8 +46,8 @@ async def keep_reading(
 ) -> None:
     """Reads again and again, so that a process that is asked for nothing remembers no old list. Until cancelled."""
     while True:
+        await sleep(READ_EVERY_S)
         try:
             await read()
         except StateUnavailable as error:
             log.warning("the kill list could not be read, the last one stands: %s", error)
-        await sleep(READ_EVERY_S)

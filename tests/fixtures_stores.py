@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures_service import STATE_URL, Service, copied, running, seed
-from tests.postgres_server import PostgresServer, database_name
+from tests.postgres_server import PostgresServer, database_name, postgres_server
 
 STORES = ("postgres", "sqlite")
 SEEDED = "seeded"
@@ -23,6 +23,13 @@ def seeded_database(postgres: PostgresServer, seeded_home: Path, tmp_path_factor
     (home / STATE_URL).write_text(postgres.new_database(SEEDED))
     asyncio.run(seed(home))
     return SEEDED
+
+
+@pytest.fixture(scope="session")
+def mortal() -> Iterator[PostgresServer]:
+    """A server that tests may end. Whoever ends it starts it again."""
+    with postgres_server() as server:
+        yield server
 
 
 @pytest.fixture(params=STORES)

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -78,7 +78,8 @@ class PostgresServer:
         """As a machine that loses its power would, but for the disk: no process has a chance to do anything more."""
         assert self._running is not None
         for process in self.processes():
-            process.kill()
+            with suppress(psutil.NoSuchProcess):  # ended by itself meanwhile
+                process.kill()
         self._running.wait()
         self._running = None
 

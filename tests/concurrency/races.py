@@ -21,7 +21,7 @@ from tests.contract.adapters import Store
 from tests.contract.rows import codes, contacts, event, picked, propose
 
 AT_ONCE = 64
-JITTER_S = 0.004
+JITTER_S, STEP_S = 0.001, 0.0002
 _OPEN, _GUARDED = (journey(name, kind=JourneyKind.PROMOTIONAL) for name in ("open", "news"))
 PLAN = catalogue(
     Offered(journey=_GUARDED, purposes=("marketing",)),
@@ -124,20 +124,25 @@ async def decide_after(state: Store, pipe: Pipe, to_recorder: Pipe, races: int) 
 
 
 async def decide_meanwhile(state: Store, pipe: Pipe, to_recorder: Pipe, races: int, seed: int) -> None:
-    """Nobody waits for anybody."""
-    chance, acknowledged = random.Random(seed), set[int]()
+    """Nobody waits for anybody. Whoever wins starts later next time, so that every race is a close one."""
+    chance, acknowledged, lead_s = random.Random(seed), set[int](), 0.0
     line = Line(to_recorder, acknowledged.add)
 
+    async def start_event(number: int, later_s: float) -> None:
+        await asyncio.sleep(later_s)
+        line.say(number)
+
     async def race(number: int) -> Race:
-        is_told_first = chance.random() < 0.5
-        if is_told_first:
-            line.say(number)
+        nonlocal lead_s
         proposed = await _propose(state, number)
-        if not is_told_first:
-            line.say(number)
-        await asyncio.sleep(chance.uniform(0, JITTER_S))
+        lead = lead_s + chance.uniform(-JITTER_S, JITTER_S)
+        started = asyncio.create_task(start_event(number, max(0.0, -lead)))
+        await asyncio.sleep(max(0.0, lead))
         line.listen()
-        return await _race(state, proposed, number, lambda: number in acknowledged)
+        run = await _race(state, proposed, number, lambda: number in acknowledged)
+        lead_s += -STEP_S if run.has_moved else STEP_S
+        await started
+        return run
 
     pipe.send(await _some_at_once(race(number) for number in range(races)))
     await line.hang_up()

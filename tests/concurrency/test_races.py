@@ -55,8 +55,8 @@ async def test_a_decision_that_races_an_event_ranks_what_it_forbids_only_if_the_
         assert [r["journey_id"] for r in stored.record["output"]["ranked"]] == expected
         assert version == 2 or not race.was_acknowledged
         assert (await situation(state, f"c{race.number}")).facts_version == 2
-    assert Counter(r.has_moved for r in run)[True] > races // 100, "no event came between"
-    assert Counter(r.ranked[0] for r in run)["news"] > races // 100, "no decision was first"
+    came_between = sum(race.has_moved for race in run)
+    assert races // 20 < came_between < races - races // 20, "the races were not close"
 
 
 @pytest.mark.parametrize("rounds", [6, pytest.param(157, marks=LONG)])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from tests.e2e.outages import impatient
 from tests.fixtures_service import example_service, modelled_home, own_home, seeded_home, service
-from tests.fixtures_stores import seeded_database, store, stored_home, stored_service
+from tests.fixtures_stores import mortal, seeded_database, store, stored_home, stored_service
 
 __all__ = [
     "example_service",
+    "impatient",
     "modelled_home",
+    "mortal",
     "own_home",
     "seeded_database",
     "seeded_home",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
@@ -74,12 +75,14 @@ def server_frozen(place: Place) -> Iterator[None]:
     """Takes connections and questions, and answers none."""
     processes = place.mortal.processes()
     for process in processes:
-        process.suspend()
+        with suppress(psutil.NoSuchProcess):  # a worker that had done its work
+            process.suspend()
     try:
         yield
     finally:
         for process in processes:
-            process.resume()
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
 
 
 ON_FILE: Mapping[str, Outage] = {"file-locked": file_locked}
@@ -90,6 +93,14 @@ ON_SERVER: Mapping[str, Outage] = {
     "server-frozen": server_frozen,
 }
 OUTAGES: Mapping[str, Outage] = {**ON_FILE, **ON_SERVER}
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waits of a second, for stores that are opened from now on."""
+    monkeypatch.setattr("service.state.sqlite.BUSY_S", SOON_S)
+    monkeypatch.setattr("service.state.postgres.STATEMENT_MS", int(SOON_S * 1000))
+    monkeypatch.setattr("service.state.store.ANSWER_S", 2 * SOON_S)
 
 
 @contextmanager

@@ -57,6 +57,7 @@ def case(name: str, refusal: Refusal, **fields: Any) -> Any:
         case("NaN", invalid("NOT_FINITE", "context.basket_value"), context=values(basket_value=math.nan)),
         case("infinity", invalid("NOT_FINITE", "context.basket_value"), context=values(basket_value=math.inf)),
         case("-infinity", invalid("NOT_FINITE", "context.basket_value"), context=values(basket_value=-math.inf)),
+        case("NUL in a text", invalid("NUL_IN_TEXT", "context.page"), context=values(page="ho\x00me")),
         case("value not set", invalid("NOT_SET", "context.page"), context={"page": value_pb2.Value()}),
     ],
 )

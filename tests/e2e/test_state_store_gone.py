@@ -23,7 +23,6 @@ from tests.e2e.wire import (
     refusal_of,
 )
 from tests.fixtures_service import Service, ask_state, row_counts, running, settled_counts
-from tests.postgres_server import PostgresServer, postgres_server
 
 AWAY = Refusal(code=grpc.StatusCode.UNAVAILABLE, reason="STATE_UNAVAILABLE")
 PATIENCE_S = 8 * SOON_S
@@ -32,18 +31,7 @@ BLOCKING = ("file-locked", "tables-locked", "server-frozen")
 """Outages in which the store does not refuse, but keeps waiting."""
 
 
-@pytest.fixture(scope="module")
-def mortal() -> Iterator[PostgresServer]:
-    """A server of this module's own. Whoever ends it starts it again."""
-    with postgres_server() as server:
-        yield server
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.state.sqlite.BUSY_S", SOON_S)
-    monkeypatch.setattr("service.state.postgres.STATEMENT_MS", int(SOON_S * 1000))
-    monkeypatch.setattr("service.state.store.ANSWER_S", 2 * SOON_S)
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 @pytest.fixture(params=OUTAGES)
@@ -159,3 +147,24 @@ async def test_a_service_ends_while_its_store_is_away(
     entered.__exit__(None, None, None)
     assert waiting.done()
     assert reserved(place.home) == ["before"]
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch, impatient: None) -> None:
+    monkeypatch.undo()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("name", BLOCKING)
+async def test_by_the_usual_waits_a_caller_is_told_within_a_quarter_of_a_minute(
+    patient: None, service: Service, place: Place, outage: Outage
+) -> None:
+    await service.decide("before")
+    with outage(place):
+        async with asyncio.timeout(15):
+            refused = await asyncio.gather(
+                refusal_of(service.decide("meanwhile")), refusal_of(service.tell(event("purchase", "x", amount=1.0)))
+            )
+    assert list(refused) == [AWAY] * 2
+    assert (await service.decide("meanwhile")).decision_id

@@ -61,18 +61,18 @@ def denials(made: Catalogue, candidate: Candidate, known: Facts) -> set[str]:
             _is_quiet(q.rule, known) for q in policies.quiet if kind in q.kinds and known.channel in q.channels
         ),
     }
-    for scope in policies.claims:
-        is_meant = not scope.journeys or own.journey.journey_id in scope.journeys
-        if is_meant and (not scope.kinds or kind in scope.kinds) and not _claims(scope.rule, known):
-            found.add(scope.rule.code)
     return found | {code for code, is_denied in said.items() if is_denied}
 
 
 def slate_denials(made: Catalogue, candidate: Candidate, known: Facts) -> set[str]:
-    """The codes of those that contacts and the picks of the same answer bring about."""
+    """The codes of those that contacts and the picks of the same answer bring about; claims may speak of contacts."""
     own, situation = offered(made, candidate), known.situation
     journey_id, kind = own.journey.journey_id, kind_of(own, candidate)
     found = set()
+    for scope in made.policies.claims:
+        is_meant = not scope.journeys or journey_id in scope.journeys
+        if is_meant and (not scope.kinds or kind in scope.kinds) and not _claims(scope.rule, known):
+            found.add(scope.rule.code)
     for cap in made.policies.pressure:
         if kind in cap.kinds and known.channel in cap.channels:
             alike = [c for c in situation.contacts if c.kind in cap.kinds and c.channel in cap.channels]

@@ -10,9 +10,10 @@ import pytest
 from features.values import FeatureStatus, Scalar
 from service.decision.constraints.registry import BINDERS
 from service.decision.decide import Degraded
+from service.decision.facts import SituationFact
 from service.decision.verdict import Reason, ReasonKind, deny, unknown
 from service.texts import effect_text, language_of, text
-from service.wording import TEXTS, Language
+from service.wording import NAMES, TEXTS, Language
 
 AT = datetime(2017, 12, 3, 5, 0, tzinfo=UTC)
 CODES = {
@@ -220,6 +221,17 @@ def test_unknown_says_which_fact_is_missing_and_how(fact: str, status: str, in_e
     assert text(given, "es") == f"Se retiene porque no se puede saber si el cliente está en la audiencia: {in_spanish}."
 
 
+@pytest.mark.parametrize("fact", SituationFact)
+@pytest.mark.parametrize("code", sorted(set(BINDERS) - {"NOT_VALID_NOW", "AUDIENCE", "QUIET_HOURS", "POLICY_<ID>"}))
+def test_a_constraint_that_reads_the_situation_says_what_could_not_be_read(code: str, fact: SituationFact) -> None:
+    given = unknown(code, fact=fact.value, status="UNAVAILABLE")
+    in_english, in_spanish = text(given, "en"), text(given, "es")
+    assert in_english.startswith("Withheld because we cannot tell ")
+    assert in_english.endswith("” could not be read.")
+    assert in_spanish.startswith("Se retiene porque no se puede saber ")
+    assert f"no se pudo consultar el dato «{NAMES['fact'][fact.value].es}»" in in_spanish
+
+
 @pytest.mark.parametrize(
     ("degraded", "in_english", "in_spanish"),
     [
@@ -237,6 +249,14 @@ def test_unknown_says_which_fact_is_missing_and_how(fact: str, status: str, in_e
             Degraded(what="model", status=FeatureStatus.UNAVAILABLE, effect="RANKED_BY_PRIOR"),
             "model is unavailable: journeys are ordered by tier and by what their owners expect.",
             "model está sin servicio: los journeys se ordenan por nivel y por lo que esperan sus responsables.",
+        ),
+        (
+            Degraded(what="state", status=FeatureStatus.UNAVAILABLE, effect="UNRECORDED"),
+            "The state store is unavailable: nothing is reserved or recorded, and journeys that need what it holds are "
+            "withheld. The kill list is as it was last read, withdrawals are as the feature store has them.",
+            "El almacén de estado está sin servicio: nada se reserva ni se registra, y se retienen los journeys que "
+            "necesitan lo que guarda. La lista de paradas es la última leída; las retiradas de consentimiento, las del "
+            "almacén de features.",
         ),
         (Degraded(what="x", status=FeatureStatus.NULL, effect="As it says."), "As it says.", "As it says."),
     ],

@@ -81,6 +81,10 @@ def test_only_the_actions_of_the_customers_stage_may_be_shown(
         (OnUnknown(on_unknown_customer=ALLOW), [], True, False),
         (OnUnknown(on_unknown_customer=ALLOW), [], None, False),
         (OnUnknown(on_missing=ALLOW, on_unknown_customer=WhenUnknown.DENY), [], False, False),
+        (OnUnknown(on_missing=ALLOW, on_unknown_customer=WhenUnknown.DENY), [], True, True),
+        (OnUnknown(on_missing=ALLOW, on_unknown_customer=WhenUnknown.DENY), [], None, False),
+        (OnUnknown(on_missing=ALLOW, on_unknown_customer=ALLOW), [], None, True),
+        (OnUnknown(on_missing=ALLOW), [], None, True),
         # the builder's features are two days old
         (OnUnknown(max_age=2 * DAY), [feature("spend", 50.0)], True, True),
         (OnUnknown(max_age=2 * DAY - SECOND), [feature("spend", 50.0)], True, False),

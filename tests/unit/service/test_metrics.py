@@ -62,6 +62,12 @@ def test_a_decision_is_counted_by_channel_and_kind(metrics: Metrics) -> None:
     assert sample(metrics, "rumbo_decide_seconds_count") == 3
 
 
+def test_an_answer_that_nobody_recorded_is_counted_as_such(metrics: Metrics) -> None:
+    made = decision()
+    metrics.decided(replace(made, terms=replace(made.terms, decision_id="")), stages(), is_dry_run=False)
+    assert sample(metrics, "rumbo_decisions_total", channel="web", kind="unrecorded") == 1
+
+
 def test_denials_degradations_and_stages_of_a_decision_are_counted(metrics: Metrics) -> None:
     metrics.decided(decision(), stages(), is_dry_run=False)
     assert sample(metrics, "rumbo_rejected_total", code="CONTACT_CAP") == 2

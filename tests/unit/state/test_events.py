@@ -121,6 +121,8 @@ def test_an_attribute_that_the_type_does_not_know_is_no_fault() -> None:
         (of_type("purchase", note="x" * 65537), "attributes.note", "TOO_LARGE"),
         (of_type("purchase", note="ñ" * 32769), "attributes.note", "TOO_LARGE"),
         (of_type("purchase", **{"n" * 129: 1}), "attributes." + "n" * 64, "TOO_LARGE"),
+        (of_type("purchase", note="a\x00b"), "attributes.note", "NUL_IN_TEXT"),
+        (of_type("purchase", **{"n\x00": 1}), "attributes.n\x00", "NUL_IN_TEXT"),
         (of_type("journey.entered", stage=None), "attributes.stage", "MISSING"),
         (of_type("journey.advanced", journey_id=None), "attributes.journey_id", "MISSING"),
         (of_type("journey.exited", journey_id=None), "attributes.journey_id", "MISSING"),

@@ -1,0 +1,128 @@
+"""What stands in for the state store while it is away: the last kill list, and nothing that nobody read."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from features.reading import FeatureReading, ViewFault
+from features.values import FeatureStatus
+from service import stand_in
+from service.decision.decide import Degraded
+from service.decision.facts import Consents, Situation, SituationFact
+from service.hydrate import Hydrator, merge
+from service.stand_in import StandIn, keep_reading
+from service.state.engine import Durability
+from service.state.port import StateUnavailable
+from service.state.sqlite import SqliteState
+from tests.builders import NOW
+from tests.unit.service.readings import ASKED, T1, T2, UNAVAILABLE, consents, incident_fact, incidents, reading, value
+
+EVERYTHING = frozenset(SituationFact)
+BUT_WITHDRAWALS = EVERYTHING - {SituationFact.WITHDRAWALS}
+AWAY = Degraded(what="state", status=UNAVAILABLE, effect="UNRECORDED")
+
+
+class NoFeatures:
+    """A feature store that knows nobody."""
+
+    def read(self, customer_id: str, now: object) -> FeatureReading:
+        return reading(has_any_row=False)
+
+
+def killed(version: int, *targets: str) -> Situation:
+    return Situation(kills=dict.fromkeys(targets, "a test"), kills_version=version)
+
+
+def test_before_the_first_reading_the_kill_list_is_unread() -> None:
+    found = StandIn().reading().situation
+    assert (found.unread, found.kills) == (BUT_WITHDRAWALS, {})
+
+
+def test_the_latest_kill_list_stands_in_and_nothing_else_of_the_reading() -> None:
+    stand_in_ = StandIn()
+    stand_in_.remember(Situation(facts_version=7, has_events=True, kills={"news": "a test"}, kills_version=1))
+    found = stand_in_.reading().situation
+    unread = BUT_WITHDRAWALS - {SituationFact.KILLS}
+    assert found == Situation(unread=unread, kills={"news": "a test"}, kills_version=1)
+
+
+def test_a_reading_that_comes_late_does_not_bring_an_older_list_back() -> None:
+    stand_in_ = StandIn()
+    for read in (killed(1, "a"), killed(3, "b"), killed(2, "a", "b")):
+        stand_in_.remember(read)
+    assert stand_in_.reading().situation.kills == {"b": "a test"}
+    stand_in_.remember(killed(4))
+    assert stand_in_.reading().situation.kills == {}
+
+
+async def test_every_reading_of_the_state_is_remembered_and_used_when_there_is_none(tmp_path: Path) -> None:
+    state = SqliteState(tmp_path / "state.db", Durability.PROCESS_SAFE)
+    hydrator = Hydrator(NoFeatures(), state)
+    await state.kill("news", "a test", NOW)
+    await hydrator.hydrate(ASKED, NOW, timedelta(days=1))
+    await state.kill("*", "all of it", NOW)
+    assert (await hydrator.hydrate_without_state(ASKED, NOW)).facts.situation.kills == {"news": "a test"}
+    await hydrator.remember(NOW)
+    await state.close()
+    assert set((await hydrator.hydrate_without_state(ASKED, NOW)).facts.situation.kills) == {"news", "*"}
+    hydrator.close()
+
+
+def test_without_the_state_nothing_is_claimed_of_the_situation() -> None:
+    """Neither by what the feature store knows of an incident, nor by the last purchase that it has heard of."""
+    found = merge(
+        ASKED,
+        NOW,
+        reading(incidents(incident_fact(T1, "open")), value("last_purchase_at", T2), value("segment", "gold")),
+        StandIn().reading(),
+    )
+    assert [name for name in found.facts.variables if name.startswith("situation.")] == []
+    assert found.facts.features["last_purchase_at"].status is UNAVAILABLE
+    assert found.facts.features["recency_days"].status is UNAVAILABLE
+    assert found.facts.variables["customer.segment"] == "gold"
+    assert found.degraded == (AWAY,)
+
+
+@pytest.mark.parametrize(("has_any_row", "is_known"), [(True, True), (False, None)])
+def test_without_the_state_nobody_is_a_stranger(has_any_row: bool, is_known: bool | None) -> None:
+    found = merge(ASKED, NOW, reading(has_any_row=has_any_row), StandIn().reading()).facts
+    assert found.is_known is is_known
+
+
+def test_withdrawals_are_those_of_the_feature_store() -> None:
+    found = merge(ASKED, NOW, reading(consents(("*", "*", "withdrawn", T1))), StandIn().reading()).facts.situation
+    assert found.consents == Consents(withdrawn_at={("*", "*"): T1})
+    assert found.unread == BUT_WITHDRAWALS
+
+
+def test_withdrawals_that_the_feature_store_cannot_tell_are_unread_too() -> None:
+    fault = ViewFault(view="consents", status=UNAVAILABLE, cause="test")
+    gone = reading(value("consents_json", None, FeatureStatus.UNAVAILABLE), faults=(fault,))
+    found = merge(ASKED, NOW, gone, StandIn().reading())
+    assert found.facts.situation.unread == EVERYTHING
+    assert found.degraded[0] == AWAY
+    assert [d.what for d in found.degraded] == ["state", "features.consents"]
+
+
+async def test_the_kill_list_is_read_again_and_again_also_after_trouble() -> None:
+    """Two pauses before two readings, of which the first fails; then the third pause is the end."""
+    pauses, readings = list[float](), list[int]()
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            raise asyncio.CancelledError
+
+    async def read() -> None:
+        readings.append(len(pauses))
+        if len(readings) == 1:
+            raise StateUnavailable("a test")
+
+    with suppress(asyncio.CancelledError):
+        await keep_reading(read, sleep)
+    assert (pauses, readings) == ([stand_in.READ_EVERY_S] * 3, [1, 2])
