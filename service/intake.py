@@ -6,6 +6,7 @@ whole: nothing of it is acknowledged, and sent again its rows are duplicates as 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import datetime
 from typing import TypeVar
@@ -13,14 +14,14 @@ from typing import TypeVar
 from service.decider import Catalogues
 from service.state import events, outcomes
 from service.state.events import Fault
-from service.state.port import CustomerEvent, Outcome, RowResult, RowStatus, StateStore
+from service.state.port import CustomerEvent, Outcome, RowResult, RowStatus, StateStore, StateUnavailable
 
 Row = TypeVar("Row", CustomerEvent, Outcome)
 ROWS_AT_ONCE = 500
 
 
 class Intake:
-    """`on_events` is called after events were accepted, so that whoever tells the feature store may wake up."""
+    """`on_events` is called when events were kept, or may have been: whoever tells the feature store may wake up."""
 
     def __init__(
         self,
@@ -37,7 +38,11 @@ class Intake:
     async def record_events(self, rows: Sequence[CustomerEvent | RowResult]) -> list[RowResult]:
         """`rows` holds events, and results of those that could not even be read. Raises: StateUnavailable."""
         now = self._clock()
-        results = await _record(rows, lambda e: self._event_fault(e, now), self._state.record_events, now)
+        try:
+            results = await _record(rows, lambda e: self._event_fault(e, now), self._state.record_events, now)
+        except (StateUnavailable, asyncio.CancelledError):
+            self._on_events()
+            raise
         if any(r.status is RowStatus.ACCEPTED for r in results):
             self._on_events()
         return results

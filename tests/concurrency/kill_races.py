@@ -23,7 +23,7 @@ PLAN = catalogue(
     Offered(journey=journey("news", kind=JourneyKind.PROMOTIONAL), capacity=NEWS),
     Offered(journey=journey("plain", tier=2)),
 ).plan
-A_WHILE = 50
+A_WHILE = 16
 """So many decisions are made before the list changes again."""
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,7 +33,7 @@ from tests.e2e.wire import (
     refusal_of,
     resolved,
 )
-from tests.fixtures_service import Clock, Service, row_counts, running
+from tests.fixtures_service import Clock, Service, ask_state, row_counts, running
 
 if TYPE_CHECKING:
     pass
@@ -42,11 +41,16 @@ if TYPE_CHECKING:
 HELP = ("service", "resolution")
 
 
+@pytest.fixture
+def own_home(stored_home: Path) -> Path:
+    """On each store in turn."""
+    return stored_home
+
+
 def contacts(home: Path, customer_id: str) -> list[tuple[str, str, str]]:
     """(journey, effective kind, channel) of every reservation."""
-    with closing(sqlite3.connect(home / "state.db")) as database:
-        rows = database.execute("SELECT journey_id, kind, channel FROM contacts WHERE customer_id = ?", (customer_id,))
-        return [(journey_id, kind, channel) for journey_id, kind, channel in rows]
+    rows = ask_state(home, f"SELECT journey_id, kind, channel FROM contacts WHERE customer_id = '{customer_id}'")
+    return [(journey_id, kind, channel) for journey_id, kind, channel in rows]
 
 
 def assert_within_the_limits(home: Path, customer_id: str) -> None:

@@ -29,6 +29,12 @@ THANKS = "loyalty-thanks"
 """At most 1 contact in 30 days; on email, web, app, store and at the call centre."""
 
 
+@pytest.fixture
+def own_home(stored_home: Path) -> Path:
+    """On each store in turn."""
+    return stored_home
+
+
 def codes_of(answer: decision_pb2.DecideResponse) -> set[str]:
     """Of all reasons against anything."""
     return {reason.code for rejected in answer.rejected for reason in rejected.reasons}

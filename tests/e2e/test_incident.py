@@ -38,6 +38,12 @@ CLASSES = ("delivery", "billing", "product_quality", "safety", "of a class that 
 AT_ONCE = 16
 
 
+@pytest.fixture
+def own_home(stored_home: Path) -> Path:
+    """On each store in turn."""
+    return stored_home
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
     """One household on one channel: before, during and after an incident."""

@@ -18,6 +18,12 @@ from tests.fixtures_service import Service, row_counts, running
 SUMMARY = decision_pb2.EXPLAIN_SUMMARY
 
 
+@pytest.fixture
+def own_home(stored_home: Path) -> Path:
+    """On each store in turn."""
+    return stored_home
+
+
 def states_of(record: record_pb2.GetDecisionResponse) -> dict[str, str]:
     """Contact state by journey."""
     return {

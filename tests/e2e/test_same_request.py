@@ -34,6 +34,12 @@ MOMENT = timedelta(microseconds=1)
 ASKED: dict[str, Any] = {"request_id": "visit-1", "limit": 2, "context": values(page="home", basket_value=12.5)}
 
 
+@pytest.fixture
+def own_home(stored_home: Path) -> Path:
+    """On each store in turn."""
+    return stored_home
+
+
 def bytes_of(message: Message) -> bytes:
     return message.SerializeToString(deterministic=True)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ import pytest
 from features.schema import FeatureSchema
 from service.catalogue.load import EXAMPLE, Catalogue, load
 from service.catalogues import KeptCatalogues
-from service.intake import Intake
+from service.intake import ROWS_AT_ONCE, Intake
 from service.state.engine import Durability
 from service.state.port import CustomerEvent, Outcome, OutcomeType, RowResult, RowStatus, StateUnavailable
 from service.state.sqlite import SqliteState
@@ -145,10 +145,35 @@ async def test_outcomes_are_answered_in_their_place(intake: Intake) -> None:
     ]
 
 
-async def test_a_store_that_is_gone_acknowledges_nothing_and_wakes_nobody(
-    intake: Intake, state: SqliteState, bell: Bell
-) -> None:
+async def test_a_store_that_is_gone_acknowledges_nothing(intake: Intake, state: SqliteState) -> None:
     await state.close()
     with pytest.raises(StateUnavailable):
         await intake.record_events([purchase("e1")])
-    assert bell.rings == 0
+
+
+class ShortState(SqliteState):
+    """Goes away after a number of calls."""
+
+    left = 1
+
+    async def record_events(self, events: Sequence[CustomerEvent], now: datetime) -> list[RowResult]:
+        self.left -= 1
+        if self.left < 0:
+            raise StateUnavailable("a test")
+        return await super().record_events(events, now)
+
+
+async def test_a_batch_whose_second_part_fails_is_not_acknowledged_and_may_be_sent_again(
+    tmp_path: Path, catalogue: Catalogue, bell: Bell
+) -> None:
+    """The feature store is told of the first part all the same."""
+    short = ShortState(tmp_path / "state.db", Durability.PROCESS_SAFE)
+    intake = Intake(short, KeptCatalogues(catalogue, SCHEMA, short), lambda: NOW, bell.ring)
+    rows = [purchase(f"e{i}") for i in range(ROWS_AT_ONCE + 1)]
+    with pytest.raises(StateUnavailable):
+        await intake.record_events(rows)
+    assert bell.rings == 1
+    short.left = 2
+    results = await intake.record_events(rows)
+    assert [r.status for r in results] == [*[RowStatus.DUPLICATE] * ROWS_AT_ONCE, RowStatus.ACCEPTED]
+    await short.close()
