@@ -174,7 +174,7 @@ def copied(home: Path, place: Path, *, without: Iterable[str] = ()) -> Path:
     return place
 
 
-async def seed(home: Path) -> None:
+async def _seed(home: Path) -> None:
     """Takes the consents in, and waits until the feature store was told."""
     settings = settings_of(home)
     await seed_consents(settings)
@@ -187,7 +187,7 @@ def seeded_home(prepared_home: Path, tmp_path_factory: pytest.TempPathFactory) -
     """The prepared home with the example's consents, the plain catalogue and no model: shared, to be read only."""
     home = copied(prepared_home, tmp_path_factory.mktemp("seeded") / "home")
     write_plain_catalogue(home / "catalogue")
-    asyncio.run(seed(home))
+    asyncio.run(_seed(home))
     return home
 
 

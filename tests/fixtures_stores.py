@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 
-from tests.fixtures_service import STATE_URL, Service, copied, running, seed
+from service.seed import seed_consents
+from tests.fixtures_service import STATE_URL, copied, settings_of
 from tests.postgres_server import PostgresServer, database_name, postgres_server
 
 STORES = ("postgres", "sqlite")
@@ -20,8 +22,11 @@ SEEDED = "seeded"
 def seeded_database(postgres: PostgresServer, seeded_home: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The name of a database with the example's consents, of which others are copied: nobody uses it."""
     home = without_state(seeded_home, tmp_path_factory.mktemp("seeded-postgres") / "home")
-    (home / STATE_URL).write_text(postgres.new_database(SEEDED))
-    asyncio.run(seed(home))
+    url = postgres.new_database(SEEDED)
+    (home / STATE_URL).write_text(url)
+    asyncio.run(seed_consents(settings_of(home)))
+    with psycopg.connect(url) as connection:
+        connection.execute("DELETE FROM outbox")  # the feature store of `seeded_home` was told already
     return SEEDED
 
 
@@ -43,13 +48,6 @@ def stored_home(store: str, request: pytest.FixtureRequest, tmp_path: Path) -> I
     """A copy of `seeded_home` whose state lies in each store in turn."""
     with home_on(store, request, tmp_path / "home") as home:
         yield home
-
-
-@pytest.fixture
-async def stored_service(stored_home: Path) -> AsyncIterator[Service]:
-    """A service over `stored_home`, at the clock of the tests."""
-    async with running(stored_home) as started:
-        yield started
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from tests.contract.adapters import Store
 from tests.contract.rows import codes, contacts, event, picked, propose
 
 AT_ONCE = 64
-JITTER_S, STEP_S = 0.001, 0.0002
+JITTER_S, STEP_S = 0.001, 0.0006
 _OPEN, _GUARDED = (journey(name, kind=JourneyKind.PROMOTIONAL) for name in ("open", "news"))
 PLAN = catalogue(
     Offered(journey=_GUARDED, purposes=("marketing",)),

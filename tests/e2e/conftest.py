@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.e2e.outages import impatient
 from tests.fixtures_service import example_service, modelled_home, own_home, seeded_home, service
-from tests.fixtures_stores import mortal, seeded_database, store, stored_home, stored_service
+from tests.fixtures_stores import mortal, seeded_database, store, stored_home
 
 __all__ = [
     "example_service",
@@ -17,5 +17,4 @@ __all__ = [
     "service",
     "store",
     "stored_home",
-    "stored_service",
 ]

@@ -33,6 +33,8 @@ class DecisionServiceStub:
 
     Bad input is INVALID_ARGUMENT, and nothing is written. Every error of the service carries a google.rpc.ErrorInfo of
     domain "decision.rumbo": `reason` is an UPPER_SNAKE code, `metadata["field"]` the path of the field at fault, if one is.
+    UNAVAILABLE (STATE_UNAVAILABLE): nothing was acknowledged; ask again with the same ids, and what was kept all the same
+    is a duplicate.
     """
 
     def __init__(self, channel):
@@ -68,6 +70,8 @@ class DecisionServiceServicer:
 
     Bad input is INVALID_ARGUMENT, and nothing is written. Every error of the service carries a google.rpc.ErrorInfo of
     domain "decision.rumbo": `reason` is an UPPER_SNAKE code, `metadata["field"]` the path of the field at fault, if one is.
+    UNAVAILABLE (STATE_UNAVAILABLE): nothing was acknowledged; ask again with the same ids, and what was kept all the same
+    is a duplicate.
     """
 
     def Decide(self, request, context):
@@ -138,6 +142,8 @@ class DecisionService:
 
     Bad input is INVALID_ARGUMENT, and nothing is written. Every error of the service carries a google.rpc.ErrorInfo of
     domain "decision.rumbo": `reason` is an UPPER_SNAKE code, `metadata["field"]` the path of the field at fault, if one is.
+    UNAVAILABLE (STATE_UNAVAILABLE): nothing was acknowledged; ask again with the same ids, and what was kept all the same
+    is a duplicate.
     """
 
     @staticmethod

@@ -34,6 +34,8 @@ class DecisionServiceStub:
 
     Bad input is INVALID_ARGUMENT, and nothing is written. Every error of the service carries a google.rpc.ErrorInfo of
     domain "decision.rumbo": `reason` is an UPPER_SNAKE code, `metadata["field"]` the path of the field at fault, if one is.
+    UNAVAILABLE (STATE_UNAVAILABLE): nothing was acknowledged; ask again with the same ids, and what was kept all the same
+    is a duplicate.
     """
 
     @_typing.overload
@@ -60,6 +62,8 @@ class DecisionServiceAsyncStub(DecisionServiceStub):
 
     Bad input is INVALID_ARGUMENT, and nothing is written. Every error of the service carries a google.rpc.ErrorInfo of
     domain "decision.rumbo": `reason` is an UPPER_SNAKE code, `metadata["field"]` the path of the field at fault, if one is.
+    UNAVAILABLE (STATE_UNAVAILABLE): nothing was acknowledged; ask again with the same ids, and what was kept all the same
+    is a duplicate.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -82,6 +86,8 @@ class DecisionServiceServicer(metaclass=_abc_1.ABCMeta):
 
     Bad input is INVALID_ARGUMENT, and nothing is written. Every error of the service carries a google.rpc.ErrorInfo of
     domain "decision.rumbo": `reason` is an UPPER_SNAKE code, `metadata["field"]` the path of the field at fault, if one is.
+    UNAVAILABLE (STATE_UNAVAILABLE): nothing was acknowledged; ask again with the same ids, and what was kept all the same
+    is a duplicate.
     """
 
     @_abc_1.abstractmethod
