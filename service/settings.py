@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from features.errors import RumboError
 from service.catalogue.load import EXAMPLE
 from service.state.engine import Durability
 from service.state.retention import Retention
@@ -23,6 +24,14 @@ def _kept(table: str) -> int:
     return days
 
 
+class SettingInvalid(RumboError):
+    """Variables that are not what they must be, by name; what they hold is not told, for it may be a secret."""
+
+    def __init__(self, error: ValidationError) -> None:
+        faults = [f"RUMBO_{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()]
+        super().__init__("; ".join(faults))
+
+
 class Settings(BaseSettings):
     """`home` holds every embedded file; everything else has a default that works on one machine.
 
@@ -33,7 +42,7 @@ class Settings(BaseSettings):
     UNAVAILABLE. It accepts for these answers the kill list as the process last read it, withdrawals of consent as the
     feature store has them, and that nobody will know what was shown.
 
-    Raises: RetentionTooShort.
+    Raises: RetentionTooShort, SettingInvalid.
     """
 
     model_config = SettingsConfigDict(env_prefix="RUMBO_", frozen=True)
@@ -54,6 +63,14 @@ class Settings(BaseSettings):
     keep_moves_days: int = _kept("moves")
     keep_pool_uses_days: int = _kept("pool_uses")
     keep_catalogues_days: int = _kept("catalogues")
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _tell_faults(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(values)
+        except ValidationError as error:
+            raise SettingInvalid(error) from None
 
     @model_validator(mode="after")
     def _check_retention(self) -> Self:

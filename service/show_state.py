@@ -15,7 +15,7 @@ from service.show import WIDTH
 from service.state.inventory import StoreStatus
 from service.state.inventory import Table as Held
 from service.state.retention import DAY, Retention
-from service.state.schema import HEAD, steps
+from service.state.schema import HEAD, steps, to_do
 from service.state.upkeep import Told
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
@@ -36,15 +36,6 @@ def status_fields(status: StoreStatus, now: datetime) -> dict[str, Any]:
         },
         "outbox": {"waiting": held.waiting, "oldest_age_s": _lag_s(status, now)},
     }
-
-
-def to_do(step: str | None) -> str:
-    """What must be done before this program can use tables that stand there; "" if nothing."""
-    if step == HEAD:
-        return ""
-    if step is not None and step > HEAD:
-        return "a later program made these tables: use that one"
-    return "run `rumbo state migrate`"
 
 
 def show_status(status: StoreStatus, now: datetime) -> None:

@@ -6,7 +6,6 @@ Heavy imports stay inside, so that `--help` is quick.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,7 +74,7 @@ def migrate(home: Path) -> None:
 def prune(home: Path, dry_run: bool, as_json: bool) -> None:
     """Delete what is past its time, as the RUMBO_KEEP_…_DAYS say, in small steps beside a running service.
 
-    A service does the same once an hour.
+    A service does the same once an hour. If it fails half-way, what went is told all the same.
     """
     import asyncio
 
@@ -83,22 +82,26 @@ def prune(home: Path, dry_run: bool, as_json: bool) -> None:
     from service.show_state import show_pruned
 
     settings = Settings(home=home)
-    rows = asyncio.run(_counted(settings) if dry_run else _pruned(settings))
-    if as_json:
-        click.echo(json.dumps(dict(rows), indent=2))
-    else:
-        show_pruned(rows, settings.retention, is_dry_run=dry_run)
+    rows: dict[str, int] = {}
+    try:
+        asyncio.run(_count(settings, rows) if dry_run else _prune(settings, rows))
+    finally:
+        if as_json and rows:
+            click.echo(json.dumps(rows, indent=2))
+        elif rows:
+            show_pruned(rows, settings.retention, is_dry_run=dry_run)
 
 
-async def _counted(settings: Settings) -> Mapping[str, int]:
+async def _count(settings: Settings, rows: dict[str, int]) -> None:
     from service.bootstrap import state_store, system_clock
     from service.state.upkeep import Upkeep
 
     async with state_store(settings) as store:
-        return await Upkeep(store.engine, settings.retention).count(system_clock())
+        rows |= await Upkeep(store.engine, settings.retention).count(system_clock())
 
 
-async def _pruned(settings: Settings) -> Mapping[str, int]:
+async def _prune(settings: Settings, rows: dict[str, int]) -> None:
+    """`rows` has what went by table, also if it ends half-way."""
     from service.bootstrap import state_store, system_clock
     from service.show_state import pruning
     from service.state.upkeep import Upkeep
@@ -106,5 +109,12 @@ async def _pruned(settings: Settings) -> Mapping[str, int]:
     now = system_clock()
     async with state_store(settings) as store:
         upkeep = Upkeep(store.engine, settings.retention)
-        with pruning(await upkeep.count(now)) as told:
-            return await upkeep.prune(now, told)
+        past = await upkeep.count(now)
+        rows |= dict.fromkeys(past, 0)
+        with pruning(past) as shown:
+
+            def told(table: str, gone: int) -> None:
+                rows[table] += gone
+                shown(table, gone)
+
+            await upkeep.prune(now, told)

@@ -7,6 +7,8 @@ to itself for a moment: if it cannot be had at once, the day stays, and nobody i
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -31,13 +33,10 @@ def make_day(connection: Connection, day: date, key: int) -> None:
     It is made durable whatever the durability of decisions is: processes remember that they made it.
     """
     name, (first, last) = _name(day), _bounds(day)
-    with connection.transaction():
-        connection.execute("SET LOCAL synchronous_commit = on")
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (key,))
-        if _is_there(connection, day):
-            return
-        connection.execute(f"CREATE TABLE {name} (LIKE decisions INCLUDING ALL)")
-        connection.execute(f"ALTER TABLE decisions ATTACH PARTITION {name} FOR VALUES FROM ({first}) TO ({last})")
+    with _turn(connection, key, "synchronous_commit = on"):
+        if not _is_there(connection, day):
+            connection.execute(f"CREATE TABLE {name} (LIKE decisions INCLUDING ALL)")
+            connection.execute(f"ALTER TABLE decisions ATTACH PARTITION {name} FOR VALUES FROM ({first}) TO ({last})")
 
 
 def days_past(connection: Connection, before: date, now: datetime) -> dict[date, int]:
@@ -51,11 +50,10 @@ def days_past(connection: Connection, before: date, now: datetime) -> dict[date,
 def drop_day(connection: Connection, day: date, key: int) -> bool:
     """Returns: whether it was there. Raises: StateUnavailable if somebody uses the decisions all the while."""
     try:
-        with connection.transaction():
-            connection.execute(f"SET LOCAL lock_timeout = {LOCK_MS}")
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", (key,))
+        with _turn(connection, key, f"lock_timeout = {LOCK_MS}"):
             is_there = _is_there(connection, day)
-            connection.execute(f"DROP TABLE IF EXISTS {_name(day)}")
+            if is_there:
+                connection.execute(f"DROP TABLE {_name(day)}")
         return is_there
     except psycopg.errors.LockNotAvailable as error:
         raise StateUnavailable(f"the decisions of {day} are in use: they can be dropped later") from error
@@ -73,9 +71,19 @@ def _counted(connection: Connection, day: date) -> tuple[int, int] | None:
     return row["decisions"], row["valid_until"]
 
 
+@contextmanager
+def _turn(connection: Connection, key: int, setting: str) -> Iterator[None]:
+    """A transaction under this advisory lock, in which each statement sees what was committed before it."""
+    with connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        connection.execute(f"SET LOCAL {setting}")
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (key,))
+        yield
+
+
 def _is_there(connection: Connection, day: date) -> bool:
-    (row,) = connection.execute("SELECT to_regclass(%s) IS NOT NULL AS is_there", (_name(day),)).fetchall()
-    return bool(row["is_there"])
+    """By its row: `to_regclass` may still know a table that another dropped while this one waited for its turn."""
+    return bool(connection.execute(f"{_DAYS} AND c.relname = %s", (_name(day),)).fetchall())
 
 
 def _name(day: date) -> str:

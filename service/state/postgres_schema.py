@@ -8,7 +8,7 @@ from psycopg.rows import dict_row
 from service.state.inventory import Inventory, StoreStatus, database_inventory
 from service.state.port import StateUnavailable
 from service.state.postgres_session import Connection, PostgresSession, answering, checked, first_line, number
-from service.state.schema import CURRENT, HEAD, VERSION_TABLE, migrate
+from service.state.schema import CURRENT, HEAD, VERSION_TABLE, migrate, to_do
 
 CONNECT_S = 5
 
@@ -17,9 +17,7 @@ def demand_schema(connection: Connection) -> None:
     version = version_of(connection)
     if version != HEAD:
         stands = "it has no tables" if version is None else f"its tables stand at step {version}"
-        raise StateUnavailable(
-            f"the state store cannot be used: {stands}, this program knows {HEAD}: run `rumbo state migrate`"
-        )
+        raise StateUnavailable(f"the state store cannot be used: {stands}, this program knows {HEAD}: {to_do(version)}")
 
 
 def version_of(connection: Connection) -> str | None:
@@ -56,7 +54,7 @@ def migrate_database(url: str) -> tuple[str | None, str | None]:
 
     before = status_of(url)
     if before is not None and before > HEAD:
-        raise StateUnavailable(f"the state store stands at step {before}, which is later than {HEAD}")
+        raise StateUnavailable(f"the state store stands at step {before}, which is later than {HEAD}: {to_do(before)}")
     engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url), poolclass=NullPool)
     try:
         with engine.begin() as connection:

@@ -30,6 +30,15 @@ def steps() -> list[tuple[str, str]]:
     return [(step.revision, step.doc.split(".")[0]) for step in reversed(list(walked))]
 
 
+def to_do(step: str | None) -> str:
+    """What must be done before this program can use tables that stand there; "" if nothing."""
+    if step == HEAD:
+        return ""
+    if step is not None and step > HEAD:
+        return "a later program made these tables: use that one"
+    return "run `rumbo state migrate`"
+
+
 def migrate(connection: Connection, *, stamped: str | None = None) -> None:
     """Brings the tables to HEAD in the transaction of this connection. `stamped`: the step where they stand unsaid."""
     from alembic import command

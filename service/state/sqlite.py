@@ -17,7 +17,7 @@ from service.state.engine import CHUNK, Durability
 from service.state.group_commit import GroupCommit
 from service.state.inventory import Inventory, StoreStatus, file_inventory
 from service.state.port import StatementRefused, StateUnavailable
-from service.state.schema import CURRENT, FIRST, HEAD, VERSION_TABLE, migrate, sqlite_statements
+from service.state.schema import CURRENT, FIRST, HEAD, VERSION_TABLE, migrate, sqlite_statements, to_do
 from service.state.session import Row, Session, Sql, Work, carry_out
 from service.state.store import SqlState
 
@@ -173,10 +173,8 @@ def _demand_schema(connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     elif owner != APPLICATION_ID:
         raise sqlite3.DatabaseError("it belongs to another program")
-    elif _version(connection) != HEAD:
-        raise sqlite3.DatabaseError(
-            f"its tables stand at step {_version(connection)}, this program knows {HEAD}: run `rumbo state migrate`"
-        )
+    elif (step := _version(connection)) != HEAD:
+        raise sqlite3.DatabaseError(f"its tables stand at step {step}, this program knows {HEAD}: {to_do(step)}")
 
 
 def _version(connection: sqlite3.Connection) -> str:
@@ -228,7 +226,7 @@ def migrate_file(file: Path) -> tuple[str, str]:
 
     before = status_of(file)
     if before > HEAD:
-        raise StateUnavailable(f"{file.name} stands at step {before}, which is later than {HEAD}")
+        raise StateUnavailable(f"{file.name} stands at step {before}, which is later than {HEAD}: {to_do(before)}")
     connect = partial(sqlite3.connect, file, isolation_level=None, timeout=BUSY_S)
     engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))

@@ -10,7 +10,9 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.rows import dict_row
 
+from service.state.partitions import days_past, drop_day
 from service.state.port import Committed, StateUnavailable
 from service.state.postgres import PostgresState
 from service.state.retention import Retention
@@ -21,6 +23,7 @@ from tests.integration.state.conftest import OpenState
 
 DAY = timedelta(days=1)
 LATER = NOW + 402 * DAY
+KEY_OF_DAYS = 4711
 TODAY, TOMORROW = date(2018, 1, 3), date(2018, 1, 4)
 
 
@@ -106,6 +109,35 @@ async def test_a_day_that_somebody_reads_stays_and_nobody_waits_for_it_for_long(
         "decisions": 1,
         "contacts": 1,
     }
+
+
+async def test_a_day_that_another_drops_meanwhile_is_not_there(state: PostgresState, url: str) -> None:
+    """The one waits its turn with statements and a table that it knows already, and must look again."""
+    await committed(state, await propose(state))
+    reader = psycopg.connect(
+        url,
+        autocommit=True,
+        row_factory=dict_row,
+        prepare_threshold=0,
+        options="-c default_transaction_isolation=repeatable\\ read",
+    )
+    with reader as waiting, psycopg.connect(url) as dropping:
+        assert drop_day(waiting, TOMORROW, KEY_OF_DAYS) is False
+        assert days_past(waiting, TOMORROW, LATER) == {TODAY: 1}
+        dropping.execute("SELECT pg_advisory_xact_lock(%s)", (KEY_OF_DAYS,))
+        dropping.execute("DROP TABLE decisions_20180103")
+        dropped = asyncio.create_task(asyncio.to_thread(drop_day, waiting, TODAY, KEY_OF_DAYS))
+        await _until_it_waits(url)
+        dropping.commit()
+        assert await dropped is False
+
+
+async def _until_it_waits(url: str) -> None:
+    question = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = %s"
+    with psycopg.connect(url, autocommit=True) as connection:
+        async with asyncio.timeout(5):
+            while connection.execute(question, (KEY_OF_DAYS,)).fetchone() == (0,):
+                await asyncio.sleep(0)
 
 
 async def test_a_day_that_was_dropped_can_be_decided_on_again(state: PostgresState) -> None:

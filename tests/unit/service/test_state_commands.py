@@ -179,6 +179,9 @@ def test_status_of_a_store_of_a_later_program_says_so_and_fails(place: Place) ->
     refused = place.run("migrate")
     assert refused.exit_code == 1
     assert "later than" in refused.output
+    for answer in (refused, place.run("prune")):
+        assert (answer.exit_code, "a later program made these tables: use that one" in answer.output) == (1, True)
+        assert "rumbo state migrate" not in answer.output
 
 
 def test_without_a_store_there_is_no_status_and_none_is_made(tmp_path: Path) -> None:
@@ -270,6 +273,35 @@ def test_prune_shows_a_table_and_a_bar(place: Place) -> None:
     ]
     assert "events" in pruned.stderr
     assert "2/2" in pruned.stderr
+
+
+def test_prune_that_fails_half_way_says_what_went(place: Place) -> None:
+    """Contacts go after events, requests and decisions, and here they do not go."""
+    place.within(fill)
+    if place.url is None:
+        place.execute("CREATE TRIGGER keep BEFORE DELETE ON contacts BEGIN SELECT RAISE(FAIL, 'not these'); END")
+    else:
+        place.execute("CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''not these''; END'")
+        place.execute("CREATE TRIGGER keep BEFORE DELETE ON contacts FOR EACH ROW EXECUTE FUNCTION keep()")
+    result = place.run("prune", "--json")
+    assert result.exit_code == 1
+    assert "not these" in result.stderr
+    went = {"events": 2, "requests": 1, "decisions": 1}
+    assert json.loads(result.stdout) == {**dict.fromkeys(PRUNED, 0), **went}
+    assert json.loads(place.run("prune", "--dry-run", "--json").stdout)["contacts"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("PORT", "70000"), ("DURABILITY", "hopeful"), ("KEEP_EVENTS_DAYS", "ten"), ("DRAIN_S", "-1")]
+)
+def test_a_variable_that_is_not_what_it_must_be_is_named_and_its_value_kept_secret(
+    tmp_path: Path, name: str, value: str
+) -> None:
+    refused = Place(tmp_path, None).run("status", **{f"RUMBO_{name}": value})
+    assert refused.exit_code == 1
+    assert refused.output.startswith(f"Error: RUMBO_{name}: Input should be ")
+    assert value not in refused.output
+    assert len(refused.output.splitlines()) == 1
 
 
 def test_what_is_kept_is_set_by_the_environment_and_a_time_that_is_too_short_refused(place: Place) -> None:
