@@ -7,6 +7,8 @@ UV_VERSION := 0.13.9
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# A process a core, up to four; a file's tests stay together, so that what they share is made once.
+PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo serve test test-all check proto bench
@@ -25,10 +27,10 @@ serve: $(READY) ## answer decisions over gRPC until Ctrl-C
 	$(BIN)/rumbo serve --home $(RUMBO_HOME) --port $(PORT)
 
 test: $(READY) ## every test but the slow ones
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-all: $(READY) ## every test
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 check: check-format check-lint check-types check-layers check-protos ## format, lint, types, layers, protos
 
