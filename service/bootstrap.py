@@ -96,9 +96,8 @@ async def application(
     with collecting_later():
         current = folder.load()
     state = open_state(settings)
-    catalogues = KeptCatalogues(current, schema, state)
+    catalogues = KeptCatalogues(current, schema, state, clock)
     await catalogues.keep()
-    await state.count_pools(current.plan.pools, clock())
     reader = OnlineFeatures(settings.feature_repo, schema) if features is None else features
     hydrator = Hydrator(reader, state)
     await hydrator.warm(clock())
@@ -147,7 +146,7 @@ async def intake_only(settings: Settings, clock: Clock = system_clock) -> AsyncI
     schema = FeatureSchema.load()
     state = open_state(settings)
     try:
-        yield Intake(state, KeptCatalogues(load(settings.catalogue, schema), schema, state), clock)
+        yield Intake(state, KeptCatalogues(load(settings.catalogue, schema), schema, state, clock), clock)
     finally:
         await state.close()
 

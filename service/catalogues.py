@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from datetime import datetime
 
 from features.errors import RumboError
 from features.schema import FeatureSchema
@@ -20,10 +22,13 @@ class CatalogueLost(RumboError):
 class KeptCatalogues:
     """Keeps each catalogue by its hash in the state store, and the latest few in memory."""
 
-    def __init__(self, current: Catalogue, schema: FeatureSchema, state: StateStore) -> None:
+    def __init__(
+        self, current: Catalogue, schema: FeatureSchema, state: StateStore, clock: Callable[[], datetime]
+    ) -> None:
         self._current = current
         self._schema = schema
         self._state = state
+        self._clock = clock
         self._parsed = {current.version: current}
 
     @property
@@ -31,14 +36,19 @@ class KeptCatalogues:
         return self._current
 
     async def keep(self) -> None:
-        """Makes the current catalogue durable, before the first decision under it."""
-        await self._state.keep_catalogue(self._current.version, self._current.source)
+        """Makes the current catalogue durable, before the first decision under it, and says that it is in use."""
+        await self._keep(self._current)
 
     async def put_in_force(self, catalogue: Catalogue) -> None:
         """Keeps a catalogue, then lets every decision that begins from now on use it. Raises: StateUnavailable."""
-        await self._state.keep_catalogue(catalogue.version, catalogue.source)
+        await self._keep(catalogue)
         self._remember(catalogue)
         self._current = catalogue
+
+    async def _keep(self, catalogue: Catalogue) -> None:
+        """And counts its pools, before a customer waits for that."""
+        await self._state.keep_catalogue(catalogue.version, catalogue.source)
+        await self._state.count_pools(catalogue.plan.pools, self._clock())
 
     async def of_version(self, version: str) -> Catalogue:
         """Raises: CatalogueLost, StateUnavailable."""

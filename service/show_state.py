@@ -18,6 +18,7 @@ from service.state.retention import DAY, Retention
 from service.state.schema import HEAD, steps, to_do
 from service.state.upkeep import Told
 
+_KEPT_WITH = {"requests": "decisions", "pools": "pool_uses"}
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -61,7 +62,7 @@ def show_pruned(rows: Mapping[str, int], retention: Retention, *, is_dry_run: bo
     table.add_column("kept for", justify="right")
     table.add_column("rows", justify="right")
     for name, count in rows.items():
-        kept = getattr(retention, "decisions" if name == "requests" else name)
+        kept = getattr(retention, _KEPT_WITH.get(name, name))
         table.add_row(name, f"{kept // DAY:,} days", f"{count:,}")
     table.add_section()
     table.add_row("all", "", f"{sum(rows.values()):,}")

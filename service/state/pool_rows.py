@@ -136,12 +136,15 @@ def register_keys(session: Session) -> Keys:
 
 
 def register(session: Session, pools: Iterable[Pool], now: datetime) -> None:
-    """Counts these pools from now on, and what their contacts use already."""
-    (rows,) = session.ask(Sql("SELECT pool_key FROM pools"))
-    known = {row["pool_key"] for row in rows}
-    new = {pool_key(pool): pool for pool in pools if pool_key(pool) not in known}
+    """Counts these pools from now on, and what their contacts use already; says that they are in use."""
+    asked = {pool_key(pool): pool for pool in pools}
+    (rows,) = session.ask(Sql(f"SELECT pool_key FROM pools WHERE pool_key IN {places(asked)}", tuple(asked)))
+    known = sorted(row["pool_key"] for row in rows)
+    session.tell(Sql(f"UPDATE pools SET used_at = ? WHERE pool_key IN {places(known)}", (micros(now), *known)))
+    new = {key: pool for key, pool in asked.items() if key not in known}
     for key, pool in new.items():
-        session.tell(Sql("INSERT INTO pools (pool_key, definition) VALUES (?, ?)", (key, _definition(pool))))
+        values = key, _definition(pool), micros(now)
+        session.tell(Sql("INSERT INTO pools (pool_key, definition, used_at) VALUES (?, ?, ?)", values))
         (contacts,) = session.ask(_contacts_in(pool, now))
         session.tell(*(_add(key, use) for use in _summed(pool, map(contact_of_row, contacts))))
     if new:

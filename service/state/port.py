@@ -215,6 +215,9 @@ class StateStore(Protocol):
 
     async def catalogue(self, version: str) -> str | None: ...
 
+    async def count_pools(self, pools: Sequence[Pool], now: datetime) -> None:
+        """Counts these pools from now on, before a customer waits for it, and says that they are in use."""
+
     async def close(self) -> None: ...
 
 

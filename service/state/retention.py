@@ -27,7 +27,8 @@ class RetentionTooShort(RumboError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """How long rows are kept: since they were made, pool uses since they ended, catalogues since they were in use.
+    """How long rows are kept: since they were made; uses of pools since they ended, and pools, as long, since a service
+    had them in force; catalogues since they were in use.
 
     Raises: RetentionTooShort, with the table and the shortest time.
     """

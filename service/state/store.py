@@ -120,8 +120,8 @@ class SqlState:
         await self._write(lambda session: session.tell(keep_catalogue(version, source)))
 
     async def count_pools(self, pools: Sequence[Pool], now: datetime) -> None:
-        """Counts these pools from now on, before a customer waits for it."""
-        await self._write(lambda session: register(session, pools, now), register_keys)
+        if pools:
+            await self._write(lambda session: register(session, pools, now), register_keys)
 
     async def catalogue(self, version: str) -> str | None:
         question = Sql("SELECT source FROM catalogues WHERE version = ?", (version,))

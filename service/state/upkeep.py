@@ -29,11 +29,12 @@ from service.state.retention import (
 )
 from service.state.session import Row, Sql, Work
 from service.state.unused_catalogues import catalogue_keys, unused_catalogues
+from service.state.unused_pools import unused_pools
 
 BATCH = 200
 """Rows a transaction."""
 DROP_AGAIN_AFTER_S = (0.5, 2.0)
-TABLES = ("events", "moves", "pool_uses", "requests", "decisions", "contacts", "outcomes", "catalogues")
+TABLES = ("events", "moves", "pool_uses", "pools", "requests", "decisions", "contacts", "outcomes", "catalogues")
 """In the order in which they are pruned: what refers to a decision goes after it, but for requests."""
 
 Told = Callable[[str, int], None]
@@ -93,6 +94,7 @@ class Upkeep:
             past_events(kept, now),
             overtaken_moves(kept, now),
             past_pool_uses(kept, now),
+            unused_pools(kept, now),
             past_requests(kept, now),
             past_contacts(kept, now),
             past_outcomes(kept, now),

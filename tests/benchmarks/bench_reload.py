@@ -27,7 +27,7 @@ from service.decision.variables import with_variables
 from service.feature_feed import stopped
 from service.metrics import Metrics
 from service.state.sqlite import SqliteState
-from tests.benchmarks.catalogues import customer
+from tests.benchmarks.catalogues import NOW, customer
 from tests.benchmarks.results import tell
 from tests.large_catalogue import write_large_catalogue
 
@@ -59,7 +59,7 @@ async def watching(folder: Path, state_file: Path) -> AsyncIterator[KeptCatalogu
     schema, state, loaded = FeatureSchema.load(), SqliteState(state_file), CatalogueFolder(folder, FeatureSchema.load())
     stamp, begins = loaded.stamp(), perf_counter()
     with collecting_later():
-        catalogues = KeptCatalogues(loaded.load(), schema, state)
+        catalogues = KeptCatalogues(loaded.load(), schema, state, lambda: NOW)
     tell("cold load", journeys=JOURNEYS, seconds=perf_counter() - begins)
     gc.collect()
     gc.freeze()

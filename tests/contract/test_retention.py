@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 
@@ -13,8 +14,11 @@ from service.decision.plan import Plan
 from service.decision.windows import Rolling
 from service.state.port import Committed, ContactState, CustomerEvent, OutcomeType, RowStatus
 from service.state.retention import Retention, RetentionTooShort
+from service.state.session import Sql
+from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.adapters import Store
+from tests.contract.conftest import OpenStore
 from tests.contract.pools import give, holding, units
 from tests.contract.retention import DAY, INSTANT, KEPT, MIDNIGHT, SHORT, prune
 from tests.contract.rows import (
@@ -202,6 +206,7 @@ async def test_uses_of_pools_that_ended_go_and_those_in_force_stay(state: Store)
     for i, at in enumerate((NOW, NOW + 5 * DAY)):
         await give(state, holding(pool), str(i), at)
     now = NOW + 12 * DAY
+    await state.count_pools([pool], now)
     before = (await situation(state, "nobody", now, [pool])).uses
     assert len(before["capacity:news"]) == 1
     assert await prune(state, now) == {}
@@ -213,7 +218,47 @@ async def test_a_use_that_ended_and_is_gone_can_still_be_given_back(state: Store
     pool = units(5)
     await give(state, holding(pool), "1")
     later = NOW + 3 * DAY
+    await state.count_pools([pool], later)
     assert await prune(state, later, replace(KEPT, pool_uses=DAY)) == {"pool_uses": 1}
     report = outcome("o1", OutcomeType.PRESENTED, later, decision_id="d1")
     await state.record_outcomes([report], later)
     assert [use.amount for use in (await situation(state, "nobody", later, [pool])).uses["capacity:news"]] == [1.0]
+
+
+async def test_a_pool_that_nobody_has_in_force_goes_with_its_uses_and_is_no_longer_counted(state: Store) -> None:
+    kept, gone = (Pool(pool_id=f"capacity:{name}", limit=9.0, window=Rolling(per=30 * DAY)) for name in "kg")
+    now = NOW + 8 * DAY
+    await give(state, holding(kept), "1")
+    await give(state, holding(gone), "2")
+    await state.count_pools([kept], now)
+    assert await prune(state, now) == {"pools": 1}
+    assert await prune(state, now) == {}
+    await give(state, holding(kept), "3", now)
+    assert await rows_of(state, "pools") == {"capacity:k": 1}
+    assert (await rows_of(state, "pool_uses")).keys() == {"capacity:k"}
+
+
+async def test_a_pool_that_was_deleted_and_comes_again_counts_every_contact(
+    state: Store, open_store: OpenStore
+) -> None:
+    """Also for a process that has counted it before it went, and decides without having heard of it."""
+    pool = Pool(pool_id="capacity:news", limit=3.0, window=Rolling(per=30 * DAY), journeys=frozenset({"news"}))
+    other, now = await open_store(), NOW + 8 * DAY
+    plan = holding(pool)
+    for store, customer in ((state, "1"), (other, "2")):
+        await give(store, plan, customer)
+    late = await propose(other, plan, decision_id="late", customer_id="3", now=now)
+    before = (await situation(state, "nobody", now, [pool])).uses
+    assert await prune(state, now) == {"pools": 1}
+    assert picked(await committed(other, late)) == ["news"]
+    assert picked(await give(other, plan, "4", now)) == ["plain"]
+    assert sum(use.amount for use in before[pool.pool_id]) == 2
+    after = (await situation(state, "nobody", now, [pool])).uses
+    assert sum(use.amount for use in after[pool.pool_id]) == 3
+
+
+async def rows_of(state: Store, table: str) -> Counter[str]:
+    """How many rows of a table each pool has."""
+    assert isinstance(state, SqlState)
+    (rows,) = await state.engine.read(lambda session: session.ask(Sql(f"SELECT pool_key FROM {table}")))
+    return Counter(row["pool_key"].split("@")[0] for row in rows)

@@ -18,6 +18,7 @@ from service.catalogues import KeptCatalogues
 from service.feature_feed import stopped
 from service.metrics import Metrics
 from service.state.sqlite import SqliteState
+from tests.builders import NOW
 
 JOURNEY = Path("journeys") / "rescue-basket.yaml"
 
@@ -73,7 +74,7 @@ async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
     state = SqliteState(tmp_path / "state.db")
     loaded = CatalogueFolder(folder, schema)
     stamp = loaded.stamp()
-    catalogues = KeptCatalogues(loaded.load(), schema, state)
+    catalogues = KeptCatalogues(loaded.load(), schema, state, lambda: NOW)
     watch = CatalogueWatch(loaded, stamp, catalogues, metrics)
     told: list[bool] = []
 

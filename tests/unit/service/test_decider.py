@@ -193,9 +193,9 @@ async def test_every_stage_of_a_decision_is_timed(house: House) -> None:
 
 
 async def test_a_catalogue_is_found_by_its_version_after_a_restart_and_a_lost_one_is_told(house: House) -> None:
-    kept = KeptCatalogues(EXAMPLE_CATALOGUE, SCHEMA, house.state)
+    kept = KeptCatalogues(EXAMPLE_CATALOGUE, SCHEMA, house.state, lambda: NOW)
     await kept.keep()
-    other = KeptCatalogues(made_of(NEWS), SCHEMA, house.state)
+    other = KeptCatalogues(made_of(NEWS), SCHEMA, house.state, lambda: NOW)
     assert (await kept.of_version(EXAMPLE_CATALOGUE.version)) is EXAMPLE_CATALOGUE
     again = await other.of_version(EXAMPLE_CATALOGUE.version)
     assert (again.version, again.source) == (EXAMPLE_CATALOGUE.version, EXAMPLE_CATALOGUE.source)

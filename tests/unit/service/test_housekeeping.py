@@ -9,12 +9,15 @@ from collections.abc import AsyncIterator
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from features.schema import FeatureSchema
 from service.catalogue.load import EXAMPLE, load
 from service.catalogues import KeptCatalogues
+from service.decision.constraints.capacity import Pool
+from service.decision.windows import Rolling
 from service.feature_feed import stopped
 from service.housekeeping import EVERY_S, FIRST_AFTER_S, Housekeeping
 from service.metrics import Metrics
@@ -57,7 +60,7 @@ class House:
     def __init__(self, file: Path) -> None:
         self.file, self.now, self.hours, self.metrics = file, NOW, Hours(), Metrics()
         self.state = SqliteState(file, Durability.PROCESS_SAFE)
-        self.catalogues = KeptCatalogues(CATALOGUE, SCHEMA, self.state)
+        self.catalogues = KeptCatalogues(CATALOGUE, SCHEMA, self.state, self.clock)
         upkeep = Upkeep(self.state.engine, Retention())
         self.housekeeping = Housekeeping(upkeep, self.catalogues, self.metrics, self.clock, self.hours.sleep)
 
@@ -67,9 +70,9 @@ class House:
     def metric(self, name: str, **labels: str) -> float | None:
         return self.metrics.registry.get_sample_value(name, labels)
 
-    def execute(self, statement: str) -> None:
+    def execute(self, statement: str) -> list[tuple[Any, ...]]:
         with closing(sqlite3.connect(self.file)) as database, database:
-            database.execute(statement)
+            return database.execute(statement).fetchall()
 
 
 @pytest.fixture
@@ -96,13 +99,18 @@ async def test_every_hour_what_is_past_its_time_goes_and_is_counted(
     assert record.__dict__["fields"] == {"rows": {"events": 1}}
 
 
-async def test_the_catalogue_in_force_is_never_pruned_though_nothing_is_decided_under_it(house: House) -> None:
+async def test_the_catalogue_in_force_and_its_pools_are_never_pruned_though_nothing_is_decided_under_it(
+    house: House,
+) -> None:
     await house.catalogues.keep()
     await house.state.keep_catalogue("earlier", "source")
+    await house.state.count_pools([Pool(pool_id="earlier", limit=1.0, window=Rolling(per=DAY))], NOW)
     for _ in range(60):
         await house.housekeeping.once()
         house.now += DAY
     assert await house.state.catalogues() == [CATALOGUE.source]
+    assert house.execute("SELECT count(*) FROM pools") == [(len(CATALOGUE.plan.pools),)]
+    assert len(CATALOGUE.plan.pools) > 0
 
 
 async def test_a_round_that_fails_is_logged_and_counted_and_decisions_and_rounds_go_on(

@@ -52,7 +52,7 @@ async def state(tmp_path: Path) -> AsyncIterator[SqliteState]:
 
 @pytest.fixture
 def intake(state: SqliteState, catalogue: Catalogue, bell: Bell) -> Intake:
-    return Intake(state, KeptCatalogues(catalogue, SCHEMA, state), lambda: NOW, bell.ring)
+    return Intake(state, KeptCatalogues(catalogue, SCHEMA, state, lambda: NOW), lambda: NOW, bell.ring)
 
 
 def purchase(event_id: str, **changed: object) -> CustomerEvent:
@@ -168,7 +168,7 @@ async def test_a_batch_whose_second_part_fails_is_not_acknowledged_and_may_be_se
 ) -> None:
     """The feature store is told of the first part all the same."""
     short = ShortState(tmp_path / "state.db", Durability.PROCESS_SAFE)
-    intake = Intake(short, KeptCatalogues(catalogue, SCHEMA, short), lambda: NOW, bell.ring)
+    intake = Intake(short, KeptCatalogues(catalogue, SCHEMA, short, lambda: NOW), lambda: NOW, bell.ring)
     rows = [purchase(f"e{i}") for i in range(ROWS_AT_ONCE + 1)]
     with pytest.raises(StateUnavailable):
         await intake.record_events(rows)
