@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from service.decision.constraints.capacity import ROUNDING, Pool
 from service.decision.decide import Decision, Settled, revise
 from service.decision.enrolments import WhyEnded
-from service.decision.facts import Contact, Use
+from service.decision.facts import Contact
 from service.decision.record import canonical, to_document
 from service.decision.select import contact_of
 from service.state.contact_rows import (
@@ -26,7 +26,7 @@ from service.state.fold import JourneyMove, Move
 from service.state.kill_rows import versions_of
 from service.state.move_rows import Moves
 from service.state.outcome_rows import kept_outcome, outcomes_of
-from service.state.pool_rows import Counters, uses_now
+from service.state.pool_rows import Counters, UsedNow
 from service.state.port import (
     AlreadyDecided,
     CommitResult,
@@ -107,9 +107,10 @@ def commit_decision(
     if not has_pools and _may_use_pools(decision, counted):
         return None
     pools = plan.pools_on(facts.channel)
-    uses = uses_now(session, pools, facts.now) if has_pools else read.uses
-    if present["contacts_version"] != read.contacts_version or not _has_room(decision, pools, uses):
+    used = UsedNow(session, pools, facts.now) if has_pools else None
+    if present["contacts_version"] != read.contacts_version or not _has_room(decision, pools, used):
         (rows,) = session.ask(contacts_of(facts.customer_id, facts.now, plan.horizon))
+        uses = read.uses if used is None else used.by_pool()
         settled = Settled(contacts=tuple(map(contact_of_row, rows)), uses=uses)
         proposed = Proposed.of(revise(decision, settled))
     _insert(session, proposed, key, counted)
@@ -119,15 +120,15 @@ def commit_decision(
 _UNSEEN: Row = {"facts_version": 0, "contacts_version": 0}
 
 
-def _has_room(decision: Decision, pools: Sequence[Pool], uses: Mapping[str, tuple[Use, ...]]) -> bool:
-    """Whether every pool that the picks use holds what they use together, as it is used by now."""
+def _has_room(decision: Decision, pools: Sequence[Pool], used: UsedNow | None) -> bool:
+    """Whether every pool that the picks use holds what they use together, as it is used by now. None: they use none."""
+    if used is None:
+        return True
     picked = list(_contacts(decision))
     for pool in pools:
         needs = [pool.uses(contact) for contact in picked]
-        if any(needs):
-            taken = [use.amount for use in uses.get(pool.pool_id, ())]
-            if sum(sorted((*needs, *taken))) > pool.limit + ROUNDING:
-                return False
+        if any(needs) and sum(sorted((*needs, *used.amounts(pool)))) > pool.limit + ROUNDING:
+            return False
     return True
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -60,28 +60,37 @@ def read_uses(pools: Sequence[Pool], rows: Iterable[Row]) -> dict[str, tuple[Use
     return {pool_id: tuple(found[key]) for pool_id, key in by_id.items() if found[key]}
 
 
-def uses_now(session: Session, pools: Sequence[Pool], now: datetime) -> dict[str, tuple[Use, ...]]:
-    """The uses within a transaction that has the counters alone: read once, then kept up with its own changes.
+class UsedNow:
+    """The uses of pools within a transaction that has the counters alone: read once, kept up with its own changes."""
 
-    Raises: PoolsUnknown.
-    """
-    book: _Book = session.memo.setdefault("pools", {})
-    missing = [pool for pool in pools if pool_key(pool) not in book]
-    if missing:
-        (rows,) = session.ask(uses_of(missing, now))
-        for row in rows:
-            listed = book.setdefault(row["pool_key"], {})
-            if row["ends_at"] is not None:
-                listed[row["ends_at"]] = row["amount"]
-        if any(pool_key(pool) not in book for pool in missing):
-            raise PoolsUnknown
-    found = {pool.pool_id: _listed(book[pool_key(pool)], micros(now)) for pool in pools}
-    return {pool_id: uses for pool_id, uses in found.items() if uses}
+    def __init__(self, session: Session, pools: Sequence[Pool], now: datetime) -> None:
+        """Raises: PoolsUnknown."""
+        book: _Book = session.memo.setdefault("pools", {})
+        missing = [pool for pool in pools if pool_key(pool) not in book]
+        if missing:
+            (rows,) = session.ask(uses_of(missing, now))
+            for row in rows:
+                listed = book.setdefault(row["pool_key"], {})
+                if row["ends_at"] is not None:
+                    listed[row["ends_at"]] = row["amount"]
+            if any(pool_key(pool) not in book for pool in missing):
+                raise PoolsUnknown
+        self._book, self._pools, self._now = book, pools, micros(now)
 
+    def amounts(self, pool: Pool) -> list[float]:
+        """What is used of one of the pools, in no order."""
+        now = self._now
+        return [amount for ends_at, amount in self._book[pool_key(pool)].items() if ends_at > now and amount > NOTHING]
 
-def _listed(counted: Mapping[int, float], now: int) -> tuple[Use, ...]:
-    left = sorted((ends_at, amount) for ends_at, amount in counted.items() if ends_at > now and amount > NOTHING)
-    return tuple(Use(ends_at=instant(ends_at), amount=amount) for ends_at, amount in left)
+    def by_pool(self) -> dict[str, tuple[Use, ...]]:
+        """By pool id, ordered by their ends; a pool that nobody uses has no entry."""
+        found = {pool.pool_id: self._uses(pool) for pool in self._pools}
+        return {pool_id: uses for pool_id, uses in found.items() if uses}
+
+    def _uses(self, pool: Pool) -> tuple[Use, ...]:
+        counted = sorted(self._book[pool_key(pool)].items())
+        left = [(ends_at, amount) for ends_at, amount in counted if ends_at > self._now and amount > NOTHING]
+        return tuple(Use(ends_at=instant(ends_at), amount=amount) for ends_at, amount in left)
 
 
 _Book = dict[str, dict[int, float]]

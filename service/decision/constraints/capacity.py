@@ -35,6 +35,10 @@ class Pool:
     kinds: frozenset[JourneyKind] = frozenset()
     channels: frozenset[str] = frozenset()
 
+    def __hash__(self) -> int:
+        """That of its name: pools are looked up for every decision."""
+        return hash(self.pool_id)
+
     def uses(self, contact: Contact) -> float:
         """How much a contact uses; 0 if it is none of this pool's."""
         if self.journeys and contact.journey_id not in self.journeys:
