@@ -23,10 +23,10 @@ from service.state.contact_rows import (
 from service.state.decision_keys import find_row
 from service.state.event_rows import raise_facts_version
 from service.state.fold import JourneyMove, Move
-from service.state.kill_rows import versions_of
+from service.state.kill_rows import VERSIONS, versions_of
 from service.state.move_rows import Moves
 from service.state.outcome_rows import kept_outcome, outcomes_of
-from service.state.pool_rows import Counters, UsedNow
+from service.state.pool_rows import Counters, UsedNow, uses_of
 from service.state.port import (
     AlreadyDecided,
     CommitResult,
@@ -79,6 +79,12 @@ def commit_asks(decision: Decision, key: RequestKey | None) -> tuple[Sql, Sql]:
     customer_id = decision.draft.facts.customer_id
     versions = "SELECT facts_version, contacts_version FROM customers WHERE customer_id = ?"
     return Sql(versions, (customer_id,)), _request(customer_id, "" if key is None else key.request_id)
+
+
+def commit_shares(decision: Decision, held: Keys) -> tuple[Sql, ...]:
+    """What it asks of everybody: the versions of the rules, and what is used of the pools if it has their counters."""
+    facts, pools = decision.draft.facts, decision.draft.plan.pools_on(decision.draft.facts.channel)
+    return (VERSIONS, uses_of(pools, facts.now)) if POOLS in held.alone else (VERSIONS,)
 
 
 def commit_decision(

@@ -15,9 +15,10 @@ from service.state.port import StatementRefused, StateUnavailable
 from service.state.session import Keys, Row, Sql, Value
 
 Connection = psycopg.Connection[dict[str, Any]]
+_Identity = tuple[str, tuple[Value, ...]]
 _LOCK = (
     "SELECT CASE WHEN s.shared THEN pg_advisory_xact_lock_shared(s.key) ELSE pg_advisory_xact_lock(s.key) END"
-    " FROM unnest(%s::bigint[], %s::boolean[]) AS s (key, shared)"
+    " FROM unnest(?::bigint[], ?::boolean[]) AS s (key, shared)"
 )
 
 
@@ -27,17 +28,24 @@ class PostgresSession:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._told: list[Sql] = []
-        self._expected: dict[tuple[str, tuple[Value, ...]], list[Row]] = {}
+        self._expected: dict[_Identity, list[Row]] = {}
+        self._shared: dict[_Identity, list[Row]] = {}
+        self._is_locking = False
         self.memo: dict[str, Any] = {}
         self.is_committing = False
 
-    def expect(self, *questions: Sql) -> None:
-        self._expected = dict(zip(map(_identity, questions), self._fetch(questions), strict=True)) if questions else {}
+    def expect(self, own: Sequence[Sql], shared: Sequence[Sql]) -> None:
+        """Sends the keys too, if they were not sent yet: nobody works before they are held."""
+        questions = [*own, *shared]
+        found = self._fetch(questions) if questions or self._is_locking else []
+        answers = list(zip(map(_identity, questions), found, strict=True))
+        self._expected, self._shared = dict(answers[: len(own)]), dict(answers[len(own) :])
 
     def ask(self, *questions: Sql) -> list[list[Row]]:
         identities = [_identity(question) for question in questions]
-        if self._expected and all(identity in self._expected for identity in identities):
-            return [self._expected.pop(identity) for identity in identities]
+        for expected in (self._expected, self._shared):
+            if expected and all(identity in expected for identity in identities):
+                return [expected.pop(identity) for identity in identities]
         return self._fetch(questions)
 
     def _fetch(self, questions: Sequence[Sql]) -> list[list[Row]]:
@@ -50,7 +58,10 @@ class PostgresSession:
             self._send()
             asked = [(self._connection.cursor(), places[text]) for text in places]
             for text, (cursor, own) in zip(places, asked, strict=True):
-                cursor.executemany(statement(text), [questions[place].values for place in own], returning=True)
+                if len(own) == 1:
+                    cursor.execute(statement(text), questions[own[0]].values)
+                else:
+                    cursor.executemany(statement(text), [questions[place].values for place in own], returning=True)
             for cursor, own in asked:
                 for place in own:
                     rows[place] = list(cursor.fetchall())
@@ -58,14 +69,13 @@ class PostgresSession:
         return rows
 
     def tell(self, *statements: Sql) -> None:
+        self._shared = {}
         self._told.extend(statements)
 
     def lock(self, keys: Mapping[int, bool]) -> None:
         """Takes these keys, shared or alone, in ascending order, before anything that is asked later."""
-        ordered = sorted(keys)
-        with self._connection.pipeline():
-            self._send()
-            self._connection.execute(_LOCK, (ordered, [keys[key] for key in ordered]))
+        self._is_locking, ordered = True, sorted(keys)
+        self._told.append(Sql(_LOCK, (_array(ordered), _array(keys[key] for key in ordered))))
 
     def commit(self) -> None:
         """Once it is sent nobody knows whether it was done until the server says so."""
@@ -77,14 +87,19 @@ class PostgresSession:
             raise StateUnavailable("the state store did not commit")
 
     def _send(self) -> None:
-        told, self._told = self._told, []
+        told, self._told, self._is_locking = self._told, [], False
         cursor = self._connection.cursor()
         for text, values in told:
             cursor.execute(statement(text), values)
 
 
-def _identity(question: Sql) -> tuple[str, tuple[Value, ...]]:
+def _identity(question: Sql) -> _Identity:
     return question.text, tuple(question.values)
+
+
+def _array(values: Iterable[int | bool]) -> str:
+    """As PostgreSQL writes an array."""
+    return "{" + ",".join(map(str, values)) + "}"
 
 
 def locks(keys: Iterable[Keys]) -> dict[int, bool]:

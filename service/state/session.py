@@ -37,8 +37,12 @@ class Session(Protocol):
 
     memo: dict[str, Any]
 
-    def expect(self, *questions: Sql) -> None:
-        """These will be asked soon, of rows that nothing told before then changes: they may be fetched together."""
+    def expect(self, own: Sequence[Sql], shared: Sequence[Sql]) -> None:
+        """These will be asked soon: they may be fetched together.
+
+        Those of `own` are of rows that nothing told before then changes, those of `shared` are fetched in vain if
+        anything is told before then.
+        """
 
     def ask(self, *questions: Sql) -> list[list[Row]]:
         """The rows of each question, in order."""
@@ -73,13 +77,15 @@ def no_keys(session: Session) -> Keys:
 class Work(Generic[Result]):
     """What one call does in a transaction that it may share with others: `run` may be run again after a rollback.
 
-    `first` are questions that it asks whatever happens, of rows that its keys keep from others.
+    `first` are questions that it asks whatever happens, of rows that its keys keep from others; `shared` are those
+    that it asks next, unless another that runs together with it asked already.
     `keys` are what others are kept from meanwhile, found by what never changes; a store with one writer needs none.
     """
 
     run: Callable[[Session], Result]
     keys: Callable[[Session], Keys] = field(default=no_keys)
     first: tuple[Sql, ...] = ()
+    shared: tuple[Sql, ...] = ()
 
 
 def carry_out(session: Session, works: Sequence[Work[Any]], keys: Sequence[Keys]) -> list[Any]:
@@ -87,7 +93,7 @@ def carry_out(session: Session, works: Sequence[Work[Any]], keys: Sequence[Keys]
     results: list[Any] = []
     for wave in _waves(works, keys):
         session.memo.clear()
-        session.expect(*(question for work in wave for question in work.first))
+        session.expect([question for work in wave for question in work.first], wave[0].shared)
         results += [work.run(session) for work in wave]
     return results
 

@@ -114,7 +114,7 @@ class SqliteSession:
         self._connection = connection
         self.memo: dict[str, Any] = {}
 
-    def expect(self, *questions: Sql) -> None:
+    def expect(self, own: Sequence[Sql], shared: Sequence[Sql]) -> None:
         """There is nobody to wait for."""
 
     def ask(self, *questions: Sql) -> list[list[Row]]:

@@ -17,6 +17,7 @@ from service.state.decision_rows import (
     commit_asks,
     commit_decision,
     commit_keys,
+    commit_shares,
     find_decision,
     has_request,
     release_decision,
@@ -181,6 +182,7 @@ class SqlState:
             lambda session: commit_decision(session, proposed, key, self._counters, held),
             lambda _: held,
             commit_asks(proposed.decision, key),
+            commit_shares(proposed.decision, held),
         )
 
     def _release(self, decision: Decision) -> None:

@@ -77,7 +77,7 @@ class Recorder:
         self.memo = session.memo
         self.heard: Statements = []
 
-    def expect(self, *questions: Sql) -> None:
+    def expect(self, own: Sequence[Sql], shared: Sequence[Sql]) -> None:
         """Each question is asked in its turn."""
 
     def ask(self, *questions: Sql) -> list[list[Row]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
@@ -133,7 +134,7 @@ class Planned:
         self.memo = session.memo
         self._session = session
 
-    def expect(self, *questions: Sql) -> None: ...
+    def expect(self, own: Sequence[Sql], shared: Sequence[Sql]) -> None: ...
 
     def ask(self, *questions: Sql) -> list[list[Row]]:
         return self._session.ask(*(Sql(f"EXPLAIN (FORMAT JSON) {text}", values) for text, values in questions))
@@ -183,3 +184,19 @@ async def test_closing_leaves_no_connection_and_later_calls_are_unavailable(open
         await situation(state)
     with pytest.raises(StateUnavailable, match="closed"):
         await state.record_events([opened("e2")], NOW)
+
+
+async def test_what_was_fetched_for_all_is_asked_again_once_anything_was_told(engine: PostgresEngine) -> None:
+    """Both run together, and the first changes what both may ask."""
+    question = Sql("SELECT count(*) AS found FROM kills")
+
+    def tell(session: Session) -> None:
+        session.tell(Sql("INSERT INTO kills (target, since, why) VALUES ('news', 1, 'why')"))
+
+    def ask(session: Session) -> int:
+        return int(session.ask(question)[0][0]["found"])
+
+    held = await Held(engine).begun()
+    answers = [engine.write(Work(run, shared=(question,))) for run in (tell, ask)]
+    await held.end()
+    assert await asyncio.gather(*answers) == [None, 1]
