@@ -17,6 +17,7 @@ from service.catalogue_watch import CatalogueWatch
 from service.catalogues import KeptCatalogues
 from service.feature_feed import stopped
 from service.metrics import Metrics
+from service.state.session import Sql
 from service.state.sqlite import SqliteState
 from tests.builders import NOW
 
@@ -101,6 +102,15 @@ async def test_a_change_comes_into_force_once_it_stands_still(watched: Watched) 
     assert watched.metric("rumbo_in_force", what="catalogue", version=watched.version) == 1
     assert watched.metric("rumbo_in_force", what="catalogue", version=before) in (None, 0)
     assert await watched.state.catalogue(watched.version) == watched.catalogues.current.source
+
+
+async def test_the_pools_of_a_change_are_counted_before_a_customer_asks_for_them(watched: Watched) -> None:
+    watched.edit("tier: 4", "tier: 4\ncapacity: {units: 7, per: day}")
+    await watched.looks.next()
+    await watched.looks.next()
+    (rows,) = await watched.state.engine.read(lambda session: session.ask(Sql("SELECT pool_key FROM pools")))
+    counted = {row["pool_key"].split("@")[0] for row in rows}
+    assert counted == {pool.pool_id for pool in watched.catalogues.current.plan.pools} >= {"capacity:rescue-basket"}
 
 
 async def test_nothing_is_loaded_while_nothing_changes(watched: Watched) -> None:
