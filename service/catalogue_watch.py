@@ -12,10 +12,11 @@ from service.catalogue.load import Catalogue, CatalogueFolder, CatalogueInvalid
 from service.catalogue.source import Stamps
 from service.catalogues import KeptCatalogues
 from service.metrics import Metrics
+from service.state.port import StateUnavailable
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 0.15
+LOOK_EVERY_S, AGAIN_AFTER_S = 0.15, 5.0
 
 
 class Listener(Protocol):
@@ -55,13 +56,16 @@ class CatalogueWatch:
             if is_told or (is_still and stamp != self._loaded):
                 self._is_due.clear()
                 self._loaded = stamp
-                await self.load()
+                await self.load(sleep)
 
-    async def load(self) -> None:
-        """Reads the folder and, if it is valid, puts it in force for every decision that begins from now on."""
+    async def load(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        """Reads the folder and, if it is valid, puts it in force for every decision that begins from now on.
+
+        While the state store is away it waits: a valid catalogue is not refused for that.
+        """
         try:
             catalogue = await asyncio.to_thread(self._load)
-            await self._catalogues.put_in_force(catalogue)
+            await self._put_in_force(catalogue, sleep)
         except Exception as error:  # noqa: BLE001 - whatever is wrong, the good one stays and the watch goes on
             faults = error.problems if isinstance(error, CatalogueInvalid) else (str(error),)
             log.error(
@@ -74,6 +78,14 @@ class CatalogueWatch:
         log.info("catalogue %s in force", catalogue.version)
         self._metrics.in_force("catalogue", catalogue.version)
         await self._tell(is_valid=True)
+
+    async def _put_in_force(self, catalogue: Catalogue, sleep: Callable[[float], Awaitable[None]]) -> None:
+        while True:
+            try:
+                return await self._catalogues.put_in_force(catalogue)
+            except StateUnavailable as error:
+                log.warning("catalogue %s waits for the state store: %s", catalogue.version, error)
+                await sleep(AGAIN_AFTER_S)
 
     def _load(self) -> Catalogue:
         with in_background():

@@ -46,7 +46,7 @@ class KeptCatalogues:
         self._current = catalogue
 
     async def _keep(self, catalogue: Catalogue) -> None:
-        """And counts its pools, before a customer waits for that."""
+        """Makes a catalogue durable and counts its pools, before a customer waits for that; both are then in use."""
         await self._state.keep_catalogue(catalogue.version, catalogue.source)
         await self._state.count_pools(catalogue.plan.pools, self._clock())
 

@@ -28,8 +28,8 @@ class SettingInvalid(RumboError):
     """Variables that are not what they must be, by name; what they hold is not told, for it may be a secret."""
 
     def __init__(self, error: ValidationError) -> None:
-        faults = [f"RUMBO_{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()]
-        super().__init__("; ".join(faults))
+        faults = (("_".join(map(str, fault["loc"])) or "*", fault["msg"]) for fault in error.errors())
+        super().__init__("; ".join(f"RUMBO_{name.upper()}: {text}" for name, text in faults))
 
 
 class Settings(BaseSettings):

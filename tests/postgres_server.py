@@ -9,7 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -77,18 +77,20 @@ class PostgresServer:
     def kill(self) -> None:
         """As a machine that loses its power would, but for the disk: no process has a chance to do anything more.
 
-        It is stopped first, so that it starts no process that would be missed, and hold the memory that all share.
+        It is stopped first: a process that it starts meanwhile would be missed, keep the memory that all share, and the
+        next start would be refused.
         """
         assert self._running is not None
-        self._running.send_signal(signal.SIGSTOP)
+        main, until_s = psutil.Process(self._running.pid), time.monotonic() + READY_S
+        main.suspend()
+        _wait_until(lambda: main.status() == psutil.STATUS_STOPPED, until_s)
         killed = self.processes()
         for process in killed:
             with suppress(psutil.NoSuchProcess):  # ended by itself meanwhile
                 process.kill()
         self._running.wait()
         self._running = None
-        while not all(map(_is_over, killed)):
-            time.sleep(0.001)
+        _wait_until(lambda: all(map(_is_over, killed)), until_s)
 
     def check_pages(self) -> None:
         """Each page against its checksum. The server must be stopped. Raises: CalledProcessError."""
@@ -130,9 +132,17 @@ class PostgresServer:
 def _is_over(process: psutil.Process) -> bool:
     """Also if nobody took note of its end yet."""
     try:
-        return process.status() == psutil.STATUS_ZOMBIE
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
+
+
+def _wait_until(holds: Callable[[], bool], until_s: float) -> None:
+    """Processes that are not our children tell nobody of their end."""
+    while not holds():
+        if time.monotonic() > until_s:
+            raise TimeoutError
+        time.sleep(0.001)
 
 
 def _program(name: str) -> Path:

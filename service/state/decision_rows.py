@@ -127,7 +127,10 @@ _UNSEEN: Row = {"facts_version": 0, "contacts_version": 0}
 
 
 def _has_room(decision: Decision, pools: Sequence[Pool], used: UsedNow | None) -> bool:
-    """Whether every pool that the picks use holds what they use together, as it is used by now. None: they use none."""
+    """Whether every pool that the picks use holds what they use together, as it is used by now.
+
+    None: the transaction does not have the counters, for no pick may use a pool.
+    """
     if used is None:
         return True
     picked = list(_contacts(decision))

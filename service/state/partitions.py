@@ -73,7 +73,10 @@ def _counted(connection: Connection, day: date) -> tuple[int, int] | None:
 
 @contextmanager
 def _turn(connection: Connection, key: int, setting: str) -> Iterator[None]:
-    """A transaction under this advisory lock, in which each statement sees what was committed before it."""
+    """A transaction under this advisory lock, in which each statement sees what was committed before it.
+
+    `setting`: what is set for it, in SQL.
+    """
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
         connection.execute(f"SET LOCAL {setting}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -17,13 +18,17 @@ from service.decision.constraints.capacity import Pool
 from service.decision.facts import Contact, Use
 from service.decision.journey import JourneyKind
 from service.decision.plan import Candidate
-from service.decision.windows import SECOND, Calendar, Period, Rolling, Window
+from service.decision.windows import Calendar, Period, Rolling, Window
 from service.state.contact_rows import contact_of_row
-from service.state.kill_rows import raise_version, versions_of
+from service.state.kill_rows import versions_of
 from service.state.session import EVERYTHING_DECIDED_BY, POOLS, Keys, Row, Session, Sql, instant, micros, places
 
 NOTHING = 1e-9
 """What is left of a sum of costs once they were all given back."""
+
+
+CLOCKS_DIFFER = timedelta(days=1)
+"""At most: as `Retention` has it."""
 
 
 class PoolsUnknown(Exception):
@@ -149,19 +154,31 @@ def register(session: Session, pools: Iterable[Pool], now: datetime) -> None:
     asked = {pool_key(pool): pool for pool in pools}
     (rows,) = session.ask(Sql(f"SELECT pool_key FROM pools WHERE pool_key IN {places(asked)}", tuple(asked)))
     known = sorted(row["pool_key"] for row in rows)
-    session.tell(Sql(f"UPDATE pools SET used_at = ? WHERE pool_key IN {places(known)}", (micros(now), *known)))
+    used = f"UPDATE pools SET used_at = ? WHERE pool_key IN {places(known)} AND used_at < ?"
+    session.tell(Sql(used, (micros(now), *known, micros(now))))
     new = {key: pool for key, pool in asked.items() if key not in known}
     for key, pool in new.items():
         values = key, _definition(pool), micros(now)
         session.tell(Sql("INSERT INTO pools (pool_key, definition, used_at) VALUES (?, ?, ?)", values))
         (contacts,) = session.ask(_contacts_in(pool, now))
+        session.tell(Sql("DELETE FROM pool_uses WHERE pool_key = ?", (key,)))
         session.tell(*(_add(key, use) for use in _summed(pool, map(contact_of_row, contacts))))
     if new:
-        session.tell(raise_version("pools"))
+        session.tell(pools_changed())
+
+
+def pools_changed() -> Sql:
+    """A version that no process has seen: one that was read in a transaction that was undone must not come again."""
+    return Sql(
+        "INSERT INTO versions (name, version) VALUES ('pools', ?)"
+        " ON CONFLICT (name) DO UPDATE SET version = excluded.version",
+        (1 + secrets.randbits(62),),
+    )
 
 
 def _contacts_in(pool: Pool, now: datetime) -> Sql:
-    """Every contact that counts in the window of this moment, or later."""
+    """Every contact that counts in the window of this moment or later; or earlier, for others may be behind."""
+    now -= CLOCKS_DIFFER
     where, values = "", list[str]()
     for column, chosen in (("journey_id", pool.journeys), ("kind", pool.kinds), ("channel", pool.channels)):
         if chosen:
@@ -170,7 +187,7 @@ def _contacts_in(pool: Pool, now: datetime) -> Sql:
     return Sql(
         "SELECT * FROM contacts WHERE at >= ? AND state <> 'RELEASED'"
         f" AND (counts_until IS NULL OR counts_until > ?){where}",
-        (micros(pool.window.start(now) - pool.step), micros(now - SECOND), *values),
+        (micros(pool.window.start(now) - pool.step), micros(now), *values),
     )
 
 

@@ -165,13 +165,18 @@ class PostgresEngine:
         return results
 
     def _asked(self, work: Callable[[Connection], Result]) -> Result:
-        """Once more if the connection turned out to be broken: the server was away meanwhile, and may be back."""
+        """Once more if the connection turned out to be broken: the server was away meanwhile, and may be back.
+
+        After an error it is not used again: of statements that were being prepared nobody knows whether they are.
+        """
         with answering():
             reader = self._reader()
             try:
                 return work(reader)
             except psycopg.Error:
-                if not reader.closed:
+                is_lost = reader.closed
+                reader.close()
+                if not is_lost:
                     raise
             return work(self._reader())
 

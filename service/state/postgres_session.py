@@ -35,7 +35,7 @@ class PostgresSession:
         self.is_committing = False
 
     def expect(self, own: Sequence[Sql], shared: Sequence[Sql]) -> None:
-        """Sends the keys too, if they were not sent yet: nobody works before they are held."""
+        """Sends the keys too, if they wait to be sent: nobody works before they are held."""
         questions = [*own, *shared]
         found = self._fetch(questions) if questions or self._is_locking else []
         answers = list(zip(map(_identity, questions), found, strict=True))
@@ -46,10 +46,11 @@ class PostgresSession:
         for expected in (self._expected, self._shared):
             if expected and all(identity in expected for identity in identities):
                 return [expected.pop(identity) for identity in identities]
+        self._shared = {}  # a question may change rows too
         return self._fetch(questions)
 
     def _fetch(self, questions: Sequence[Sql]) -> list[list[Row]]:
-        """Those of one text over one cursor, which costs half of a cursor each."""
+        """Many of one text go over one cursor: that halves their cost to this process, for a wait each text."""
         places: dict[str, list[int]] = {}
         for place, (text, _) in enumerate(questions):
             places.setdefault(text, []).append(place)
@@ -58,14 +59,15 @@ class PostgresSession:
             self._send()
             asked = [(self._connection.cursor(), places[text]) for text in places]
             for text, (cursor, own) in zip(places, asked, strict=True):
+                values = [questions[place].values for place in own]
                 if len(own) == 1:
-                    cursor.execute(statement(text), questions[own[0]].values)
+                    cursor.execute(statement(text), values[0])
                 else:
-                    cursor.executemany(statement(text), [questions[place].values for place in own], returning=True)
-            for cursor, own in asked:
-                for place in own:
-                    rows[place] = list(cursor.fetchall())
-                    cursor.nextset()
+                    cursor.executemany(statement(text), values, returning=True)
+        for cursor, own in asked:
+            for place in own:
+                rows[place] = list(cursor.fetchall())
+                cursor.nextset()
         return rows
 
     def tell(self, *statements: Sql) -> None:
@@ -73,7 +75,7 @@ class PostgresSession:
         self._told.extend(statements)
 
     def lock(self, keys: Mapping[int, bool]) -> None:
-        """Takes these keys, shared or alone, in ascending order, before anything that is asked later."""
+        """These keys, shared or alone, are taken in ascending order, with `expect` and before what it asks."""
         self._is_locking, ordered = True, sorted(keys)
         self._told.append(Sql(_LOCK, (_array(ordered), _array(keys[key] for key in ordered))))
 

@@ -27,8 +27,9 @@ class RetentionTooShort(RumboError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """How long rows are kept: since they were made; uses of pools since they ended, and pools, as long, since a service
-    had them in force; catalogues since they were in use.
+    """How long rows are kept after they were made; uses of pools after they ended; catalogues after they were in use.
+
+    Pools are kept as long as ended uses, after a service last had them in force.
 
     Raises: RetentionTooShort, with the table and the shortest time.
     """

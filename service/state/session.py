@@ -40,8 +40,8 @@ class Session(Protocol):
     def expect(self, own: Sequence[Sql], shared: Sequence[Sql]) -> None:
         """These will be asked soon: they may be fetched together.
 
-        Those of `own` are of rows that nothing told before then changes, those of `shared` are fetched in vain if
-        anything is told before then.
+        Those of `own` are of rows that nothing told before then changes. Answers to `shared` are dropped, and asked for
+        again, once anything is told or anything else is asked.
         """
 
     def ask(self, *questions: Sql) -> list[list[Row]]:
@@ -78,7 +78,7 @@ class Work(Generic[Result]):
     """What one call does in a transaction that it may share with others: `run` may be run again after a rollback.
 
     `first` are questions that it asks whatever happens, of rows that its keys keep from others; `shared` are those
-    that it asks next, unless another that runs together with it asked already.
+    that it asks next. Of works that run together only the first asks them: `memo` tells the others.
     `keys` are what others are kept from meanwhile, found by what never changes; a store with one writer needs none.
     """
 

@@ -1,7 +1,7 @@
-"""Pools that no service has had in force for long, as it says when it starts and once an hour.
+"""Pools that no service has had in force for long. Each service says which it has, when it starts and once an hour.
 
-As long as a pool is known it is counted, whoever defined it, and whoever uses it waits for its counters. One that is
-deleted too early is counted anew from its contacts, exactly, by the first that asks for it.
+As long as a pool is known it is counted, whoever defined it, and whoever uses it waits for its counters. A pool that is
+deleted too early is counted anew from its contacts by the first decision that asks for it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from service.state.kill_rows import raise_version
+from service.state.pool_rows import pools_changed
 from service.state.retention import PastRows, Retention
 from service.state.session import EVERYTHING_DECIDED_BY, POOLS, Row, Session, Sql, micros, places
 
@@ -24,7 +24,7 @@ class UnusedPools(PastRows):
         keys = [row["pool_key"] for row in rows]
         left = "SELECT 1 FROM pools p WHERE p.pool_key = pool_uses.pool_key"
         uses = f"DELETE FROM pool_uses WHERE pool_key IN {places(keys)} AND NOT EXISTS ({left})"
-        session.tell(Sql(uses, keys), raise_version("pools"))
+        session.tell(Sql(uses, keys), pools_changed())
         return gone
 
 

@@ -35,7 +35,10 @@ BATCH = 200
 """Rows a transaction."""
 DROP_AGAIN_AFTER_S = (0.5, 2.0)
 TABLES = ("events", "moves", "pool_uses", "pools", "requests", "decisions", "contacts", "outcomes", "catalogues")
-"""In the order in which they are pruned: what refers to a decision goes after it, but for requests."""
+"""In the order in which they are pruned: what refers to a decision goes after it, but for requests.
+
+Ended uses go before pools, which take those that are left with them, uncounted.
+"""
 
 Told = Callable[[str, int], None]
 """(table, rows deleted just now)"""

@@ -5,18 +5,25 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from service.decision.constraints.capacity import Pool
 from service.decision.windows import Calendar, Period, Rolling
-from service.state.port import Committed, OutcomeType
+from service.state.decision_rows import Proposed
+from service.state.pool_rows import register, register_keys
+from service.state.port import Committed, OutcomeType, StatementRefused
+from service.state.session import Session, Work
+from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.adapters import Store
 from tests.contract.conftest import OpenStore
 from tests.contract.pools import DAY, give, holding, money, spending, units
-from tests.contract.rows import MINUTE, committed, outcome, picked, propose, situation
+from tests.contract.rows import MINUTE, capped, committed, outcome, picked, propose, situation
 
 CUSTOMERS = 24
 BY_DAY = Calendar(period=Period.DAY, zone=UTC)
 BY_WEEK = Calendar(period=Period.WEEK, zone=UTC)
+INSTANT = timedelta(microseconds=1)
 MIDNIGHT = datetime(2018, 1, 4, tzinfo=UTC)
 
 
@@ -131,3 +138,35 @@ async def test_catalogues_with_other_pools_at_once_never_grant_more_than_either_
     then = await asyncio.gather(*(committed(other, d) for d in by_week))
     assert sum(picked(d) == ["news"] for d in first) == 3
     assert sum(picked(d) == ["news"] for d in then) == 2
+
+
+async def test_a_pool_that_became_known_in_a_transaction_that_was_undone_hides_no_other(
+    state: Store, open_store: OpenStore
+) -> None:
+    """What a process read of the pools while it was undone is not taken for what another made of them later."""
+    other, undone, counted = await open_store(), units(5, journey_id="plain"), units(5)
+    assert isinstance(state, SqlState)
+    proposed = Proposed.of(await propose(state, capped()))
+
+    def refused(session: Session) -> None:
+        register(session, [undone], NOW)
+        state.committing(proposed, None).run(session)
+        raise StatementRefused
+
+    with pytest.raises(StatementRefused):
+        await state.engine.write(Work(refused, register_keys))
+    await other.count_pools([counted], NOW)
+    await give(state, holding(counted), "1")
+    uses = (await situation(other, "nobody", NOW, [counted])).uses
+    assert [use.amount for use in uses[counted.pool_id]] == [1.0]
+
+
+async def test_a_pool_that_becomes_known_early_in_a_period_counts_for_whoever_is_still_in_the_last(
+    state: Store,
+) -> None:
+    """A decision that began before midnight may commit after it, and clocks differ."""
+    pool = units(1, BY_DAY)
+    await give(state, capped(), "1", MIDNIGHT - MINUTE)
+    await state.count_pools([pool], MIDNIGHT + INSTANT)
+    assert picked(await give(state, holding(pool), "2", MIDNIGHT - INSTANT)) == ["plain"]
+    assert picked(await give(state, holding(pool), "3", MIDNIGHT + INSTANT)) == ["news"]

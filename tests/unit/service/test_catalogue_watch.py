@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +62,10 @@ class Watched:
     def metric(self, name: str, **labels: str) -> float | None:
         return self.metrics.registry.get_sample_value(name, labels)
 
+    def execute(self, statement: str) -> None:
+        with closing(sqlite3.connect(self.folder.parent / "state.db")) as database:
+            database.execute(statement)
+
     def edit(self, old: str, new: str) -> None:
         """Changes the file in place, in another size so that no clock is needed to see it."""
         file = self.folder / JOURNEY
@@ -111,6 +117,23 @@ async def test_the_pools_of_a_change_are_counted_before_a_customer_asks_for_them
     (rows,) = await watched.state.engine.read(lambda session: session.ask(Sql("SELECT pool_key FROM pools")))
     counted = {row["pool_key"].split("@")[0] for row in rows}
     assert counted == {pool.pool_id for pool in watched.catalogues.current.plan.pools} >= {"capacity:rescue-basket"}
+
+
+async def test_a_change_waits_for_a_store_that_is_away(watched: Watched, caplog: pytest.LogCaptureFixture) -> None:
+    before = watched.version
+    watched.execute("ALTER TABLE catalogues RENAME TO hidden")
+    watched.edit("tier: 4", "tier: 5")
+    await watched.looks.next()
+    await watched.looks.next()
+    await watched.looks.next()
+    assert (watched.version, watched.told) == (before, [])
+    assert [record.message.split(": ")[0].split(" ", 2)[2] for record in caplog.records] == [
+        "waits for the state store"
+    ] * 2
+    watched.execute("ALTER TABLE hidden RENAME TO catalogues")
+    await watched.looks.next()
+    assert watched.version != before
+    assert watched.told == [True]
 
 
 async def test_nothing_is_loaded_while_nothing_changes(watched: Watched) -> None:

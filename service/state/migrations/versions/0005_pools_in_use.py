@@ -11,5 +11,5 @@ TIME = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    # 0 of those that are there: whoever has one in force says so when it starts. One that is deleted is counted anew.
+    # 0: not yet. The first prune deletes every pool that no service has named since, as each does when it starts.
     op.add_column("pools", sa.Column("used_at", TIME, nullable=False, server_default="0"))
