@@ -86,6 +86,9 @@ class Comparisons:
         self._columns = None
         return len(self._rows) - 1
 
+    def conjunction(self, row: int) -> Conjunction:
+        return self._rows[row]
+
     def over(self, variables: Scalars) -> Sequence[int]:
         """The `State` of each row, as its number."""
         if self._columns is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -59,6 +59,11 @@ class CelCondition:
     def expression(self) -> cel.Expression:
         """The checked expression, for analysis."""
         return self._expression
+
+    def among(self, comparisons: Comparisons) -> CelCondition:
+        """The same, with what it compares in the columns of others."""
+        row = None if self._row is None else comparisons.add(self._comparisons.conjunction(self._row))
+        return replace(self, _comparisons=comparisons, _row=row)
 
     def holds(self, facts: Facts) -> bool | None:
         """True, False, or None when what is missing would settle it (or the evaluation fails).

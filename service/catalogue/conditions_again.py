@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -33,13 +32,4 @@ class CompilerAgain(ConditionCompiler):
 
     def _new(self, text: str) -> CelCondition:
         known = self._earlier.get(text)
-        return (
-            super()._new(text)
-            if known is None
-            else replace(known, _comparisons=self._comparisons, _row=self._same_row(known))
-        )
-
-    def _same_row(self, known: CelCondition) -> int | None:
-        if known._row is None:
-            return None
-        return self._comparisons.add(known._comparisons._rows[known._row])
+        return super()._new(text) if known is None else known.among(self._comparisons)
