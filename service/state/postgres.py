@@ -55,6 +55,7 @@ _LIVELINESS: Mapping[str, Any] = {
     "tcp_user_timeout": 10_000,
 }
 """A machine that is gone without a word is noticed in about ten seconds."""
+_ONE_SNAPSHOT = "-c default_transaction_isolation=repeatable\\ read"
 _BEGIN = Sql("BEGIN ISOLATION LEVEL READ COMMITTED")
 
 
@@ -72,7 +73,7 @@ class PostgresEngine:
         self._opening = threading.Lock()
         self._days: set[date] = set()
         self._read = ThreadPoolExecutor(READERS, thread_name_prefix="state-read")
-        with answering(), self._connect() as connection:
+        with answering(), self._connect(None) as connection:
             demand_schema(connection)
         self._writes = GroupCommit(self._transact, "state-write")
 
@@ -149,7 +150,7 @@ class PostgresEngine:
 
     def _once(self, works: Sequence[Work[Any]]) -> list[Any]:
         if self._writer is None or self._writer.closed:
-            self._writer = self._connect()
+            self._writer = self._connect(self._writer)
         session = PostgresSession(self._writer)
         try:
             session.tell(_BEGIN)
@@ -184,12 +185,13 @@ class PostgresEngine:
         """The connection of this thread."""
         connection: Connection | None = getattr(self._readers, "connection", None)
         if connection is None or connection.closed:
-            connection = self._readers.connection = self._connect("-c default_transaction_isolation=repeatable\\ read")
+            connection = self._readers.connection = self._connect(connection, _ONE_SNAPSHOT)
         return connection
 
-    def _connect(self, more: str = "") -> Connection:
-        """The server may be another by now, of which days may have to be made again."""
-        self._days.clear()
+    def _connect(self, lost: Connection | None, more: str = "") -> Connection:
+        """After one was lost the server may be another, of which days may have to be made again."""
+        if lost is not None:
+            self._days.clear()
         is_safe = self._durability is Durability.POWER_SAFE
         connection: Connection = psycopg.connect(
             self._url,

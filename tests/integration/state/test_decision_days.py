@@ -14,11 +14,11 @@ from psycopg.rows import dict_row
 
 from service.state.partitions import days_past, drop_day
 from service.state.port import Committed, StateUnavailable
-from service.state.postgres import PostgresState
+from service.state.postgres import READERS, PostgresState
 from service.state.retention import Retention
 from service.state.upkeep import DROP_AGAIN_AFTER_S, Upkeep
 from tests.builders import NOW
-from tests.contract.rows import KEY, MINUTE, capped, committed, propose
+from tests.contract.rows import KEY, MINUTE, capped, committed, event, propose, situation
 from tests.integration.state.conftest import OpenState
 
 DAY = timedelta(days=1)
@@ -70,6 +70,16 @@ async def test_a_commit_finds_the_room_that_another_process_made(state: Postgres
     await quick(await open_state(), []).make_room(NOW)
     await quick(state, []).make_room(NOW)
     assert isinstance(await state.commit(await propose(state, now=NOW + DAY), None), Committed)
+
+
+async def test_a_commit_does_not_ask_for_its_day_again_because_a_reader_connected(state: PostgresState) -> None:
+    """It would be overtaken by calls that came later."""
+    await committed(state, await propose(state))
+    proposed = await propose(state, decision_id="d2", customer_id="2")
+    await asyncio.gather(*(situation(state) for _ in range(4 * READERS)))
+    told = event("e1", "incident.opened", customer_id="2", incident_id="i1")
+    result, _ = await asyncio.gather(state.commit(proposed, None), state.record_events([told], NOW))
+    assert isinstance(result, Committed)
 
 
 async def test_several_may_make_room_at_once(open_state: OpenState, url: str) -> None:
