@@ -38,7 +38,7 @@ proto: $(READY) ## generate protos/gen from the .proto files
 	$(BIN)/buf format --write protos
 	$(BIN)/python protos/generate.py
 
-bench: $(READY) ## measure: a table and bench.json (10 minutes)
+bench: $(READY) ## measure: a table and bench.json (8 minutes)
 	$(BIN)/python -m pytest tests/benchmarks -o python_files='bench_*.py' -s --timeout 0
 
 check-format: $(READY)

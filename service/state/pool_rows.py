@@ -25,8 +25,6 @@ from service.state.session import EVERYTHING_DECIDED_BY, POOLS, Keys, Row, Sessi
 
 NOTHING = 1e-9
 """What is left of a sum of costs once they were all given back."""
-
-
 CLOCKS_DIFFER = timedelta(days=1)
 """At most: as `Retention` has it."""
 

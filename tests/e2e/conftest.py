@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.e2e.outages import impatient
+from tests.e2e.outages import impatient, outage, outage_name, place
 from tests.fixtures_service import example_service, modelled_home, own_home, seeded_home, service
 from tests.fixtures_stores import mortal, seeded_database, store, stored_home
 
@@ -11,7 +11,10 @@ __all__ = [
     "impatient",
     "modelled_home",
     "mortal",
+    "outage",
+    "outage_name",
     "own_home",
+    "place",
     "seeded_database",
     "seeded_home",
     "service",

@@ -8,14 +8,17 @@ from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import grpc
 import psutil
 import psycopg
 import pytest
 
+from tests.e2e.wire import Refusal
 from tests.fixtures_service import STATE_URL, copied
 from tests.fixtures_stores import without_state
 from tests.postgres_server import PostgresServer, database_name
 
+AWAY = Refusal(code=grpc.StatusCode.UNAVAILABLE, reason="STATE_UNAVAILABLE")
 SOON_S = 1.0
 """What the waits of a store are set to here, so that these tests need not wait the usual ones."""
 
@@ -116,3 +119,19 @@ def place_of(outage: str, request: pytest.FixtureRequest, folder: Path) -> Itera
     (home / STATE_URL).write_text(server.new_database(name))
     yield Place(home=home, server=server)
     server.drop_database(name)
+
+
+@pytest.fixture(params=OUTAGES)
+def outage_name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def outage(outage_name: str) -> Outage:
+    return OUTAGES[outage_name]
+
+
+@pytest.fixture
+def place(outage_name: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    with place_of(outage_name, request, tmp_path) as own:
+        yield own

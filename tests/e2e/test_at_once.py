@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import grpc
 import numpy as np
@@ -34,9 +34,6 @@ from tests.e2e.wire import (
     resolved,
 )
 from tests.fixtures_service import Clock, Service, ask_state, row_counts, running
-
-if TYPE_CHECKING:
-    pass
 
 HELP = ("service", "resolution")
 

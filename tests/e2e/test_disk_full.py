@@ -22,13 +22,13 @@ import pytest
 from rumbo.decision.v1 import events_pb2
 from rumbo.decision.v1.service_pb2_grpc import DecisionServiceStub
 from service.state.engine import Durability
+from tests.e2e.outages import AWAY
 from tests.e2e.test_command_line import address_of, process
-from tests.e2e.wire import ACCEPTED, OPEN_DOOR, Refusal, event, ranked_ids, refusal_of
+from tests.e2e.wire import ACCEPTED, OPEN_DOOR, event, ranked_ids, refusal_of
 from tests.fixtures_service import STATE_URL, Clock, Service, ask_state, row_counts, running
 from tests.fixtures_stores import without_state
 from tests.postgres_server import postgres_server
 
-AWAY = Refusal(code=grpc.StatusCode.UNAVAILABLE, reason="STATE_UNAVAILABLE")
 PRLIMIT = shutil.which("prlimit") or ""
 MEGABYTE = 2**20
 NOTE = 60_000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import grpc
@@ -11,12 +11,11 @@ import pytest
 
 from rumbo.decision.v1 import decision_pb2
 from service.state.engine import Durability
-from tests.e2e.outages import OUTAGES, SOON_S, Outage, Place, place_of
+from tests.e2e.outages import AWAY, SOON_S, Outage, Place
 from tests.e2e.wire import (
     ACCEPTED,
     DUPLICATE,
     OPEN_DOOR,
-    Refusal,
     event,
     outcome,
     ranked_ids,
@@ -24,7 +23,6 @@ from tests.e2e.wire import (
 )
 from tests.fixtures_service import Service, ask_state, row_counts, running, settled_counts
 
-AWAY = Refusal(code=grpc.StatusCode.UNAVAILABLE, reason="STATE_UNAVAILABLE")
 PATIENCE_S = 8 * SOON_S
 CALLERS = 8
 BLOCKING = ("file-locked", "tables-locked", "server-frozen")
@@ -32,22 +30,6 @@ BLOCKING = ("file-locked", "tables-locked", "server-frozen")
 
 
 pytestmark = pytest.mark.usefixtures("impatient")
-
-
-@pytest.fixture(params=OUTAGES)
-def name(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-def outage(name: str) -> Outage:
-    return OUTAGES[name]
-
-
-@pytest.fixture
-def place(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    with place_of(name, request, tmp_path) as own:
-        yield own
 
 
 @pytest.fixture
@@ -63,7 +45,7 @@ def reserved(home: Path) -> list[str]:
 
 
 async def test_nothing_is_acknowledged_that_is_not_kept_and_all_goes_on_when_the_store_is_back(
-    service: Service, place: Place, outage: Outage, name: str
+    service: Service, place: Place, outage: Outage, outage_name: str
 ) -> None:
     first = await service.decide("before")
     bought, clicked = event("purchase", "before", amount=1.0), outcome(first.decision_id, OPEN_DOOR, "ENGAGED")
@@ -80,30 +62,30 @@ async def test_nothing_is_acknowledged_that_is_not_kept_and_all_goes_on_when_the
     again = await service.decide("after")
     assert (again.decision_id != "", ranked_ids(again), list(again.degraded)[1:]) == (True, [OPEN_DOOR], [])
     assert reserved(place.home) == ["after", "before"]
-    if name not in BLOCKING:  # else what was under way may come about, and what it reserved was given back
+    if outage_name not in BLOCKING:  # else what was under way may come about, and what it reserved was given back
         kept = {**before, "decisions": before["decisions"] + 1, "contacts": 2, "customers": before["customers"] + 1}
         assert row_counts(place.home) == kept
     ((event_result,), (outcome_result,)) = await service.tell(bought), await service.report(clicked)
-    expected = {ACCEPTED, DUPLICATE} if name in BLOCKING else {ACCEPTED}
+    expected = {ACCEPTED, DUPLICATE} if outage_name in BLOCKING else {ACCEPTED}
     assert {event_result.status, outcome_result.status} <= expected
     assert (await service.decide("meanwhile", request_id="r1")).decision_id
 
 
 async def test_a_known_answer_is_not_given_while_nobody_can_tell_whether_it_holds(
-    service: Service, place: Place, outage: Outage, name: str
+    service: Service, place: Place, outage: Outage, outage_name: str
 ) -> None:
     """A file that is locked can be read all the same."""
     known = await service.decide("before", request_id="r1")
     with outage(place):
         async with asyncio.timeout(PATIENCE_S):
             assert await refusal_of(service.decide("before", request_id="r1")) == AWAY
-            if name != "file-locked":
+            if outage_name != "file-locked":
                 assert await refusal_of(service.recall(known.decision_id)) == AWAY
                 assert await refusal_of(service.preview("before")) == AWAY
     assert (await service.decide("before", request_id="r1")).decision_id == known.decision_id
 
 
-@pytest.mark.parametrize("name", BLOCKING)
+@pytest.mark.parametrize("outage_name", BLOCKING)
 async def test_a_caller_with_a_deadline_waits_no_longer_and_reserves_nothing(
     service: Service, place: Place, outage: Outage
 ) -> None:
@@ -156,7 +138,7 @@ def patient(monkeypatch: pytest.MonkeyPatch, impatient: None) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("name", BLOCKING)
+@pytest.mark.parametrize("outage_name", BLOCKING)
 async def test_by_the_usual_waits_a_caller_is_told_within_a_quarter_of_a_minute(
     patient: None, service: Service, place: Place, outage: Outage
 ) -> None:

@@ -8,19 +8,17 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
-import grpc
 import pytest
 
 from rumbo.decision.v1 import reason_pb2
 from service.bootstrap import kill_switch
 from service.state.engine import Durability
-from tests.e2e.outages import OUTAGES, Outage, Place, place_of
+from tests.e2e.outages import AWAY, OUTAGES, Outage, Place, place_of
 from tests.e2e.store_damage import make_garbage
 from tests.e2e.wire import (
     ACCEPTED,
     OPEN_DOOR,
     REGULAR,
-    Refusal,
     assert_each_accounted_for,
     degraded_of,
     event,
@@ -35,7 +33,6 @@ from tests.fixtures_service import Clock, Service, row_counts, running, settings
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
-AWAY = Refusal(code=grpc.StatusCode.UNAVAILABLE, reason="STATE_UNAVAILABLE")
 BY_FACT = {
     "INCIDENT_OPEN": "incidents",
     "CONSENT_MISSING": "consents",
@@ -50,22 +47,6 @@ BY_FACT = {
     "BUDGET": "pools",
 }
 """What each constraint of the example needs of the state."""
-
-
-@pytest.fixture(params=OUTAGES)
-def outage_name(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-def outage(outage_name: str) -> Outage:
-    return OUTAGES[outage_name]
-
-
-@pytest.fixture
-def place(outage_name: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    with place_of(outage_name, request, tmp_path) as own:
-        yield own
 
 
 @asynccontextmanager
