@@ -2,6 +2,8 @@
 PYTHON ?= python3
 RUMBO_HOME ?= .rumbo
 PORT ?= 50051
+# Of `make prove`: which proofs, e.g. PROVE="-k fuzz".
+PROVE ?=
 
 UV_VERSION := 0.13.9
 VENV := .venv
@@ -11,7 +13,7 @@ READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-all check proto bench
+.PHONY: help setup demo serve test test-all prove check proto bench
 .PHONY: check-format check-lint check-types check-layers check-protos
 
 help: ## show this list
@@ -27,10 +29,14 @@ serve: $(READY) ## answer decisions over gRPC until Ctrl-C
 	$(BIN)/rumbo serve --home $(RUMBO_HOME) --port $(PORT)
 
 test: $(READY) ## every test but the slow ones
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow and not proof"
 
-test-all: $(READY) ## every test
-	$(PYTEST)
+test-all: $(READY) ## every test but the proofs
+	$(PYTEST) -m "not proof"
+
+# One after another, for each uses every core by itself; what they log on the way is shown.
+prove: $(READY) ## the promises again, at length: races, rounds of kill -9 (an hour)
+	$(BIN)/python -m pytest -m proof -v --timeout 0 --durations 0 -o log_cli=true -o log_cli_level=INFO $(PROVE)
 
 check: check-format check-lint check-types check-layers check-protos ## format, lint, types, layers, protos
 

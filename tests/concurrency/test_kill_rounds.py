@@ -51,7 +51,10 @@ def scene(adapter: str, tmp_path: Path) -> Iterator[Scene]:
         yield Scene(adapter=adapter, place=tmp_path, durability=Durability.POWER_SAFE, server=server)
 
 
-@pytest.mark.parametrize("rounds", [3, pytest.param(100, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
+SLOW = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+@pytest.mark.parametrize("rounds", [3, pytest.param(10, marks=SLOW), pytest.param(100, marks=pytest.mark.proof)])
 def test_processes_killed_under_load_lose_nothing_that_they_acknowledged(scene: Scene, rounds: int) -> None:
     """Every other round the server is killed too, if there is one. In the end everything is looked for once more."""
     for number in range(rounds):

@@ -9,11 +9,14 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.concurrency.conftest import Home
 from tests.concurrency.machine import StoreMachine
 
-pytestmark = pytest.mark.timeout(900)
+SLOW = [pytest.mark.slow, pytest.mark.timeout(900)]
+FEW = pytest.param(1, 30, marks=pytest.mark.timeout(300))
 EXAMPLES = {"sqlite": 24, "postgres": 8}
 
 
-@pytest.mark.parametrize(("times", "steps"), [(1, 30), pytest.param(20, 60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("times", "steps"), [FEW, pytest.param(4, 60, marks=SLOW), pytest.param(20, 60, marks=pytest.mark.proof)]
+)
 def test_a_store_does_what_its_naive_twin_does(home: Home, times: int, steps: int) -> None:
     class Here(StoreMachine):
         pass

@@ -15,8 +15,8 @@ from tests.concurrency.races import AT_ONCE, Race, decide_after, decide_meanwhil
 from tests.contract.adapters import Store
 from tests.contract.rows import situation
 
-LONG = [pytest.mark.slow, pytest.mark.timeout(900)]
-MANY = pytest.param(10_000, marks=LONG)
+SLOW = [pytest.mark.slow, pytest.mark.timeout(300)]
+SOME, MANY = pytest.param(2_000, marks=SLOW), pytest.param(10_000, marks=pytest.mark.proof)
 CODE = ("INCIDENT_OPEN", "CONSENT_MISSING")
 """Why a race's event forbids `news`: in even races, and in odd ones."""
 LEFT = (["plain"], ["open"])
@@ -24,7 +24,7 @@ LEFT = (["plain"], ["open"])
 BATCH = 500
 
 
-@pytest.mark.parametrize("races", [400, MANY])
+@pytest.mark.parametrize("races", [400, SOME, MANY])
 async def test_a_decision_that_is_committed_after_an_event_was_acknowledged_is_made_again_and_obeys(
     adapter: str, place: Path, state: Store, races: int
 ) -> None:
@@ -36,7 +36,7 @@ async def test_a_decision_that_is_committed_after_an_event_was_acknowledged_is_m
         assert (race.ranked, race.codes) == (LEFT[race.number % 2], [CODE[race.number % 2]])
 
 
-@pytest.mark.parametrize("races", [400, MANY])
+@pytest.mark.parametrize("races", [400, SOME, MANY])
 async def test_a_decision_that_races_an_event_ranks_what_it_forbids_only_if_the_store_has_it_first(
     adapter: str, place: Path, state: Store, races: int
 ) -> None:
@@ -59,7 +59,7 @@ async def test_a_decision_that_races_an_event_ranks_what_it_forbids_only_if_the_
     assert races // 50 < came_between < races - races // 50, "the races were not close"
 
 
-@pytest.mark.parametrize("rounds", [6, pytest.param(157, marks=LONG)])
+@pytest.mark.parametrize("rounds", [6, pytest.param(32, marks=SLOW), pytest.param(157, marks=pytest.mark.proof)])
 async def test_decisions_that_are_committed_after_a_kill_was_acknowledged_are_made_again_and_obey(
     adapter: str, place: Path, rounds: int
 ) -> None:
@@ -69,7 +69,7 @@ async def test_decisions_that_are_committed_after_a_kill_was_acknowledged_are_ma
     assert went == {("news", True, "plain"): rounds * AT_ONCE}
 
 
-@pytest.mark.parametrize("races", [1_000, MANY])
+@pytest.mark.parametrize("races", [500, SOME, MANY])
 async def test_a_decision_that_begins_and_ends_while_a_kill_is_acknowledged_obeys_it(
     adapter: str, place: Path, state: Store, races: int
 ) -> None:
