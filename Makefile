@@ -1,7 +1,6 @@
-# Everything runs inside .venv; `make setup` builds it with nothing but python3 and make.
+# Everything runs inside .venv; `make setup` builds it with nothing but python3 and make. RUMBO_ variables, set in the
+# environment or behind `make`, reach `rumbo` as they are.
 PYTHON ?= python3
-RUMBO_HOME ?= .rumbo
-PORT ?= 50051
 # Of `make prove`: which proofs, e.g. PROVE="-k fuzz".
 PROVE ?=
 
@@ -18,15 +17,16 @@ PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "Settings: RUMBO_HOME=$(RUMBO_HOME) (every embedded file)  PORT=$(PORT) (of serve)  PYTHON=$(PYTHON) (3.11 or newer)"
+	@echo "Settings: RUMBO_HOME=$(or $(RUMBO_HOME),.rumbo) (every embedded file)  RUMBO_PORT=$(or $(PORT),$(RUMBO_PORT),50051)" \
+	  "(of serve)  PYTHON=$(PYTHON) (3.11 or newer)"
 
 setup: $(READY) ## make .venv with every dependency at its locked version
 
 demo: $(READY) ## decide for real customers: data, model, service, reasons (3 minutes)
-	$(BIN)/rumbo demo --home $(RUMBO_HOME)
+	$(BIN)/rumbo demo
 
 serve: $(READY) ## answer decisions over gRPC until Ctrl-C
-	$(BIN)/rumbo serve --home $(RUMBO_HOME) --port $(PORT)
+	$(BIN)/rumbo serve $(if $(PORT),--port $(PORT))
 
 test: $(READY) ## every test but the slow ones
 	$(PYTEST) -m "not slow and not proof"

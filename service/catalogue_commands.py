@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from features.cli import home_option
 from features.errors import RumboError
 from service.check_command import check
+from service.options import chosen, reads_settings
 
 if TYPE_CHECKING:
     from rumbo.decision.v1 import decision_pb2
@@ -37,7 +37,9 @@ catalogue.add_command(check)
 @click.argument("folder", metavar="[DIR]", required=False, type=folder_option)
 @click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
 def test(folder: Path | None, as_json: bool) -> None:
-    """Decide the cases in DIR/cases (default: the example's); exit status 1 unless each is met.
+    """Decide the cases in DIR/cases; exit status 1 unless each is met.
+
+    DIR is RUMBO_CATALOGUE, else the example, unless it is given.
 
     What a case does not list as eligible must be denied, and every constraint in use must be the only denial in one
     case and allow in another.
@@ -46,11 +48,11 @@ def test(folder: Path | None, as_json: bool) -> None:
 
     from features.schema import FeatureSchema
     from service.catalogue.cases import read_cases, run
-    from service.catalogue.load import EXAMPLE, load
+    from service.catalogue.load import load
     from service.show_catalogue import report_fields, show_report
 
-    chosen, schema = folder or EXAMPLE, FeatureSchema.load()
-    report = run(read_cases(chosen), load(chosen, schema).plan, schema)
+    directory, schema = chosen({"catalogue": folder}).catalogue, FeatureSchema.load()
+    report = run(read_cases(directory), load(directory, schema).plan, schema)
     if as_json:
         click.echo(json.dumps(report_fields(report), indent=2, ensure_ascii=False))
     else:
@@ -66,9 +68,8 @@ def test(folder: Path | None, as_json: bool) -> None:
 @click.option("--placement", help="The place on the channel, such as home.")
 @click.option("--context", multiple=True, metavar="NAME=VALUE", help="A declared context value; may be repeated.")
 @click.option("--locale", default="en", show_default=True, help="Language of the reasons: en or es.")
-@click.option("--catalogue", "folder", type=folder_option, help="Default: the example.")
 @click.option("--json", "as_json", is_flag=True, help="The verdicts as JSON.")
-@home_option
+@reads_settings("home", "catalogue")
 def explain(
     journey: str,
     customer: str,
@@ -76,9 +77,8 @@ def explain(
     placement: str | None,
     context: tuple[str, ...],
     locale: str,
-    folder: Path | None,
     as_json: bool,
-    home: Path,
+    settings: Settings,
 ) -> None:
     """Tell what every rule that guards JOURNEY says of a customer now, the rules that allow it too.
 
@@ -88,9 +88,7 @@ def explain(
     import asyncio
 
     from rumbo.decision.v1 import decision_pb2
-    from service.catalogue.load import EXAMPLE
     from service.client import context_values
-    from service.settings import Settings
 
     request = decision_pb2.DecideRequest(
         customer_id=customer,
@@ -99,7 +97,6 @@ def explain(
         context=context_values(context),
         locale=locale,
     )
-    settings = Settings(home=home, catalogue=folder or EXAMPLE)
     asyncio.run(_explain(journey, request, settings, as_json=as_json))
 
 

@@ -6,6 +6,7 @@ mlflow and lightgbm cost seconds, and `rumbo --help` has half of one.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import click
 
 from features.errors import RumboError
+from service.variables import strangers
 
 GROUP = "rumbo.commands"
 INTERRUPTED = 130  # 128 + SIGINT, what a shell reports
@@ -41,7 +43,8 @@ def _installed() -> Mapping[str, EntryPoint]:
 class Commands(click.Group):
     """A group whose commands are entry points, loaded when they are used.
 
-    A RumboError becomes its text on stderr and exit status 1; Ctrl-C becomes exit status 130.
+    RUMBO_ variables that mean nothing are told first. A RumboError becomes its text on stderr and exit status 1; Ctrl-C
+    becomes exit status 130.
     """
 
     def __init__(self, *, find: Callable[[], Mapping[str, EntryPoint]] = _installed, **settings: Any) -> None:
@@ -67,6 +70,8 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         try:
+            for line in strangers(os.environ):
+                click.echo(f"warning: {line}", err=True)
             return super().invoke(ctx)
         except RumboError as error:
             raise click.ClickException(str(error)) from error

@@ -5,12 +5,11 @@ Heavy imports stay inside, so that `--help` is quick.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from features.cli import home_option
+from service.options import chosen, reads_settings
 
 if TYPE_CHECKING:
     from service.settings import Settings
@@ -18,45 +17,22 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@home_option
-def seed(home: Path) -> None:
+@reads_settings("home")
+def seed(settings: Settings) -> None:
     """Take in the example's consents, through the same path as any event."""
     import asyncio
 
     from service.seed import seed_consents
-    from service.settings import Settings
 
-    accepted, known = asyncio.run(seed_consents(Settings(home=home)))
+    accepted, known = asyncio.run(seed_consents(settings))
     click.echo(f"consents: {accepted} taken in, {known} known already")
 
 
 @click.command()
-@home_option
-@click.option(
-    "--catalogue", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Default: the example."
-)
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=click.IntRange(0, 65535), default=50051, show_default=True, help="0: any free port.")
-@click.option("--metrics-port", type=click.IntRange(0, 65535), help="Serve Prometheus metrics here; 0: any free port.")
-@click.option(
-    "--durability", type=click.Choice(["power-safe", "process-safe"]), default="power-safe", show_default=True
-)
-def serve(home: Path, catalogue: Path | None, host: str, port: int, metrics_port: int | None, durability: str) -> None:
+@reads_settings("home", "catalogue", "host", "port", "metrics_port", "durability")
+def serve(settings: Settings) -> None:
     """Answer decisions over gRPC until SIGTERM or Ctrl-C; calls under way are answered first."""
-    from service.catalogue.load import EXAMPLE
-    from service.settings import Settings
-    from service.state.engine import Durability
-
-    _run(
-        Settings(
-            home=home,
-            catalogue=catalogue or EXAMPLE,
-            host=host,
-            port=port,
-            metrics_port=metrics_port,
-            durability=Durability(durability),
-        )
-    )
+    _run(settings)
 
 
 @click.command()
@@ -66,7 +42,7 @@ def serve(home: Path, catalogue: Path | None, host: str, port: int, metrics_port
 @click.option("--context", multiple=True, metavar="NAME=VALUE", help="A declared context value; may be repeated.")
 @click.option("--limit", type=int, help="Slots to fill. Default: the channel's.")
 @click.option("--locale", default="en", show_default=True, help="Language of the reasons: en or es.")
-@click.option("--address", default="127.0.0.1:50051", show_default=True, envvar="RUMBO_ADDRESS")
+@click.option("--address", envvar="RUMBO_ADDRESS", show_default="where `rumbo serve` listens here: 127.0.0.1:50051")
 @click.option("--dry-run", is_flag=True, help="Reserve and record nothing.")
 @click.option("--json", "as_json", is_flag=True, help="The whole answer as JSON.")
 def decide(
@@ -76,7 +52,7 @@ def decide(
     context: tuple[str, ...],
     limit: int | None,
     locale: str,
-    address: str,
+    address: str | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -97,7 +73,7 @@ def decide(
         dry_run=dry_run,
         explain=decision_pb2.EXPLAIN_FULL,
     )
-    with Client(address) as client:
+    with Client(address or chosen({}).address) as client:
         response = client.decide(request)
     if as_json:
         click.echo(MessageToJson(response, preserving_proto_field_name=True))
@@ -120,10 +96,10 @@ def _target(ctx: click.Context, parameter: click.Parameter, target: str) -> str:
 
 
 @click.command()
-@home_option
+@reads_settings("home")
 @click.argument("target", callback=_target)
 @click.option("--why", required=True, help="The reason, as decisions will give it.")
-def kill(home: Path, target: str, why: str) -> None:
+def kill(settings: Settings, target: str, why: str) -> None:
     """Stop a journey (its id), a kind (kind:promotional) or everything ('*').
 
     No decision that is committed from now on ranks it, and what is reserved of it is revoked. A target that is no
@@ -133,11 +109,10 @@ def kill(home: Path, target: str, why: str) -> None:
 
     from service.bootstrap import kill_switch, system_clock
     from service.kill_targets import doubt
-    from service.settings import Settings
     from service.state.port import StateUnavailable
 
     async def throw() -> str | None:
-        async with kill_switch(Settings(home=home)) as switch:
+        async with kill_switch(settings) as switch:
             await switch.kill(target, why, system_clock())
             try:
                 catalogues = await switch.catalogues()
@@ -152,17 +127,16 @@ def kill(home: Path, target: str, why: str) -> None:
 
 
 @click.command()
-@home_option
+@reads_settings("home")
 @click.argument("target")
-def unkill(home: Path, target: str) -> None:
+def unkill(settings: Settings, target: str) -> None:
     """Let a target of `rumbo kill` run again."""
     import asyncio
 
     from service.bootstrap import kill_switch
-    from service.settings import Settings
 
     async def reset() -> bool:
-        async with kill_switch(Settings(home=home)) as switch:
+        async with kill_switch(settings) as switch:
             return await switch.unkill(target)
 
     if not asyncio.run(reset()):
@@ -171,16 +145,15 @@ def unkill(home: Path, target: str) -> None:
 
 
 @click.command()
-@home_option
-def kills(home: Path) -> None:
+@reads_settings("home")
+def kills(settings: Settings) -> None:
     """List what is killed, since when and why."""
     import asyncio
 
     from service.bootstrap import kill_switch
-    from service.settings import Settings
 
     async def read() -> list[Kill]:
-        async with kill_switch(Settings(home=home)) as switch:
+        async with kill_switch(settings) as switch:
             return await switch.kills()
 
     listed = asyncio.run(read())

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from pydantic import Field, ModelWrapValidatorHandler, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from features.errors import RumboError
-from service.catalogue.load import EXAMPLE
+from service.catalogue import EXAMPLE
 from service.state.engine import Durability
 from service.state.retention import Retention
 
 LONGEST_DAYS = 36500
+ANY_HOST: Final = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "::": "[::1]"}
+"""Who listens on every address is called on this machine's own."""
+_LINK: Final = re.compile(r"(tcp|udp|sctp)://")
+"""How Kubernetes sets RUMBO_PORT in every pod beside a Service that is named `rumbo`."""
 
 
 def _kept(table: str) -> int:
@@ -68,7 +74,7 @@ class Settings(BaseSettings):
     @classmethod
     def _tell_faults(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         try:
-            return handler(values)
+            return handler(_without_links(values))
         except ValidationError as error:
             raise SettingInvalid(error) from None
 
@@ -77,6 +83,12 @@ class Settings(BaseSettings):
         """So that a time that is too short is told at once, not when rows are about to go."""
         _ = self.retention
         return self
+
+    @property
+    def address(self) -> str:
+        """Where a caller on this machine finds the service."""
+        host = ANY_HOST.get(self.host, self.host)
+        return f"{host}:{self.port}"
 
     @property
     def feature_repo(self) -> Path:
@@ -90,3 +102,10 @@ class Settings(BaseSettings):
     def retention(self) -> Retention:
         days = {field.name: getattr(self, f"keep_{field.name}_days") for field in fields(Retention)}
         return Retention(**{table: timedelta(days=kept) for table, kept in days.items()})
+
+
+def _without_links(values: Any) -> Any:
+    if not isinstance(values, Mapping):
+        return values
+    links = {name for name in ("port", "metrics_port") if _LINK.match(str(values.get(name, "")))}
+    return {name: value for name, value in values.items() if name not in links}

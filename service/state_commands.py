@@ -6,12 +6,11 @@ Heavy imports stay inside, so that `--help` is quick.
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from features.cli import home_option
+from service.options import reads_settings
 from service.state_export_commands import export_, import_
 
 if TYPE_CHECKING:
@@ -31,16 +30,15 @@ state.add_command(import_)
 
 
 @state.command()
-@home_option
+@reads_settings("home")
 @click.option("--json", "as_json", is_flag=True, help="The status as JSON.")
-def status(home: Path, as_json: bool) -> None:
+def status(settings: Settings, as_json: bool) -> None:
     """Tell which store it is, where its tables stand and what it holds; exit status 1 if they must be migrated."""
     from service.bootstrap import survey, system_clock
-    from service.settings import Settings
     from service.show_state import show_status, status_fields
     from service.state.schema import HEAD
 
-    found = survey(Settings(home=home))
+    found = survey(settings)
     if as_json:
         click.echo(json.dumps(status_fields(found, system_clock()), indent=2))
     else:
@@ -50,17 +48,16 @@ def status(home: Path, as_json: bool) -> None:
 
 
 @state.command()
-@home_option
-def migrate(home: Path) -> None:
+@reads_settings("home")
+def migrate(settings: Settings) -> None:
     """Bring the tables to the step that this program knows; nothing is done if they stand there.
 
     One transaction: all or nothing. Several may do it at once: one does it, the others wait for it. Of PostgreSQL the
     database may be empty; a file is made by `rumbo serve`.
     """
     from service.bootstrap import migrate_state
-    from service.settings import Settings
 
-    before, after = migrate_state(Settings(home=home))
+    before, after = migrate_state(settings)
     if before == after:
         click.echo(f"the tables stand at step {after}: nothing to do")
     else:
@@ -68,20 +65,18 @@ def migrate(home: Path) -> None:
 
 
 @state.command()
-@home_option
+@reads_settings("home")
 @click.option("--dry-run", is_flag=True, help="Delete nothing; count what would go.")
 @click.option("--json", "as_json", is_flag=True, help="The rows by table as JSON.")
-def prune(home: Path, dry_run: bool, as_json: bool) -> None:
+def prune(settings: Settings, dry_run: bool, as_json: bool) -> None:
     """Delete what is past its time, as the RUMBO_KEEP_…_DAYS say, in small steps beside a running service.
 
     A service does the same once an hour. If it fails half-way, what went is told all the same.
     """
     import asyncio
 
-    from service.settings import Settings
     from service.show_state import show_pruned
 
-    settings = Settings(home=home)
     rows: dict[str, int] = {}
     try:
         asyncio.run(_count(settings, rows) if dry_run else _prune(settings, rows))

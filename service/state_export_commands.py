@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from features.cli import home_option
+from service.options import reads_settings
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -39,7 +39,7 @@ def _print_schema(ctx: click.Context, parameter: click.Parameter, is_asked: bool
 
 
 @click.command("export")
-@home_option
+@reads_settings("home")
 @click.option("--since", type=_DAY, metavar="YYYY-MM-DD", required=True, help="The first day (UTC).")
 @click.option("--until", type=_DAY, metavar="YYYY-MM-DD", help="The day before which to stop. Default: none.")
 @click.option(
@@ -57,32 +57,26 @@ def _print_schema(ctx: click.Context, parameter: click.Parameter, is_asked: bool
     callback=_print_schema,
     help="Print what each column is, and end.",
 )
-def export_(home: Path, since: datetime, until: datetime | None, folder: Path) -> None:
+def export_(settings: Settings, since: datetime, until: datetime | None, folder: Path) -> None:
     """Write decisions and what became of them as Parquet, a folder a day.
 
     Days that were exported before are replaced, each at once. A reward is told once its window is over.
     """
-    from service.settings import Settings
-
-    rows, days = asyncio.run(
-        _export(Settings(home=home), since.date(), None if until is None else until.date(), folder)
-    )
+    rows, days = asyncio.run(_export(settings, since.date(), None if until is None else until.date(), folder))
     click.echo(f"{rows:,} rows of {days:,} days in {folder}" if days else "no decisions in these days")
 
 
 @click.command("import")
-@home_option
+@reads_settings("home")
 @click.argument("place", metavar="DIR", type=click.Path(exists=True, path_type=Path))
 @click.option("--skip-bad", is_flag=True, help="List rows that cannot be taken, and import the others.")
-def import_(home: Path, place: Path, skip_bad: bool) -> None:
+def import_(settings: Settings, place: Path, skip_bad: bool) -> None:
     """Take a table of decisions as history: what `rumbo state export` wrote, or a plain one.
 
     Required columns: customer_id, decided_at, journey_id, propensity, reward. Caps and cooldowns count what it holds;
     nobody is enrolled by it. If a row cannot be taken nothing is, unless --skip-bad. What is known already stays.
     """
-    from service.settings import Settings
-
-    kept = asyncio.run(_import(Settings(home=home), place, skip_bad=skip_bad))
+    kept = asyncio.run(_import(settings, place, skip_bad=skip_bad))
     click.echo(f"decisions: {kept.added:,} new, {kept.updated:,} brought up to date, {kept.known:,} known already")
 
 

@@ -12,14 +12,13 @@ from pydantic import ValidationError
 
 from features.errors import RumboError
 from features.schema import FeatureSchema
+from service.catalogue import EXAMPLE as EXAMPLE
 from service.catalogue.bind import CatalogueBinder
 from service.catalogue.policy_schema import PoliciesDocument
 from service.catalogue.problems import Problem
 from service.catalogue.schema import CatalogueDocument
 from service.catalogue.source import Reader, Stamps, form_problems
 from service.decision.plan import Plan
-
-EXAMPLE = Path(__file__).parent / "examples" / "complete_journey"
 
 
 class CatalogueInvalid(RumboError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -12,16 +13,20 @@ from pathlib import Path
 
 import pytest
 
+from features.schema import FeatureSchema
+from service.catalogue.load import load
+
 ROOT = Path(__file__).parents[2]
 START_S, CALL_S, END_S = 60, 30, 30
 
 
 @contextmanager
-def process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """`rumbo` with these arguments; whatever happens, nothing is left running."""
+def process(*arguments: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
+    """`rumbo` with these arguments, and RUMBO_ variables; whatever happens, nothing is left running."""
     command = [sys.executable, "-m", "service.cli", *arguments]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True) as started:
+    env = {**os.environ, **{f"RUMBO_{name}": value for name, value in variables.items()}}
+    with subprocess.Popen(command, cwd=ROOT, env=env, stdout=pipe, stderr=pipe, text=True) as started:
         try:
             yield started
         finally:
@@ -71,3 +76,28 @@ def test_decide_without_a_service_says_what_to_do() -> None:
     assert refused.returncode == 1
     assert "rumbo serve" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.timeout(120)
+def test_serve_is_set_up_by_variables_alone(own_home: Path) -> None:
+    """As a container is. Its catalogue is not the example."""
+    variables = {
+        "HOME": str(own_home),
+        "CATALOGUE": str(own_home / "catalogue"),
+        "HOST": "127.0.0.2",
+        "PORT": "0",
+        "METRICS_PORT": "0",
+        "DURABILITY": "process-safe",
+    }
+    with process("serve", **variables) as serving:
+        address = address_of(serving)
+        assert serving.stdout is not None
+        metrics = serving.stdout.readline()
+        answered = rumbo("decide", "--customer", "46", "--channel", "web", "--address", address, "--dry-run", "--json")
+        serving.send_signal(signal.SIGTERM)
+        _, log = serving.communicate(timeout=END_S)
+    assert address.startswith("127.0.0.2:")
+    assert metrics.startswith("metrics on http://127.0.0.2:")
+    assert answered.returncode == 0, (answered.stderr, log)
+    version = load(own_home / "catalogue", FeatureSchema.load()).version
+    assert json.loads(answered.stdout)["catalogue_version"] == version

@@ -1,0 +1,64 @@
+"""Settings as options of commands. What is given wins over its RUMBO_ variable, which wins over the default.
+
+An option without a value is not handed on, so that no default of a command line hides what the environment says. Heavy
+imports stay inside, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from features.cli import home_option
+
+if TYPE_CHECKING:
+    from service.settings import Settings
+
+Callback = Callable[..., None]
+Decorator = Callable[[Callback], Callback]
+
+_PORT: Final = click.IntRange(0, 65535)
+
+OPTIONS: Final[Mapping[str, Decorator]] = {
+    "home": home_option,
+    "catalogue": click.option(
+        "--catalogue",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        show_default="the example",
+        help="Folder of journeys and policies.",
+    ),
+    "host": click.option("--host", show_default="127.0.0.1"),
+    "port": click.option("--port", type=_PORT, show_default="50051", help="0: any free port."),
+    "metrics_port": click.option("--metrics-port", type=_PORT, help="Serve Prometheus metrics here; 0: any free port."),
+    "durability": click.option(
+        "--durability", type=click.Choice(["power-safe", "process-safe"]), show_default="power-safe"
+    ),
+}
+"""By the name of the setting."""
+
+
+def reads_settings(*names: str) -> Decorator:
+    """Gives a command `settings`, of which those named have an option."""
+
+    def decorate(command: Callback) -> Callback:
+        @wraps(command)
+        def with_settings(**given: Any) -> None:
+            command(settings=chosen({name: given.pop(name) for name in names}), **given)
+
+        decorated: Callback = with_settings
+        for name in reversed(names):
+            decorated = OPTIONS[name](decorated)
+        return decorated
+
+    return decorate
+
+
+def chosen(options: Mapping[str, object]) -> Settings:
+    """Settings by those options that have a value, and by the environment. Raises: as `Settings`."""
+    from service.settings import Settings
+
+    return Settings(**{name: value for name, value in options.items() if value is not None})  # type: ignore[arg-type]
