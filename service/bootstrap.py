@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import inf
+from uuid import uuid4
 
 from uuid_utils import uuid7
 
@@ -31,15 +34,18 @@ from service.handler import Handler
 from service.housekeeping import Housekeeping
 from service.hydrate import FeatureReader, Hydrator
 from service.intake import Intake
+from service.kill_readers import KillReader
 from service.metrics import Metrics
 from service.scoring import Model, Scoring
 from service.settings import Settings
 from service.stand_in import keep_reading
+from service.state.home import HomeStore
 from service.state.inventory import StoreStatus
-from service.state.port import KillSwitch, StateUnavailable
+from service.state.port import StateUnavailable
 from service.state.session import micros
-from service.state.sqlite import SqliteState, migrate_file, survey_of
+from service.state.sqlite import SqliteState, migrate_file, store_in, survey_of
 from service.state.store import SqlState
+from service.state.store_file import FolderInUse, set_aside
 from service.state.upkeep import Upkeep
 
 log = logging.getLogger(__name__)
@@ -67,12 +73,27 @@ def new_id(at: datetime) -> str:
 
 
 def open_state(settings: Settings) -> SqlState:
-    """The configured store. Raises: StateUnavailable."""
+    """The configured store, which the home belongs to from now on. An embedded one is made if the home never had one.
+
+    Raises: StateUnavailable, also if the home belongs to another store.
+    """
+    return _open(settings, HomeStore.of(settings.home))
+
+
+def _open(settings: Settings, known: HomeStore) -> SqlState:
+    """`known`: the store that the home belongs to until now."""
     if settings.state_url is None:
-        return SqliteState(settings.state_file, settings.durability)
+        known.demand_embedded(settings.state_file)
+        state: SqlState = SqliteState(settings.state_file, settings.durability, expected=known.embedded)
+        known.keep(settings.home, embedded=state.engine.store_id)
+        return state
     with _needing_postgres():
         from service.state.postgres import PostgresState
-    return PostgresState(settings.state_url.get_secret_value(), settings.durability)
+    url = settings.state_url.get_secret_value()
+    state = PostgresState(url, settings.durability, expected=known.postgresql)
+    if settings.home.is_dir():  # one that asks from elsewhere has none
+        known.keep(settings.home, postgresql=state.engine.store_id)
+    return state
 
 
 @asynccontextmanager
@@ -116,12 +137,12 @@ async def application(
         new_id=new_id,
         allows_unrecorded=settings.allow_unrecorded,
     )
+    kills = KillReader(state, hydrator.remember_kills, clock, service_id=uuid4().hex, name=_whereabouts())
+    await kills.join()
     watch = CatalogueWatch(folder, stamp, catalogues, metrics)
     housekeeping = Housekeeping(Upkeep(state.engine, settings.retention), catalogues, metrics, clock)
     tasks = [asyncio.create_task(run) for run in (feed.run(), watch.run(), housekeeping.run())]
-    if settings.allow_unrecorded:
-        await hydrator.remember(clock())
-        tasks.append(asyncio.create_task(keep_reading(lambda: hydrator.remember(clock()))))
+    tasks.append(asyncio.create_task(keep_reading(kills.read)))
     try:
         yield Application(
             handler=Handler(
@@ -134,6 +155,7 @@ async def application(
     finally:
         for task in tasks:
             await stopped(task)
+        await kills.leave()
         feed.close()
         hydrator.close()
         scoring.close()
@@ -172,8 +194,57 @@ def migrate_state(settings: Settings) -> tuple[str | None, str | None]:
     return migrate_database(settings.state_url.get_secret_value())
 
 
+def lost_by_init(settings: Settings) -> str | None:
+    """What `init_state` gives up, in words to be confirmed; None if that is nothing. Raises: StateUnavailable."""
+    try:
+        known = HomeStore.of(settings.home)
+    except StateUnavailable:
+        known = HomeStore(embedded="that cannot be told", postgresql="that cannot be told")
+    is_embedded = settings.state_url is None
+    had = (known.embedded or known.postgresql) if is_embedded else known.postgresql
+    found = _store_there(settings)
+    if had is None or had == found:
+        return None
+    instead = "an empty one" if found is None else f"the store {found}, which is there,"
+    return (
+        f"The home {settings.home} belongs to the store {had}. With {instead} in its place everything that one alone"
+        " holds is forgotten: caps begin anew, and withdrawals of consent, open incidents, the kill list and what is"
+        " known of sent ids are gone."
+    )
+
+
+async def init_state(settings: Settings) -> tuple[str, bool]:
+    """Gives the home the store that is there, or a new one. Returns: its id, and whether it is new.
+
+    Raises: StateUnavailable, also while the embedded store is in use.
+    """
+    is_new = _store_there(settings) is None
+    if settings.state_url is not None:
+        migrate_state(settings)
+    else:
+        settings.home.mkdir(parents=True, exist_ok=True)
+        in_use = FolderInUse(settings.home, is_alone=True)
+        try:
+            if is_new:
+                set_aside(settings.state_file)
+        finally:
+            in_use.leave()
+    state = _open(settings, HomeStore())
+    await state.close()
+    return state.engine.store_id, is_new
+
+
+def _store_there(settings: Settings) -> str | None:
+    """The id of the store at the configured place. Raises: StateUnavailable, also if it must be migrated first."""
+    if settings.state_url is None:
+        return store_in(settings.state_file)
+    with _needing_postgres():
+        from service.state.postgres_schema import store_at
+    return store_at(settings.state_url.get_secret_value())
+
+
 @asynccontextmanager
-async def kill_switch(settings: Settings) -> AsyncIterator[KillSwitch]:
+async def kill_switch(settings: Settings) -> AsyncIterator[SqlState]:
     """The kill list of a service's home, whether it runs or not. Raises: StateUnavailable, if there is no store too."""
     async with state_store(settings) as state:
         yield state
@@ -206,7 +277,8 @@ async def state_store(settings: Settings, *, is_made: bool = False) -> AsyncIter
 
     Raises: StateUnavailable.
     """
-    if not is_made and settings.state_url is None and not settings.state_file.is_file():
+    is_known = HomeStore.of(settings.home).embedded is not None  # then it is told that it is gone
+    if not is_made and settings.state_url is None and not settings.state_file.is_file() and not is_known:
         raise StateUnavailable(f"there is no state store {settings.state_file}: name the home of the service")
     state = open_state(settings)
     try:
@@ -222,6 +294,11 @@ def _needing_postgres() -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         raise StateUnavailable(f"RUMBO_STATE_URL needs the extra `postgres` of rumbo: {error}") from error
+
+
+def _whereabouts() -> str:
+    """Which process this is, for who must look after it."""
+    return f"process {os.getpid()} on {socket.gethostname()}"
 
 
 def _warn_of_age(settings: Settings, schema: FeatureSchema, now: datetime) -> None:

@@ -103,45 +103,49 @@ def kill(settings: Settings, target: str, why: str) -> None:
     """Stop a journey (its id), a kind (kind:promotional) or everything ('*').
 
     No decision that is committed from now on ranks it, and what is reserved of it is revoked. A target that is no
-    journey of a catalogue served from HOME is put on the list all the same, with a warning.
+    journey of a catalogue served from HOME is put on the list all the same, with a warning. Waits until every service
+    that runs has read the list, 10 s at most; exit status 1 names those that have not.
     """
     import asyncio
 
     from service.bootstrap import kill_switch, system_clock
+    from service.kill_readers import demand_read
     from service.kill_targets import doubt
     from service.state.port import StateUnavailable
 
-    async def throw() -> str | None:
+    async def throw() -> None:
         async with kill_switch(settings) as switch:
             await switch.kill(target, why, system_clock())
+            click.echo(f"killed: {target}")
             try:
-                catalogues = await switch.catalogues()
+                doubted = doubt(target, await switch.catalogues())
             except StateUnavailable:
-                catalogues = []
-            return doubt(target, catalogues)
+                doubted = doubt(target, [])
+            if doubted is not None:
+                click.echo(f"warning: {doubted}", err=True)
+            await demand_read(switch)
 
-    doubted = asyncio.run(throw())
-    click.echo(f"killed: {target}")
-    if doubted is not None:
-        click.echo(f"warning: {doubted}", err=True)
+    asyncio.run(throw())
 
 
 @click.command()
 @reads_settings("home")
 @click.argument("target")
 def unkill(settings: Settings, target: str) -> None:
-    """Let a target of `rumbo kill` run again."""
+    """Let a target of `rumbo kill` run again; waits for every service as that does."""
     import asyncio
 
     from service.bootstrap import kill_switch
+    from service.kill_readers import demand_read
 
-    async def reset() -> bool:
+    async def reset() -> None:
         async with kill_switch(settings) as switch:
-            return await switch.unkill(target)
+            if not await switch.unkill(target):
+                raise click.ClickException(f"{target} is not on the kill list")
+            click.echo(f"runs again: {target}")
+            await demand_read(switch)
 
-    if not asyncio.run(reset()):
-        raise click.ClickException(f"{target} is not on the kill list")
-    click.echo(f"runs again: {target}")
+    asyncio.run(reset())
 
 
 @click.command()

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from service.metrics import Metrics
+from service.state.pruning_limit import PruneStopped
 from service.state.upkeep import Told
 
 log = logging.getLogger(__name__)
@@ -23,7 +24,8 @@ class Keeper(Protocol):
 
     async def make_room(self, now: datetime) -> None: ...
 
-    async def prune(self, now: datetime, told: Told) -> Mapping[str, int]: ...
+    async def round(self, now: datetime, told: Told) -> Mapping[str, int]:
+        """Prunes. Raises: PruneStopped, if it is in doubt what is past its time."""
 
 
 class CatalogueInForce(Protocol):
@@ -62,7 +64,12 @@ class Housekeeping:
             await self._done("prune", self._prune)
 
     async def _prune(self) -> None:
-        gone = await self._upkeep.prune(self._clock(), self._metrics.pruned)
+        try:
+            gone = await self._upkeep.round(self._clock(), self._metrics.pruned)
+        except PruneStopped:
+            self._metrics.prune_stopped(is_stopped=True)
+            raise
+        self._metrics.prune_stopped(is_stopped=False)
         if any(gone.values()):
             log.info("pruned", extra={"fields": {"rows": {table: rows for table, rows in gone.items() if rows}}})
 

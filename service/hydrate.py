@@ -31,7 +31,7 @@ from service.decision.facts import (
 )
 from service.decision.variables import with_variables
 from service.stand_in import StandIn
-from service.state.port import StateReading, StateStore
+from service.state.port import KillList, StateReading, StateStore
 
 SITUATION_VIEWS = ("incidents", "consents")
 LAST_PURCHASE = "last_purchase_at"
@@ -90,6 +90,11 @@ class Hydrator:
         loop = asyncio.get_running_loop()
         reading = await loop.run_in_executor(self._thread, self._features.read, asked.customer_id, now)
         return merge(asked, now, reading, self._stand_in.reading())
+
+    def remember_kills(self, listed: KillList) -> None:
+        """For the time when the state store is away."""
+        kills = {kill.target: kill.why for kill in listed.kills}
+        self._stand_in.remember(Situation(kills=kills, kills_version=listed.version))
 
     async def remember(self, now: datetime) -> None:
         """Reads what stands in for the state store while it is away. Raises: StateUnavailable."""

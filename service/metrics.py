@@ -50,6 +50,9 @@ class Metrics:
             "rumbo_feature_lag_rows", "Changes the feature store was not told yet.", registry=self.registry
         )
         self._pruned = Counter("rumbo_pruned_rows", "Rows past their time, deleted.", ["table"], registry=self.registry)
+        self._prune_stopped = Gauge(
+            "rumbo_prune_stopped", "1 while nothing is pruned, until somebody says that it may.", registry=self.registry
+        )
         self._upkeep_failures = Counter(
             "rumbo_upkeep_failures", "Attempts at the store's upkeep that failed.", ["what"], registry=self.registry
         )
@@ -87,6 +90,9 @@ class Metrics:
 
     def pruned(self, table: str, rows: int) -> None:
         self._pruned.labels(table=table).inc(rows)
+
+    def prune_stopped(self, *, is_stopped: bool) -> None:
+        self._prune_stopped.set(1 if is_stopped else 0)
 
     def upkeep_failed(self, what: str) -> None:
         self._upkeep_failures.labels(what=what).inc()

@@ -16,9 +16,8 @@ from service.state.inventory import StoreStatus
 from service.state.inventory import Table as Held
 from service.state.retention import DAY, Retention
 from service.state.schema import HEAD, steps, to_do
-from service.state.upkeep import Told
+from service.state.upkeep import KEPT_WITH, Told
 
-_KEPT_WITH = {"requests": "decisions", "pools": "pool_uses"}
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -62,7 +61,7 @@ def show_pruned(rows: Mapping[str, int], retention: Retention, *, is_dry_run: bo
     table.add_column("kept for", justify="right")
     table.add_column("rows", justify="right")
     for name, count in rows.items():
-        kept = getattr(retention, _KEPT_WITH.get(name, name))
+        kept = getattr(retention, KEPT_WITH.get(name, name))
         table.add_row(name, f"{kept // DAY:,} days", f"{count:,}")
     table.add_section()
     table.add_row("all", "", f"{sum(rows.values()):,}")

@@ -15,8 +15,8 @@ from service.state.port import StateReading, StateUnavailable
 
 log = logging.getLogger(__name__)
 
-READ_EVERY_S = 5.0
-"""How old the kill list that is remembered may be when the store goes away."""
+READ_EVERY_S = 0.5
+"""How old the kill list that is remembered may be when the store goes away, and how soon a kill is known to be read."""
 
 
 class StandIn:
@@ -45,9 +45,13 @@ async def keep_reading(
     read: Callable[[], Awaitable[None]], sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 ) -> None:
     """Reads again and again, so that a process that is asked for nothing remembers no old list. Until cancelled."""
+    is_away = False
     while True:
         await sleep(READ_EVERY_S)
         try:
             await read()
+            is_away = False
         except StateUnavailable as error:
-            log.warning("the kill list could not be read, the last one stands: %s", error)
+            if not is_away:
+                log.warning("the kill list cannot be read, the last one stands: %s", error)
+            is_away = True

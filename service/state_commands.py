@@ -66,12 +66,35 @@ def migrate(settings: Settings) -> None:
 
 @state.command()
 @reads_settings("home")
+@click.option("--yes", "is_confirmed", is_flag=True, help="Do not ask before something is given up.")
+def init(settings: Settings, is_confirmed: bool) -> None:
+    """Give HOME a store: the one that is there, or a new one; what HOME had before is told, and must be confirmed.
+
+    For a home whose store is gone for good, or that shall have another one. Nothing is deleted.
+    """
+    import asyncio
+
+    from service.bootstrap import init_state, lost_by_init
+
+    lost = lost_by_init(settings)
+    if lost is not None and not is_confirmed:
+        click.confirm(f"{lost}\nGo on?", abort=True)
+    store_id, is_new = asyncio.run(init_state(settings))
+    click.echo(f"{settings.home} has {'a new store' if is_new else 'the store'} {store_id}")
+
+
+@state.command()
+@reads_settings("home")
 @click.option("--dry-run", is_flag=True, help="Delete nothing; count what would go.")
+@click.option("--force", "is_forced", is_flag=True, help="Go by the clock of this machine, however much goes.")
 @click.option("--json", "as_json", is_flag=True, help="The rows by table as JSON.")
-def prune(settings: Settings, dry_run: bool, as_json: bool) -> None:
+def prune(settings: Settings, dry_run: bool, is_forced: bool, as_json: bool) -> None:
     """Delete what is past its time, as the RUMBO_KEEP_…_DAYS say, in small steps beside a running service.
 
-    A service does the same once an hour. If it fails half-way, what went is told all the same.
+    A service does the same once an hour. What is past its time is told by the clock or by what was received last,
+    whichever is earlier. Nothing goes, and the exit status is 1, if the clock stands elsewhere than in the round before
+    (by more than two days), or if much of a table would go at once. If it fails half-way, what went is told all the
+    same.
     """
     import asyncio
 
@@ -79,7 +102,9 @@ def prune(settings: Settings, dry_run: bool, as_json: bool) -> None:
 
     rows: dict[str, int] = {}
     try:
-        asyncio.run(_count(settings, rows) if dry_run else _prune(settings, rows))
+        asyncio.run(
+            _count(settings, rows, is_forced=is_forced) if dry_run else _prune(settings, rows, is_forced=is_forced)
+        )
     finally:
         if as_json and rows:
             click.echo(json.dumps(rows, indent=2))
@@ -87,15 +112,18 @@ def prune(settings: Settings, dry_run: bool, as_json: bool) -> None:
             show_pruned(rows, settings.retention, is_dry_run=dry_run)
 
 
-async def _count(settings: Settings, rows: dict[str, int]) -> None:
+async def _count(settings: Settings, rows: dict[str, int], *, is_forced: bool) -> None:
     from service.bootstrap import state_store, system_clock
     from service.state.upkeep import Upkeep
 
     async with state_store(settings) as store:
-        rows |= await Upkeep(store.engine, settings.retention).count(system_clock())
+        past, stopped = await Upkeep(store.engine, settings.retention).foretell(system_clock(), is_forced=is_forced)
+        rows |= past
+    if stopped is not None:
+        click.echo(f"it would stop: {stopped}", err=True)
 
 
-async def _prune(settings: Settings, rows: dict[str, int]) -> None:
+async def _prune(settings: Settings, rows: dict[str, int], *, is_forced: bool) -> None:
     """`rows` has what went by table, also if it ends half-way."""
     from service.bootstrap import state_store, system_clock
     from service.show_state import pruning
@@ -104,7 +132,9 @@ async def _prune(settings: Settings, rows: dict[str, int]) -> None:
     now = system_clock()
     async with state_store(settings) as store:
         upkeep = Upkeep(store.engine, settings.retention)
-        past = await upkeep.count(now)
+        past, stopped = await upkeep.foretell(now, is_forced=is_forced)
+        if stopped is not None:
+            raise stopped
         rows |= dict.fromkeys(past, 0)
         with pruning(past) as shown:
 
@@ -112,4 +142,4 @@ async def _prune(settings: Settings, rows: dict[str, int]) -> None:
                 rows[table] += gone
                 shown(table, gone)
 
-            await upkeep.prune(now, told)
+            await upkeep.round(now, told, is_forced=is_forced)

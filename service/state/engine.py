@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol, TypeVar
@@ -23,7 +23,12 @@ class Durability(StrEnum):
 
 
 class Engine(Protocol):
-    """A database with the tables of a state store. Errors of the database are StateUnavailable."""
+    """A database with the tables of a state store. Errors of the database are StateUnavailable.
+
+    So is every answer once the database is another store than the one that was opened, whose id is `store_id`.
+    """
+
+    store_id: str
 
     async def read(self, work: Callable[[Session], Result]) -> Result:
         """Runs `work` over one snapshot."""
@@ -48,5 +53,11 @@ class Engine(Protocol):
 
         Raises: StateUnavailable, also if they are in use: try again later.
         """
+
+    async def join(self, service_id: str) -> None:
+        """Lets everybody see that a service lives, until `close` or the end of this process."""
+
+    async def living(self, service_ids: Collection[str]) -> frozenset[str]:
+        """Which services live: of these, or of all if that can be told without their names."""
 
     async def close(self) -> None: ...

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from service.state.port import Kill
-from service.state.session import EVERYTHING_DECIDED_BY, Keys, Row, Session, Sql, instant, micros
+from service.state.port import Kill, KillList
+from service.state.session import EVERYTHING_DECIDED_BY, Keys, Row, Session, Sql, instant, micros, places
 
 KILLS = Sql("SELECT target, since, why FROM kills ORDER BY target")
 VERSIONS = Sql("SELECT name, version FROM versions")
@@ -42,6 +42,33 @@ def drop_kill(session: Session, target: str) -> bool:
 
 def kills_of(rows: Iterable[Row]) -> list[Kill]:
     return [Kill(target=row["target"], since=instant(row["since"]), why=row["why"]) for row in rows]
+
+
+def kill_list(session: Session) -> KillList:
+    versions, kills = session.ask(VERSIONS, KILLS)
+    return KillList(version=read_versions(versions).get("kills", 0), kills=tuple(kills_of(kills)))
+
+
+def version_read_by(session: Session, service_id: str) -> int | None:
+    """The version that a service said last to have read; None if the store does not know the service."""
+    (rows,) = session.ask(Sql("SELECT kills_version FROM services WHERE service_id = ?", (service_id,)))
+    return int(rows[0]["kills_version"]) if rows else None
+
+
+def note_reading(service_id: str, name: str, version: int, now: datetime) -> Sql:
+    return Sql(
+        "INSERT INTO services (service_id, name, kills_version, read_at) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (service_id) DO UPDATE SET kills_version = excluded.kills_version, read_at = excluded.read_at",
+        (service_id, name, version, micros(now)),
+    )
+
+
+def forget_services(service_ids: Iterable[str]) -> Sql:
+    listed = sorted(service_ids)
+    return Sql(f"DELETE FROM services WHERE service_id IN {places(listed)}", listed)
+
+
+SERVICES = Sql("SELECT service_id, name, kills_version FROM services ORDER BY name, service_id")
 
 
 def versions_of(session: Session) -> dict[str, int]:

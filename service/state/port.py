@@ -180,6 +180,14 @@ class Kill:
     why: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KillList:
+    """The kill list by target; its version counts its changes."""
+
+    version: int
+    kills: Sequence[Kill]
+
+
 class StateStore(Protocol):
     """Durable and exact. Every method raises StateUnavailable when the store cannot keep that promise."""
 
@@ -233,8 +241,27 @@ class KillSwitch(Protocol):
     async def kills(self) -> list[Kill]:
         """The list, by target."""
 
+    async def kill_list(self) -> KillList:
+        """The list and its version, of one instant."""
+
     async def catalogues(self) -> list[str]:
         """The text of every catalogue that is kept: their journeys are what may be killed."""
+
+
+class KillReaders(Protocol):
+    """Which services run, and which version of the kill list each has read."""
+
+    async def join(self, service_id: str, name: str, now: datetime) -> KillList:
+        """Makes a service known while it lives, by where it runs, for people. Returns: what it then has read."""
+
+    async def read_kills(self, service_id: str, name: str, now: datetime) -> KillList:
+        """The list, of which the store knows afterwards that the service has read it."""
+
+    async def leave(self, service_id: str) -> None:
+        """The service is about to end."""
+
+    async def behind(self, version: int) -> list[str]:
+        """The names of the services that live and have not read the list since it had this version."""
 
 
 class Outbox(Protocol):

@@ -13,7 +13,7 @@ import asyncio
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, date, datetime
@@ -26,15 +26,17 @@ from service.state.engine import CHUNK, Durability
 from service.state.group_commit import GroupCommit
 from service.state.partitions import days_past, drop_day, make_day
 from service.state.port import StateUnavailable
-from service.state.postgres_schema import CONNECT_S, demand_schema
+from service.state.postgres_schema import CONNECT_S, demand_schema, demand_store
 from service.state.postgres_session import (
     Again,
     Connection,
     PostgresSession,
     answering,
+    array,
     checked,
     locks,
     number,
+    same_store,
     statement,
 )
 from service.state.session import Row, Session, Sql, Work, carry_out
@@ -57,13 +59,25 @@ _LIVELINESS: Mapping[str, Any] = {
 """A machine that is gone without a word is noticed in about ten seconds."""
 _ONE_SNAPSHOT = "-c default_transaction_isolation=repeatable\\ read"
 _BEGIN = Sql("BEGIN ISOLATION LEVEL READ COMMITTED")
+_DURABLE = Sql("SET LOCAL synchronous_commit = on")
+_JOIN = "SELECT pg_advisory_lock_shared(?::bigint)"
+_LIVING = (
+    "SELECT DISTINCT s.key FROM unnest(?::bigint[]) AS s (key) JOIN pg_locks l ON l.locktype = 'advisory' AND l.granted"
+    " AND l.objsubid = 1 AND (l.classid::bigint << 32 | l.objid::bigint) = s.key"
+    " WHERE l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
 
 
 class PostgresEngine:
     """One connection for writes and `READERS` for reads, each opened when it is needed, and again after it broke."""
 
-    def __init__(self, url: str, durability: Durability = Durability.POWER_SAFE) -> None:
-        """Raises: StateUnavailable if the database cannot be reached, or its tables are of another version."""
+    def __init__(
+        self, url: str, durability: Durability = Durability.POWER_SAFE, *, expected: str | None = None
+    ) -> None:
+        """`expected`: the id of the store that must be there.
+
+        Raises: StateUnavailable if the database cannot be reached, its tables are of another version, or another store.
+        """
         self._url = checked(url)
         self._durability = durability
         self._is_closed = False
@@ -75,6 +89,8 @@ class PostgresEngine:
         self._read = ThreadPoolExecutor(READERS, thread_name_prefix="state-read")
         with answering(), self._connect(None) as connection:
             demand_schema(connection)
+            self.store_id = demand_store(connection, expected)
+        self._joined: dict[str, int] = {}
         self._writes = GroupCommit(self._transact, "state-write")
 
     def write(self, work: Work[Result]) -> asyncio.Future[Result]:
@@ -84,17 +100,18 @@ class PostgresEngine:
     async def read(self, work: Callable[[Session], Result]) -> Result:
         """Runs `work`; what it asks at once is of one snapshot."""
 
-        return await self._in_reader(lambda: self._asked(lambda reader: work(PostgresSession(reader))))
+        return await self._in_reader(lambda: self._asked(lambda reader: work(self._session(reader))))
 
     async def scan(self, question: Sql, work: Callable[[Session, Iterator[list[Row]]], Result]) -> Result:
         """Runs `work` over one snapshot, with the rows of `question` in chunks; no statement of it is timed out."""
 
         def task() -> Result:
             with answering(), self._reader().transaction(), self._reader().cursor("scan") as cursor:
+                self._demand_same(self._reader())
                 self._reader().execute("SET LOCAL statement_timeout = 0")
                 self._reader().execute("SET LOCAL idle_in_transaction_session_timeout = 0")
                 cursor.execute(statement(question.text), question.values)
-                return work(PostgresSession(self._reader()), iter(lambda: list[Row](cursor.fetchmany(CHUNK)), []))
+                return work(self._session(self._reader()), iter(lambda: list[Row](cursor.fetchmany(CHUNK)), []))
 
         return await self._in_reader(task)
 
@@ -102,18 +119,31 @@ class PostgresEngine:
         """Makes the partition of the day's decisions, once."""
         day = at.astimezone(UTC).date()
         if day not in self._days:
-            await self._in_reader(lambda: self._asked(lambda reader: make_day(reader, day, number("partitions"))))
+            await self._in_reader(lambda: self._asked_here(lambda reader: make_day(reader, day, number("partitions"))))
             self._days.add(day)
 
     async def days_past(self, before: datetime, now: datetime) -> dict[date, int]:
         """The days of decisions that ended by then and of which none is valid, and how many decisions each has."""
         last = before.astimezone(UTC).date()
-        return await self._in_reader(lambda: self._asked(lambda reader: days_past(reader, last, now)))
+        return await self._in_reader(lambda: self._asked_here(lambda reader: days_past(reader, last, now)))
 
     async def drop_day(self, day: date) -> bool:
         """Drops all decisions of a day. Returns: whether they were there. Raises: StateUnavailable, also if in use."""
         self._days.discard(day)
-        return await self._in_reader(lambda: self._asked(lambda reader: drop_day(reader, day, number("partitions"))))
+        return await self._in_reader(
+            lambda: self._asked_here(lambda reader: drop_day(reader, day, number("partitions")))
+        )
+
+    async def join(self, service_id: str) -> None:
+        """By a lock of the connection for writes, which ends with it and is taken again with the next one."""
+        key = self._joined[service_id] = number(f"service:{service_id}")
+        await self.write(Work(lambda session: session.ask(Sql(_JOIN, (key,)))))
+
+    async def living(self, service_ids: Collection[str]) -> frozenset[str]:
+        keys = {number(f"service:{service_id}"): service_id for service_id in service_ids}
+        question = Sql(_LIVING, (array(keys),))
+        (rows,) = await self.read(lambda session: session.ask(question))
+        return frozenset(keys[row["key"]] for row in rows)
 
     async def close(self) -> None:
         """Ends the threads after what they are doing; later calls fail, another `close` does nothing."""
@@ -151,9 +181,13 @@ class PostgresEngine:
     def _once(self, works: Sequence[Work[Any]]) -> list[Any]:
         if self._writer is None or self._writer.closed:
             self._writer = self._connect(self._writer)
+            for key in self._joined.values():
+                self._writer.execute(statement(_JOIN), (key,))
         session = PostgresSession(self._writer)
         try:
-            session.tell(_BEGIN)
+            session.tell(_BEGIN, same_store(self.store_id))
+            if any(work.is_durable for work in works):
+                session.tell(_DURABLE)
             keys = [work.keys(session) for work in works]
             session.lock(locks(keys))
             results = carry_out(session, works, keys)
@@ -180,6 +214,25 @@ class PostgresEngine:
                 if not is_lost:
                     raise
             return work(self._reader())
+
+    def _asked_here(self, work: Callable[[Connection], Result]) -> Result:
+        """Not of another store, whose days are its own."""
+
+        def task(reader: Connection) -> Result:
+            self._demand_same(reader)
+            return work(reader)
+
+        return self._asked(task)
+
+    def _demand_same(self, reader: Connection) -> None:
+        guard = same_store(self.store_id)
+        reader.execute(statement(guard.text), guard.values)
+
+    def _session(self, reader: Connection) -> PostgresSession:
+        """Of a read, whose first question is answered only by the store that was opened."""
+        session = PostgresSession(reader)
+        session.tell(same_store(self.store_id))
+        return session
 
     def _reader(self) -> Connection:
         """The connection of this thread."""
@@ -211,9 +264,11 @@ class PostgresEngine:
 class PostgresState(SqlState):
     """The state store in a PostgreSQL database."""
 
-    def __init__(self, url: str, durability: Durability = Durability.POWER_SAFE) -> None:
-        """Raises: StateUnavailable if the database cannot be reached, or its tables are of another version."""
-        super().__init__(PostgresEngine(url, durability))
+    def __init__(
+        self, url: str, durability: Durability = Durability.POWER_SAFE, *, expected: str | None = None
+    ) -> None:
+        """Raises: StateUnavailable as the engine does."""
+        super().__init__(PostgresEngine(url, durability, expected=expected))
 
 
 def _roll_back(connection: Connection) -> bool:

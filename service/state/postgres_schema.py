@@ -8,7 +8,7 @@ from psycopg.rows import dict_row
 from service.state.inventory import Inventory, StoreStatus, database_inventory
 from service.state.port import StateUnavailable
 from service.state.postgres_session import Connection, PostgresSession, answering, checked, first_line, number
-from service.state.schema import CURRENT, HEAD, VERSION_TABLE, migrate, to_do
+from service.state.schema import CURRENT, HEAD, STORE_ID, VERSION_TABLE, another_store, migrate, to_do
 
 CONNECT_S = 5
 
@@ -18,6 +18,15 @@ def demand_schema(connection: Connection) -> None:
     if version != HEAD:
         stands = "it has no tables" if version is None else f"its tables stand at step {version}"
         raise StateUnavailable(f"the state store cannot be used: {stands}, this program knows {HEAD}: {to_do(version)}")
+
+
+def demand_store(connection: Connection, expected: str | None) -> str:
+    """The id of the store. Raises: StateUnavailable if it is not the one that is expected."""
+    row = connection.execute(STORE_ID).fetchone()
+    found = "without an id" if row is None else str(row["store_id"])
+    if expected is not None and found != expected:
+        raise StateUnavailable(another_store(f"the database {connection.info.dbname}", found, expected))
+    return found
 
 
 def version_of(connection: Connection) -> str | None:
@@ -32,6 +41,15 @@ def status_of(url: str) -> str | None:
     """The step that the tables of a database stand at; None without tables. Raises: StateUnavailable."""
     with answering(), psycopg.connect(checked(url), row_factory=dict_row, connect_timeout=CONNECT_S) as connection:
         return version_of(connection)
+
+
+def store_at(url: str) -> str | None:
+    """The id of the store in a database; None without tables. Raises: StateUnavailable if it stands at another step."""
+    with answering(), psycopg.connect(checked(url), row_factory=dict_row, connect_timeout=CONNECT_S) as connection:
+        if version_of(connection) is None:
+            return None
+        demand_schema(connection)
+        return demand_store(connection, None)
 
 
 def survey_of(url: str) -> StoreStatus:

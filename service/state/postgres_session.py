@@ -77,7 +77,7 @@ class PostgresSession:
     def lock(self, keys: Mapping[int, bool]) -> None:
         """These keys, shared or alone, are taken in ascending order, with `expect` and before what it asks."""
         self._is_locking, ordered = True, sorted(keys)
-        self._told.append(Sql(_LOCK, (_array(ordered), _array(keys[key] for key in ordered))))
+        self._told.append(Sql(_LOCK, (array(ordered), array(keys[key] for key in ordered))))
 
     def commit(self) -> None:
         """Once it is sent nobody knows whether it was done until the server says so."""
@@ -99,7 +99,7 @@ def _identity(question: Sql) -> _Identity:
     return question.text, tuple(question.values)
 
 
-def _array(values: Iterable[int | bool]) -> str:
+def array(values: Iterable[int | bool]) -> str:
     """As PostgreSQL writes an array."""
     return "{" + ",".join(map(str, values)) + "}"
 
@@ -128,11 +128,18 @@ class Again(Exception):
     """Nothing was committed, and what hindered it is over."""
 
 
+def same_store(store_id: str) -> Sql:
+    """A statement that fails where another store is, so that nothing after it is done there or answered."""
+    return Sql("SELECT 1 / (SELECT count(*) FROM store WHERE store_id = ?)", (store_id,))
+
+
 @contextmanager
 def answering() -> Iterator[None]:
     """Errors of the database as those of the store."""
     try:
         yield
+    except psycopg.errors.DivisionByZero as error:  # of `same_store`: nothing else divides
+        raise StateUnavailable("the database holds another store than this process opened") from error
     except (psycopg.IntegrityError, psycopg.DataError) as error:
         raise StatementRefused(f"the state store refuses a row: {first_line(error)}") from error
     except (psycopg.Error, Again) as error:

@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-FIRST, HEAD = "0001", "0005"
+FIRST, HEAD = "0001", "0006"
 """The last step that this program knows."""
 VERSION_TABLE = "schema_version"
 CURRENT = f"SELECT version_num FROM {VERSION_TABLE}"
+STORE_ID = "SELECT store_id FROM store"
+NEW_STORE = "INSERT INTO store (store_id) VALUES (lower(hex(randomblob(16))))"
+"""In a SQLite file."""
 _ONE_AT_A_TIME = threading.Lock()
 """Alembic keeps what it is doing in variables of its modules, which all threads share."""
 
@@ -37,6 +40,14 @@ def to_do(step: str | None) -> str:
     if step is not None and step > HEAD:
         return "a later program made these tables: use that one"
     return "run `rumbo state migrate`"
+
+
+def another_store(place: Path | str, found: str, expected: str | None) -> str:
+    """What to say of a place where a store is that the home does not know."""
+    return (
+        f"{place} holds the store {found}, and this home belongs to {expected}: put that one back, or let the home"
+        " have this one by `rumbo state init`"
+    )
 
 
 def migrate(connection: Connection, *, stamped: str | None = None) -> None:
@@ -67,7 +78,7 @@ def sqlite_statements() -> tuple[str, ...]:
 
 def _tables_of(database: sqlite3.Connection) -> tuple[str, ...]:
     rows = database.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'")
-    return (*(str(sql) for (sql,) in rows), f"INSERT INTO {VERSION_TABLE} VALUES ('{HEAD}')")
+    return (*(str(sql) for (sql,) in rows), f"INSERT INTO {VERSION_TABLE} VALUES ('{HEAD}')", NEW_STORE)
 
 
 def _config(connection: Connection | None = None) -> Any:

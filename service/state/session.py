@@ -80,12 +80,14 @@ class Work(Generic[Result]):
     `first` are questions that it asks whatever happens, of rows that its keys keep from others; `shared` are those
     that it asks next. Of works that run together only the first asks them: `memo` tells the others.
     `keys` are what others are kept from meanwhile, found by what never changes; a store with one writer needs none.
+    `is_durable`: it survives the loss of power, and of a database server, whatever the store promises of others.
     """
 
     run: Callable[[Session], Result]
     keys: Callable[[Session], Keys] = field(default=no_keys)
     first: tuple[Sql, ...] = ()
     shared: tuple[Sql, ...] = ()
+    is_durable: bool = False
 
 
 def carry_out(session: Session, works: Sequence[Work[Any]], keys: Sequence[Keys]) -> list[Any]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
@@ -17,9 +17,20 @@ from service.state.engine import CHUNK, Durability
 from service.state.group_commit import GroupCommit
 from service.state.inventory import Inventory, StoreStatus, file_inventory
 from service.state.port import StatementRefused, StateUnavailable
-from service.state.schema import CURRENT, FIRST, HEAD, VERSION_TABLE, migrate, sqlite_statements, to_do
+from service.state.schema import (
+    CURRENT,
+    FIRST,
+    HEAD,
+    STORE_ID,
+    VERSION_TABLE,
+    another_store,
+    migrate,
+    sqlite_statements,
+    to_do,
+)
 from service.state.session import Row, Session, Sql, Work, carry_out
 from service.state.store import SqlState
+from service.state.store_file import FolderInUse, LivingServices, OpenFiles
 
 Result = TypeVar("Result")
 APPLICATION_ID = 0x52554D42  # "RUMB": tells a state store from any other SQLite file
@@ -27,22 +38,46 @@ VERSION_BEFORE_STEPS = 2
 """The `user_version` of a file whose tables are those of the first step, though it does not say so."""
 BUSY_S = 5.0
 """How long a transaction waits for another process to end its own."""
+MIGRATED_S = 60.0
+"""How long one that migrates waits for another that does."""
+SERVICES = "services"
+"""The folder beside the file where running services are found."""
 _HAS_STEPS = "SELECT 1 FROM sqlite_schema WHERE name = ?"
 
 
 class SqliteEngine:
     """A writer and a reader connection, each with its own thread, so that reads do not wait for the disk."""
 
-    def __init__(self, file: Path, durability: Durability = Durability.POWER_SAFE) -> None:
-        """Raises: StateUnavailable if the file cannot be opened or is no state store of this version."""
+    def __init__(
+        self, file: Path, durability: Durability = Durability.POWER_SAFE, *, expected: str | None = None
+    ) -> None:
+        """`expected`: the id of the store that must be there; without it, one is made if there is none.
+
+        Raises: StateUnavailable if the file cannot be opened, is no state store of this version, or another one.
+        """
         self._is_closed = False
+        self._file, self._durability = file, durability
+        self._scan = ThreadPoolExecutor(1, thread_name_prefix="state-scan")
         self._read = ThreadPoolExecutor(1, thread_name_prefix="state-read")
-        try:
-            self._writer = _open(file, durability)
-            self._reader = self._read.submit(_open, file, durability).result()
-        except (sqlite3.Error, OSError) as error:
-            self._read.shutdown()
-            raise StateUnavailable(f"the state store {file.name} cannot be opened: {error}") from error
+        with ExitStack() as undo:
+            undo.callback(self._read.shutdown)
+            try:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                self._in_use = FolderInUse(file.parent)
+                undo.callback(self._in_use.leave)
+                demand_there(file, expected)
+                self._writer = _open(file, durability)
+                undo.callback(self._writer.close)
+                self._reader = self._read.submit(_open, file, durability).result()
+                undo.callback(self._reader.close)
+                self._files = OpenFiles(file, self._writer)
+            except (sqlite3.Error, OSError) as error:
+                raise StateUnavailable(f"the state store {file.name} cannot be opened: {error}") from error
+            self.store_id = _store_id(self._writer)
+            if self.store_id != (expected or _store_id(self._reader)):
+                raise StateUnavailable(another_store(file, self.store_id, expected))
+            undo.pop_all()
+        self._services = LivingServices(file.parent / SERVICES)
         self._writes = GroupCommit(self._transact, "state-write")
 
     def write(self, work: Work[Result]) -> asyncio.Future[Result]:
@@ -54,22 +89,26 @@ class SqliteEngine:
 
         def task() -> Result:
             with _answering(), _transaction(self._reader, "BEGIN"):
-                return work(SqliteSession(self._reader))
+                result = work(SqliteSession(self._reader))
+                self._demand_same(self._reader)
+                return result
 
-        try:
-            running = asyncio.get_running_loop().run_in_executor(self._read, task)
-        except RuntimeError as error:
-            raise StateUnavailable("the state store is closed") from error
-        return await running
+        return await _in_thread(self._read, task)
 
     async def scan(self, question: Sql, work: Callable[[Session, Iterator[list[Row]]], Result]) -> Result:
-        """Runs `work` over one snapshot, with the rows of `question` in chunks; other reads wait until it is done."""
+        """Runs `work` over one snapshot, with the rows of `question` in chunks; no other read waits for it."""
 
-        def scanning(session: Session) -> Result:
-            with closing(self._reader.execute(question.text, question.values)) as cursor:
-                return work(session, iter(lambda: cursor.fetchmany(CHUNK), []))
+        def task() -> Result:
+            with (
+                _answering(),
+                closing(_open_to_read(self._file)) as connection,
+                _transaction(connection, "BEGIN"),
+                closing(connection.execute(question.text, question.values)) as cursor,
+            ):
+                self._demand_same(connection)
+                return work(SqliteSession(connection), iter(lambda: cursor.fetchmany(CHUNK), []))
 
-        return await self.read(scanning)
+        return await _in_thread(self._scan, task)
 
     async def make_room(self, at: datetime) -> None:
         """The decisions of all days lie in one table."""
@@ -89,22 +128,64 @@ class SqliteEngine:
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._read, self._reader.close)
         self._read.shutdown()
+        await loop.run_in_executor(None, self._scan.shutdown)
         await loop.run_in_executor(None, self._writes.close)
         self._writer.close()
+        self._services.leave()
+        self._in_use.leave()
 
     def _transact(self, works: Sequence[Work[Any]]) -> list[Any]:
-        """The file has one writer at a time: the keys only tell what works may be prepared together."""
-        with _answering(), _transaction(self._writer, "BEGIN IMMEDIATE"):
-            session = SqliteSession(self._writer)
-            return carry_out(session, works, [work.keys(session) for work in works])
+        """The file has one writer at a time: the keys only tell what works may be prepared together.
+
+        Whether it is still the file that others find is asked before the commit, so that nothing is written in vain,
+        and after it, before anybody is told.
+        """
+        is_short = self._durability is not Durability.POWER_SAFE and any(work.is_durable for work in works)
+        with _answering(), _power_safe(self._writer) if is_short else nullcontext():
+            with _transaction(self._writer, "BEGIN IMMEDIATE"):
+                session = SqliteSession(self._writer)
+                results = carry_out(session, works, [work.keys(session) for work in works])
+                self._demand_same(self._writer)
+            self._files.check(self._writer)
+        return results
+
+    def _demand_same(self, connection: sqlite3.Connection) -> None:
+        """Raises: StateUnavailable if another store has taken the place of this one."""
+        self._files.check(connection)
+        if (found := _store_id(connection)) != self.store_id:
+            raise StateUnavailable(
+                f"the file was given another store, {found}, while this process used {self.store_id}"
+            )
+
+    async def join(self, service_id: str) -> None:
+        try:
+            await asyncio.to_thread(self._services.join, service_id)
+        except OSError as error:
+            raise StateUnavailable(f"the service cannot be announced: {error}") from error
+
+    async def living(self, service_ids: Collection[str]) -> frozenset[str]:
+        try:
+            return await asyncio.to_thread(self._services.living)
+        except OSError as error:
+            raise StateUnavailable(f"which services run cannot be told: {error}") from error
+
+
+async def _in_thread(threads: ThreadPoolExecutor, task: Callable[[], Result]) -> Result:
+    try:
+        running = asyncio.get_running_loop().run_in_executor(threads, task)
+    except RuntimeError as error:
+        raise StateUnavailable("the state store is closed") from error
+    return await running
 
 
 class SqliteState(SqlState):
     """The state store in one file."""
 
-    def __init__(self, file: Path, durability: Durability = Durability.POWER_SAFE) -> None:
-        """Raises: StateUnavailable if the file is no state store, or of another version."""
-        super().__init__(SqliteEngine(file, durability))
+    def __init__(
+        self, file: Path, durability: Durability = Durability.POWER_SAFE, *, expected: str | None = None
+    ) -> None:
+        """Raises: StateUnavailable if the file is no state store, of another version, or another than `expected`."""
+        super().__init__(SqliteEngine(file, durability, expected=expected))
 
 
 class SqliteSession:
@@ -148,8 +229,33 @@ def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def _power_safe(connection: sqlite3.Connection) -> Iterator[None]:
+    """A transaction within survives the loss of power, as others of this connection do not."""
+    connection.execute("PRAGMA synchronous = FULL")
+    try:
+        yield
+    finally:
+        connection.execute("PRAGMA synchronous = NORMAL")
+
+
+def demand_there(file: Path, expected: str | None) -> None:
+    """Raises: StateUnavailable if there is nothing where this store is expected, for SQLite would make it anew."""
+    if expected is None or (file.is_file() and file.stat().st_size > 0):
+        return
+    gone = "is empty" if file.exists() else "is gone"
+    raise StateUnavailable(
+        f"{file} {gone}, which held the store {expected} of this home: put it back, or a backup by"
+        " `rumbo state restore`, or begin anew by `rumbo state init`"
+    )
+
+
+def _store_id(connection: sqlite3.Connection) -> str:
+    rows = connection.execute(STORE_ID).fetchall()
+    return str(rows[0][0]) if rows else "without an id"
+
+
 def _open(file: Path, durability: Durability) -> sqlite3.Connection:
-    file.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False, timeout=BUSY_S)
     try:
         connection.row_factory = sqlite3.Row
@@ -160,6 +266,13 @@ def _open(file: Path, durability: Durability) -> sqlite3.Connection:
     except BaseException:
         connection.close()
         raise
+    return connection
+
+
+def _open_to_read(file: Path) -> sqlite3.Connection:
+    """Makes nothing if there is none."""
+    connection = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=BUSY_S)
+    connection.row_factory = sqlite3.Row
     return connection
 
 
@@ -206,6 +319,16 @@ def status_of(file: Path) -> str:
         return _version(connection)
 
 
+def store_in(file: Path) -> str | None:
+    """The id of the store in a file; None if there is nothing. Raises: StateUnavailable, also at another step."""
+    if not file.is_file() or not file.stat().st_size:
+        return None
+    with _opened(file) as connection:
+        if (step := _version(connection)) != HEAD:
+            raise StateUnavailable(f"the tables of {file} stand at step {step}: {to_do(step)}")
+        return _store_id(connection)
+
+
 def survey_of(file: Path) -> StoreStatus:
     """What a file is and holds. Raises: StateUnavailable if it is no state store."""
     with _opened(file) as connection:
@@ -227,7 +350,7 @@ def migrate_file(file: Path) -> tuple[str, str]:
     before = status_of(file)
     if before > HEAD:
         raise StateUnavailable(f"{file.name} stands at step {before}, which is later than {HEAD}: {to_do(before)}")
-    connect = partial(sqlite3.connect, file, isolation_level=None, timeout=BUSY_S)
+    connect = partial(sqlite3.connect, file, isolation_level=None, timeout=MIGRATED_S)
     engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     try:

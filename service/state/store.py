@@ -26,7 +26,16 @@ from service.state.decision_rows import (
 )
 from service.state.engine import Engine
 from service.state.event_rows import event_keys, keep_events
-from service.state.kill_rows import KILLS, drop_kill, keep_kill, kill_keys, kills_of
+from service.state.kill_rows import (
+    SERVICES,
+    drop_kill,
+    forget_services,
+    keep_kill,
+    kill_keys,
+    kill_list,
+    note_reading,
+    version_read_by,
+)
 from service.state.outbox_rows import COUNT_WAITING, told, waiting
 from service.state.outcome_rows import keep_outcomes, outcome_keys
 from service.state.pool_rows import Counters, PoolsUnknown, register, register_keys
@@ -35,6 +44,7 @@ from service.state.port import (
     CustomerEvent,
     IncidentTimes,
     Kill,
+    KillList,
     Outcome,
     RequestKey,
     RowResult,
@@ -66,7 +76,7 @@ async def in_time(asked: Awaitable[Result]) -> Result:
 
 
 class SqlState:
-    """`StateStore`, `KillSwitch` and `Outbox` over one database, shared safely by all processes that use it."""
+    """`StateStore`, `KillSwitch`, `KillReaders` and `Outbox` over one database, shared safely by all its processes."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -109,13 +119,38 @@ class SqlState:
         )
 
     async def kill(self, target: str, why: str, now: datetime) -> None:
-        await self._write(lambda session: keep_kill(session, target, why, now), kill_keys)
+        await self._write(lambda session: keep_kill(session, target, why, now), kill_keys, is_durable=True)
 
     async def unkill(self, target: str) -> bool:
-        return await self._write(lambda session: drop_kill(session, target), kill_keys)
+        return await self._write(lambda session: drop_kill(session, target), kill_keys, is_durable=True)
 
     async def kills(self) -> list[Kill]:
-        return await self._read(lambda session: kills_of(session.ask(KILLS)[0]))
+        return list((await self.kill_list()).kills)
+
+    async def kill_list(self) -> KillList:
+        return await self._read(kill_list)
+
+    async def join(self, service_id: str, name: str, now: datetime) -> KillList:
+        await in_time(self.engine.join(service_id))
+        return await self.read_kills(service_id, name, now)
+
+    async def read_kills(self, service_id: str, name: str, now: datetime) -> KillList:
+        listed, known = await self._read(lambda session: (kill_list(session), version_read_by(session, service_id)))
+        if known != listed.version:
+            await self._write(lambda session: session.tell(note_reading(service_id, name, listed.version, now)))
+        return listed
+
+    async def leave(self, service_id: str) -> None:
+        await self._write(lambda session: session.tell(forget_services([service_id])))
+
+    async def behind(self, version: int) -> list[str]:
+        (rows,) = await self._read(lambda session: session.ask(SERVICES))
+        known = {row["service_id"]: row for row in rows}
+        living = await in_time(self.engine.living(known))
+        if ended := known.keys() - living:
+            await self._write(lambda session: session.tell(forget_services(ended)))
+        unread = [row["name"] for id_, row in known.items() if id_ in living and row["kills_version"] < version]
+        return unread + sorted(living - known.keys())
 
     async def keep_catalogue(self, version: str, source: str) -> None:
         await self._write(lambda session: session.tell(keep_catalogue(version, source)))
@@ -153,8 +188,14 @@ class SqlState:
     async def close(self) -> None:
         await self.engine.close()
 
-    async def _write(self, run: Callable[[Session], Result], keys: Callable[[Session], Keys] = no_keys) -> Result:
-        return await in_time(self.engine.write(Work(run, keys)))
+    async def _write(
+        self,
+        run: Callable[[Session], Result],
+        keys: Callable[[Session], Keys] = no_keys,
+        *,
+        is_durable: bool = False,
+    ) -> Result:
+        return await in_time(self.engine.write(Work(run, keys, is_durable=is_durable)))
 
     async def _read(self, work: Callable[[Session], Result]) -> Result:
         return await in_time(self.engine.read(work))

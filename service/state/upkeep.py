@@ -15,6 +15,7 @@ from datetime import date, datetime
 from service.state.engine import Engine
 from service.state.overtaken_moves import overtaken_moves
 from service.state.port import StateUnavailable
+from service.state.pruning_limit import LARGEST_ROWS, LARGEST_SHARE, PruneStopped, demand_few, note_round, rounds_before
 from service.state.retention import (
     DAY,
     Past,
@@ -40,6 +41,9 @@ TABLES = ("events", "moves", "pool_uses", "pools", "requests", "decisions", "con
 Ended uses go before pools, which take those that are left with them, uncounted.
 """
 
+KEPT_WITH = {"requests": "decisions", "pools": "pool_uses"}
+"""Tables that have no time of their own, and the one whose time is theirs."""
+
 Told = Callable[[str, int], None]
 """(table, rows deleted just now)"""
 
@@ -60,6 +64,50 @@ class Upkeep:
         """For the decisions of today and tomorrow. Raises: StateUnavailable."""
         for at in (now, now + DAY):
             await self._engine.make_room(at)
+
+    async def round(
+        self, now: datetime, told: Told = lambda table, rows: None, *, is_forced: bool = False
+    ) -> Mapping[str, int]:
+        """Prunes as of a time that is beyond doubt; `is_forced`: as of this clock, whatever goes. Returns: as `prune`.
+
+        Raises: PruneStopped if it is in doubt, before anything is deleted; StateUnavailable.
+        """
+        limit = now if is_forced else await self._limit(now)
+        await self._engine.write(Work(lambda session: session.tell(note_round(now))))
+        return dict.fromkeys(TABLES, 0) if limit is None else await self.prune(limit, told)
+
+    async def foretell(
+        self, now: datetime, *, is_forced: bool = False
+    ) -> tuple[Mapping[str, int], PruneStopped | None]:
+        """What a round would delete, and why it would stop. Raises: StateUnavailable."""
+        if is_forced:
+            return await self.count(now), None
+        before = await self._engine.read(rounds_before)
+        limit = before.limit(now)
+        counted = dict.fromkeys(TABLES, 0) if limit is None else await self.count(limit)
+        try:
+            before.demand_near(now)
+            await self._demand_few(counted)
+        except PruneStopped as stopped:
+            return counted, stopped
+        return counted, None
+
+    async def _limit(self, now: datetime) -> datetime | None:
+        """Raises: PruneStopped, StateUnavailable."""
+        before = await self._engine.read(rounds_before)
+        before.demand_near(now)
+        limit = before.limit(now)
+        if limit is not None:
+            await self._demand_few(await self.count(limit))
+        return limit
+
+    async def _demand_few(self, counted: Mapping[str, int]) -> None:
+        """Of a large table only so many rows are counted as are needed to tell."""
+        for table, past in counted.items():
+            if past > LARGEST_ROWS:
+                enough = f"SELECT count(*) AS past FROM (SELECT 1 FROM {table} LIMIT ?) AS counted"
+                rows = await self._count(Sql(enough, (int(past / LARGEST_SHARE) + 1,)))
+                demand_few(table, past, rows, getattr(self._retention, KEPT_WITH.get(table, table)))
 
     async def count(self, now: datetime) -> Mapping[str, int]:
         """How many rows of each table are past their time. Raises: StateUnavailable."""

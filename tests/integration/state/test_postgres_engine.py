@@ -117,6 +117,16 @@ async def test_a_day_begins_and_ends_at_midnight_utc(engine: PostgresEngine, url
                 connection.execute(insert, ("outside", at))
 
 
+async def test_what_must_be_durable_is_on_the_disk_though_others_need_not_be(engine: PostgresEngine) -> None:
+    """A kill that a server forgot would come again under its number, for another one."""
+
+    def asked(session: Session) -> str:
+        return str(session.ask(Sql("SHOW synchronous_commit"))[0][0]["synchronous_commit"])
+
+    found = [await engine.write(Work(asked, is_durable=durable)) for durable in (False, True, False)]
+    assert found == ["off", "on", "off"]
+
+
 @pytest.mark.parametrize(
     ("durability", "setting"), [(Durability.POWER_SAFE, "on"), (Durability.PROCESS_SAFE, "off")], ids=str
 )

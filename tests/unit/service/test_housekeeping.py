@@ -61,8 +61,12 @@ class House:
         self.file, self.now, self.hours, self.metrics = file, NOW, Hours(), Metrics()
         self.state = SqliteState(file, Durability.PROCESS_SAFE)
         self.catalogues = KeptCatalogues(CATALOGUE, SCHEMA, self.state, self.clock)
-        upkeep = Upkeep(self.state.engine, Retention())
-        self.housekeeping = Housekeeping(upkeep, self.catalogues, self.metrics, self.clock, self.hours.sleep)
+        self.upkeep = Upkeep(self.state.engine, Retention())
+        self.housekeeping = Housekeeping(self.upkeep, self.catalogues, self.metrics, self.clock, self.hours.sleep)
+
+    async def receive(self, event_id: str) -> None:
+        """An event of now."""
+        await self.state.record_events([event(event_id, "purchase", self.now, amount=1.0)], self.now)
 
     def clock(self) -> datetime:
         return self.now
@@ -86,11 +90,14 @@ async def test_every_hour_what_is_past_its_time_goes_and_is_counted(
     house: House, caplog: pytest.LogCaptureFixture
 ) -> None:
     running = asyncio.create_task(house.housekeeping.run())
-    await house.state.record_events([event("e1", "purchase", amount=1.0)], NOW)
+    await house.receive("e1")
+    house.now += 400 * DAY
     with caplog.at_level(logging.INFO):
+        await house.receive("e2")
         await house.hours.next()
         assert house.metric("rumbo_pruned_rows_total", table="events") is None
-        house.now += 401 * DAY
+        house.now += DAY
+        await house.receive("e3")
         await house.hours.next()
     await stopped(running)
     assert house.hours.seconds == [FIRST_AFTER_S, EVERY_S, EVERY_S]
@@ -105,7 +112,8 @@ async def test_the_catalogue_in_force_and_its_pools_are_never_pruned_though_noth
     await house.catalogues.keep()
     await house.state.keep_catalogue("earlier", "source")
     await house.state.count_pools([Pool(pool_id="earlier", limit=1.0, window=Rolling(per=DAY))], NOW)
-    for _ in range(60):
+    for day in range(60):
+        await house.receive(f"e{day}")
         await house.housekeeping.once()
         house.now += DAY
     assert await house.state.catalogues() == [CATALOGUE.source]
@@ -116,21 +124,44 @@ async def test_the_catalogue_in_force_and_its_pools_are_never_pruned_though_noth
 async def test_a_round_that_fails_is_logged_and_counted_and_decisions_and_rounds_go_on(
     house: House, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Without a table, until somebody mends it. Of the other tables what is past its time goes all the same."""
+    """Contacts do not go, until somebody mends it. What is pruned before them goes all the same."""
     running = asyncio.create_task(house.housekeeping.run())
-    await house.state.record_events([event("e1", "purchase", amount=1.0)], NOW)
+    await house.receive("e1")
+    await committed(house.state, await propose(house.state))
     house.now += 401 * DAY
-    house.execute("ALTER TABLE moves RENAME TO away")
+    await house.receive("e2")
+    house.execute("CREATE TRIGGER keep BEFORE DELETE ON contacts BEGIN SELECT RAISE(FAIL, 'not these'); END")
     with caplog.at_level(logging.WARNING):
         await house.hours.next()
-    assert "prune failed; again in an hour: the state store did not answer: no such table: moves" in caplog.text
+    assert "prune failed; again in an hour: the state store refuses a row: not these" in caplog.text
     assert house.metric("rumbo_upkeep_failures_total", what="prune") == 1
     assert house.metric("rumbo_pruned_rows_total", table="events") == 1
-    await committed(house.state, await propose(house.state, now=house.now))
-    house.execute("ALTER TABLE away RENAME TO moves")
+    await committed(house.state, await propose(house.state, decision_id="d2", now=house.now))
+    house.execute("DROP TRIGGER keep")
     await house.hours.next()
     await stopped(running)
     assert house.metric("rumbo_upkeep_failures_total", what="prune") == 1
+
+
+async def test_a_round_in_doubt_deletes_nothing_and_says_what_to_do_until_the_clock_is_right_or_it_is_forced(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    await house.receive("e1")
+    await house.housekeeping.once()
+    assert house.metric("rumbo_prune_stopped") == 0
+    house.now += 730 * DAY
+    await house.receive("e2")
+    with caplog.at_level(logging.WARNING):
+        await house.housekeeping.once()
+    assert (
+        "later than in the last round: nothing was pruned; if the clock is right, run `rumbo state prune" in caplog.text
+    )
+    assert house.metric("rumbo_prune_stopped") == 1
+    assert house.metric("rumbo_upkeep_failures_total", what="prune") == 1
+    assert house.metric("rumbo_pruned_rows_total", table="events") is None
+    await house.upkeep.round(house.now, is_forced=True)
+    await house.housekeeping.once()
+    assert house.metric("rumbo_prune_stopped") == 0
 
 
 async def test_nothing_is_pruned_while_the_catalogue_in_force_cannot_be_kept(house: House) -> None:

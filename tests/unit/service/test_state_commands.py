@@ -253,10 +253,10 @@ def test_prune_deletes_what_it_foretold_and_says_so(place: Place) -> None:
     place.within(fill)
     gone = {"events": 2, "requests": 1, "decisions": 1, "contacts": 1, "outcomes": 1}
     for options in (["--dry-run"], []):
-        result = place.run("prune", "--json", *options)
+        result = place.run("prune", "--force", "--json", *options)
         assert result.exit_code == 0, result.output
         assert json.loads(result.stdout) == {**dict.fromkeys(PRUNED, 0), **gone}
-    assert set(json.loads(place.run("prune", "--json").stdout).values()) == {0}
+    assert set(json.loads(place.run("prune", "--force", "--json").stdout).values()) == {0}
     status = json.loads(place.run("status", "--json").output)
     left = {table: held["rows"] for table, held in status["tables"].items() if held["rows"]}
     assert left == {"customers": 2, "incidents": 1, "moves": 1, "enrolments": 1, "outbox": 1}
@@ -264,9 +264,9 @@ def test_prune_deletes_what_it_foretold_and_says_so(place: Place) -> None:
 
 def test_prune_shows_a_table_and_a_bar(place: Place) -> None:
     place.within(fill)
-    foretold = place.run("prune", "--dry-run")
+    foretold = place.run("prune", "--force", "--dry-run")
     assert foretold.stdout.splitlines()[0].strip() == "would be deleted"
-    pruned = place.run("prune")
+    pruned = place.run("prune", "--force")
     assert pruned.stdout.splitlines()[0].strip() == "deleted"
     assert [line.split("│")[1:4] for line in pruned.stdout.splitlines() if "events" in line] == [
         [" events     ", " 400 days ", "    2 "]
@@ -283,12 +283,34 @@ def test_prune_that_fails_half_way_says_what_went(place: Place) -> None:
     else:
         place.execute("CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''not these''; END'")
         place.execute("CREATE TRIGGER keep BEFORE DELETE ON contacts FOR EACH ROW EXECUTE FUNCTION keep()")
-    result = place.run("prune", "--json")
+    result = place.run("prune", "--force", "--json")
     assert result.exit_code == 1
     assert "not these" in result.stderr
     went = {"events": 2, "requests": 1, "decisions": 1}
     assert json.loads(result.stdout) == {**dict.fromkeys(PRUNED, 0), **went}
-    assert json.loads(place.run("prune", "--dry-run", "--json").stdout)["contacts"] == 1
+    assert json.loads(place.run("prune", "--force", "--dry-run", "--json").stdout)["contacts"] == 1
+
+
+def test_prune_goes_by_what_was_received_last_unless_it_is_forced(place: Place) -> None:
+    """What is there was received years ago, and nothing since: by its own time it is of today."""
+    place.within(fill)
+    for options in (["--dry-run"], []):
+        result = place.run("prune", "--json", *options)
+        assert (result.exit_code, set(json.loads(result.stdout).values())) == (0, {0})
+
+
+def test_prune_in_doubt_deletes_nothing_fails_and_says_how_to_go_on(place: Place) -> None:
+    place.within(fill)
+    assert place.run("prune").exit_code == 0
+    place.execute("UPDATE rounds SET clock = 1")
+    foretold = place.run("prune", "--dry-run")
+    assert (foretold.exit_code, foretold.stderr[:14]) == (0, "it would stop:")
+    stopped = place.run("prune", "--json")
+    assert (stopped.exit_code, stopped.stdout) == (1, "")
+    (line,) = stopped.stderr.splitlines()
+    assert line.endswith("nothing was pruned; if the clock is right, run `rumbo state prune --force` once")
+    assert place.run("prune", "--force").exit_code == 0
+    assert place.run("prune").exit_code == 0
 
 
 @pytest.mark.parametrize(
@@ -308,7 +330,7 @@ def test_what_is_kept_is_set_by_the_environment_and_a_time_that_is_too_short_ref
     place.within(fill)
     age_days = (datetime.now(UTC) - NOW).days + 2
     longer = {f"RUMBO_KEEP_{table}_DAYS": str(age_days) for table in ("CONTACTS", "OUTCOMES")}
-    kept = place.run("prune", "--json", RUMBO_KEEP_EVENTS_DAYS=str(age_days), **longer)
+    kept = place.run("prune", "--force", "--json", RUMBO_KEEP_EVENTS_DAYS=str(age_days), **longer)
     rows = json.loads(kept.stdout)
     assert (rows["events"], rows["contacts"], rows["decisions"]) == (0, 0, 1)
     refused = place.run("prune", RUMBO_KEEP_CONTACTS_DAYS="30")

@@ -226,3 +226,14 @@ async def test_tables_that_disappear_under_a_running_store_are_unavailable_not_a
         await customers(engine)
     with pytest.raises(StateUnavailable, match="no such table"):
         await done(engine, adding("1"))
+
+
+async def test_what_must_be_durable_waits_for_the_disk_though_others_do_not(engine: SqliteEngine) -> None:
+    question = Sql("PRAGMA synchronous")
+
+    def asked(session: Session) -> int:
+        return int(session.ask(question)[0][0]["synchronous"])
+
+    normal, full = 1, 2
+    found = [await engine.write(Work(asked, is_durable=durable)) for durable in (False, True, False)]
+    assert found == [normal, full, normal]
