@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import inf
+from pathlib import Path
 from uuid import uuid4
 
 from uuid_utils import uuid7
@@ -39,6 +40,7 @@ from service.metrics import Metrics
 from service.scoring import Model, Scoring
 from service.settings import Settings
 from service.stand_in import keep_reading
+from service.state.backup import Copied, Restored, back_up, restore
 from service.state.home import HomeStore
 from service.state.inventory import StoreStatus
 from service.state.port import StateUnavailable
@@ -232,6 +234,23 @@ async def init_state(settings: Settings) -> tuple[str, bool]:
     state = _open(settings, HomeStore())
     await state.close()
     return state.engine.store_id, is_new
+
+
+def back_up_state(settings: Settings, target: Path, *, overwrites: bool) -> Copied:
+    """A copy of the embedded store, while it is used or not. Raises: StateUnavailable."""
+    _demand_embedded(settings)
+    return back_up(settings.state_file, target, overwrites=overwrites)
+
+
+def restore_state(settings: Settings, backup: Path) -> Restored:
+    """Puts a copy in the place of the embedded store. Raises: StateUnavailable, also while that is in use."""
+    _demand_embedded(settings)
+    return restore(backup, settings.state_file)
+
+
+def _demand_embedded(settings: Settings) -> None:
+    if settings.state_url is not None:
+        raise StateUnavailable("the state lies in PostgreSQL, which has its own backups: pg_dump, or a base backup")
 
 
 def _store_there(settings: Settings) -> str | None:

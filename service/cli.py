@@ -31,7 +31,7 @@ SHORT_HELP: Mapping[str, str] = {
     "kill": "Stop a journey, a kind or everything, at once.",
     "unkill": "Let what was killed run again.",
     "kills": "List what is killed, since when and why.",
-    "state": "Look after the store of decisions: migrate, status, prune, export, import.",
+    "state": "Look after the store of decisions: migrate, status, back up, prune, export, import.",
 }
 """One line a command, in the order in which a newcomer meets them."""
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
+import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from service.show import WIDTH
+from service.state.backup import Copied, Restored
 from service.state.inventory import StoreStatus
 from service.state.inventory import Table as Held
 from service.state.retention import DAY, Retention
@@ -66,6 +69,29 @@ def show_pruned(rows: Mapping[str, int], retention: Retention, *, is_dry_run: bo
     table.add_section()
     table.add_row("all", "", f"{sum(rows.values()):,}")
     _console().print(table)
+
+
+def show_backup(copied: Copied, file: Path) -> None:
+    click.echo(f"{file}: {_what(copied)}, {_size(copied.size_bytes)}")
+
+
+def show_restored(restored: Restored, home: Path) -> None:
+    """What is there now, and what is no more."""
+    copied = restored.copied
+    click.echo(f"{home} has {_what(copied)} again")
+    if restored.aside is not None:
+        click.echo(f"the store that was there is kept: {restored.aside}")
+    click.echo("whatever was received later is forgotten: ids that are sent again count again")
+    for target, why in restored.kills_before.items():
+        if target not in copied.kills:
+            click.echo(f"warning: {target} was killed ({why}), and is not on the kill list any more", err=True)
+    if to_do(copied.step):
+        click.echo(f"its tables stand at step {copied.step}: {to_do(copied.step)}")
+
+
+def _what(copied: Copied) -> str:
+    until = "empty" if copied.until is None else f"until {copied.until:%Y-%m-%d %H:%M:%S} UTC"
+    return f"the store {copied.store_id or 'without an id'}, {until}"
 
 
 @contextmanager

@@ -6,6 +6,7 @@ Heavy imports stay inside, so that `--help` is quick.
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -81,6 +82,36 @@ def init(settings: Settings, is_confirmed: bool) -> None:
         click.confirm(f"{lost}\nGo on?", abort=True)
     store_id, is_new = asyncio.run(init_state(settings))
     click.echo(f"{settings.home} has {'a new store' if is_new else 'the store'} {store_id}")
+
+
+@state.command()
+@reads_settings("home")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--overwrite", "overwrites", is_flag=True, help="Replace FILE if it is there.")
+def backup(settings: Settings, file: Path, overwrites: bool) -> None:
+    """Copy the store of HOME to FILE as it is at one instant, while services use it.
+
+    FILE is checked, and appears whole or not at all. A database is backed up with its own tools.
+    """
+    from service.bootstrap import back_up_state
+    from service.show_state import show_backup
+
+    show_backup(back_up_state(settings, file, overwrites=overwrites), file)
+
+
+@state.command()
+@reads_settings("home")
+@click.argument("file", type=click.Path(path_type=Path))
+def restore(settings: Settings, file: Path) -> None:
+    """Put the copy FILE in the place of the store of HOME; refused while a service or command uses that.
+
+    FILE is checked first. The store that was there is kept beside it. What came after the copy is forgotten: ids that
+    are sent again count again, and what was killed since then runs.
+    """
+    from service.bootstrap import restore_state
+    from service.show_state import show_restored
+
+    show_restored(restore_state(settings, file), settings.home)
 
 
 @state.command()

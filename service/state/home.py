@@ -44,9 +44,12 @@ class HomeStore:
     def keep(self, home: Path, *, embedded: str | None = None, postgresql: str | None = None) -> None:
         """From now on the home belongs to this store. Raises: StateUnavailable."""
         known = replace(self, embedded=embedded or self.embedded, postgresql=postgresql or self.postgresql)
-        if known == self:
-            return
-        fields = {"embedded": known.embedded, "postgresql": known.postgresql}
+        if known != self:
+            known.save(home)
+
+    def save(self, home: Path) -> None:
+        """Raises: StateUnavailable."""
+        fields = {"embedded": self.embedded, "postgresql": self.postgresql}
         try:
             write_text(home / FILE, json.dumps({name: id_ for name, id_ in fields.items() if id_}, indent=1) + "\n")
         except OSError as error:

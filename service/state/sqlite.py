@@ -42,7 +42,7 @@ MIGRATED_S = 60.0
 """How long one that migrates waits for another that does."""
 SERVICES = "services"
 """The folder beside the file where running services are found."""
-_HAS_STEPS = "SELECT 1 FROM sqlite_schema WHERE name = ?"
+_HAS_TABLE = "SELECT 1 FROM sqlite_schema WHERE name = ?"
 
 
 class SqliteEngine:
@@ -292,7 +292,7 @@ def _demand_schema(connection: sqlite3.Connection) -> None:
 
 def _version(connection: sqlite3.Connection) -> str:
     """The step that the tables stand at. Raises: DatabaseError if no step begins with what they are."""
-    if connection.execute(_HAS_STEPS, (VERSION_TABLE,)).fetchone():
+    if connection.execute(_HAS_TABLE, (VERSION_TABLE,)).fetchone():
         return str(connection.execute(CURRENT).fetchone()[0])
     (before_steps,) = connection.execute("PRAGMA user_version").fetchone()
     if before_steps != VERSION_BEFORE_STEPS:
@@ -315,7 +315,7 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 def status_of(file: Path) -> str:
     """The step that the tables of a file stand at. Raises: StateUnavailable if it is no state store."""
-    with _opened(file) as connection:
+    with opened(file) as connection:
         return _version(connection)
 
 
@@ -323,7 +323,7 @@ def store_in(file: Path) -> str | None:
     """The id of the store in a file; None if there is nothing. Raises: StateUnavailable, also at another step."""
     if not file.is_file() or not file.stat().st_size:
         return None
-    with _opened(file) as connection:
+    with opened(file) as connection:
         if (step := _version(connection)) != HEAD:
             raise StateUnavailable(f"the tables of {file} stand at step {step}: {to_do(step)}")
         return _store_id(connection)
@@ -331,7 +331,7 @@ def store_in(file: Path) -> str | None:
 
 def survey_of(file: Path) -> StoreStatus:
     """What a file is and holds. Raises: StateUnavailable if it is no state store."""
-    with _opened(file) as connection:
+    with opened(file) as connection:
         connection.row_factory = sqlite3.Row
         step = _version(connection)
         inventory = file_inventory(SqliteSession(connection), file) if step <= HEAD else Inventory()
@@ -355,20 +355,31 @@ def migrate_file(file: Path) -> tuple[str, str]:
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     try:
         with engine.begin() as begun:
-            has_steps = begun.exec_driver_sql(_HAS_STEPS, (VERSION_TABLE,)).first() is not None
+            has_steps = begun.exec_driver_sql(_HAS_TABLE, (VERSION_TABLE,)).first() is not None
             migrate(begun, stamped=None if has_steps else FIRST)
     except SQLAlchemyError as error:
         raise StateUnavailable(f"the tables of {file.name} cannot be migrated: {error}") from error
     return before, status_of(file)
 
 
+def step_and_id(connection: sqlite3.Connection) -> tuple[str, str | None]:
+    """The step that the tables stand at, and the id of the store if that step has one.
+
+    Raises: DatabaseError if no step begins with what they are.
+    """
+    step = _version(connection)
+    has_id = connection.execute(_HAS_TABLE, ("store",)).fetchone() is not None
+    return step, _store_id(connection) if has_id else None
+
+
 @contextmanager
-def _opened(file: Path) -> Iterator[sqlite3.Connection]:
-    """An existing state store, whatever its version."""
+def opened(file: Path, wait_s: float = BUSY_S) -> Iterator[sqlite3.Connection]:
+    """An existing state store, whatever its version. Errors within are StateUnavailable."""
     if not file.is_file():
         raise StateUnavailable(f"there is no state store {file}")
     try:
-        with closing(sqlite3.connect(file, isolation_level=None, timeout=BUSY_S)) as connection:
+        uri = f"{file.absolute().as_uri()}?mode=rw"
+        with closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=wait_s)) as connection:
             (owner,) = connection.execute("PRAGMA application_id").fetchone()
             if owner != APPLICATION_ID:
                 raise StateUnavailable(f"the state store {file.name} cannot be opened: it belongs to another program")
