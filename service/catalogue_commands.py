@@ -123,9 +123,7 @@ async def _explain(journey: str, request: decision_pb2.DecideRequest, settings: 
 
     async with facts_only(settings) as known:
         asked = question(request, known.plan).asked
-        facts = (
-            await known.hydrator.hydrate(asked, system_clock(), known.plan.horizon, known.plan.pools_on(asked.channel))
-        ).facts
+        facts = (await known.hydrator.hydrate(asked, system_clock(), known.plan.reach_on(asked.channel))).facts
     draft = begin(known.plan, facts)
     candidate = next((c for c in known.plan.candidates(draft.facts) if c.journey_id == journey), None)
     if candidate is None:

@@ -14,7 +14,7 @@ from features.values import Scalar
 from service.catalogue.load import Catalogue
 from service.decision.constrain import constrain
 from service.decision.constraints.capacity import Pool
-from service.decision.decide import Decision, Terms, begin, conclude
+from service.decision.decide import Decision, Draft, Terms, begin, conclude
 from service.decision.enrolments import end_enrolments
 from service.decision.facts import Contact, Facts, Use
 from service.decision.plan import Candidate, Plan
@@ -24,11 +24,10 @@ from service.errors import (
     DecisionImported,
     DecisionRevoked,
     DecisionUnknown,
-    FactsKeptMoving,
     RequestReused,
 )
-from service.hydrate import Asked, Hydrator
-from service.scoring import Contributions, Scoring
+from service.hydrate import Asked, Hydrated, Hydrator, merge
+from service.scoring import Contributions, Scores, Scoring
 from service.state.port import (
     AlreadyDecided,
     Committed,
@@ -36,9 +35,11 @@ from service.state.port import (
     FactsMoved,
     RequestKey,
     StatementRefused,
+    StateReading,
     StateStore,
     StateUnavailable,
     StoredDecision,
+    Undecided,
 )
 from service.timing import Stages
 
@@ -116,7 +117,7 @@ class Decider:
 
         While the state store is away, an unrecorded one if that is allowed: without id, request id or reservation.
 
-        Raises: RequestReused, DecisionExpired, DecisionRevoked, FactsKeptMoving, StateUnavailable.
+        Raises: RequestReused, DecisionExpired, DecisionRevoked, StateUnavailable.
         """
         try:
             return await self._decide(question, stages)
@@ -157,7 +158,7 @@ class Decider:
         )
 
     async def _decide_anew(self, question: Question, key: RequestKey | None, stages: Stages) -> Decision:
-        for _ in range(ATTEMPTS):
+        for _ in range(ATTEMPTS - 1):
             proposed = await self._propose(question, self._new_id(self._clock()), stages)
             with stages.of("commit"):
                 result = await self._state.commit(proposed, key)
@@ -168,7 +169,38 @@ class Decider:
                     return await self._repeat(stored, question)
                 case FactsMoved():
                     continue
-        raise FactsKeptMoving(f"the facts changed during each of {ATTEMPTS} attempts; try again")
+        return await self._decide_alone(question, key, stages)
+
+    async def _decide_alone(self, question: Question, key: RequestKey | None, stages: Stages) -> Decision:
+        """The last attempt, which nothing overtakes: what waits for others comes before the transaction.
+
+        Features are read and every journey of the channel is scored; inside, rules and selection go over what then
+        holds, and what survives is scored again only if that changed a feature.
+        """
+        plan, now = self._catalogues.current.plan, self._clock()
+        asked, reach = question.asked, plan.reach_on(question.channel)
+        with stages.of("hydrate"):
+            before = await self._hydrator.hydrate(asked, now, reach)
+        with stages.of("score"):
+            every = [c for offered in plan.journeys.get(question.channel, ()) for c in offered.elsewhere[:1]]
+            scores = await self._scoring.score(every, before.facts)
+        decision_id = self._new_id(now)
+
+        def decide(state: StateReading) -> Decision:
+            hydrated = merge(asked, now, before.reading, state)
+            draft = begin(plan, hydrated.facts)
+            has_same = hydrated.facts.features == before.facts.features
+            found = scores if has_same else self._scoring.score_here(draft.survivors, hydrated.facts)
+            return _concluded(draft, found, hydrated, question, decision_id)
+
+        undecided = Undecided(
+            decision_id=decision_id, customer_id=question.customer_id, decided_at=now, reach=reach, decide=decide
+        )
+        with stages.of("commit"):
+            result = await self._state.decide_alone(undecided, key)
+        if isinstance(result, AlreadyDecided):
+            return await self._repeat(result.stored, question)
+        return result.decision
 
     async def _propose(
         self, question: Question, decision_id: str, stages: Stages, *, has_state: bool = True
@@ -176,8 +208,7 @@ class Decider:
         plan, now = self._catalogues.current.plan, self._clock()
         with stages.of("hydrate"):
             if has_state:
-                pools = plan.pools_on(question.channel)
-                hydrated = await self._hydrator.hydrate(question.asked, now, plan.horizon, pools)
+                hydrated = await self._hydrator.hydrate(question.asked, now, plan.reach_on(question.channel))
             else:
                 hydrated = await self._hydrator.hydrate_without_state(question.asked, now)
         with stages.of("constrain"):
@@ -185,14 +216,7 @@ class Decider:
         with stages.of("score"):
             scores = await self._scoring.score(draft.survivors, draft.facts)
         with stages.of("select"):
-            slots = plan.channels[question.channel].slots
-            terms = Terms(
-                decision_id=decision_id,
-                limit=slots if question.limit is None else question.limit,
-                model_version=scores.model_version,
-                degraded=hydrated.degraded + scores.degraded,
-            )
-            return conclude(draft, scores.by_journey, terms)
+            return _concluded(draft, scores, hydrated, question, decision_id)
 
     async def _repeat(self, stored: StoredDecision, question: Question) -> Decision:
         """The answer given before, if it may still be acted upon."""
@@ -219,12 +243,23 @@ class Decider:
         asked = Asked(
             customer_id=facts.customer_id, channel=facts.channel, placement=facts.placement, context=facts.context
         )
-        pools = plan.pools_on(facts.channel)
-        hydrated = await self._hydrator.hydrate(asked, self._clock(), plan.horizon, pools)
+        reach = plan.reach_on(facts.channel)
+        hydrated = await self._hydrator.hydrate(asked, self._clock(), reach)
         now, _ = end_enrolments(plan, hydrated.facts)
         picked = [p.scored.candidate for p in decision.picks if p.scored.candidate.journey_id in reserved]
-        allowed = constrain(plan, _in_force(plan, picked), _without(stored.decision_id, now, pools)).allowed
+        allowed = constrain(plan, _in_force(plan, picked), _without(stored.decision_id, now, reach.pools)).allowed
         return frozenset(reserved - {c.journey_id for c in allowed})
+
+
+def _concluded(draft: Draft, scores: Scores, hydrated: Hydrated, question: Question, decision_id: str) -> Decision:
+    slots = draft.plan.channels[question.channel].slots
+    terms = Terms(
+        decision_id=decision_id,
+        limit=slots if question.limit is None else question.limit,
+        model_version=scores.model_version,
+        degraded=hydrated.degraded + scores.degraded,
+    )
+    return conclude(draft, {c.journey_id: scores.by_journey[c.journey_id] for c in draft.survivors}, terms)
 
 
 def _without(decision_id: str, facts: Facts, pools: Iterable[Pool]) -> Facts:

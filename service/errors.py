@@ -39,10 +39,6 @@ class DecisionImported(RumboError):
     """A decision that was imported as history: what it was made from is not known here."""
 
 
-class FactsKeptMoving(RumboError):
-    """The facts changed at each of the attempts to commit."""
-
-
 INTERNAL = (grpc.StatusCode.INTERNAL, "INTERNAL")
 
 STATUS: Mapping[type[RumboError], tuple[grpc.StatusCode, str]] = {
@@ -52,7 +48,6 @@ STATUS: Mapping[type[RumboError], tuple[grpc.StatusCode, str]] = {
     DecisionRevoked: (grpc.StatusCode.FAILED_PRECONDITION, "DECISION_REVOKED"),
     DecisionUnknown: (grpc.StatusCode.NOT_FOUND, "DECISION_UNKNOWN"),
     DecisionImported: (grpc.StatusCode.FAILED_PRECONDITION, "DECISION_IMPORTED"),
-    FactsKeptMoving: (grpc.StatusCode.ABORTED, "FACTS_KEPT_MOVING"),
     StateUnavailable: (grpc.StatusCode.UNAVAILABLE, "STATE_UNAVAILABLE"),
 }
 """The gRPC status of each error and the `reason` of its ErrorInfo. RequestInvalid brings its own reason.

@@ -7,10 +7,10 @@ close it; per incident (per purpose and channel) the state store wins once it ha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 from features.derived import derive
@@ -18,7 +18,6 @@ from features.errors import SituationUnreadable
 from features.reading import FeatureReading, ViewFault
 from features.situation import ConsentFact, ConsentStatus, Fact, IncidentFact, IncidentStatus, parse
 from features.values import FeatureStatus, FeatureValue, Scalar
-from service.decision.constraints.capacity import Pool
 from service.decision.decide import Degraded
 from service.decision.facts import (
     Consents,
@@ -29,6 +28,7 @@ from service.decision.facts import (
     Situation,
     SituationFact,
 )
+from service.decision.reach import Reach
 from service.decision.variables import with_variables
 from service.stand_in import StandIn
 from service.state.port import KillList, StateReading, StateStore
@@ -55,8 +55,11 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hydrated:
+    """`reading` is what the feature store told of it."""
+
     facts: Facts
     degraded: tuple[Degraded, ...]
+    reading: FeatureReading
 
 
 class Hydrator:
@@ -72,15 +75,12 @@ class Hydrator:
         """Opens the feature store, which may cost seconds, before the first customer waits for it."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._features.read, "", now)
 
-    async def hydrate(self, asked: Asked, now: datetime, horizon: timedelta, pools: Sequence[Pool] = ()) -> Hydrated:
-        """`pools`: those that a contact on this channel may use.
-
-        Raises: StateUnavailable; trouble of the feature store is a status of its facts.
-        """
+    async def hydrate(self, asked: Asked, now: datetime, reach: Reach) -> Hydrated:
+        """As far as `reach`. Raises: StateUnavailable; trouble of the feature store is a status of its facts."""
         loop = asyncio.get_running_loop()
         reading, state = await asyncio.gather(
             loop.run_in_executor(self._thread, self._features.read, asked.customer_id, now),
-            self._state.situation(asked.customer_id, now, horizon, pools),
+            self._state.situation(asked.customer_id, now, reach),
         )
         self._stand_in.remember(state.situation)
         return merge(asked, now, reading, state)
@@ -98,7 +98,7 @@ class Hydrator:
 
     async def remember(self, now: datetime) -> None:
         """Reads what stands in for the state store while it is away. Raises: StateUnavailable."""
-        self._stand_in.remember((await self._state.situation("", now, timedelta(0))).situation)
+        self._stand_in.remember((await self._state.situation("", now, Reach())).situation)
 
     def close(self) -> None:
         self._thread.shutdown()
@@ -128,7 +128,8 @@ def merge(asked: Asked, now: datetime, reading: FeatureReading, state: StateRead
         is_known=_is_known(reading, situation),
         situation=situation,
     )
-    return Hydrated(facts=with_variables(facts), degraded=tuple(_degraded(reading.degraded, situation)))
+    degraded = tuple(_degraded(reading.degraded, situation))
+    return Hydrated(facts=with_variables(facts), degraded=degraded, reading=reading)
 
 
 def _incidents(state: StateReading, value: FeatureValue | None) -> OpenIncidents:

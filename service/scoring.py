@@ -75,6 +75,12 @@ class Scoring:
         return "" if self._model is None else self._model.version
 
     async def score(self, candidates: Sequence[Candidate], facts: Facts) -> Scores:
+        """As `score_here`, on the thread of the model."""
+        if self._model is None:
+            return self.score_here(candidates, facts)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self.score_here, candidates, facts)
+
+    def score_here(self, candidates: Sequence[Candidate], facts: Facts) -> Scores:
         """Never raises for trouble of the model: the priors stand in, and `degraded` says so."""
         scores = {c.journey_id: Score(p_outcome=c.journey.prior, source=ScoreSource.PRIOR) for c in candidates}
         model = self._model
@@ -83,21 +89,11 @@ class Scoring:
         learned = [c.journey for c in candidates if c.journey_id in model.history]
         if learned:
             try:
-                scores.update(await self._by_model(model, learned, facts))
+                scores.update(_by_model(model, learned, facts))
             except Exception:
                 log.exception("the model failed to score; priors stand in")
                 return Scores(by_journey=scores, model_version="", degraded=(NO_MODEL,))
         return Scores(by_journey=scores, model_version=model.version, degraded=())
-
-    async def _by_model(self, model: Model, journeys: Sequence[Journey], facts: Facts) -> dict[str, Score]:
-        loop = asyncio.get_running_loop()
-        p_outcome = await loop.run_in_executor(self._thread, model.score, facts.features, facts.now, _rows(journeys))
-        if not ((p_outcome >= 0.0) & (p_outcome <= 1.0)).all():
-            raise ValueError("a score is no probability")
-        return {
-            journey.journey_id: Score(p_outcome=float(p), source=ScoreSource.MODEL)
-            for journey, p in zip(journeys, p_outcome, strict=True)
-        }
 
     async def contributions(self, decision: Decision) -> Mapping[str, Contributions]:
         """By journey, for what the model ranked; empty when another model serves now than scored then, or it fails."""
@@ -125,6 +121,16 @@ class Scoring:
 
     def close(self) -> None:
         self._thread.shutdown()
+
+
+def _by_model(model: Model, journeys: Sequence[Journey], facts: Facts) -> dict[str, Score]:
+    p_outcome = model.score(facts.features, facts.now, _rows(journeys))
+    if not ((p_outcome >= 0.0) & (p_outcome <= 1.0)).all():
+        raise ValueError("a score is no probability")
+    return {
+        journey.journey_id: Score(p_outcome=float(p), source=ScoreSource.MODEL)
+        for journey, p in zip(journeys, p_outcome, strict=True)
+    }
 
 
 def _rows(journeys: Sequence[Journey]) -> list[JourneyRow]:

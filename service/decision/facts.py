@@ -15,6 +15,9 @@ from service.decision.journey import JourneyKind, Stage
 ANY = "*"
 """In a withdrawal: every purpose, or every channel."""
 
+SERVICE = "service"
+"""The purpose of whatever lists none."""
+
 CONTACTS_VARIABLE = "situation.contacts"
 """The one variable that changes with the contacts of a moment, so with each pick and at commit."""
 
@@ -40,16 +43,20 @@ class ResolvedIncident:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenIncidents:
-    """The open incidents that are known. `status` other than PRESENT: there may be others that are not."""
+    """The open incidents that are known. `status` other than PRESENT: there may be others that are not.
+
+    `is_truncated`: there are others, too many to be told.
+    """
 
     known: tuple[Incident, ...] = ()
     resolved: tuple[ResolvedIncident, ...] = ()
     status: FeatureStatus = FeatureStatus.PRESENT
     last_resolved_at: datetime | None = None
+    is_truncated: bool = False
 
     @property
     def is_complete(self) -> bool:
-        return self.status is FeatureStatus.PRESENT
+        return self.status is FeatureStatus.PRESENT and not self.is_truncated
 
 
 ConsentKey = tuple[str, str]
@@ -128,6 +135,16 @@ class Use:
     amount: float
 
 
+class FactKind(StrEnum):
+    """What events and outcomes say of a customer: each kind has a version, raised by every accepted row of it."""
+
+    INCIDENTS = "incidents"
+    CONSENTS = "consents"
+    PLACES = "places"  # in journeys: their events, PRESENTED, and what a decision found to be over
+    EVENTS = "events"  # her own: a purchase, and the first of all, by which she is known
+    OUTCOMES = "outcomes"
+
+
 class SituationFact(StrEnum):
     """What the state store tells, by the names that reasons give it."""
 
@@ -146,13 +163,13 @@ class SituationFact(StrEnum):
 class Situation:
     """The facts that follow from the customer's events, outcomes and contacts.
 
-    `facts_version` rises with every accepted event and outcome, `contacts_version` with every change of a contact,
-    `kills_version` with every change of the kill list. `kills` gives the reason by target, `uses` what is in use by
-    pool, `feeds` the last heartbeat by source. `unread` is what could not be read, for the state store is away: it
-    looks empty here, and is not known to be.
+    `versions` rise with every accepted event and outcome of their kind (absent: none yet), `contacts_version` with
+    every change of a contact, `kills_version` with every change of the kill list. `kills` gives the reason by target,
+    `uses` what is in use by pool, `feeds` the last heartbeat by source. `unread` is what could not be read, for the
+    state store is away: it looks empty here, and is not known to be.
     """
 
-    facts_version: int = 0
+    versions: Mapping[FactKind, int] = field(default_factory=dict)
     contacts_version: int = 0
     has_events: bool = False
     incidents: OpenIncidents = field(default_factory=OpenIncidents)
@@ -245,7 +262,8 @@ class Facts:
         if name.startswith("situation.") and self.situation.unread:
             return FeatureStatus.UNAVAILABLE
         if name.startswith("situation.") and not self.situation.incidents.is_complete:
-            return self.situation.incidents.status
+            status = self.situation.incidents.status
+            return FeatureStatus.UNAVAILABLE if status is FeatureStatus.PRESENT else status
         if name == "customer.is_known":
             return FeatureStatus.UNAVAILABLE
         feature = self.features.get(name.removeprefix("customer."))

@@ -12,6 +12,7 @@ from service.decision.facts import (
     Consents,
     Contact,
     Enrolment,
+    FactKind,
     Facts,
     Incident,
     OpenIncidents,
@@ -125,13 +126,14 @@ def instant(text: str) -> datetime:
 def _situation_document(situation: Situation) -> Json:
     incidents, consents = situation.incidents, situation.consents
     return {
-        "facts_version": situation.facts_version,
+        "versions": {kind.value: version for kind, version in situation.versions.items()},
         "contacts_version": situation.contacts_version,
         "kills_version": situation.kills_version,
         "has_events": situation.has_events,
         "incidents": [[i.incident_id, time_text(i.opened_at), i.incident_class, i.severity] for i in incidents.known],
         "resolved": [[r.incident_class, r.severity, time_text(r.resolved_at)] for r in incidents.resolved],
         "incidents_status": incidents.status.value,
+        "incidents_truncated": incidents.is_truncated,
         "last_resolved_at": _optional_time(incidents.last_resolved_at),
         "granted": [[*key, time_text(at)] for key, at in sorted(consents.granted_at.items())],
         "withdrawn": [[*key, time_text(at)] for key, at in sorted(consents.withdrawn_at.items())],
@@ -148,7 +150,7 @@ def _situation_document(situation: Situation) -> Json:
 
 def _situation(document: Json) -> Situation:
     return Situation(
-        facts_version=document["facts_version"],
+        versions={FactKind(kind): version for kind, version in document.get("versions", {}).items()},
         contacts_version=document["contacts_version"],
         kills_version=document["kills_version"],
         has_events=document["has_events"],
@@ -182,6 +184,7 @@ def _incidents(document: Json) -> OpenIncidents:
             ResolvedIncident(incident_class=c, severity=s, resolved_at=instant(at)) for c, s, at in document["resolved"]
         ),
         status=FeatureStatus(document["incidents_status"]),
+        is_truncated=document.get("incidents_truncated", False),
         last_resolved_at=_optional_instant(document["last_resolved_at"]),
     )
 

@@ -18,6 +18,7 @@ from service.decision.constraints.killed import kill_subject
 from service.decision.constraints.rule import Condition, Rule
 from service.decision.facts import Facts, SituationFact
 from service.decision.journey import Action, Journey, JourneyKind, Stage
+from service.decision.reach import Reach, reach_of, sources_of
 
 RuleSet = frozenset[int]
 """A set of rules, by their positions in the plan."""
@@ -160,8 +161,9 @@ class Slate:
 class Plan:
     """Everything that a decision needs of the catalogue.
 
-    `version` is the hash of its content; `horizon` is how far back its rules look at contacts, `pools` what all
-    customers share, `lifetimes` by journey; `texts` are the catalogue's own, by reason code and language.
+    `version` is the hash of its content; `horizon` is how far back its rules look at contacts at most, `pools` what
+    all customers share, `sources` those whose heartbeats it waits for, `lifetimes` by journey; `texts` are the
+    catalogue's own, by reason code and language.
     """
 
     version: str
@@ -174,15 +176,19 @@ class Plan:
     lifetimes: Mapping[str, Lifetime] = field(default_factory=dict)
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     contact_rules: RuleSet = field(init=False)
+    sources: frozenset[str] = field(init=False)
     always: RuleSet = field(init=False)
     by_subject: Mapping[str, RuleSet] = field(init=False)
     placements: frozenset[str] = field(init=False)
     _slates: dict[tuple[str, str | None], Slate] = field(init=False, default_factory=dict)
+    _reaches: dict[str, Reach] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         always, by_subject = _indexed(self.rules)
         counting = frozenset(position for position, rule in enumerate(self.rules) if rule.reads_contacts)
         object.__setattr__(self, "contact_rules", counting)
+        sources = frozenset(source for rule in self.rules for source in sources_of(rule))
+        object.__setattr__(self, "sources", sources)
         named = (c.action.placements for o in self.journeys.values() for j in o for c in j.elsewhere)
         object.__setattr__(self, "placements", frozenset[str]().union(*named))
         object.__setattr__(self, "always", always)
@@ -204,9 +210,25 @@ class Plan:
             subjects.update(pool.pool_id for pool in self.pools)
         return self.always.union(*(self.by_subject.get(subject, NO_RULES) for subject in subjects))
 
+    def reach_on(self, channel: str) -> Reach:
+        """How far its rules look when it decides for this channel."""
+        reach = self._reaches.get(channel)
+        if reach is None:
+            reach = reach_of(channel, self.rules, self._conditions(), self.pools, self.horizon)
+            if channel in self.channels:
+                self._reaches[channel] = reach
+        return reach
+
     def pools_on(self, channel: str) -> tuple[Pool, ...]:
         """The pools that a contact on this channel may use."""
-        return tuple(pool for pool in self.pools if not pool.channels or channel in pool.channels)
+        return self.reach_on(channel).pools
+
+    def _conditions(self) -> Iterator[Condition]:
+        """Those that are none of a rule's."""
+        yield from (life.exit_when for life in self.lifetimes.values() if life.exit_when is not None)
+        for candidate in (c for listed in self.journeys.values() for offered in listed for c in offered.elsewhere):
+            yield from (weight.when for weight in candidate.context_weights)
+            yield from (choice.when for choice in candidate.tones)
 
     def slate(self, channel: str, placement: str | None) -> Slate:
         """Made once; placements that no action names are all alike."""

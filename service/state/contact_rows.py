@@ -12,13 +12,19 @@ from service.state.port import ContactState
 from service.state.session import Row, Sql, instant, micros, optional_instant, optional_micros
 
 
-def contacts_of(customer_id: str, now: datetime, horizon: timedelta) -> Sql:
-    """A question for the contacts that count: presented, or reserved and not yet given back."""
+def contacts_of(customer_id: str, now: datetime, back: timedelta) -> Sql:
+    """A question for the contacts that count: presented, or reserved and not yet given back.
+
+    Those of the last time `back`, and those whose reservation is open, however old.
+    """
+    counting = (
+        "SELECT * FROM contacts WHERE customer_id = ? AND state <> 'RELEASED'"
+        " AND (counts_until IS NULL OR counts_until > ?)"
+    )
+    whose = customer_id, micros(now)
     return Sql(
-        "SELECT * FROM contacts WHERE customer_id = ?"
-        " AND at > ? AND state <> 'RELEASED' AND (counts_until IS NULL OR counts_until > ?)"
-        " ORDER BY at, decision_id, journey_id",
-        (customer_id, micros(now - horizon), micros(now)),
+        f"{counting} AND at > ? UNION {counting} AND reserved_until > ? ORDER BY at, decision_id, journey_id",
+        (*whose, micros(now - back), *whose, micros(now)),
     )
 
 

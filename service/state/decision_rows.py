@@ -10,7 +10,7 @@ from typing import NamedTuple
 from service.decision.constraints.capacity import ROUNDING, Pool
 from service.decision.decide import Decision, Settled, revise
 from service.decision.enrolments import WhyEnded
-from service.decision.facts import Contact
+from service.decision.facts import Contact, FactKind
 from service.decision.record import canonical, to_document
 from service.decision.select import contact_of
 from service.state.contact_rows import (
@@ -21,7 +21,6 @@ from service.state.contact_rows import (
     state_of,
 )
 from service.state.decision_keys import find_row
-from service.state.event_rows import raise_facts_version
 from service.state.fold import JourneyMove, Move
 from service.state.kill_rows import VERSIONS, versions_of
 from service.state.move_rows import Moves
@@ -34,6 +33,7 @@ from service.state.port import (
     FactsMoved,
     RequestKey,
     StoredDecision,
+    Undecided,
 )
 from service.state.session import (
     EVERYTHING_DECIDED_BY,
@@ -46,6 +46,8 @@ from service.state.session import (
     instant,
     micros,
 )
+from service.state.situation_rows import read_situation
+from service.state.version_rows import raise_versions, read_fact_versions, versions_at
 
 
 class Proposed(NamedTuple):
@@ -74,11 +76,9 @@ def _may_use_pools(decision: Decision, counters: Counters) -> bool:
     return any(p.guards(c.journey_id, c.kind, channel) for p in own for c in scored) or counters.guard(scored)
 
 
-def commit_asks(decision: Decision, key: RequestKey | None) -> tuple[Sql, Sql]:
+def commit_asks(customer_id: str, key: RequestKey | None) -> tuple[Sql, Sql]:
     """What a commit asks of its customer in any case."""
-    customer_id = decision.draft.facts.customer_id
-    versions = "SELECT facts_version, contacts_version FROM customers WHERE customer_id = ?"
-    return Sql(versions, (customer_id,)), _request(customer_id, "" if key is None else key.request_id)
+    return versions_at(customer_id), _request(customer_id, "" if key is None else key.request_id)
 
 
 def commit_shares(decision: Decision, held: Keys) -> tuple[Sql, ...]:
@@ -90,21 +90,20 @@ def commit_shares(decision: Decision, held: Keys) -> tuple[Sql, ...]:
 def commit_decision(
     session: Session, proposed: Proposed, key: RequestKey | None, counters: Counters, held: Keys
 ) -> CommitResult | None:
-    """Writes nothing unless the decision stands: its facts and the kill list are the present ones.
+    """Writes nothing unless the decision stands: what its plan looks at and the kill list are the present ones.
 
     What counts by now, the customer's contacts and everybody's uses of the shared pools, still allows each pick.
     None: pools became known meanwhile, so that the keys it holds are not enough.
     """
     decision = proposed.decision
     facts, plan = decision.draft.facts, decision.draft.plan
-    customers, requests = session.ask(*commit_asks(decision, key))
-    if key is not None and requests:
-        earlier = find_decision(session, requests[0]["decision_id"], facts.now)
-        if earlier is not None:
-            session.tell(_tell(facts.customer_id, key.request_id))
-            return AlreadyDecided(stored=earlier)
-    present, read = customers[0] if customers else _UNSEEN, facts.situation
-    if present["facts_version"] != read.facts_version:
+    customers, requests = session.ask(*commit_asks(facts.customer_id, key))
+    earlier = _decided_before(session, facts.customer_id, facts.now, key, requests)
+    if earlier is not None:
+        return earlier
+    read, reach = facts.situation, plan.reach_on(facts.channel)
+    present = read_fact_versions(customers[0]) if customers else {}
+    if any(present.get(kind, 0) != read.versions.get(kind, 0) for kind in reach.kinds):
         return FactsMoved()
     if versions_of(session).get("kills", 0) != read.kills_version:
         return FactsMoved()
@@ -112,10 +111,11 @@ def commit_decision(
     has_pools = POOLS in held.alone
     if not has_pools and _may_use_pools(decision, counted):
         return None
-    pools = plan.pools_on(facts.channel)
+    pools = reach.pools
     used = UsedNow(session, pools, facts.now) if has_pools else None
-    if present["contacts_version"] != read.contacts_version or not _has_room(decision, pools, used):
-        (rows,) = session.ask(contacts_of(facts.customer_id, facts.now, plan.horizon))
+    contacts_version = customers[0]["contacts_version"] if customers else 0
+    if contacts_version != read.contacts_version or not _has_room(decision, pools, used):
+        (rows,) = session.ask(contacts_of(facts.customer_id, facts.now, reach.contacts))
         uses = read.uses if used is None else used.by_pool()
         settled = Settled(contacts=tuple(map(contact_of_row, rows)), uses=uses)
         proposed = Proposed.of(revise(decision, settled))
@@ -123,7 +123,31 @@ def commit_decision(
     return Committed(decision=proposed.decision)
 
 
-_UNSEEN: Row = {"facts_version": 0, "contacts_version": 0}
+def decide_and_commit(
+    session: Session, undecided: Undecided, key: RequestKey | None, counters: Counters
+) -> Committed | AlreadyDecided:
+    """Decides by what holds within this transaction, which has the customer and the pools alone."""
+    _, requests = session.ask(*commit_asks(undecided.customer_id, key))
+    earlier = _decided_before(session, undecided.customer_id, undecided.decided_at, key, requests)
+    if earlier is not None:
+        return earlier
+    reading = read_situation(session, undecided.customer_id, undecided.decided_at, undecided.reach)
+    proposed = Proposed.of(undecided.decide(reading))
+    _insert(session, proposed, key, counters.at(session))
+    return Committed(decision=proposed.decision)
+
+
+def _decided_before(
+    session: Session, customer_id: str, now: datetime, key: RequestKey | None, requests: Sequence[Row]
+) -> AlreadyDecided | None:
+    """The decision of this request, which stays as it is from now on, for somebody is told of it."""
+    if key is None or not requests:
+        return None
+    earlier = find_decision(session, requests[0]["decision_id"], now)
+    if earlier is None:
+        return None
+    session.tell(_tell(customer_id, key.request_id))
+    return AlreadyDecided(stored=earlier)
 
 
 def _has_room(decision: Decision, pools: Sequence[Pool], used: UsedNow | None) -> bool:
@@ -190,7 +214,7 @@ def _end_enrolments(session: Session, decision: Decision) -> None:
             at = decision.draft.read.situation.enrolments[ended.journey_id].since + lasts
         moves.keep((customer_id, ended.journey_id), JourneyMove(at, Move.EXITED, decision.terms.decision_id, ""))
     moves.tell()
-    session.tell(raise_facts_version(customer_id, is_event=False))
+    session.tell(raise_versions(customer_id, FactKind.PLACES))
 
 
 def _reserve(session: Session, decision: Decision, counters: Counters) -> None:
@@ -202,7 +226,8 @@ def _reserve(session: Session, decision: Decision, counters: Counters) -> None:
     session.tell(raise_contacts_version(customer_id))
 
 
-def release_keys(customer_id: str) -> Keys:
+def alone_keys(customer_id: str) -> Keys:
+    """The customer and the counters of all pools: whatever comes of it, nothing of them moves meanwhile."""
     return Keys(alone=frozenset({customer_key(customer_id), POOLS}), shared=frozenset({EVERYTHING_DECIDED_BY}))
 
 

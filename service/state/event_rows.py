@@ -8,14 +8,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from features.values import Scalar
-from service.decision.facts import ANY
+from service.decision.facts import ANY, FactKind
 from service.state.events import HEARTBEAT
 from service.state.fold import JourneyMove, Move
 from service.state.move_rows import Moves
 from service.state.port import CustomerEvent, RowResult, RowStatus
 from service.state.session import Keys, Session, Sql, customer_key, micros, places
+from service.state.version_rows import raise_versions
 
 _MOVES = {"journey.entered": Move.ENTERED, "journey.advanced": Move.ADVANCED, "journey.exited": Move.EXITED}
+_KINDS = {"incident": FactKind.INCIDENTS, "consent": FactKind.CONSENTS, "journey": FactKind.PLACES}
+"""By the first word of an event type; all others are the customer's own."""
 _PUSHED = ("incident.", "consent.")
 """Event types whose facts are written to the feature store."""
 
@@ -66,14 +69,8 @@ def fingerprint_of(*parts: str | float | datetime | Mapping[str, Scalar] | None)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def raise_facts_version(customer_id: str, *, is_event: bool = True) -> Sql:
-    """Every decision that read the facts before this commits only after reading them again."""
-    return Sql(
-        "INSERT INTO customers (customer_id, facts_version, has_events) VALUES (?, 1, ?)"
-        " ON CONFLICT (customer_id) DO UPDATE SET facts_version = customers.facts_version + 1,"
-        " has_events = CASE WHEN excluded.has_events > 0 THEN 1 ELSE customers.has_events END",
-        (customer_id, int(is_event)),
-    )
+def kind_of(event_type: str) -> FactKind:
+    return _KINDS.get(event_type.split(".")[0], FactKind.EVENTS)
 
 
 def _row(event: CustomerEvent, now: datetime, fingerprint: str) -> Sql:
@@ -97,7 +94,7 @@ def _changes(event: CustomerEvent, now: datetime) -> Iterator[Sql]:
     if event.type == HEARTBEAT:
         yield _later("feeds", {"source": event.source}, "heartbeat_at", micros(event.occurred_at))
         return
-    yield raise_facts_version(event.customer_id)
+    yield raise_versions(event.customer_id, kind_of(event.type), is_event=True)
     attributes = {name: str(value) for name, value in event.attributes.items()}
     at, customer_id = micros(event.occurred_at), event.customer_id
     if event.type == "incident.opened":

@@ -30,6 +30,7 @@ from service.state.session import (
     micros,
     places,
 )
+from service.state.version_rows import raise_every_version
 
 _COUNTED_FOR = timedelta(days=400)
 """No limit looks further back."""
@@ -154,7 +155,7 @@ class _Keeper:
             for first in range(0, len(rows), _AT_ONCE):
                 self.session.tell(_insert(table, rows[first : first + _AT_ONCE]))
         if self.changed:
-            self.session.tell(_raise_versions(list(self.changed)))
+            self.session.tell(raise_every_version(list(self.changed)))
 
     def _keep_contact(self, decision: HistoryDecision, cells: Mapping[str, Any]) -> bool:
         """Whether anything changed."""
@@ -257,14 +258,3 @@ def _insert(table: str, rows: Sequence[Row]) -> Sql:
     names = tuple(rows[0])
     listed = ", ".join(places(names) for _ in rows)
     return Sql(f"INSERT INTO {table} ({', '.join(names)}) VALUES {listed}", [v for row in rows for v in row.values()])
-
-
-def _raise_versions(customers: Sequence[str]) -> Sql:
-    """Every decision that read the facts or contacts of these before is made again, or settled."""
-    return Sql(
-        "INSERT INTO customers (customer_id, facts_version, contacts_version) VALUES "
-        + ", ".join("(?, 1, 1)" for _ in customers)
-        + " ON CONFLICT (customer_id) DO UPDATE SET facts_version = customers.facts_version + 1,"
-        " contacts_version = customers.contacts_version + 1",
-        customers,
-    )

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from service.decision.facts import FactKind
 from service.state.contact_rows import contact_of_row, raise_contacts_version
 from service.state.decision_keys import find_row
-from service.state.event_rows import duplicate_or_reused, fingerprint_of, raise_facts_version
+from service.state.event_rows import duplicate_or_reused, fingerprint_of
 from service.state.fold import JourneyMove, Move
 from service.state.move_rows import Moves
 from service.state.pool_rows import Counters
@@ -26,6 +27,7 @@ from service.state.session import (
     micros,
     places,
 )
+from service.state.version_rows import raise_versions
 
 Key = tuple[str, str]
 """(decision id, journey id)"""
@@ -80,7 +82,7 @@ class _Keeper:
         is_late = outcome.type is OutcomeType.PRESENTED and self._is_late(contact)
         self._session.tell(
             _row(outcome, contact["customer_id"], self._now, is_late=is_late, fingerprint=fingerprint),
-            raise_facts_version(contact["customer_id"], is_event=False),
+            raise_versions(contact["customer_id"], *_kinds(outcome)),
         )
         self._move(outcome, contact)
         return RowResult(row_id=outcome.outcome_id, status=RowStatus.ACCEPTED, late=is_late)
@@ -134,6 +136,12 @@ class _Keeper:
         self._moves.keep((customer_id, outcome.journey_id), move)
         for displaced in _displaced(contact):
             self._moves.set_exit((customer_id, displaced), instant(at), f"{outcome.decision_id}/{outcome.journey_id}")
+
+
+def _kinds(outcome: Outcome) -> tuple[FactKind, ...]:
+    """PRESENTED moves the customer through the journey too, and out of those that it displaces."""
+    is_presented = outcome.type is OutcomeType.PRESENTED
+    return (FactKind.OUTCOMES, FactKind.PLACES) if is_presented else (FactKind.OUTCOMES,)
 
 
 def _displaced(contact: Row) -> list[str]:

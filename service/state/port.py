@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ from features.values import Scalar
 from service.decision.constraints.capacity import Pool
 from service.decision.decide import Decision
 from service.decision.facts import Consents, Situation
+from service.decision.reach import Reach
 
 
 class StateUnavailable(RumboError):
@@ -168,6 +169,21 @@ class FactsMoved:
     """An event or outcome was accepted, or the kill list changed, since the facts were read: decide again."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undecided:
+    """A decision that is made within the transaction that keeps it, from what the store says there.
+
+    `decide` asks nobody and is quick, for others wait meanwhile; it may be called again, after a transaction that was
+    undone.
+    """
+
+    decision_id: str
+    customer_id: str
+    decided_at: datetime
+    reach: Reach
+    decide: Callable[[StateReading], Decision]
+
+
 CommitResult = Committed | AlreadyDecided | FactsMoved
 
 
@@ -191,20 +207,21 @@ class KillList:
 class StateStore(Protocol):
     """Durable and exact. Every method raises StateUnavailable when the store cannot keep that promise."""
 
-    async def situation(
-        self, customer_id: str, now: datetime, horizon: timedelta, pools: Sequence[Pool] = ()
-    ) -> StateReading:
-        """What follows from the customer's rows, with the contacts and responses of the last `horizon`.
+    async def situation(self, customer_id: str, now: datetime, reach: Reach) -> StateReading:
+        """What follows from the customer's rows, as far as it can count.
 
-        With it, of the same instant: the kill list, the feeds, and what all customers use of these pools.
+        With it, of the same instant: the kill list, the feeds, and what all customers use of the pools.
         """
 
     async def commit(self, decision: Decision, key: RequestKey | None) -> CommitResult:
         """Reserves the picks, ends the enrolments that ended, keeps the record: in one transaction, or changes nothing.
 
-        FactsMoved unless the customer's facts and the kill list are those that were read; revised if the customer's
-        contacts, or the uses of the channel's pools, are not.
+        FactsMoved unless the kill list and what the plan looks at of the customer's facts are those that were read;
+        revised if the customer's contacts, or the uses of the channel's pools, are not.
         """
+
+    async def decide_alone(self, undecided: Undecided, key: RequestKey | None) -> Committed | AlreadyDecided:
+        """Reads the situation, decides and keeps the decision in one transaction, so that nothing moves meanwhile."""
 
     async def decision(self, decision_id: str, now: datetime) -> StoredDecision | None: ...
 

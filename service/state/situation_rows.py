@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from service.decision.constraints.capacity import Pool
 from service.decision.facts import (
     Consents,
     Enrolment,
@@ -17,18 +16,18 @@ from service.decision.facts import (
     Situation,
 )
 from service.decision.journey import Stage
+from service.decision.reach import Reach
 from service.state.contact_rows import contact_of_row, contacts_of
 from service.state.kill_rows import KILLS, VERSIONS, read_versions
 from service.state.pool_rows import read_uses, uses_of
 from service.state.port import IncidentTimes, StateReading
 from service.state.session import Row, Session, Sql, instant, micros, optional_instant
+from service.state.version_rows import read_fact_versions
 
 _FEEDS = Sql("SELECT source, heartbeat_at FROM feeds ORDER BY source")
 
 
-def read_situation(
-    session: Session, customer_id: str, now: datetime, horizon: timedelta, pools: Sequence[Pool]
-) -> StateReading:
+def read_situation(session: Session, customer_id: str, now: datetime, reach: Reach) -> StateReading:
     """A customer without rows has a situation of nothing but what concerns everybody: no event, nothing happened.
 
     Raises: PoolsUnknown.
@@ -36,19 +35,19 @@ def read_situation(
     versions, kills, used, feeds, customers, incidents, consents, contacts, responses, enrolments = session.ask(
         VERSIONS,
         KILLS,
-        uses_of(pools, now),
+        uses_of(reach.pools, now),
         _FEEDS,
         Sql("SELECT * FROM customers WHERE customer_id = ?", (customer_id,)),
         incidents_of(customer_id),
         consents_of(customer_id),
-        contacts_of(customer_id, now, horizon),
-        _responses_of(customer_id, now - horizon),
+        contacts_of(customer_id, now, reach.contacts),
+        _responses_of(customer_id, now - reach.responses),
         Sql("SELECT * FROM enrolments WHERE customer_id = ? ORDER BY journey_id", (customer_id,)),
     )
     everybodys = Situation(
         kills_version=read_versions(versions).get("kills", 0),
         kills={row["target"]: row["why"] for row in kills},
-        uses=read_uses(pools, used),
+        uses=read_uses(reach.pools, used),
         feeds={row["source"]: instant(row["heartbeat_at"]) for row in feeds},
     )
     if not customers:
@@ -56,7 +55,7 @@ def read_situation(
     (row,), times = customers, read_incidents(incidents)
     situation = replace(
         everybodys,
-        facts_version=row["facts_version"],
+        versions=read_fact_versions(row),
         contacts_version=row["contacts_version"],
         has_events=bool(row["has_events"]),
         incidents=_open_and_resolved(times),

@@ -6,22 +6,24 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypeVar
 
 from service.decision.constraints.capacity import Pool
 from service.decision.decide import Decision
 from service.decision.facts import Consents
+from service.decision.reach import Reach
 from service.state.decision_rows import (
     Proposed,
+    alone_keys,
     commit_asks,
     commit_decision,
     commit_keys,
     commit_shares,
+    decide_and_commit,
     find_decision,
     has_request,
     release_decision,
-    release_keys,
     tell_by_request,
 )
 from service.state.engine import Engine
@@ -40,7 +42,9 @@ from service.state.outbox_rows import COUNT_WAITING, told, waiting
 from service.state.outcome_rows import keep_outcomes, outcome_keys
 from service.state.pool_rows import Counters, PoolsUnknown, register, register_keys
 from service.state.port import (
+    AlreadyDecided,
     CommitResult,
+    Committed,
     CustomerEvent,
     IncidentTimes,
     Kill,
@@ -51,6 +55,7 @@ from service.state.port import (
     StateReading,
     StateUnavailable,
     StoredDecision,
+    Undecided,
 )
 from service.state.session import Keys, Session, Sql, Work, customer_key, no_keys
 from service.state.situation_rows import consents_of, incidents_of, read_consents, read_incidents, read_situation
@@ -82,13 +87,11 @@ class SqlState:
         self.engine = engine
         self._counters = Counters()
 
-    async def situation(
-        self, customer_id: str, now: datetime, horizon: timedelta, pools: Sequence[Pool] = ()
-    ) -> StateReading:
+    async def situation(self, customer_id: str, now: datetime, reach: Reach) -> StateReading:
         def read(session: Session) -> StateReading:
-            return read_situation(session, customer_id, now, horizon, pools)
+            return read_situation(session, customer_id, now, reach)
 
-        return await self._with_pools(pools, now, lambda: self._read(read))
+        return await self._with_pools(reach.pools, now, lambda: self._read(read))
 
     async def commit(self, decision: Decision, key: RequestKey | None) -> CommitResult:
         await in_time(self.engine.make_room(decision.decided_at))
@@ -97,6 +100,11 @@ class SqlState:
         while result is None:
             result = await self._with_pools(pools, now, lambda: in_time(self._committed(proposed, key)))
         return result
+
+    async def decide_alone(self, undecided: Undecided, key: RequestKey | None) -> Committed | AlreadyDecided:
+        now, pools = undecided.decided_at, undecided.reach.pools
+        await in_time(self.engine.make_room(now))
+        return await self._with_pools(pools, now, lambda: in_time(self._decided_alone(undecided, key)))
 
     async def decision(self, decision_id: str, now: datetime) -> StoredDecision | None:
         return await self._read(lambda session: find_decision(session, decision_id, now))
@@ -209,11 +217,21 @@ class SqlState:
             return await ask()
 
     async def _committed(self, proposed: Proposed, key: RequestKey | None) -> CommitResult | None:
+        decision = proposed.decision
+        work = self.committing(proposed, key)
+        return await self._kept(work, decision.terms.decision_id, decision.draft.facts.customer_id)
+
+    async def _decided_alone(self, undecided: Undecided, key: RequestKey | None) -> Committed | AlreadyDecided:
+        held = alone_keys(undecided.customer_id)
+        work = Work(lambda session: decide_and_commit(session, undecided, key, self._counters), lambda _: held)
+        return await self._kept(work, undecided.decision_id, undecided.customer_id)
+
+    async def _kept(self, work: Work[Result], decision_id: str, customer_id: str) -> Result:
         """A caller that is gone before its answer, or waited too long for it, releases what it reserved."""
         try:
-            return await self.engine.write(self.committing(proposed, key))
+            return await self.engine.write(work)
         except asyncio.CancelledError:
-            self._release(proposed.decision)
+            self._release(decision_id, customer_id)
             raise
 
     def committing(self, proposed: Proposed, key: RequestKey | None) -> Work[CommitResult | None]:
@@ -222,17 +240,16 @@ class SqlState:
         return Work(
             lambda session: commit_decision(session, proposed, key, self._counters, held),
             lambda _: held,
-            commit_asks(proposed.decision, key),
+            commit_asks(proposed.decision.draft.facts.customer_id, key),
             commit_shares(proposed.decision, held),
         )
 
-    def _release(self, decision: Decision) -> None:
-        decision_id, customer_id = decision.terms.decision_id, decision.draft.facts.customer_id
+    def _release(self, decision_id: str, customer_id: str) -> None:
         with suppress(StateUnavailable):  # closed meanwhile: then the reservation ends by its time
             released = self.engine.write(
                 Work(
                     lambda session: release_decision(session, decision_id, customer_id, self._counters),
-                    lambda _: release_keys(customer_id),
+                    lambda _: alone_keys(customer_id),
                 )
             )
             released.add_done_callback(_note_failure)

@@ -138,7 +138,7 @@ def _compare(what: str, plan: Plan, ours: SqlState, heard: SqlState, issue: Issu
 
 async def _ready(state: SqlState, plan: Plan, *, is_closed: bool = True) -> None:
     """The pools are counted, and the day has its place."""
-    await state.situation("nobody", NOW, plan.horizon, plan.pools_on("email"))
+    await state.situation("nobody", NOW, plan.reach_on("email"))
     await state.engine.make_room(NOW)
     if is_closed:
         await state.close()
@@ -228,12 +228,12 @@ async def _read_and_commit(small: SqlState, large: SqlState, plan: Plan) -> tupl
     """µs of a decision's read and commit in each store, in turns; deciding in between is not counted."""
     us: tuple[list[float], list[float]] = ([], [])
     draw = random.Random(1)
-    pools = plan.pools_on("email")
+    reach = plan.reach_on("email")
     for number in range(SAMPLES + 50):
         for state, size, taken in ((small, SMALL, us[0]), (large, LARGE, us[1])):
             customer_id = f"c{draw.randrange(size // EACH)}"
             begins = perf_counter()
-            reading = await state.situation(customer_id, NOW, plan.horizon, pools)
+            reading = await state.situation(customer_id, NOW, reach)
             read = perf_counter() - begins
             proposed = Proposed.of(propose(plan, customer_id, reading.situation))
             begins = perf_counter()

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from service.decision.decide import Decision
 from service.decision.plan import Plan
+from service.decision.reach import Reach
 from service.state.port import Committed, OutcomeType, RequestKey, RowStatus
 from tests.builders import NOW
 from tests.concurrency.processes import Pipe
@@ -130,5 +131,5 @@ async def _call(state: Store, plan: Plan, name: str, one: Round, happened: Happe
 
 async def counting(state: Store, now: datetime) -> set[str]:
     """The decisions of the contacts that count under a cap an hour."""
-    reading = await state.situation("1", now, PER)
+    reading = await state.situation("1", now, Reach(contacts=PER))
     return {contact.decision_id for contact in reading.situation.contacts}

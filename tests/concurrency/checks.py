@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from service.decision.facts import Contact
+from service.decision.reach import Reach
 from service.state.port import ContactState, CustomerEvent, Outcome, RowStatus
 from tests.concurrency.processes import Pipe
 from tests.concurrency.writers import CAP, HOUR, POOL, UNITS, Acknowledged, Decided, Round
@@ -81,13 +82,13 @@ async def _excesses(state: Store, round_: Round) -> AsyncIterator[str]:
 async def _contacts(state: Store, round_: Round, now: datetime) -> dict[str, tuple[Contact, ...]]:
     found = {}
     for customer_id in round_.customers:
-        found[customer_id] = (await state.situation(customer_id, now, WEEK)).situation.contacts
+        found[customer_id] = (await state.situation(customer_id, now, Reach(contacts=WEEK))).situation.contacts
     return found
 
 
 async def _used(state: Store, round_: Round, now: datetime) -> float:
     """Units, without those of later rounds."""
-    uses = (await state.situation("never seen", now, WEEK, [POOL])).situation.uses.get(POOL.pool_id, ())
+    uses = (await state.situation("never seen", now, Reach(pools=(POOL,)))).situation.uses.get(POOL.pool_id, ())
     return sum(use.amount for use in uses if use.ends_at <= round_.now + HOUR + MINUTE)
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
 from service.decision.decide import Decision
+from service.decision.reach import Reach
 from service.state.engine import Durability
 from service.state.port import (
     AlreadyDecided,
@@ -30,7 +31,7 @@ from tests.builders import NOW
 from tests.concurrency.callers import decide_and_wait
 from tests.concurrency.processes import Worker, opened, workers
 from tests.concurrency.twin import CAP, COST, DAY, GIFTS, MONEY, ORDER, TREATS, UNITS, Asked, Twin, plan
-from tests.contract.rows import MINUTE, event, outcome, picked, propose
+from tests.contract.rows import MINUTE, event, outcome, picked, propose, undecided_of
 
 Result = TypeVar("Result")
 PLAN = plan()
@@ -121,6 +122,18 @@ class StoreMachine(RuleBasedStateMachine):
     def incident(self, customer_id: str, verb: str, incident_id: str) -> None:
         self._tell(customer_id, f"incident.{verb}", incident_id=incident_id)
 
+    @rule(customer_id=CUSTOMERS)
+    def purchase(self, customer_id: str) -> None:
+        """Nothing that the plan looks at."""
+        self._tell(customer_id, "purchase", amount=1.0)
+
+    @rule(customer_id=CUSTOMERS, channel=CHANNELS, limit=LIMITS, request_id=REQUESTS)
+    def decide_alone(self, customer_id: str, channel: str, limit: int, request_id: str | None) -> None:
+        """Within the transaction: nothing moves meanwhile, so that it is what would be decided now."""
+        asked = self.twin.ask(f"d{next(self.numbers)}", customer_id, channel, self.now, limit)
+        undecided = undecided_of(PLAN, asked.decision_id, customer_id, channel, self.now, limit)
+        self._check(self.run(self.state.decide_alone(undecided, _key(request_id))), asked, request_id)
+
     @rule(customer_id=CUSTOMERS, verb=st.sampled_from(["granted", "withdrawn"]), channel=CHANNELS)
     def consent(self, customer_id: str, verb: str, channel: str) -> None:
         self._tell(customer_id, f"consent.{verb}", purpose="marketing", channel=channel)
@@ -192,7 +205,7 @@ class StoreMachine(RuleBasedStateMachine):
     @invariant()
     def contacts_that_count_are_the_twins(self) -> None:
         for customer_id in ("a", "b"):
-            reading = self.run(self.state.situation(customer_id, self.now, DAY)).situation
+            reading = self.run(self.state.situation(customer_id, self.now, Reach(contacts=DAY))).situation
             found = {(c.decision_id, c.journey_id, c.at, c.counts_until, c.is_presented) for c in reading.contacts}
             assert found == {
                 (c.decision_id, c.journey_id, c.at, c.counts_until, c.state is ContactState.PRESENTED)
@@ -201,7 +214,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @invariant()
     def uses_of_the_pools_are_the_twins(self) -> None:
-        uses = self.run(self.state.situation("never seen", self.now, DAY, (TREATS, GIFTS))).situation.uses
+        uses = self.run(self.state.situation("never seen", self.now, Reach(pools=(TREATS, GIFTS)))).situation.uses
         for pool, journey_id, each in ((TREATS, "treat", 1.0), (GIFTS, "gift", COST)):
             used = sum(use.amount for use in uses.get(pool.pool_id, ()))
             assert used == len(self.twin.using(self.now, journey_id)) * each
@@ -262,15 +275,14 @@ class StoreMachine(RuleBasedStateMachine):
         is_late = contact.report(type_, at, self.now)
         (result,) = self.run(self.state.record_outcomes([row], self.now))
         assert (result.status, result.late) == (RowStatus.ACCEPTED, is_late)
-        self.twin.facts_moved[contact.customer_id] += 1
+        self.twin.presented[contact.customer_id] += type_ is OutcomeType.PRESENTED
         self.outcomes.append(row)
 
-    def _tell(self, customer_id: str, type_: str, **attributes: str) -> None:
+    def _tell(self, customer_id: str, type_: str, **attributes: str | float) -> None:
         row = event(f"e{next(self.numbers)}", type_, self.now, customer_id=customer_id, **attributes)
         (result,) = self.run(self.state.record_events([row], self.now))
         assert result.status is RowStatus.ACCEPTED
         self.twin.events.append(row)
-        self.twin.facts_moved[customer_id] += 1
 
     def _resend(self, row: CustomerEvent) -> None:
         """Changes nothing. Waits for whatever the server still does for this customer, for whomever."""

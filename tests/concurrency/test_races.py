@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from service.decision.facts import FactKind
 from tests.builders import NOW
 from tests.concurrency.kill_races import Raced, decide_after_each_kill, kill_and_lift
 from tests.concurrency.kill_races import decide_meanwhile as meanwhile_killed
@@ -42,19 +43,21 @@ async def test_a_decision_that_races_an_event_ranks_what_it_forbids_only_if_the_
 ) -> None:
     """By what is read right after the acknowledgement: what is not there is committed later, and must obey.
 
-    And by the version of the facts that each record holds: 1 is that of the consent, 2 that of the event.
+    And by the versions of the facts that each record holds: in all 1 before the event, 2 with it.
     """
     run, granted_by_then = await _races(adapter, place, state, races, decide_meanwhile, 5)
     for race in run:
         assert ("news" in race.ranked) == ("news" in granted_by_then[race.number])
         stored = await state.decision(f"d{race.number}", NOW)
         assert stored is not None
-        version = stored.record["input"]["situation"]["facts_version"]
+        read = stored.record["input"]["situation"]["versions"]
+        version = read["consents"] + read["incidents"]
         expected = {1: ["news"], 2: LEFT[race.number % 2]}[version]
         assert race.ranked == expected
         assert [r["journey_id"] for r in stored.record["output"]["ranked"]] == expected
         assert version == 2 or not race.was_acknowledged
-        assert (await situation(state, f"c{race.number}")).facts_version == 2
+        now = (await situation(state, f"c{race.number}")).versions
+        assert now[FactKind.CONSENTS] + now[FactKind.INCIDENTS] == 2
     came_between = sum(race.has_moved for race in run)
     assert races // 50 < came_between < races - races // 50, "the races were not close"
 

@@ -86,7 +86,7 @@ class Asked:
     now: datetime
     limit: int
     allowed: Sequence[str]
-    versions: tuple[int, int]
+    versions: Sequence[int]
 
 
 @dataclass(slots=True)
@@ -94,7 +94,7 @@ class Twin:
     contacts: list[TwinContact] = field(default_factory=list)
     events: list[CustomerEvent] = field(default_factory=list)
     kills: dict[str, str] = field(default_factory=dict)
-    facts_moved: Counter[str] = field(default_factory=Counter)
+    presented: Counter[str] = field(default_factory=Counter)
     kills_moved: int = 0
     decisions: dict[str, Sequence[str]] = field(default_factory=dict)
     requests: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -145,8 +145,11 @@ class Twin:
         """The contacts of all customers that use what this journey shares."""
         return [c for c in self.contacts if c.journey_id == journey_id and c.is_used(now)]
 
-    def _versions(self, customer_id: str) -> tuple[int, int]:
-        return self.facts_moved[customer_id], self.kills_moved
+    def _versions(self, customer_id: str) -> Sequence[int]:
+        """Of what the plan looks at: incidents, consents, places, kills; neither purchases nor responses."""
+        types = [e.type for e in self.events if e.customer_id == customer_id]
+        looked_at = (sum(t.startswith(first) for t in types) for first in ("incident.", "consent."))
+        return *looked_at, self.presented[customer_id], self.kills_moved
 
     def _is_permitted(self, journey_id: str, customer_id: str, channel: str) -> bool:
         own = [e for e in self.events if e.customer_id == customer_id]

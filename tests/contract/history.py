@@ -97,7 +97,7 @@ async def proposed(
     context: Mapping[str, float] | None = None,
 ) -> Decision:
     """A decision over what the store says, scored as P_OUTCOME."""
-    reading = await state.situation(customer_id, now, PLAN.horizon, PLAN.pools_on(channel))
+    reading = await state.situation(customer_id, now, PLAN.reach_on(channel))
     known = facts(channel=channel, now=now, situation=reading.situation, features=features, context=context)
     draft = begin(PLAN, replace(known, customer_id=customer_id))
     scores = {c.journey_id: Score(p_outcome=P_OUTCOME[c.journey_id], source=ScoreSource.MODEL) for c in draft.survivors}

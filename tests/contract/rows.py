@@ -8,17 +8,38 @@ from datetime import datetime, timedelta
 
 from features.values import FeatureValue, Scalar
 from service.decision.constraints.capacity import Pool
+from service.decision.constraints.cooldown import Cooldown, Rest
 from service.decision.constraints.registry import Cap
 from service.decision.decide import Decision, Terms, begin, conclude
 from service.decision.facts import Contact, Situation
 from service.decision.journey import JourneyKind
 from service.decision.plan import Plan
-from service.state.port import Committed, CustomerEvent, Outcome, OutcomeType, RequestKey, RowResult, RowStatus
-from tests.builders import NOW, Offered, catalogue, facts, journey, scores_of
+from service.decision.reach import Reach
+from service.state.port import (
+    Committed,
+    CustomerEvent,
+    Outcome,
+    OutcomeType,
+    RequestKey,
+    RowResult,
+    RowStatus,
+    StateReading,
+    Undecided,
+)
+from tests.builders import COMPILER, NOW, Offered, catalogue, facts, journey, scores_of
 from tests.contract.adapters import Store
 
 WEEK = timedelta(days=7)
 HORIZON = timedelta(days=400)
+FAR = Reach(
+    channels=frozenset({"web", "email", "app", "sms"}),
+    contacts=HORIZON,
+    responses=HORIZON,
+    grace=HORIZON,
+    purposes=frozenset({"marketing", "service", "analytics"}),
+    sources=frozenset({"ticketing", "crm", "tests"}),
+)
+"""What a plan would look at that looks at everything these tests tell of."""
 MINUTE = timedelta(minutes=1)
 KEY = RequestKey(request_id="r1", fingerprint="abc")
 
@@ -33,6 +54,16 @@ def capped(at_most: int = 1, *, with_open_door: bool = False) -> Plan:
 
 
 ONE_A_WEEK = capped()
+ATTENTIVE = catalogue(
+    Offered(
+        journey=journey("news", kind=JourneyKind.PROMOTIONAL),
+        audience=COMPILER.compile('customer.is_known || channel == "web"'),
+        cooldown=Cooldown(
+            journeys=frozenset({"news"}), rests=(Rest(response="REJECTED", rests=30 * timedelta(days=1)),), ignored=None
+        ),
+    )
+).plan
+"""Looks at every kind of facts."""
 
 
 async def propose(
@@ -47,7 +78,33 @@ async def propose(
     features: Sequence[FeatureValue] = (),
 ) -> Decision:
     """A decision over what the store says now, not yet committed."""
-    reading = await state.situation(customer_id, now, plan.horizon, plan.pools_on(channel))
+    reading = await state.situation(customer_id, now, plan.reach_on(channel))
+    return _decided(reading, plan, decision_id, customer_id, channel, now, limit, features)
+
+
+def undecided_of(
+    plan: Plan, decision_id: str, customer_id: str = "1", channel: str = "web", now: datetime = NOW, limit: int = 1
+) -> Undecided:
+    """The same, to be decided by what the store says within the transaction that keeps it."""
+    return Undecided(
+        decision_id=decision_id,
+        customer_id=customer_id,
+        decided_at=now,
+        reach=plan.reach_on(channel),
+        decide=lambda reading: _decided(reading, plan, decision_id, customer_id, channel, now, limit),
+    )
+
+
+def _decided(
+    reading: StateReading,
+    plan: Plan,
+    decision_id: str,
+    customer_id: str,
+    channel: str,
+    now: datetime,
+    limit: int,
+    features: Sequence[FeatureValue] = (),
+) -> Decision:
     known = facts(channel=channel, now=now, situation=reading.situation, features=features)
     draft = begin(plan, replace(known, customer_id=customer_id))
     return conclude(draft, scores_of(plan), Terms(decision_id=decision_id, limit=limit))
@@ -117,7 +174,7 @@ def rejected(row_id: str, field: str, code: str) -> RowResult:
 
 
 async def situation(state: Store, customer_id: str = "1", now: datetime = NOW, pools: Sequence[Pool] = ()) -> Situation:
-    return (await state.situation(customer_id, now, HORIZON, pools)).situation
+    return (await state.situation(customer_id, now, replace(FAR, pools=tuple(pools)))).situation
 
 
 async def contacts(state: Store, now: datetime = NOW, customer_id: str = "1") -> tuple[Contact, ...]:

@@ -64,7 +64,7 @@ class Run:
         else:
             answers = [await call() for call in calls]
         stands = [await situation(self.state, self.name + who, NOW, [self.pool]) for who in CUSTOMERS]
-        facts = [(s.facts_version, s.contacts_version, s.contacts, s.enrolments, s.uses) for s in stands]
+        facts = [(s.versions, s.contacts_version, s.contacts, s.enrolments, s.uses) for s in stands]
         return [self._plain(answer) for answer in answers], [self._plain(fact) for fact in facts]
 
     def _plan(self) -> Plan:

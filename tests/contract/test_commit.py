@@ -19,6 +19,7 @@ from service.state.port import (
 from tests.builders import NOW, feature
 from tests.contract.adapters import Store
 from tests.contract.rows import (
+    ATTENTIVE,
     KEY,
     MINUTE,
     capped,
@@ -42,7 +43,7 @@ async def test_a_commit_reserves_every_pick_and_raises_the_contacts_version_once
     assert await state.commit(decision, None) == Committed(decision=decision)
     assert sorted(c.journey_id for c in await contacts(state)) == ["news", "plain"]
     found = await situation(state)
-    assert (found.facts_version, found.contacts_version, found.has_events) == (0, 1, False)
+    assert (set(found.versions.values()), found.contacts_version, found.has_events) == ({0}, 1, False)
 
 
 async def test_a_decision_that_ranks_nothing_is_kept_and_reserves_nothing(state: Store) -> None:
@@ -68,7 +69,7 @@ async def test_an_event_that_came_between_moves_the_facts_and_nothing_is_written
     state: Store, meanwhile: CustomerEvent
 ) -> None:
     """P1: the event is acknowledged before the commit, so the decision must be made again."""
-    decision = await propose(state)
+    decision = await propose(state, ATTENTIVE)
     await state.record_events([meanwhile], NOW)
     before = await situation(state)
     assert await state.commit(decision, KEY) == FactsMoved()
@@ -78,8 +79,8 @@ async def test_an_event_that_came_between_moves_the_facts_and_nothing_is_written
 
 
 async def test_an_outcome_that_came_between_moves_the_facts_too(state: Store) -> None:
-    await ranked(state)
-    decision = await propose(state, decision_id="d2")
+    await ranked(state, ATTENTIVE)
+    decision = await propose(state, ATTENTIVE, decision_id="d2")
     await state.record_outcomes([outcome("o1", OutcomeType.ENGAGED)], NOW)
     assert await state.commit(decision, None) == FactsMoved()
     assert await state.decision("d2", NOW) is None
@@ -106,7 +107,7 @@ async def test_rows_that_tell_nothing_new_of_the_customer_do_not_move_the_facts(
 
 async def test_after_facts_moved_a_decision_made_again_commits(state: Store) -> None:
     stale = await propose(state)
-    await state.record_events([event("e1", "purchase", amount=1.0)], NOW)
+    await state.record_events([event("e1", "incident.resolved", incident_id="i1")], NOW)
     assert await state.commit(stale, None) == FactsMoved()
     assert picked(await committed(state, await propose(state))) == ["news"]
 

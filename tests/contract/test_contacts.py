@@ -10,8 +10,9 @@ from datetime import timedelta
 
 import pytest
 
-from service.decision.facts import Contact, Enrolment
+from service.decision.facts import Contact, Enrolment, FactKind
 from service.decision.journey import JourneyKind, Stage
+from service.decision.reach import Reach
 from service.state.port import ContactState, OutcomeType
 from tests.builders import NOW
 from tests.contract.adapters import Store
@@ -160,7 +161,7 @@ async def test_no_other_outcome_moves_a_contact(state: Store, type_: OutcomeType
     assert await state.record_outcomes([outcome("o1", type_, value=5.0)], NOW) == [accepted("o1")]
     after = await situation(state)
     assert (after.contacts, after.contacts_version) == (before.contacts, before.contacts_version)
-    assert (after.facts_version, after.has_events) == (before.facts_version + 1, False)
+    assert (after.versions, after.has_events) == ({**before.versions, FactKind.OUTCOMES: 1}, False)
     assert await state_of(state, 15 * MINUTE) is ContactState.EXPIRED
 
 
@@ -190,5 +191,6 @@ async def test_a_late_presented_may_exceed_the_cap_and_nothing_is_granted_until_
 async def test_a_contact_older_than_the_horizon_is_not_read(state: Store) -> None:
     await ranked(state, channel="email")
     horizon = timedelta(days=30)
-    assert len((await state.situation("1", NOW + horizon - INSTANT, horizon)).situation.contacts) == 1
-    assert (await state.situation("1", NOW + horizon, horizon)).situation.contacts == ()
+    reach = Reach(contacts=horizon)
+    assert len((await state.situation("1", NOW + horizon - INSTANT, reach)).situation.contacts) == 1
+    assert (await state.situation("1", NOW + horizon, reach)).situation.contacts == ()

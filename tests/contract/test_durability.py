@@ -9,12 +9,13 @@ import itertools
 import pytest
 
 from service.decision.decide import Decision
+from service.decision.facts import FactKind
 from service.state.port import CommitResult, Committed, FactsMoved, OutcomeType, RequestKey, RowStatus
 from tests.builders import NOW
 from tests.contract.adapters import Store
 from tests.contract.conftest import OpenStore
 from tests.contract.rows import (
-    HORIZON,
+    FAR,
     KEY,
     accepted,
     capped,
@@ -38,7 +39,7 @@ async def test_a_new_store_object_over_the_same_data_sees_everything(state: Stor
     await state.record_outcomes([outcome("o1", OutcomeType.PRESENTED)], NOW)
     await state.keep_catalogue("v1", "source")
     before = (
-        await state.situation("1", NOW, HORIZON),
+        await state.situation("1", NOW, FAR),
         await state.decision("d1", NOW),
         await state.decision_of_request("1", KEY.request_id, NOW),
         await state.waiting_for_features(10),
@@ -48,7 +49,7 @@ async def test_a_new_store_object_over_the_same_data_sees_everything(state: Stor
     await state.close()
     again = await open_store()
     after = (
-        await again.situation("1", NOW, HORIZON),
+        await again.situation("1", NOW, FAR),
         await again.decision("d1", NOW),
         await again.decision_of_request("1", KEY.request_id, NOW),
         await again.waiting_for_features(10),
@@ -64,7 +65,7 @@ async def test_what_one_store_object_acknowledged_the_other_reads_at_once(state:
     for i in range(20):
         writer, reader = (state, other) if i % 2 else (other, state)
         await writer.record_events([opened(f"e{i}", incident_id=f"i{i}")], NOW)
-        assert (await situation(reader)).facts_version == i + 1
+        assert (await situation(reader)).versions[FactKind.INCIDENTS] == i + 1
 
 
 async def test_an_event_acknowledged_by_one_store_object_stops_the_commit_of_the_other(
@@ -140,7 +141,8 @@ async def test_a_row_sent_to_both_store_objects_at_once_is_accepted_once(state: 
         statuses = [r.status for (r,) in results]
         assert statuses.count(RowStatus.ACCEPTED) == 1
         assert statuses.count(RowStatus.DUPLICATE) == CALLERS - 1
-    assert (await situation(state)).facts_version == 2
+    versions = (await situation(state)).versions
+    assert (versions[FactKind.INCIDENTS], versions[FactKind.OUTCOMES]) == (1, 1)
 
 
 def _decisions(results: list[CommitResult]) -> list[Decision]:

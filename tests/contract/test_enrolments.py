@@ -12,7 +12,7 @@ import pytest
 from service.decision.constraints.in_flight import InFlightLimit, Member
 from service.decision.constraints.registry import Policies
 from service.decision.enrolments import Ended, WhyEnded
-from service.decision.facts import Enrolment
+from service.decision.facts import Enrolment, FactKind
 from service.decision.journey import JourneyKind, Stage
 from service.decision.plan import Lifetime, Plan
 from service.decision.record import canonical, output, replay
@@ -111,7 +111,7 @@ async def test_an_end_moves_the_facts_of_the_others_but_not_of_the_decision_that
     assert await state.commit(second, None) == FactsMoved()
     again = await committed(state, await propose(state, TEN_DAYS, decision_id="d2", now=later))
     assert again.draft.ended == ()
-    assert (await situation(state, now=later)).facts_version == 2
+    assert (await situation(state, now=later)).versions[FactKind.PLACES] == 2
 
 
 async def test_an_end_makes_nobody_known(state: Store) -> None:

@@ -7,18 +7,18 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from service.decision.facts import Situation
+from service.decision.facts import FactKind, Situation
 from service.state.port import CustomerEvent, StateUnavailable
 from tests.builders import NOW
 from tests.contract.adapters import Store
-from tests.contract.rows import accepted, duplicate, event, opened, rejected, situation
+from tests.contract.rows import FAR, accepted, duplicate, event, opened, rejected, situation
 
 SECOND = timedelta(seconds=1)
 PURCHASE = event("e1", "purchase", amount=12.5, items=3, is_gift=True, note="ñ")
 
 
 async def test_a_customer_without_rows_has_an_empty_situation(state: Store) -> None:
-    reading = await state.situation("never seen", NOW, timedelta(days=400))
+    reading = await state.situation("never seen", NOW, FAR)
     assert reading.situation == Situation()
     assert reading.incident_heard_at == {}
 
@@ -75,7 +75,7 @@ async def test_a_batch_answers_for_each_row_in_order_also_for_ids_repeated_withi
         rejected("e1", "event_id", "ID_REUSED"),
         accepted("e2"),
     ]
-    assert (await situation(state)).facts_version == 3
+    assert (await situation(state)).versions[FactKind.INCIDENTS] == 3
 
 
 async def test_a_batch_that_breaks_in_the_middle_keeps_none_of_its_rows(state: Store) -> None:
@@ -94,8 +94,8 @@ async def test_an_empty_batch_has_no_results(state: Store) -> None:
 
 async def test_every_accepted_event_raises_the_version_of_its_customer_alone(state: Store) -> None:
     await state.record_events([opened("e1"), opened("e2"), opened("e1")], NOW)
-    assert (await situation(state)).facts_version == 2
-    assert (await situation(state, "2")).facts_version == 0
+    assert (await situation(state)).versions[FactKind.INCIDENTS] == 2
+    assert (await situation(state, "2")).versions == {}
 
 
 async def test_any_event_makes_a_customer_known_but_a_heartbeat_concerns_nobody(state: Store) -> None:
@@ -105,7 +105,7 @@ async def test_any_event_makes_a_customer_known_but_a_heartbeat_concerns_nobody(
     )
     assert await state.record_events([beat, beat], NOW) == [accepted("b1"), duplicate("b1")]
     assert (await situation(state)).has_events
-    assert (await situation(state)).facts_version == 1
+    assert (await situation(state)).versions[FactKind.EVENTS] == 2
     assert await situation(state, "") == Situation(feeds={"ticketing": NOW})
 
 

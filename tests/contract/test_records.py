@@ -86,7 +86,7 @@ async def test_a_record_read_back_replays_to_the_identical_output(state: Store) 
     decision = await committed(state, await propose(state, plan, limit=2))
     found = decision.draft.read.situation
     assert all((found.contacts, found.responses, found.enrolments, found.kills, found.uses, found.feeds))
-    assert all((found.incidents.known, found.incidents.resolved, found.kills_version, found.facts_version))
+    assert all((found.incidents.known, found.incidents.resolved, found.kills_version, found.versions))
     stored = await read_back(state)
     again = replay(plan, stored.record["input"])
     assert canonical(output(again)) == canonical(stored.record["output"])

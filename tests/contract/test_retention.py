@@ -22,6 +22,7 @@ from tests.contract.conftest import OpenStore
 from tests.contract.pools import give, holding, units
 from tests.contract.retention import DAY, INSTANT, KEPT, MIDNIGHT, SHORT, prune
 from tests.contract.rows import (
+    FAR,
     HORIZON,
     KEY,
     MINUTE,
@@ -175,12 +176,12 @@ async def test_what_rules_look_at_is_the_same_before_and_after(state: Store) -> 
         ]
         assert {r.status for r in await state.record_events(told, at)} == {RowStatus.ACCEPTED}
     now = NOW + 500 * DAY + MINUTE
-    before = await state.situation("1", now, HORIZON)
+    before = await state.situation("1", now, FAR)
     gone = await prune(state, now, SHORT)
     assert gone["events"] == 60
     assert (gone["decisions"], gone["contacts"], gone["outcomes"]) == (10, 2, 4)
     assert gone["moves"] > 0
-    assert await state.situation("1", now, HORIZON) == before
+    assert await state.situation("1", now, FAR) == before
 
 
 async def test_an_event_that_is_sent_again_is_known_for_as_long_as_its_row_lives_and_never_changes_the_situation(
@@ -198,7 +199,7 @@ async def test_an_event_that_is_sent_again_is_known_for_as_long_as_its_row_lives
     assert await state.record_events(told, NOW) == [duplicate(e.event_id) for e in told]
     assert await prune(state, MIDNIGHT + 7 * DAY, SHORT) == {"events": 4}
     assert await state.record_events(told, NOW) == [accepted(e.event_id) for e in told]
-    assert replace(await situation(state), facts_version=before.facts_version) == before
+    assert replace(await situation(state), versions=before.versions) == before
 
 
 async def test_uses_of_pools_that_ended_go_and_those_in_force_stay(state: Store) -> None:

@@ -17,7 +17,7 @@ from service.state.port import CustomerEvent
 from tests.builders import NOW
 from tests.contract import twin
 from tests.contract.adapters import Store
-from tests.contract.rows import HORIZON, event, opened, situation
+from tests.contract.rows import FAR, event, opened, situation
 
 HOUR = timedelta(hours=1)
 PURPOSES, CHANNELS, JOURNEYS = ("marketing", "surveys"), ("email", "web"), ("news", "other")
@@ -76,13 +76,13 @@ async def test_any_order_with_repeats_and_ties_gives_the_situation_of_the_naive_
     cut = data.draw(st.integers(0, len(arrivals)))
     for batch in (arrivals[:cut], *([one] for one in arrivals[cut:])):
         await state.record_events(batch, NOW)
-    reading = await state.situation(customer_id, NOW, HORIZON)
+    reading = await state.situation(customer_id, NOW, FAR)
     assert_is_that_of(events, reading.situation)
     assert dict(reading.incident_heard_at) == twin.last_heard(events)
 
 
 def assert_is_that_of(events: list[CustomerEvent], found: Situation) -> None:
-    assert found.facts_version == len(events)
+    assert found.versions == twin.versions(events)
     assert list(found.incidents.known) == twin.open_incidents(events)
     assert list(found.incidents.resolved) == twin.resolved_incidents(events)
     assert found.incidents.last_resolved_at == max(twin.times(events, "incident.resolved"), default=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from service.decision.facts import Enrolment, Incident, ResolvedIncident
+from service.decision.facts import Enrolment, FactKind, Incident, ResolvedIncident
 from service.decision.journey import Stage
 from service.state.port import CustomerEvent
 
@@ -15,6 +15,14 @@ RANK = {"journey.entered": 1, "journey.advanced": 2, "journey.exited": 3}
 def times(events: Sequence[CustomerEvent], type_: str, **attributes: str) -> list[datetime]:
     """When events of this type happened that have these attributes."""
     return [e.occurred_at for e in events if e.type == type_ and attributes.items() <= e.attributes.items()]
+
+
+def versions(events: Sequence[CustomerEvent]) -> dict[FactKind, int]:
+    """One for each event of the kind; whatever is of no other is the customer's own, and so is that there is any."""
+    own = {FactKind.INCIDENTS: "incident.", FactKind.CONSENTS: "consent.", FactKind.PLACES: "journey."}
+    counted = {kind: sum(e.type.startswith(first) for e in events) for kind, first in own.items()}
+    others = len(events) - sum(counted.values())
+    return {**counted, FactKind.EVENTS: others + bool(events), FactKind.OUTCOMES: 0}
 
 
 def open_incidents(events: Sequence[CustomerEvent]) -> list[Incident]:

@@ -122,8 +122,7 @@ async def _contact(made: CaseContact, customer: str, state: SqliteState, plan: P
     """Commits a decision of that time which ranked this journey alone, and reports what followed."""
     contact, journey_id = made.contact, made.contact.journey_id
     decision_id = f"{customer}-{contact.decision_id}"
-    pools = plan.pools_on(contact.channel)
-    reading = await state.situation(customer, contact.at, plan.horizon, pools)
+    reading = await state.situation(customer, contact.at, plan.reach_on(contact.channel))
     facts = with_variables(
         Facts(now=contact.at, customer_id=customer, channel=contact.channel, situation=reading.situation)
     )

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from features.values import FeatureStatus
 from service.decision.constraints.feed import Feed
-from service.decision.facts import Facts, SituationFact
+from service.decision.facts import SERVICE, Facts, SituationFact
 from service.decision.verdict import ALLOWED, Verdict, deny, unknown
 
 
@@ -52,10 +52,10 @@ class ServiceWithdrawn:
 
     def check(self, facts: Facts) -> Verdict:
         consents = facts.situation.consents
-        withdrawn_at = consents.withdrawal("service", self.channel)
+        withdrawn_at = consents.withdrawal(SERVICE, self.channel)
         if withdrawn_at is None:
             return ALLOWED
-        granted_at = consents.granted_at.get(("service", self.channel))
+        granted_at = consents.granted_at.get((SERVICE, self.channel))
         if granted_at is not None and granted_at > withdrawn_at:
             return ALLOWED
-        return deny(self.code, purpose="service", channel=self.channel, withdrawn_at=withdrawn_at)
+        return deny(self.code, purpose=SERVICE, channel=self.channel, withdrawn_at=withdrawn_at)

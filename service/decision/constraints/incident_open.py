@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
 
+from features.values import Scalar
 from service.decision.constraints.feed import Feed
 from service.decision.facts import Facts, Incident, OpenIncidents, ResolvedIncident, SituationFact
 from service.decision.journey import JourneyKind
-from service.decision.verdict import ALLOWED, Verdict, deny, unknown
+from service.decision.verdict import ALLOWED, Reason, ReasonKind, Verdict, deny, unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,23 +41,26 @@ class IncidentOpen:
     def check(self, facts: Facts) -> Verdict:
         incidents = facts.situation.incidents
         blocking = [i for i in incidents.known if not self._allows(i)]
-        if blocking:
-            return self._open(blocking)
+        if blocking or incidents.is_truncated:
+            return self._open(blocking or incidents.known, is_truncated=incidents.is_truncated)
         if not incidents.is_complete:
             return unknown(self.code, fact="incidents", status=incidents.status.value)
         if self.feed is not None and self.feed.is_silent(facts):
             return unknown(self.code, fact=self.feed.fact, status="STALE")
         return self._in_grace(incidents, facts.now)
 
-    def _open(self, blocking: Iterable[Incident]) -> Verdict:
+    def _open(self, blocking: Iterable[Incident], *, is_truncated: bool) -> Verdict:
+        """Of too many to be told, some may be of any class."""
         listed = sorted(blocking, key=lambda i: (i.opened_at, i.incident_id))
-        return deny(
-            self.code,
-            kind=self.kind.value,
-            incident_class=listed[0].incident_class or "",
-            opened_at=listed[0].opened_at,
-            open_incidents=len(listed),
-        )
+        params: dict[str, Scalar] = {
+            "kind": self.kind.value,
+            "incident_class": listed[0].incident_class or "",
+            "opened_at": listed[0].opened_at,
+            "open_incidents": len(listed),
+        }
+        if is_truncated:
+            params["truncated"] = True
+        return Reason(self.code, ReasonKind.DENIED, params)
 
     def _in_grace(self, incidents: OpenIncidents, now: datetime) -> Verdict:
         """Without a grace a resolution is effective at once, also one that comes a few minutes ahead of its time."""

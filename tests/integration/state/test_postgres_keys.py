@@ -7,6 +7,7 @@ import asyncio
 import psycopg
 import pytest
 
+from service.decision.facts import FactKind
 from service.state.port import CustomerEvent, RowStatus
 from service.state.postgres import PostgresEngine, PostgresState
 from service.state.session import Keys, Row, Session, Sql, Work
@@ -150,7 +151,7 @@ async def test_calls_over_the_same_customers_in_opposite_orders_never_deadlock(o
                 assert {result.status for result in results} == {RowStatus.ACCEPTED}
 
     await asyncio.gather(write(stores[0], "one", names), write(stores[1], "other", names[::-1]))
-    assert [(await situation(stores[0], name)).facts_version for name in names] == [40] * 12
+    assert [(await situation(stores[0], name)).versions[FactKind.EVENTS] for name in names] == [41] * 12
     for store in stores:
         await store.close()
     assert deadlocks(url) == 0

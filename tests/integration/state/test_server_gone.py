@@ -10,10 +10,11 @@ from datetime import timedelta
 import psycopg
 import pytest
 
+from service.decision.facts import FactKind
 from service.state.port import OutcomeType, StateUnavailable
 from service.state.postgres import READERS, PostgresState
 from tests.builders import NOW
-from tests.contract.rows import HORIZON, accepted, committed, contacts, event, opened, outcome, propose, situation
+from tests.contract.rows import FAR, accepted, committed, contacts, event, opened, outcome, propose, situation
 from tests.postgres_server import PostgresServer
 
 WRITERS = 6
@@ -40,7 +41,7 @@ async def read_by_all_readers(state: PostgresState) -> None:
 
 
 CALLS: dict[str, Call] = {
-    "situation": lambda state: state.situation("1", NOW, HORIZON),
+    "situation": lambda state: state.situation("1", NOW, FAR),
     "situations": read_by_all_readers,
     "decision": lambda state: state.decision("d1", NOW),
     "kills": lambda state: state.kills(),
@@ -165,7 +166,7 @@ async def test_a_write_whose_connection_is_ended_before_its_commit_is_done_again
         await blocked(url)
         other.rollback()
         assert await writing == [accepted("e1")]
-    assert (await situation(state)).facts_version == 2
+    assert (await situation(state)).versions[FactKind.INCIDENTS] == 2
 
 
 async def test_a_write_whose_connection_is_ended_again_and_again_is_unavailable(state: PostgresState, url: str) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from service.state.engine import Durability
 from tests.unit.service.house import House, OpenHouse, RestlessState
 
 
@@ -17,7 +16,7 @@ async def open_house(tmp_path: Path) -> AsyncIterator[OpenHouse]:
     opened: list[House] = []
 
     def open_one() -> House:
-        opened.append(House(RestlessState(tmp_path / "state.db", Durability.PROCESS_SAFE)))
+        opened.append(House(RestlessState(tmp_path / "state.db")))
         return opened[-1]
 
     yield open_one

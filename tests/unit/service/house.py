@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
+from pathlib import Path
 
 from features.reading import FeatureReading
 from features.schema import FeatureSchema
@@ -15,13 +17,14 @@ from service.decision.constraints.registry import Cap, Policies
 from service.decision.decide import Decision
 from service.decision.journey import JourneyKind
 from service.decision.record import canonical, to_document
-from service.hydrate import Hydrator
-from service.scoring import Scoring
-from service.state.port import CommitResult, RequestKey
+from service.hydrate import FeatureReader, Hydrator
+from service.scoring import Model, Scoring
+from service.state.engine import Durability
+from service.state.port import AlreadyDecided, CommitResult, Committed, CustomerEvent, RequestKey, Undecided
 from service.state.sqlite import SqliteState
 from service.timing import Stages
 from tests.builders import NOW, STRICT, Offered, catalogue, journey
-from tests.contract.rows import WEEK, event
+from tests.contract.rows import WEEK
 
 SCHEMA = FeatureSchema.load()
 EXAMPLE_CATALOGUE = load(EXAMPLE, SCHEMA)
@@ -62,12 +65,12 @@ class FixedCatalogues:
 class House:
     """A decider over a real store, with a clock that a test sets and ids that count up."""
 
-    def __init__(self, state: SqliteState) -> None:
+    def __init__(self, state: RestlessState, features: FeatureReader | None = None, model: Model | None = None) -> None:
         self.state = state
         self.now = NOW
         self.catalogues = FixedCatalogues()
-        self.scoring = Scoring(None)
-        self.hydrator = Hydrator(NoFeatures(), state)
+        self.scoring = Scoring(model)
+        self.hydrator = Hydrator(features or NoFeatures(), state)
         ids = itertools.count(1)
         self.decider = Decider(
             catalogues=self.catalogues,
@@ -88,15 +91,27 @@ class House:
 
 
 class RestlessState(SqliteState):
-    """An event of the customer comes before each of the first `left` commits."""
+    """Before each attempt to keep a decision something of `meanwhile` comes about, as long as there is any."""
 
-    left = 0
+    def __init__(self, file: Path) -> None:
+        super().__init__(file, Durability.PROCESS_SAFE)
+        self.meanwhile: list[Callable[[], Awaitable[object]]] = []
 
     async def commit(self, decision: Decision, key: RequestKey | None) -> CommitResult:
-        if self.left:
-            self.left -= 1
-            await self.record_events([event(f"e{self.left}", "purchase", amount=1.0)], NOW)
+        await self._go_on()
         return await super().commit(decision, key)
+
+    async def decide_alone(self, undecided: Undecided, key: RequestKey | None) -> Committed | AlreadyDecided:
+        await self._go_on()
+        return await super().decide_alone(undecided, key)
+
+    def tell(self, *events: CustomerEvent) -> None:
+        """Each comes before the next attempt."""
+        self.meanwhile += [partial(self.record_events, [row], NOW) for row in events]
+
+    async def _go_on(self) -> None:
+        if self.meanwhile:
+            await self.meanwhile.pop(0)()
 
 
 OpenHouse = Callable[[], House]

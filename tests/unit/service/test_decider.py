@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from features.values import Scalar
+from features.encoder import JourneyRow
+from features.reading import FeatureReading
+from features.values import FeatureRow, FeatureStatus, FeatureValue, Scalar
 from service.catalogues import CatalogueLost, KeptCatalogues
 from service.decider import ATTEMPTS, Question
+from service.decision.arbitrate import Score, ScoreSource
 from service.decision.plan import Plan
 from service.decision.record import to_document
 from service.errors import (
@@ -18,14 +25,13 @@ from service.errors import (
     DecisionImported,
     DecisionRevoked,
     DecisionUnknown,
-    FactsKeptMoving,
     RequestReused,
 )
-from service.state.port import OutcomeType, StateUnavailable
+from service.state.port import CustomerEvent, OutcomeType, StateUnavailable
 from service.timing import Stages
-from tests.builders import NOW, Offered, journey
+from tests.builders import COMPILER, NOW, Offered, journey
 from tests.contract.history import imported, plain
-from tests.contract.rows import MINUTE, WEEK, contacts, event, opened, outcome, picked
+from tests.contract.rows import MINUTE, WEEK, codes, contacts, event, opened, outcome, picked
 from tests.unit.service.house import (
     ASK,
     EXAMPLE_CATALOGUE,
@@ -37,6 +43,39 @@ from tests.unit.service.house import (
     made_of,
     text,
 )
+
+TO_ANYBODY = replace(NEWS, audience=COMPILER.compile('customer.is_known || channel == "web"'))
+"""Looks at whether the customer is known, so at every event of her own, and denies nobody."""
+
+
+def bought(event_id: str, at: datetime = NOW) -> CustomerEvent:
+    return event(event_id, "purchase", at, amount=1.0)
+
+
+class Bought:
+    """A feature store that knows when the customer last bought something."""
+
+    def read(self, customer_id: str, now: datetime) -> FeatureReading:
+        last = FeatureValue(name="last_purchase_at", status=FeatureStatus.PRESENT, value=NOW - 2 * WEEK)
+        return FeatureReading(values={last.name: last}, degraded=(), has_any_row=True)
+
+
+class Noting:
+    """A model that notes what it scores, and on which thread."""
+
+    version, history, columns = "noting", frozenset({"news"}), ()
+
+    def __init__(self) -> None:
+        self.threads: list[str] = []
+        self.rows: list[FeatureRow] = []
+
+    def score(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
+        self.threads.append(threading.current_thread().name)
+        self.rows.append(row)
+        return np.full(len(journeys), 0.5)
+
+    def contributions(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
+        raise NotImplementedError
 
 
 async def test_a_decision_is_committed_before_it_is_answered(house: House) -> None:
@@ -151,21 +190,76 @@ async def test_contacts_of_other_decisions_may_revoke_a_reservation(house: House
 
 
 async def test_a_decision_that_facts_overtake_is_made_again_from_them(house: House) -> None:
-    assert isinstance(house.state, RestlessState)
-    house.state.left = ATTEMPTS - 1
+    house.catalogues.offer(TO_ANYBODY)
+    house.state.tell(bought("e1"))
     decision = await house.decide()
-    assert decision.draft.facts.situation.facts_version == ATTEMPTS - 1
+    assert decision.terms.decision_id == "d2"
     assert decision.draft.facts.is_known
     assert len(await contacts(house.state)) == 1
 
 
-async def test_when_facts_never_rest_the_call_is_given_up_and_nothing_is_kept(house: House) -> None:
-    assert isinstance(house.state, RestlessState)
-    house.state.left = ATTEMPTS
-    with pytest.raises(FactsKeptMoving):
-        await house.decide()
+async def test_facts_that_a_plan_does_not_look_at_do_not_move_its_decision(house: House) -> None:
+    """`news` is guarded by incidents, not by what she buys or whether she is known."""
+    house.state.tell(bought("e1"))
+    decision = await house.decide()
+    assert (decision.terms.decision_id, picked(decision)) == ("d1", ["news"])
+    assert not decision.draft.facts.situation.has_events
+
+
+async def test_the_last_attempt_decides_by_what_came_last(house: House) -> None:
+    """She buys something during each attempt, and while the last waits for its turn an incident is opened."""
+    house.catalogues.offer(TO_ANYBODY)
+    house.state.tell(*(bought(f"e{n}") for n in range(ATTEMPTS - 1)), opened("last"))
+    decision = await house.decide()
+    assert (decision.terms.decision_id, codes(decision)) == (f"d{ATTEMPTS}", {"news": ["INCIDENT_OPEN"]})
     assert await contacts(house.state) == ()
-    assert await house.state.decision_of_request("1", "r1", NOW) is None
+    assert text(await house.decide()) == text(decision)
+
+
+async def test_the_last_attempt_is_not_moved_and_its_record_is_replayed(house: House) -> None:
+    house.catalogues.offer(TO_ANYBODY)
+    house.state.tell(*(bought(f"e{n}") for n in range(ATTEMPTS)))
+    decision = await house.decide()
+    assert picked(decision) == ["news"]
+    recorded = await house.decider.recorded(decision.terms.decision_id, is_full=False)
+    assert text(recorded.decision) == text(decision)
+    assert recorded.stored.record == to_document(decision)
+
+
+@pytest.mark.parametrize(
+    ("last", "threads"),
+    [
+        (opened("last"), ["score_0"] * ATTEMPTS),
+        (event("last", "purchase", amount=1.0), ["score_0"] * ATTEMPTS + ["state-write"]),
+    ],
+    ids=["an-incident", "a-purchase"],
+)
+async def test_within_the_transaction_only_what_a_moved_feature_may_change_is_scored_again(
+    tmp_path: Path, last: CustomerEvent, threads: list[str]
+) -> None:
+    """The feature store knows when she last bought, so that a purchase moves it: what is recorded is what scored."""
+    model = Noting()
+    house = House(RestlessState(tmp_path / "state.db"), features=Bought(), model=model)
+    house.catalogues.offer(TO_ANYBODY)
+    house.state.tell(*(bought(f"e{n}", NOW - WEEK) for n in range(ATTEMPTS - 1)), last)
+    decision = await house.decide()
+    assert model.threads == threads
+    if picked(decision):
+        assert decision.draft.facts.features["last_purchase_at"] == model.rows[-1]["last_purchase_at"]
+        assert decision.scores["news"] == Score(p_outcome=0.5, source=ScoreSource.MODEL)
+    await house.close()
+
+
+async def test_a_call_that_is_overtaken_by_another_under_its_request_gives_the_same_answer(
+    house: House, open_house: OpenHouse
+) -> None:
+    other = open_house()
+    for one in (house, other):
+        one.catalogues.offer(TO_ANYBODY)
+    house.state.tell(*(bought(f"e{n}") for n in range(ATTEMPTS - 1)))
+    house.state.meanwhile.append(other.decide)
+    assert text(await house.decide()) == text(await other.decide())
+    assert len(await contacts(house.state)) == 1
 
 
 async def test_a_decision_that_was_never_made_is_unknown(house: House) -> None:

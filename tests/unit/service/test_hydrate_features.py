@@ -19,7 +19,7 @@ from service.state.engine import Durability
 from service.state.port import CustomerEvent, StateUnavailable
 from service.state.sqlite import SqliteState
 from tests.builders import NOW, Offered, catalogue, journey
-from tests.contract.rows import committed, event, propose
+from tests.contract.rows import FAR, committed, event, propose
 from tests.unit.service.readings import (
     ASKED,
     PRESENT,
@@ -135,8 +135,8 @@ async def test_both_stores_are_read_once_for_one_decision(tmp_path: Path) -> Non
     features, kept = FixedFeatures(), SqliteState(tmp_path / "state.db", Durability.PROCESS_SAFE)
     await kept.record_events([PURCHASE], NOW)
     hydrator = Hydrator(features, kept)
-    found = await hydrator.hydrate(ASKED, NOW, timedelta(days=1))
-    own = await kept.situation("1", NOW, timedelta(days=1))
+    found = await hydrator.hydrate(ASKED, NOW, FAR)
+    own = await kept.situation("1", NOW, FAR)
     hydrator.close()
     await kept.close()
     assert own.situation.last_purchase_at == T1
@@ -152,8 +152,8 @@ async def test_what_concerns_everybody_is_a_fact_of_every_customer(tmp_path: Pat
     await kept.kill("news", "wrong price", NOW)
     await kept.record_events([event("b1", "feed.heartbeat", customer_id="")], NOW)
     hydrator = Hydrator(FixedFeatures(), kept)
-    found = (await hydrator.hydrate(ASKED, NOW, DAY, plan.pools_on("web"))).facts.situation
-    without = (await hydrator.hydrate(ASKED, NOW, DAY)).facts.situation
+    found = (await hydrator.hydrate(ASKED, NOW, replace(FAR, pools=plan.pools_on("web")))).facts.situation
+    without = (await hydrator.hydrate(ASKED, NOW, FAR)).facts.situation
     hydrator.close()
     await kept.close()
     assert (found.kills, found.kills_version) == ({"news": "wrong price"}, 1)
@@ -167,5 +167,5 @@ async def test_a_state_store_that_does_not_answer_ends_the_hydration(tmp_path: P
     await kept.close()
     hydrator = Hydrator(FixedFeatures(), kept)
     with pytest.raises(StateUnavailable):
-        await hydrator.hydrate(ASKED, NOW, timedelta(days=1))
+        await hydrator.hydrate(ASKED, NOW, FAR)
     hydrator.close()

@@ -12,11 +12,13 @@ import pytest
 from features.schema import FeatureSchema
 from service.catalogue.load import EXAMPLE, Catalogue, load
 from service.catalogues import KeptCatalogues
+from service.decision.facts import FactKind
 from service.intake import ROWS_AT_ONCE, Intake
 from service.state.engine import Durability
 from service.state.port import CustomerEvent, Outcome, OutcomeType, RowResult, RowStatus, StateUnavailable
 from service.state.sqlite import SqliteState
 from tests.builders import NOW
+from tests.contract.rows import FAR
 
 SCHEMA = FeatureSchema.load()
 UNREAD = RowResult(row_id="u1", status=RowStatus.REJECTED, field="occurred_at", code="NOT_SET")
@@ -107,8 +109,8 @@ async def test_each_row_is_answered_in_its_place_and_the_good_ones_are_kept(inta
         rejected("e6", "attributes.journey_id", "UNKNOWN"),
         rejected("e7", "attributes.stage", "UNKNOWN"),
     ]
-    situation = (await state.situation("1", NOW, timedelta(days=1))).situation
-    assert (situation.facts_version, list(situation.enrolments)) == (3, ["pantry-mailer"])
+    situation = (await state.situation("1", NOW, FAR)).situation
+    assert (situation.versions[FactKind.PLACES], list(situation.enrolments)) == (1, ["pantry-mailer"])
 
 
 async def test_a_call_without_a_good_row_does_not_touch_the_store(intake: Intake, state: SqliteState) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from features.values import FeatureStatus
 from service import stand_in
 from service.decision.decide import Degraded
 from service.decision.facts import Consents, Situation, SituationFact
+from service.decision.reach import Reach
 from service.hydrate import Hydrator, merge
 from service.stand_in import StandIn, keep_reading
 from service.state.engine import Durability
@@ -45,7 +45,7 @@ def test_before_the_first_reading_the_kill_list_is_unread() -> None:
 
 def test_the_latest_kill_list_stands_in_and_nothing_else_of_the_reading() -> None:
     stand_in_ = StandIn()
-    stand_in_.remember(Situation(facts_version=7, has_events=True, kills={"news": "a test"}, kills_version=1))
+    stand_in_.remember(Situation(contacts_version=7, has_events=True, kills={"news": "a test"}, kills_version=1))
     found = stand_in_.reading().situation
     unread = BUT_WITHDRAWALS - {SituationFact.KILLS}
     assert found == Situation(unread=unread, kills={"news": "a test"}, kills_version=1)
@@ -64,7 +64,7 @@ async def test_every_reading_of_the_state_is_remembered_and_used_when_there_is_n
     state = SqliteState(tmp_path / "state.db", Durability.PROCESS_SAFE)
     hydrator = Hydrator(NoFeatures(), state)
     await state.kill("news", "a test", NOW)
-    await hydrator.hydrate(ASKED, NOW, timedelta(days=1))
+    await hydrator.hydrate(ASKED, NOW, Reach())
     await state.kill("*", "all of it", NOW)
     assert (await hydrator.hydrate_without_state(ASKED, NOW)).facts.situation.kills == {"news": "a test"}
     await hydrator.remember(NOW)

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from tests.contract.rows import KEY, committed, contacts, event, opened, outcome
 FAST = Durability.PROCESS_SAFE
 BEFORE_STEPS = Path(__file__).with_name("tables_before_steps.sql")
 """The tables as a program made them that did not count steps, and wrote `user_version` 2 instead."""
+RENAMED = {"facts_version": "events_version"}
+"""Columns that have another name since."""
 Rows = dict[str, list[tuple[Any, ...]]]
 
 
@@ -65,8 +68,9 @@ def copied(new: Path, old: Path) -> Rows:
     with closing(sqlite3.connect(old)) as database:
         database.execute("ATTACH ? AS new", (str(new),))
         for table in tables(database):
-            names = ", ".join(columns(database, table))
-            database.execute(f"INSERT INTO main.{table} ({names}) SELECT {names} FROM new.{table}")
+            names = columns(database, table)
+            now = ", ".join(RENAMED.get(name, name) for name in names)
+            database.execute(f"INSERT INTO main.{table} ({', '.join(names)}) SELECT {now} FROM new.{table}")
         database.commit()
         return rows_of(database)
 
@@ -162,6 +166,7 @@ async def test_what_the_steps_add_to_old_rows_is_what_the_program_writes_today(t
     with closing(sqlite3.connect(file)) as old, closing(sqlite3.connect(tmp_path / "new.db")) as new:
         found, expected = rows_of(old), rows_of(new)
     ((old_id,),), ((new_id,),) = found.pop("store"), expected.pop("store")
+    expected["customers"] = [(*row[:5], *[row[1]] * 4) for row in expected["customers"]]  # one version for all kinds
     assert found == expected
     assert (len(old_id), old_id != new_id) == (32, True)  # each store has an id of its own
 
@@ -172,15 +177,17 @@ async def test_the_store_works_on_a_file_that_was_brought_forward(tmp_path: Path
     migrate_file(file)
     state, kept = SqliteState(file, FAST), SqliteState(tmp_path / "new.db", FAST)
     for customer_id in ("1", "2"):
-        assert await situation(state, customer_id) == await situation(kept, customer_id)
+        found, expected = await situation(state, customer_id), await situation(kept, customer_id)
+        assert len(set(found.versions.values())) == 1
+        assert replace(found, versions={}) == replace(expected, versions={})
     assert await state.decision_of_request("2", KEY.request_id, NOW) == await kept.decision("d1", NOW)
     assert await state.kills() == await kept.kills()
     (again,) = await state.record_events([opened(class_="delivery")], NOW)
     assert again.status is RowStatus.DUPLICATE
     assert picked(await committed(state, await propose(state, customer_id="3", decision_id="d3"), KEY)) == ["news"]
-    found = await state.decision("d3", NOW)
-    assert found is not None
-    assert found.contact_states == {"news": ContactState.RESERVED}
+    stored = await state.decision("d3", NOW)
+    assert stored is not None
+    assert stored.contact_states == {"news": ContactState.RESERVED}
     assert len(await contacts(state, customer_id="2")) == 1
     await state.close()
     await kept.close()

@@ -78,8 +78,7 @@ class DecisionServiceServicer:
         """Ranks the journeys for one customer on one channel, reserves what it returns, and records why.
 
         FAILED_PRECONDITION: a known `request_id` whose answer is past (DECISION_EXPIRED) or denied by current facts
-        (DECISION_REVOKED). INVALID_ARGUMENT also for other parameters under a known `request_id`. ABORTED: the facts kept
-        moving; try again.
+        (DECISION_REVOKED). INVALID_ARGUMENT also for other parameters under a known `request_id`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -46,8 +46,7 @@ class DecisionServiceStub:
     """Ranks the journeys for one customer on one channel, reserves what it returns, and records why.
 
     FAILED_PRECONDITION: a known `request_id` whose answer is past (DECISION_EXPIRED) or denied by current facts
-    (DECISION_REVOKED). INVALID_ARGUMENT also for other parameters under a known `request_id`. ABORTED: the facts kept
-    moving; try again.
+    (DECISION_REVOKED). INVALID_ARGUMENT also for other parameters under a known `request_id`.
     """
     RecordEvents: _grpc.UnaryUnaryMultiCallable[_events_pb2.RecordEventsRequest, _events_pb2.RecordEventsResponse]
     """Stores what happened to customers. After OK it is durable and in effect."""
@@ -71,8 +70,7 @@ class DecisionServiceAsyncStub(DecisionServiceStub):
     """Ranks the journeys for one customer on one channel, reserves what it returns, and records why.
 
     FAILED_PRECONDITION: a known `request_id` whose answer is past (DECISION_EXPIRED) or denied by current facts
-    (DECISION_REVOKED). INVALID_ARGUMENT also for other parameters under a known `request_id`. ABORTED: the facts kept
-    moving; try again.
+    (DECISION_REVOKED). INVALID_ARGUMENT also for other parameters under a known `request_id`.
     """
     RecordEvents: _aio.UnaryUnaryMultiCallable[_events_pb2.RecordEventsRequest, _events_pb2.RecordEventsResponse]  # type: ignore[assignment]
     """Stores what happened to customers. After OK it is durable and in effect."""
@@ -99,8 +97,7 @@ class DecisionServiceServicer(metaclass=_abc_1.ABCMeta):
         """Ranks the journeys for one customer on one channel, reserves what it returns, and records why.
 
         FAILED_PRECONDITION: a known `request_id` whose answer is past (DECISION_EXPIRED) or denied by current facts
-        (DECISION_REVOKED). INVALID_ARGUMENT also for other parameters under a known `request_id`. ABORTED: the facts kept
-        moving; try again.
+        (DECISION_REVOKED). INVALID_ARGUMENT also for other parameters under a known `request_id`.
         """
 
     @_abc_1.abstractmethod
