@@ -32,6 +32,7 @@ from service.decider import Decider
 from service.decision.plan import Plan
 from service.feature_feed import FeatureFeed, stopped
 from service.handler import Handler
+from service.home_access import demand_own
 from service.housekeeping import Housekeeping
 from service.hydrate import FeatureReader, Hydrator
 from service.intake import Intake
@@ -111,8 +112,10 @@ async def application(
     A feature store or model that cannot be had degrades the answers; a catalogue or state store that cannot, ends it.
     `features` and `model` stand in for the configured ones.
 
-    Raises: CatalogueInvalid, StateUnavailable.
+    Raises: CatalogueInvalid, HomeUnsafe, StateUnavailable.
     """
+    for line in demand_own(settings.home, trusts_group=settings.trust_group):
+        log.warning(line)
     schema, metrics = FeatureSchema.load(), Metrics()
     folder = CatalogueFolder(settings.catalogue, schema)
     stamp = folder.stamp()

@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from features.errors import RumboError
+from service.home_access import private_files
 from service.variables import strangers
 
 GROUP = "rumbo.commands"
@@ -72,7 +73,8 @@ class Commands(click.Group):
         try:
             for line in strangers(os.environ):
                 click.echo(f"warning: {line}", err=True)
-            return super().invoke(ctx)
+            with private_files():
+                return super().invoke(ctx)
         except RumboError as error:
             raise click.ClickException(str(error)) from error
         except KeyboardInterrupt:

@@ -48,6 +48,8 @@ class Settings(BaseSettings):
     UNAVAILABLE. It accepts for these answers the kill list as the process last read it, withdrawals of consent as the
     feature store has them, and that nobody will know what was shown.
 
+    `trust_group`: serve a home that others of its group can write, as where a volume is made writable for a group.
+
     Raises: RetentionTooShort, SettingInvalid.
     """
 
@@ -61,6 +63,7 @@ class Settings(BaseSettings):
     durability: Durability = Durability.POWER_SAFE
     state_url: SecretStr | None = None
     allow_unrecorded: bool = False
+    trust_group: bool = False
     drain_s: float = Field(default=10.0, ge=0.0)
     keep_decisions_days: int = _kept("decisions")
     keep_contacts_days: int = _kept("contacts")

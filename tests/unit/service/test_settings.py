@@ -45,6 +45,7 @@ SAMPLES: Mapping[str, Sample] = {
     "durability": Sample(text="process-safe", value=Durability.PROCESS_SAFE),
     "state_url": Sample(text="postgresql://a:b@c/d", value=SecretStr("postgresql://a:b@c/d")),
     "allow_unrecorded": Sample(text="true", value=True),
+    "trust_group": Sample(text="true", value=True),
     "drain_s": Sample(text="2.5", value=2.5),
     "keep_decisions_days": days(300),
     "keep_contacts_days": days(500),
@@ -61,6 +62,8 @@ ARGUMENTS = {
     "catalogue explain": ["news", "--customer", "1", "--channel", "web"],
     "state export": ["--since", "2026-11-01", "--to", "out"],
     "state import": [str(HERE)],
+    "state backup": ["copy.db"],
+    "state restore": ["copy.db"],
 }
 """What commands demand beside their settings."""
 
