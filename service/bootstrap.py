@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from math import inf
 from pathlib import Path
 from uuid import uuid4
@@ -25,7 +26,8 @@ from models.errors import BundleCorrupt, ModelMissing
 from models.registry import fetch_champion
 from models.scorer import Scorer
 from service.background import collecting_later
-from service.catalogue.load import CatalogueFolder, load
+from service.catalogue.load import Catalogue, CatalogueFolder, load
+from service.catalogue.patience import Patience, patiently
 from service.catalogue_watch import CatalogueWatch
 from service.catalogues import KeptCatalogues
 from service.decider import Decider
@@ -112,15 +114,14 @@ async def application(
     A feature store or model that cannot be had degrades the answers; a catalogue or state store that cannot, ends it.
     `features` and `model` stand in for the configured ones.
 
-    Raises: CatalogueInvalid, HomeUnsafe, StateUnavailable.
+    Raises: CatalogueInvalid, HomeUnsafe, LoadEnded, StateUnavailable.
     """
     for line in demand_own(settings.home, trusts_group=settings.trust_group):
         log.warning(line)
     schema, metrics = FeatureSchema.load(), Metrics()
     folder = CatalogueFolder(settings.catalogue, schema)
     stamp = folder.stamp()
-    with collecting_later():
-        current = folder.load()
+    current = await patiently(partial(_first_load, folder))
     state = open_state(settings)
     catalogues = KeptCatalogues(current, schema, state, clock)
     await catalogues.keep()
@@ -165,6 +166,11 @@ async def application(
         hydrator.close()
         scoring.close()
         await state.close()
+
+
+def _first_load(folder: CatalogueFolder, patience: Patience) -> Catalogue:
+    with collecting_later():
+        return folder.load(patience)
 
 
 @asynccontextmanager

@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from service.background import in_background
+from service.catalogue.files import Stamps
 from service.catalogue.load import Catalogue, CatalogueFolder, CatalogueInvalid
-from service.catalogue.source import Stamps
+from service.catalogue.patience import Patience, patiently
 from service.catalogues import KeptCatalogues
 from service.metrics import Metrics
 from service.state.port import StateUnavailable
@@ -64,10 +65,10 @@ class CatalogueWatch:
         While the state store is away it waits: a valid catalogue is not refused for that.
         """
         try:
-            catalogue = await asyncio.to_thread(self._load)
+            catalogue = await patiently(self._load)
             await self._put_in_force(catalogue, sleep)
         except Exception as error:  # noqa: BLE001 - whatever is wrong, the good one stays and the watch goes on
-            faults = error.problems if isinstance(error, CatalogueInvalid) else (str(error),)
+            faults = error.told if isinstance(error, CatalogueInvalid) else (str(error),)
             log.error(
                 "catalogue refused, %s stays in force",
                 self._catalogues.current.version,
@@ -87,9 +88,9 @@ class CatalogueWatch:
                 log.warning("catalogue %s waits for the state store: %s", catalogue.version, error)
                 await sleep(AGAIN_AFTER_S)
 
-    def _load(self) -> Catalogue:
+    def _load(self, patience: Patience) -> Catalogue:
         with in_background():
-            return self._folder.load()
+            return self._folder.load(patience)
 
     async def _tell(self, *, is_valid: bool) -> None:
         self._metrics.catalogue_loaded(is_valid=is_valid)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,26 +17,25 @@ if TYPE_CHECKING:
 _folder = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
-def _day(context: click.Context, parameter: click.Parameter, value: str | None) -> datetime:
-    """A date is its first instant, and a time without a zone is one, in UTC. Default: now."""
-    if value is None:
-        return datetime.now(UTC)
+def _moment(context: click.Context, parameter: click.Parameter, value: str | None) -> datetime | date:
+    """A day of the catalogue's zone, or a time with its own. Default: now."""
+    from service.catalogue.forms import parse_moment
+
     try:
-        at = datetime.fromisoformat(value)
+        return datetime.now(UTC) if value is None else parse_moment(value)
     except ValueError as error:
-        raise click.BadParameter("expected a date such as 2026-12-31, or a time") from error
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        raise click.BadParameter(str(error)) from error
 
 
 @click.command()
 @click.argument("folder", metavar="DIR", type=_folder)
 @click.option("--against", type=_folder, metavar="OLD_DIR", help="An older catalogue: find ids that changed meaning.")
 @click.option(
-    "--now", callback=_day, metavar="ISO", help="The day against which levers and ends are held. Default: now."
+    "--now", callback=_moment, metavar="ISO", help="The day against which levers and ends are held. Default: now."
 )
 @click.option("--json", "as_json", is_flag=True, help="The findings as a JSON array.")
 @click.option("--strict", is_flag=True, help="Fail on warnings and notices as well.")
-def check(folder: Path, against: Path | None, now: datetime, as_json: bool, strict: bool) -> None:
+def check(folder: Path, against: Path | None, now: datetime | date, as_json: bool, strict: bool) -> None:
     """Tell everything that is wrong with the catalogue in DIR; exit status 1 if there is an error."""
     from features.schema import FeatureSchema
     from service.catalogue.check import check as findings_of

@@ -186,6 +186,20 @@ def _run(settings: Settings) -> None:
 
 
 async def _until_signal(settings: Settings) -> None:
+    """A signal that comes while there is nothing to drain ends the start itself."""
+    import asyncio
+    import signal
+    from contextlib import suppress
+
+    loop, this = asyncio.get_running_loop(), asyncio.current_task()
+    assert this is not None
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, this.cancel)
+    with suppress(asyncio.CancelledError):
+        await _serve(settings)
+
+
+async def _serve(settings: Settings) -> None:
     import asyncio
     import gc
     import signal
@@ -193,11 +207,10 @@ async def _until_signal(settings: Settings) -> None:
     from service.bootstrap import application
     from service.server import serving
 
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
     async with application(settings) as app, serving(app, settings) as address:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
         click.echo(f"rumbo listens on {address.host}:{address.port}")
         if address.metrics_port is not None:
             click.echo(f"metrics on http://{address.host}:{address.metrics_port}/metrics")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from zoneinfo import ZoneInfo
 
 from features.schema import FeatureSchema
 from features.values import Scalar
@@ -12,6 +13,7 @@ from service.catalogue.bind_names import check_names
 from service.catalogue.bind_policies import bind_channel, bind_policies
 from service.catalogue.conditions import customer_types
 from service.catalogue.conditions_again import CompilerAgain
+from service.catalogue.patience import GoOn, always
 from service.catalogue.policy_schema import PoliciesDocument
 from service.catalogue.problems import Problem, Problems
 from service.catalogue.schema import CatalogueDocument, JourneyDocument
@@ -30,26 +32,31 @@ def bind(document: CatalogueDocument, schema: FeatureSchema, version: str) -> tu
 class CatalogueBinder:
     """Binds one catalogue after another. What is the same object as in the last one is not bound again."""
 
-    def __init__(self, schema: FeatureSchema) -> None:
+    def __init__(self, schema: FeatureSchema, *, is_kept: bool = False) -> None:
+        """`is_kept`: what was once in force is bound as it was then, whatever is asked of new ones."""
         self._schema = schema
+        self._is_kept = is_kept
         self._compiler: CompilerAgain | None = None
         self._policies: Policies | None = None
         self._kept: Mapping[str, JourneyBinder] = {}
 
-    def bind(self, document: CatalogueDocument, version: str) -> tuple[Plan, list[Problem]]:
-        """As `bind`."""
+    def bind(self, document: CatalogueDocument, version: str, go_on: GoOn = always) -> tuple[Plan, list[Problem]]:
+        """As `bind`. `go_on` is asked before each condition and each journey. Raises: what that raises."""
         problems, company = Problems(), document.policies
-        with CompilerAgain(customer_types(self._schema, company.context), self._compiler) as compiler:
+        types = customer_types(self._schema, company.context)
+        with CompilerAgain(types, self._compiler, go_on, is_kept=self._is_kept) as compiler:
             policies = bind_policies(document, self._schema, compiler, problems, self._policies)
             excluded = _excluded(document)
             kept = [self._kept_of(j, company, excluded.get(j.journey, ())) for j in document.journeys]
-            check_names(document, [binder is not None for binder in kept], problems)
-            binders = [
-                JourneyBinder(j, company, policies, compiler, problems, excluded.get(j.journey, ()))
-                if binder is None
-                else binder.again(policies, compiler, problems)
-                for j, binder in zip(document.journeys, kept, strict=True)
-            ]
+            check_names(document, [binder is not None for binder in kept], problems, is_kept=self._is_kept)
+            binders: list[JourneyBinder] = []
+            for j, binder in zip(document.journeys, kept, strict=True):
+                go_on()
+                binders.append(
+                    JourneyBinder(j, company, policies, compiler, problems, excluded.get(j.journey, ()))
+                    if binder is None
+                    else binder.again(policies, compiler, problems)
+                )
         if not problems.found:
             self._compiler, self._policies = compiler, policies
             self._kept = {b.journey.journey_id: b for b in binders}
@@ -79,6 +86,7 @@ def _plan(document: CatalogueDocument, policies: Policies, binders: Sequence[Jou
         pools=(*policies.budgets, *(b.capacity for b in binders if b.capacity is not None)),
         lifetimes={b.journey.journey_id: b.lifetime for b in binders},
         texts={policy_code(p.id): p.text.model_dump() for p in company.policies},
+        zone=ZoneInfo(company.time_zone),
     )
 
 

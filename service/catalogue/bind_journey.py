@@ -7,12 +7,12 @@ from copy import copy
 from dataclasses import replace
 from typing import NamedTuple
 
-from service.catalogue.bind_policies import on_unknown
+from service.catalogue.bind_policies import company_instant, on_unknown
 from service.catalogue.bind_values import capacity_of, cooldown_of, journey_of
 from service.catalogue.conditions import ConditionCompiler
 from service.catalogue.policy_schema import PoliciesDocument
-from service.catalogue.problems import Problems
-from service.catalogue.schema import JourneyDocument, ToneDocument
+from service.catalogue.problems import Fault, Problems
+from service.catalogue.schema import JourneyDocument, ToneDocument, ValidDocument
 from service.decision.constraints.audience import Audience, CompanyPolicy
 from service.decision.constraints.in_flight import InFlight
 from service.decision.constraints.never import NeverAfter
@@ -97,6 +97,7 @@ class JourneyBinder:
         self.capacity = capacity_of(document, company)
         compiled = _compiles(document, compiler, problems)
         self._conditional = _conditional(document, compiled)
+        _check_order(document, company, problems)
         every = self._guarded(*_audience(document, compiled))
         places: dict[Rule, int] = {}
         self._bound = tuple(
@@ -154,7 +155,7 @@ class JourneyBinder:
     def _guarded(self, audience: Condition | None, on_unknown_audience: OnUnknown) -> Guarded:
         """What all actions share; each has its own channel, kind and cost."""
         document = self._document
-        contact, valid = document.contact, document.valid
+        contact, valid = document.contact, document.valid or ValidDocument()
         return Guarded(
             journey_id=document.journey,
             kind=self.journey.kind,
@@ -164,8 +165,8 @@ class JourneyBinder:
             audience=audience,
             audience_on_unknown=on_unknown_audience,
             contact=None if contact is None else Cap(at_most=contact.at_most, per=contact.per),
-            valid_from=None if valid is None else valid.from_,
-            valid_until=None if valid is None else valid.until,
+            valid_from=None if valid.from_ is None else company_instant(valid.from_, self._company),
+            valid_until=None if valid.until is None else company_instant(valid.until, self._company),
             tier=document.tier,
             cooldown=cooldown_of(document),
             capacity=self.capacity,
@@ -206,6 +207,14 @@ class JourneyBinder:
             tones=self._conditional.tones[bound.action.action_id],
             in_flight=in_flight,
         )
+
+
+def _check_order(document: JourneyDocument, company: PoliciesDocument, problems: Problems) -> None:
+    """Only here, for a day and an instant are compared in the company's zone."""
+    valid = document.valid or ValidDocument()
+    begins, ends = (None if m is None else company_instant(m, company) for m in (valid.from_, valid.until))
+    if begins is not None and ends is not None and begins >= ends:
+        problems.add(document.journey, ("valid",), Fault.FORM, "from must be before until")
 
 
 def _again(rule: Rule, policies: Policies, compiler: ConditionCompiler) -> Rule:

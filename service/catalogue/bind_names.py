@@ -12,8 +12,11 @@ from service.decision.constraints.audience import policy_code
 from service.state.events import EVENT_FORMS
 
 
-def check_names(document: CatalogueDocument, is_checked: Sequence[bool], problems: Problems) -> None:
-    """`is_checked`: the journeys whose own fields were found without a fault before, under the same policies."""
+def check_names(document: CatalogueDocument, is_checked: Sequence[bool], problems: Problems, *, is_kept: bool) -> None:
+    """`is_checked`: the journeys whose own fields were found without a fault before, under the same policies.
+
+    `is_kept`: as for `ConditionCompiler`.
+    """
     known = {j.journey for j in document.journeys}
     seen: set[str] = set()
     for journey, was_checked in zip(document.journeys, is_checked, strict=True):
@@ -21,13 +24,13 @@ def check_names(document: CatalogueDocument, is_checked: Sequence[bool], problem
             problems.add(journey.journey, (), Fault.NAME, "another journey has this id")
         seen.add(journey.journey)
         if not was_checked:
-            _check_objective(journey, problems)
+            _check_objective(journey, problems, is_kept=is_kept)
             _check_declared(journey, document.policies, problems)
             _check_bypass(journey, document.policies, problems)
         _check_journeys(journey, known, problems)
 
 
-def _check_objective(journey: JourneyDocument, problems: Problems) -> None:
+def _check_objective(journey: JourneyDocument, problems: Problems, *, is_kept: bool) -> None:
     """An objective's event is one that can be recorded, and its `where` speaks of that event's attributes."""
     objective = journey.objective
     if objective.event is None:
@@ -38,7 +41,8 @@ def _check_objective(journey: JourneyDocument, problems: Problems) -> None:
         problems.add(journey.journey, ("objective", "event"), Fault.NAME, text)
     elif objective.where is not None:
         types = {**dict.fromkeys((*form.required, *form.optional), "string"), **dict.fromkeys(form.numbers, "double")}
-        problems.condition(ConditionCompiler(types), objective.where, journey.journey, ("objective", "where"))
+        compiler = ConditionCompiler(types, is_kept=is_kept)
+        problems.condition(compiler, objective.where, journey.journey, ("objective", "where"))
 
 
 def _check_declared(journey: JourneyDocument, company: PoliciesDocument, problems: Problems) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from features.schema import FeatureSchema, FeatureType
 from service.catalogue.conditions import ConditionCompiler
+from service.catalogue.forms import instant_of
 from service.catalogue.holiday_calendar import PublicHolidays
 from service.catalogue.policy_schema import (
     BudgetDocument,
@@ -33,7 +34,9 @@ from service.decision.constraints.unknown import OnUnknown
 from service.decision.journey import HELPING_KINDS, JourneyKind
 from service.decision.plan import Channel, Direction, Unconfirmed
 from service.decision.windows import Per, Period, Window, window_of
+from service.decision.zones import zone_of
 
+_NO_ZONE = "expected a time zone such as America/New_York"
 _COUNTED_UNCONFIRMED = frozenset({"email", "sms", "push"})
 
 
@@ -59,6 +62,8 @@ def bind_policies(
 ) -> Policies:
     """The company's policies; faults go to `problems`. Limits that are those of `earlier` stay the same objects."""
     company = document.policies
+    if zone_of(company.time_zone) is None and not compiler.is_kept:
+        problems.add(POLICIES, ("time_zone",), Fault.FORM, _NO_ZONE)
     _check_facts(document, schema, problems)
     _check_scopes(document, problems)
     default = _incident_class(company.incidents.default, timedelta(0))
@@ -94,6 +99,11 @@ def company_window(per: Per, company: PoliciesDocument) -> Window:
     window = window_of(per, ZoneInfo(company.time_zone))
     assert window is not None  # a zone is given
     return window
+
+
+def company_instant(moment: datetime | date, company: PoliciesDocument) -> datetime:
+    """A day begins when it does in the company's own zone."""
+    return instant_of(moment, ZoneInfo(company.time_zone))
 
 
 def _selling_kinds(kinds: Iterable[JourneyKind]) -> frozenset[JourneyKind]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.catalogue.bind_policies import company_window
+from service.catalogue.bind_policies import company_instant, company_window
 from service.catalogue.policy_schema import PoliciesDocument
 from service.catalogue.schema import ActionDocument, CooldownDocument, JourneyDocument, ToneDocument
 from service.decision.constraints.capacity import Pool
@@ -56,7 +56,9 @@ def journey_of(document: JourneyDocument, company: PoliciesDocument) -> Journey:
         ),
         prior=company.priors[document.kind] if document.prior is None else document.prior,
         stages=tuple(StagePlan(stage=s.stage, actions=tuple(map(_action, s.actions))) for s in document.stages),
-        lever=None if lever is None else Lever(weight=lever.weight, until=lever.until, why=lever.why),
+        lever=None
+        if lever is None
+        else Lever(weight=lever.weight, until=company_instant(lever.until, company), why=lever.why),
         attributes=document.attributes,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from features.derived import DERIVED, derive
 from features.errors import RumboError
@@ -13,6 +13,7 @@ from features.freshness import is_stale
 from features.schema import FeatureSchema, FeatureSpec, FeatureType
 from features.values import FeatureStatus, FeatureValue, Scalar
 from service.catalogue.case_schema import CaseDocument, ContactDocument, FactDocument, Value
+from service.catalogue.forms import instant_of, parse_moment
 from service.decision.constraints.consent_missing import ConsentMissing
 from service.decision.facts import (
     ANY,
@@ -77,7 +78,7 @@ def moment_of(case: CaseDocument, plan: Plan) -> tuple[datetime, str]:
         raise CaseInvalid("now and channel must be given, here or in defaults")
     if case.channel not in plan.channels:
         raise CaseInvalid(f"channel '{case.channel}' is not declared")
-    return case.now, case.channel
+    return instant_of(case.now, plan.zone), case.channel
 
 
 def context_of(case: CaseDocument, plan: Plan) -> dict[str, Scalar]:
@@ -131,10 +132,21 @@ def _source_time(name: str, days: Value, now: datetime) -> datetime:
     """The time from which so many days follow."""
     if isinstance(days, str) or days is None:
         raise CaseInvalid(f"{name} is a number of days")
-    if name == _ANNIVERSARY:
+    try:
         ahead = now + timedelta(days=days)
-        return ahead.replace(year=ahead.year - 1)
-    return now - timedelta(days=days)
+        return ahead.replace(year=ahead.year - 1) if name == _ANNIVERSARY else now - timedelta(days=days)
+    except (ValueError, OverflowError) as error:
+        raise CaseInvalid(f"{name}: no time lies {days:g} days from now") from error
+
+
+def _instant(name: str, text: str) -> datetime:
+    try:
+        moment = parse_moment(text)
+    except ValueError as error:
+        raise CaseInvalid(f"{name}: {error}") from error
+    if not isinstance(moment, datetime):
+        raise CaseInvalid(f"{name} is a time: give it with its zone, such as 2026-12-31T00:00:00Z")
+    return moment
 
 
 def _typed(spec: FeatureSpec, value: Value) -> Scalar:
@@ -146,7 +158,7 @@ def _typed(spec: FeatureSpec, value: Value) -> Scalar:
     if spec.type is FeatureType.DOUBLE and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     if spec.type is FeatureType.TIMESTAMP and isinstance(value, str):
-        return datetime.fromisoformat(value).astimezone(UTC)
+        return _instant(spec.name, value)
     if value is None or type(value) is not types.get(spec.type):
         raise CaseInvalid(f"{spec.name} is a {spec.type.value}")
     return value

@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from features.values import FeatureStatus
-from service.catalogue.forms import Document, Duration, Instant, Probability, Slug
+from service.catalogue.forms import Document, Duration, Moment, Probability, Slug
 from service.decision.journey import Stage
 
 Value = bool | int | float | str | None
@@ -93,7 +93,7 @@ class QuestionDocument(Document):
     `features` are merged, the rest replaces. `ages` gives all features of a view an age. `stranger`: no feature at all.
     """
 
-    now: Instant | None = None
+    now: Moment | None = None
     channel: Slug | None = None
     placement: Slug | None = None
     context: dict[Slug, Value] | None = None

@@ -15,7 +15,8 @@ from service.catalogue.case_answer import Difference, answer_of, check_names, de
 from service.catalogue.case_coverage import Coverage, constraints_in_use, coverage_of
 from service.catalogue.case_facts import CaseInvalid
 from service.catalogue.case_schema import CaseDocument, CasesDocument
-from service.catalogue.problems import Problem
+from service.catalogue.files import FileUnfit, listed, misnamed, printable
+from service.catalogue.problems import Fault, Problem
 from service.catalogue.source import read_file
 from service.decision.plan import Plan
 
@@ -67,10 +68,13 @@ class Report:
 
 def read_cases(folder: Path) -> tuple[Case, ...]:
     """The cases of a catalogue, in the order of files and lines. Raises: CasesUnreadable."""
-    names = sorted(f"{CASES}/{file.name}" for file in (folder / CASES).glob("*.yaml"))
-    problems: list[Problem] = []
+    try:
+        names = list(listed(folder, CASES))
+    except FileUnfit as error:
+        raise CasesUnreadable([f"{folder / CASES}: {error}"]) from error
+    problems = [Problem(subject=printable(n), path=(), fault=Fault.FILE, text=t) for n in names if (t := misnamed(n))]
     read: dict[str, CasesDocument] = {}
-    for name in names:
+    for name in (name for name in names if not misnamed(name)):
         one = read_file(folder, name, CasesDocument)
         problems.extend(one.problems)
         if isinstance(one.document, CasesDocument):

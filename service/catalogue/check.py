@@ -8,10 +8,9 @@ is surely not what was meant but does no harm, a NOTICE is worth knowing; what c
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import yaml
@@ -29,13 +28,13 @@ from service.catalogue.analysis.possible import check_possible
 from service.catalogue.analysis.texts import check_texts
 from service.catalogue.analysis.tones import check_tones
 from service.catalogue.bind import bind
+from service.catalogue.bind_policies import company_instant
 from service.catalogue.problems import POLICIES, Fault, Problem, Problems, Severity
 from service.catalogue.schema import CatalogueDocument
-from service.catalogue.source import Place, Source, read
+from service.catalogue.source import Place, Source, read, without_place
 from service.state.events import EVENT_FORMS
 
 _ANOTHER = "another journey has this id"
-_IN_YAML = re.compile(r" \(line (?P<line>\d+), column (?P<column>\d+)\)$")
 _ORDER = list(Severity)
 
 
@@ -58,15 +57,20 @@ class Finding:
         return asdict(self)
 
 
-def check(folder: Path, schema: FeatureSchema, now: datetime, against: Path | None = None) -> tuple[Finding, ...]:
-    """All findings in the order of the files. `against`: an older catalogue, to find ids that changed their meaning."""
+def check(
+    folder: Path, schema: FeatureSchema, now: datetime | date, against: Path | None = None
+) -> tuple[Finding, ...]:
+    """All findings in the order of the files. `against`: an older catalogue, to find ids that changed their meaning.
+
+    `now`, if it is a day, is the first instant of it in the catalogue's zone.
+    """
     source = read(folder)
     problems = list(_unsound(source, schema))
     if not problems and source.policies is not None:
         document = CatalogueDocument(policies=source.policies, journeys=source.journeys)
-        problems = _analysed(document, schema, now)
+        problems = _analysed(document, schema, company_instant(now, source.policies))
         problems += [] if against is None else _changed(against, document)
-    located = {_located(folder, source, problem): None for problem in problems}
+    located = {_located(source, problem): None for problem in problems}
     return tuple(sorted(located, key=lambda f: (f.file, f.line, f.column, _ORDER.index(f.severity), f.fault, f.text)))
 
 
@@ -135,29 +139,24 @@ def _near(source: Source, ids: Iterable[str]) -> Near:
     )
 
 
-def _place(folder: Path, source: Source, problem: Problem) -> Place:
+def _place(source: Source, problem: Problem) -> Place:
     place = source.place(problem)
     file = source.files.get(place.file)
     node = None if file is None else node_at(file.root, problem.path)
-    if problem.column is None or node is None or node.start_mark.line == node.end_mark.line:
+    if problem.column is None or file is None or node is None or node.start_mark.line == node.end_mark.line:
         return place
-    raw = (folder / place.file).read_text(encoding="utf-8")
-    return place_in_lines(place.file, raw, node, problem.column) or place
+    return place_in_lines(place.file, file.text or "", node, problem.column) or place
 
 
-def _located(folder: Path, source: Source, problem: Problem) -> Finding:
-    in_yaml = _IN_YAML.search(problem.text)
-    place, text = _place(folder, source, problem), problem.text
-    if problem.fault is Fault.FILE and in_yaml is not None:
-        place = Place(file=place.file, line=int(in_yaml["line"]), column=int(in_yaml["column"]))
-        text = text[: in_yaml.start()]
+def _located(source: Source, problem: Problem) -> Finding:
+    place = _place(source, problem)
     return Finding(
         file=place.file,
         line=place.line,
         column=place.column,
         severity=problem.severity,
         fault=problem.fault,
-        text=text,
+        text=without_place(problem.text) if problem.fault is Fault.FILE else problem.text,
         suggestion=problem.suggestion,
     )
 

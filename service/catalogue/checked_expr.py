@@ -59,11 +59,13 @@ class Node:
     """`type` is bool, int, uint, double, string, bytes, timestamp, duration, list, map or other.
 
     `offset` counts code points from the start of the text; -1 if it is not on record. Neither it nor anything else
-    that the meaning does not depend on is in the repr, so that equal reprs mean equal values.
+    that the meaning does not depend on is in the repr, so that equal reprs mean equal values. `expr_id` is that of the
+    runtime.
     """
 
     type: str
     offset: int = field(compare=False, repr=False)
+    expr_id: int = field(default=0, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,19 +133,34 @@ class Unsupported(Node):
 
 def read(expression: cel.Expression) -> Node:
     """The tree of a checked expression. Raises: CheckedExprUnreadable."""
-    try:
-        outer = any_pb2.Any.FromString(expression.serialize())
-        checked: Any = _classes()["CheckedExpr"].FromString(outer.value)
-    except DecodeError as error:
-        raise CheckedExprUnreadable(f"the checked expression cannot be read: {error}") from error
-    return _Reader(checked).node(checked.expr)
+    return Checked(expression).root
+
+
+class Checked:
+    """A checked expression: its tree, and each part of it as an expression of its own."""
+
+    def __init__(self, expression: cel.Expression) -> None:
+        """Raises: CheckedExprUnreadable."""
+        try:
+            self._outer = any_pb2.Any.FromString(expression.serialize())
+            self._checked: Any = _classes()["CheckedExpr"].FromString(self._outer.value)
+        except DecodeError as error:
+            raise CheckedExprUnreadable(f"the checked expression cannot be read: {error}") from error
+        self.root = _Reader(self._checked).node(self._checked.expr)
+
+    def part(self, node: Node) -> bytes:
+        """One node of the tree, as `cel.Env.deserialize` takes it."""
+        checked: Any = _classes()["CheckedExpr"]()
+        checked.CopyFrom(self._checked)
+        checked.expr.CopyFrom(next(e for e in _exprs(self._checked.expr) if e.id == node.expr_id))
+        return any_pb2.Any(type_url=self._outer.type_url, value=checked.SerializeToString()).SerializeToString()
 
 
 def walk(node: Node) -> Iterator[Node]:
     """The node and all below it."""
     yield node
-    for below in _below(node):
-        yield from walk(below)
+    for part in below(node):
+        yield from walk(part)
 
 
 def names(node: Node) -> frozenset[str]:
@@ -151,7 +168,8 @@ def names(node: Node) -> frozenset[str]:
     return frozenset(n.name for n in walk(node) if isinstance(n, Name))
 
 
-def _below(node: Node) -> tuple[Node, ...]:
+def below(node: Node) -> tuple[Node, ...]:
+    """The parts of a node."""
     if isinstance(node, Call):
         return node.args
     if isinstance(node, FieldOf):
@@ -163,6 +181,16 @@ def _below(node: Node) -> tuple[Node, ...]:
     if isinstance(node, Comprehension):
         return (node.over, node.start, node.step, node.result)
     return ()
+
+
+def _exprs(message: Any) -> Iterator[Any]:
+    """Every Expr from this one down."""
+    if message.DESCRIPTOR.name == "Expr":
+        yield message
+    for declared, value in message.ListFields():
+        if declared.type == declared.TYPE_MESSAGE:
+            for below in value if declared.is_repeated else (value,):
+                yield from _exprs(below)
 
 
 class _Reader:
@@ -185,7 +213,8 @@ class _Reader:
         return self._unsupported(expr, "an empty expression")
 
     def _place(self, expr: Any) -> dict[str, Any]:
-        return {"type": self._types.get(expr.id, "other"), "offset": self._positions.get(expr.id, -1)}
+        offset = self._positions.get(expr.id, -1)
+        return {"type": self._types.get(expr.id, "other"), "offset": offset, "expr_id": expr.id}
 
     def _unsupported(self, expr: Any, what: str) -> Node:
         return Unsupported(what=what, **self._place(expr))

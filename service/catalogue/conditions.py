@@ -14,8 +14,9 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from features.errors import RumboError
 from features.schema import FeatureSchema
-from service.catalogue.checked_expr import CheckedExprUnreadable, read
+from service.catalogue.checked_expr import Checked, CheckedExprUnreadable
 from service.catalogue.comparisons import Comparisons, State, conjunction_of
+from service.catalogue.constants import constant_faults
 from service.decision.facts import Facts
 from service.decision.variables import SITUATION_TYPES
 
@@ -30,18 +31,26 @@ _TYPES = {
 }
 _ACTIVATION = "cel.activation"
 _SAYS: Mapping[int, bool | None] = {State.FALSE: False, State.TRUE: True, State.UNKNOWN: None}
-_PLACE = re.compile(r"ERROR: <input>:\d+:(?P<column>\d+): (?P<what>.*)", re.DOTALL)
+_PLACE = re.compile(r"ERROR: <input>:(?P<line>-?\d+):(?P<column>-?\d+): (?P<what>.*)", re.DOTALL)
+_TOO_DEEP = re.compile(r"recursion (?:depth|limit)")
+MAX_CONDITION = 4096
+"""Characters. The runtime itself bounds how deep it is nested, and how often its macros go round."""
+_NESTED = "nested too deeply: at most 32 operations within each other"
 _UNDECLARED = re.compile(r"undeclared reference to '(?P<name>[^']*)'")
 _REFERENCE_MAP, _KEY_VALUE, _NAME, _OVERLOADS, _ANY_VALUE = 2, 2, 1, 3, 2
 """Field numbers of cel.expr.CheckedExpr.reference_map, its entries, Reference.name and .overload_id, and Any.value."""
 
 
 class ConditionInvalid(RumboError):
-    """A condition that does not compile: why, with a suggestion where one is near, and the 0-based column if known."""
+    """A condition that is not to be used: why, with a suggestion where one is near.
 
-    def __init__(self, text: str, column: int | None = None) -> None:
+    `column` counts from the start of the text, from 0, if it is known. `others` are its further faults.
+    """
+
+    def __init__(self, text: str, column: int | None = None, others: tuple[ConditionInvalid, ...] = ()) -> None:
         super().__init__(text)
         self.column = column
+        self.others = others
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +116,13 @@ def customer_types(schema: FeatureSchema, context: Mapping[str, str]) -> dict[st
 class ConditionCompiler:
     """Compiles conditions over variables of known types."""
 
-    def __init__(self, types: Mapping[str, str]) -> None:
-        """`types` gives each variable its type: string, double, int, bool, timestamp, a list or a map of strings."""
+    def __init__(self, types: Mapping[str, str], *, is_kept: bool = False) -> None:
+        """`types` gives each variable its type: string, double, int, bool, timestamp, a list or a map of strings.
+
+        `is_kept`: conditions of a catalogue that was once in force, which are taken as they are.
+        """
         self.types = dict(types)
+        self.is_kept = is_kept
         self._env = cel.NewEnv(variables={name: _TYPES[t] for name, t in self.types.items()})
         self._comparisons = Comparisons()
         self._compiled: dict[str, CelCondition] = {}
@@ -121,25 +134,41 @@ class ConditionCompiler:
         return self._compiled[text]
 
     def _new(self, text: str) -> CelCondition:
+        if len(text) > MAX_CONDITION and not self.is_kept:
+            raise ConditionInvalid(f"a condition has at most {MAX_CONDITION} characters, this has {len(text)}")
         try:
             expression = self._env.compile(text)
         except RuntimeError as error:
-            raise self._explained(str(error)) from error
+            raise self._explained(str(error), text) from error
         if expression.return_type().name() != "BOOL":
             raise ConditionInvalid(f"a condition must be true or false, this is {expression.return_type().name()}")
         names = tuple(name for name in _names(expression) if name in self.types)  # without those a macro binds
         return CelCondition(text, names, expression, self._env, self._comparisons, self._row(expression))
 
     def _row(self, expression: cel.Expression) -> int | None:
-        """Where its comparisons stand; None if it makes none."""
+        """Where its comparisons stand; None if it makes none. Raises: ConditionInvalid for constants that fail."""
         try:
-            conjunction = conjunction_of(read(expression))
-        except CheckedExprUnreadable:
-            return None
+            checked = Checked(expression)
+        except CheckedExprUnreadable as error:
+            if self.is_kept:
+                return None
+            raise ConditionInvalid(_NESTED) from error
+        if not self.is_kept:
+            self._try_constants(checked)
+        conjunction = conjunction_of(checked.root)
         return None if conjunction is None else self._comparisons.add(conjunction)
 
-    def _explained(self, message: str) -> ConditionInvalid:
+    def _try_constants(self, checked: Checked) -> None:
+        """Raises: ConditionInvalid."""
+        faults = sorted(constant_faults(self._env, checked), key=lambda fault: fault.offset)
+        told = [ConditionInvalid(f.text, None if f.offset < 0 else f.offset) for f in faults]
+        if told:
+            raise ConditionInvalid(str(told[0]), told[0].column, tuple(told[1:]))
+
+    def _explained(self, message: str, source: str) -> ConditionInvalid:
         """The compiler's own words, with its place and a hint for the usual slips."""
+        if _TOO_DEEP.search(message):
+            return ConditionInvalid(_NESTED)
         place = _PLACE.search(message)
         text = message if place is None else place["what"].split("\n")[0]
         unknown = _UNDECLARED.search(text)
@@ -147,11 +176,18 @@ class ConditionCompiler:
             text = f"unknown name `{unknown['name']}`" + self._suggestion(unknown["name"])
         elif "(double, int)" in text or "(int, double)" in text:
             text += " (a whole number does not compare with a double: write 3.0 rather than 3)"
-        return ConditionInvalid(text, None if place is None else int(place["column"]) - 1)
+        return ConditionInvalid(text, None if place is None else _offset(source, place))
 
     def _suggestion(self, name: str) -> str:
         near = get_close_matches(name, self.types, n=1, cutoff=0.6)
         return f", did you mean `{near[0]}`?" if near else ""
+
+
+def _offset(source: str, place: re.Match[str]) -> int | None:
+    """From the start of the text; the compiler counts lines from 1, and columns within them."""
+    line, column = int(place["line"]), int(place["column"])
+    before = source.split("\n")[: line - 1]
+    return None if line < 1 or column < 1 else sum(len(one) + 1 for one in before) + column - 1
 
 
 def _names(expression: cel.Expression) -> Iterator[str]:

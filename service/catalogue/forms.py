@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import cached_property
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
-from service.decision.windows import Per, Period
+from service.decision.windows import Per, Period, first_instant
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _DURATION = re.compile(r"([1-9][0-9]{0,8})([smhd])")
+_MOMENT = re.compile(
+    r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})"
+    r"(?P<time>[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(?P<zone>Z|[+-][0-9]{2}:[0-9]{2})?)?"
+)
+_MOMENTS = "a date such as 2026-12-31, or a time with its zone such as 2026-12-31T00:00:00Z"
+_FIRST_YEAR = 1900
 _LONGEST = timedelta(days=366)
 """A year: contacts are looked back at for 400 days (`Plan.horizon`), so a longer cap would forget some of them."""
 
@@ -53,17 +59,26 @@ def _format_per(per: Per) -> str:
     return per.value if isinstance(per, Period) else format_duration(per)
 
 
-def _instant(value: object) -> datetime:
-    """A date means its first instant in UTC; a time must say its zone."""
-    if isinstance(value, str):
-        value = datetime.fromisoformat(value)
-    if isinstance(value, datetime):
-        if value.tzinfo is None:
-            raise ValueError("a time needs a zone, such as 2026-12-31T00:00:00Z; or give a date alone")
-        return value.astimezone(UTC)
-    if isinstance(value, date):
-        return datetime.combine(value, time(), UTC)
-    raise ValueError("expected a date such as 2026-12-31, or a time with its zone")
+def parse_moment(value: object) -> datetime | date:
+    """A day stays one, for its zone is the company's; a time says its own. Raises: ValueError."""
+    form = _MOMENT.fullmatch(value) if isinstance(value, str) else None
+    if form is None:
+        raise ValueError(f"expected {_MOMENTS}")
+    if form["time"] and not form["zone"]:
+        raise ValueError("a time needs a zone, such as 2026-12-31T00:00:00Z; or give a date alone")
+    try:
+        day = date.fromisoformat(form["day"])
+        at = datetime.fromisoformat(form[0]).astimezone(UTC) if form["time"] else None
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"there is no such {'time' if form['time'] else 'day'}: expected {_MOMENTS}") from error
+    if at is None and day.year < _FIRST_YEAR:
+        raise ValueError(f"expected a day after {_FIRST_YEAR}")
+    return day if at is None else at
+
+
+def instant_of(moment: datetime | date, zone: tzinfo) -> datetime:
+    """The instant itself, or the first of a day in `zone`."""
+    return moment if isinstance(moment, datetime) else first_instant(moment, zone)
 
 
 def _clock(value: object) -> time:
@@ -100,8 +115,17 @@ Window = Annotated[
     PlainSerializer(_format_per, return_type=str),
     WithJsonSchema({"type": "string", "pattern": f"^({_LENGTH}|{_PERIOD})$"}),
 ]
-Instant = Annotated[
-    datetime, BeforeValidator(_instant), WithJsonSchema({"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}"})
+Moment = Annotated[
+    datetime | date,
+    BeforeValidator(parse_moment),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?"
+            "(Z|[+-][0-9]{2}:[0-9]{2}))?$",
+            "description": "A day, which begins when it does in the zone of policies.yaml; or a time with its zone.",
+        }
+    ),
 ]
 Clock = Annotated[
     time,
@@ -119,7 +143,7 @@ Money = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 class Document(BaseModel):
     """Every part of the catalogue: immutable, and nothing in it is ignored."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     @cached_property
     def canonical(self) -> str:

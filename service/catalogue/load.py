@@ -14,20 +14,31 @@ from features.errors import RumboError
 from features.schema import FeatureSchema
 from service.catalogue import EXAMPLE as EXAMPLE
 from service.catalogue.bind import CatalogueBinder
+from service.catalogue.files import Stamps
+from service.catalogue.patience import GoOn, always
 from service.catalogue.policy_schema import PoliciesDocument
 from service.catalogue.problems import Problem
 from service.catalogue.schema import CatalogueDocument
-from service.catalogue.source import Reader, Stamps, form_problems
+from service.catalogue.source import Reader, Source, form_problems
 from service.decision.plan import Plan
+
+_MAX_TOLD = 100
 
 
 class CatalogueInvalid(RumboError):
-    """A catalogue that may not be used. `problems` has one line for each fault: place and cause."""
+    """A catalogue that may not be used. `problems` has one line for each fault: field and cause.
 
-    def __init__(self, found: Iterable[Problem]) -> None:
+    `told` are the first of them with file, line and column, where they were read from files.
+    """
+
+    def __init__(self, found: Iterable[Problem], source: Source | None = None) -> None:
         self.found = tuple(found)
         self.problems = tuple(map(str, self.found))
-        super().__init__("the catalogue is invalid:\n" + "\n".join(f"  {p}" for p in self.problems))
+        shown = self.found[:_MAX_TOLD]
+        self.told = self.problems[:_MAX_TOLD] if source is None else tuple(map(source.told, shown))
+        more = len(self.found) - len(shown)
+        lines = (*self.told, f"and {more} more") if more else self.told
+        super().__init__("the catalogue is invalid:\n" + "\n".join(f"  {line}" for line in lines))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,18 +72,18 @@ class CatalogueFolder:
         """Differs as soon as a file of the catalogue was changed, added or removed."""
         return self._reader.stamp()
 
-    def load(self) -> Catalogue:
+    def load(self, go_on: GoOn = always) -> Catalogue:
         """What the folder holds now; the very catalogue of the last time, if its content is the same.
 
-        Raises: CatalogueInvalid with every fault found in it.
+        Raises: CatalogueInvalid with every fault found in it; what `go_on` raises.
         """
-        source = self._reader.read()
+        source = self._reader.read(go_on)
         if source.problems or source.policies is None:
-            raise CatalogueInvalid(source.problems)
+            raise CatalogueInvalid(source.problems, source)
         policies = self._as_replayed(source.policies)
         document = CatalogueDocument.model_construct(policies=policies, journeys=source.journeys)
         if self._last is None or self._last.source != document.canonical:
-            self._last = _bound(document, document.canonical, self._binder)
+            self._last = _bound(document, document.canonical, self._binder, go_on, source)
         return self._last
 
     def _as_replayed(self, read: PoliciesDocument) -> PoliciesDocument:
@@ -93,12 +104,18 @@ def parse(source: str, schema: FeatureSchema) -> Catalogue:
         document = CatalogueDocument.model_validate_json(source)
     except ValidationError as error:
         raise CatalogueInvalid(form_problems("source", error)) from error
-    return _bound(document, source, CatalogueBinder(schema))
+    return _bound(document, source, CatalogueBinder(schema, is_kept=True))
 
 
-def _bound(document: CatalogueDocument, source: str, binder: CatalogueBinder) -> Catalogue:
-    version = hashlib.sha256(source.encode()).hexdigest()[:16]
-    plan, problems = binder.bind(document, version)
+def _bound(
+    document: CatalogueDocument,
+    text: str,
+    binder: CatalogueBinder,
+    go_on: GoOn = always,
+    source: Source | None = None,
+) -> Catalogue:
+    version = hashlib.sha256(text.encode()).hexdigest()[:16]
+    plan, problems = binder.bind(document, version, go_on)
     if problems:
-        raise CatalogueInvalid(problems)
-    return Catalogue(plan=plan, document=document, source=source)
+        raise CatalogueInvalid(problems, source)
+    return Catalogue(plan=plan, document=document, source=text)

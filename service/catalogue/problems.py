@@ -81,9 +81,10 @@ class Problems:
     def condition(
         self, compiler: ConditionCompiler, text: str, subject: str, path: Sequence[str | int]
     ) -> Condition | None:
-        """The compiled condition, or None with a problem."""
+        """The compiled condition, or None with its problems."""
         try:
             return compiler.compile(text)
         except ConditionInvalid as error:
-            self.add(subject, path, Fault.CONDITION, str(error), error.column)
+            for fault in (error, *error.others):
+                self.add(subject, path, Fault.CONDITION, str(fault), fault.column)
             return None

@@ -11,7 +11,7 @@ from service.catalogue.forms import (
     CapDocument,
     Document,
     Duration,
-    Instant,
+    Moment,
     Money,
     Probability,
     Slug,
@@ -43,8 +43,10 @@ class ObjectiveDocument(Document):
 
 
 class LeverDocument(Document):
+    """`until`: weighs nothing from that moment on."""
+
     weight: Weight
-    until: Instant
+    until: Moment
     why: str = Field(min_length=1)
 
 
@@ -54,16 +56,10 @@ class ContextWeightDocument(Document):
 
 
 class ValidDocument(Document):
-    """The journey's first instant, and the instant at which it is over."""
+    """The journey's first day or instant, and that from which on it is over: `until` a day ends with the day before."""
 
-    from_: Instant | None = Field(default=None, alias="from")
-    until: Instant | None = None
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.from_ is not None and self.until is not None and self.from_ >= self.until:
-            raise ValueError("from must be before until")
-        return self
+    from_: Moment | None = Field(default=None, alias="from")
+    until: Moment | None = None
 
 
 class AudienceDocument(OnUnknownDocument):

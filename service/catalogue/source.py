@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import os
+import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
+from service.catalogue.files import FileUnfit, Stamp, Stamps, content_of, listed, misnamed, printable, stamp_of
+from service.catalogue.nodes import MAX_BYTES, NotReadable, compose, decoded, value_of
+from service.catalogue.patience import GoOn, always
 from service.catalogue.policy_schema import PoliciesDocument
 from service.catalogue.problems import POLICIES, Fault, Problem, Problems
 from service.catalogue.schema import JourneyDocument
 
 JOURNEYS = "journeys"
-_ENDING, _WRONG_ENDING = ".yaml", ".yml"
-_Loader = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+MAX_CATALOGUE_BYTES = 16 * 1024 * 1024
+_MAX_FORM_FAULTS, _MAX_SHOWN = 100, 60
+_IN_TEXT = re.compile(r" \(line (?P<line>\d+), column (?P<column>\d+)\)$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +46,8 @@ class SourceFile:
     def root(self) -> yaml.Node | None:
         """Its nodes, None if it is no YAML. Made when a place is asked for, since they are many times the text."""
         try:
-            return None if self.text is None else _read_yaml(self.text)[0]
-        except yaml.YAMLError:
+            return None if self.text is None else compose(self.text)
+        except NotReadable:
             return None
 
     def place(self, path: Iterable[str | int], column: int | None = None) -> Place:
@@ -75,12 +80,21 @@ class Source:
 
     def place(self, problem: Problem) -> Place:
         name = self.file_of.get(problem.subject, problem.subject)
+        in_text = _IN_TEXT.search(problem.text) if problem.fault is Fault.FILE else None
+        if in_text is not None:
+            return Place(file=name, line=int(in_text["line"]), column=int(in_text["column"]))
         return self.files.get(name, SourceFile(name=name)).place(problem.path, problem.column)
 
+    def told(self, problem: Problem) -> str:
+        """The problem with its place, in one line."""
+        place = self.place(problem)
+        where = f"{place.file}:{place.line}:{place.column}"
+        return ": ".join(filter(None, (where, ".".join(map(str, problem.path)), without_place(problem.text))))
 
-Stamp = tuple[int, int, int] | None
-"""When a file was changed, its size and its identity; None if it is not there."""
-Stamps = frozenset[tuple[str, Stamp]]
+
+def without_place(text: str) -> str:
+    """What a fault of a file says, without the place at its end."""
+    return _IN_TEXT.sub("", text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,17 +120,20 @@ class Reader:
 
     def stamp(self) -> Stamps:
         """Differs as soon as a file of the catalogue was changed, added or removed."""
-        return frozenset(self._stamps().items())
+        return frozenset(self._stamps(Problems()).items())
 
-    def read(self) -> Source:
-        problems, stamps = Problems(), self._stamps()
-        names = [name for name in stamps if name.endswith(_ENDING)]
-        journeys = {name: self._file(name, stamps[name], JourneyDocument) for name in names if name != POLICIES}
-        if not journeys:
+    def read(self, go_on: GoOn = always) -> Source:
+        """`go_on` is asked before each file. Raises: what that raises."""
+        problems = Problems()
+        stamps = self._stamps(problems)
+        wrong = {name: text for name in stamps if name != JOURNEYS and (text := misnamed(name))}
+        names = [name for name in stamps if name != JOURNEYS and name not in wrong]
+        journeys = {n: self._file(n, stamps[n], JourneyDocument, go_on) for n in names if n != POLICIES}
+        if not journeys and not problems.found:
             problems.add(JOURNEYS, (), Fault.FILE, "no journey (*.yaml) found")
-        for name in (name for name in stamps if not name.endswith(_ENDING)):
-            problems.add(name, (), Fault.FILE, "name it *.yaml")
-        policies = self._file(POLICIES, stamps[POLICIES], PoliciesDocument)
+        for name, text in wrong.items():
+            problems.add(printable(name), (), Fault.FILE, text)
+        policies = self._file(POLICIES, stamps[POLICIES], PoliciesDocument, go_on)
         found = [p for one in (policies, *journeys.values()) for p in one.problems]
         valid = [(name, one.document) for name, one in journeys.items() if isinstance(one.document, JourneyDocument)]
         self._kept = {name: self._kept[name] for name in names}
@@ -128,81 +145,49 @@ class Reader:
             problems=(*problems.found, *found),
         )
 
-    def _file(self, name: str, stamp: Stamp, form: type[BaseModel]) -> FileRead:
+    def _file(self, name: str, stamp: Stamp, form: type[BaseModel], go_on: GoOn) -> FileRead:
         kept = self._kept.get(name)
         if kept is None or kept[0] != stamp:
+            go_on()
             kept = self._kept[name] = (stamp, read_file(self._folder, name, form, None if kept is None else kept[1]))
         return kept[1]
 
-    def _stamps(self) -> dict[str, Stamp]:
-        """Of the policies and of every journey, in the order of their names; of what is misnamed too."""
-        stamps: dict[str, Stamp] = {POLICIES: _stamp(self._folder / POLICIES)}
+    def _stamps(self, problems: Problems) -> dict[str, Stamp]:
+        """Of the policies and of every journey, in the order of their names; of what is misnamed too.
+
+        Of the folder of journeys itself, if they are too many or too much to be read.
+        """
+        policies = {POLICIES: stamp_of(self._folder / POLICIES)}
         try:
-            with os.scandir(self._folder / JOURNEYS) as entries:
-                journeys = [e for e in entries if e.name.endswith((_ENDING, _WRONG_ENDING))]
-        except OSError:
-            return stamps
-        for entry in sorted(journeys, key=lambda e: e.name):
-            stamps[f"{JOURNEYS}/{entry.name}"] = _stamp(entry)
+            stamps = policies | listed(self._folder, JOURNEYS)
+            sizes = (stamp[1] for stamp in stamps.values() if stamp is not None)
+            if sum(size for size in sizes if size <= MAX_BYTES) > MAX_CATALOGUE_BYTES:  # larger ones are named alone
+                raise FileUnfit(f"more than {MAX_CATALOGUE_BYTES // 1024**2} MB in all")
+        except FileUnfit as error:
+            problems.add(JOURNEYS, (), Fault.FILE, str(error))
+            return policies | {JOURNEYS: stamp_of(self._folder / JOURNEYS)}
         return stamps
-
-
-def _stamp(file: Path | os.DirEntry[str]) -> Stamp:
-    try:
-        status = file.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
-
-
-def _refuse_twice(node: yaml.Node | None) -> None:
-    """Plain YAML would keep the last of two equal keys without a word. Raises: ConstructorError at the second."""
-    if isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            _refuse_twice(item)
-    elif isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                problem = f"'{key.value}' is given twice"
-                raise yaml.constructor.ConstructorError(problem=problem, problem_mark=key.start_mark)
-            seen.add(str(key.value))
-            _refuse_twice(value)
-
-
-def _read_yaml(text: str) -> tuple[yaml.Node | None, Any]:
-    """The nodes, with their places, and the plain values; both from one reading, by the C parser where there is one."""
-    loader = _Loader(text)
-    try:
-        root = loader.get_single_node()
-        _refuse_twice(root)
-        return root, None if root is None else loader.construct_document(root)
-    finally:
-        loader.dispose()
 
 
 def read_file(folder: Path, name: str, form: type[BaseModel], kept: FileRead | None = None) -> FileRead:
     """`kept`: what was read of it before, which is returned if the text is still the same."""
     try:
-        text = (folder / name).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return _unread(SourceFile(name=name), "the file is missing")
-    except (UnicodeDecodeError, OSError) as error:
-        return _unread(SourceFile(name=name), f"not YAML: {error}")
+        text = decoded(content_of(folder, name))
+    except (FileUnfit, NotReadable) as error:
+        return _unread(SourceFile(name=name), str(error))
     if kept is not None and kept.file.text == text:
         return kept
     return _parsed(SourceFile(name=name, text=text), text, form)
 
 
 def _parsed(file: SourceFile, text: str, form: type[BaseModel]) -> FileRead:
+    """By way of JSON, whose types are those of the files: nothing is turned into what it is not."""
     try:
-        return FileRead(file=file, document=form.model_validate(_read_yaml(text)[1]))
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = "" if mark is None else f" (line {mark.line + 1}, column {mark.column + 1})"
-        return _unread(file, f"not YAML: {error.problem}{where}")
-    except yaml.YAMLError as error:
-        return _unread(file, f"not YAML: {error}")
+        values = value_of(compose(text))
+    except NotReadable as error:
+        return _unread(file, str(error))
+    try:
+        return FileRead(file=file, document=form.model_validate_json(json.dumps(values)))
     except ValidationError as error:
         return FileRead(file=file, problems=tuple(form_problems(file.name, error)))
 
@@ -212,10 +197,33 @@ def _unread(file: SourceFile, text: str) -> FileRead:
 
 
 def form_problems(name: str, error: ValidationError) -> Iterator[Problem]:
-    """One problem for each field that is not what it must be."""
-    for fault in error.errors(include_url=False):
-        text = fault["msg"].removeprefix("Value error, ")
-        yield Problem(subject=name, path=tuple(fault["loc"]), fault=Fault.FORM, text=text)
+    """One problem for each field that is not what it must be; of very many, the first."""
+    faults = error.errors(include_url=False, include_context=False)
+    for fault in faults[:_MAX_FORM_FAULTS]:
+        yield Problem(subject=name, path=tuple(fault["loc"]), fault=Fault.FORM, text=_told(fault))
+    if len(faults) > _MAX_FORM_FAULTS:
+        text = f"and {len(faults) - _MAX_FORM_FAULTS} more faults of form"
+        yield Problem(subject=name, path=(), fault=Fault.FORM, text=text)
+
+
+def _told(fault: ErrorDetails) -> str:
+    """What is wrong and, where a scalar is of another type, how to write it."""
+    expected, value = _EXPECTED.get(fault["type"]), fault["input"]
+    if expected is None or isinstance(value, dict | list):
+        return fault["msg"].removeprefix("Value error, ")
+    shown = value if isinstance(value, str) else json.dumps(value)
+    hint = "" if value is None or fault["type"] != "string_type" else ": put it in quotes"
+    return f"expected {expected}, not `{shown[:_MAX_SHOWN]}`{hint}"
+
+
+_NUMBER, _WHOLE = "a number in plain decimals such as 3 or 0.5", "a whole number in plain decimals such as 500"
+_EXPECTED: Mapping[str, str] = {
+    "bool_type": "true or false",
+    "float_type": _NUMBER,
+    "int_type": _WHOLE,
+    "int_from_float": _WHOLE,
+    "string_type": "a text",
+}
 
 
 def _child(node: yaml.Node | None, part: str | int) -> tuple[yaml.Node | None, yaml.Node] | None:

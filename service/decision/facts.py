@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from features.values import FeatureRow, FeatureStatus, Scalar
 from service.decision.journey import JourneyKind, Stage
+from service.decision.zones import zone_of
 
 ANY = "*"
 """In a withdrawal: every purpose, or every channel."""
@@ -252,10 +253,7 @@ class Facts:
     def zone(self, feature: str) -> ZoneInfo | None:
         """The time zone that a feature names; None if it is not known, or no zone."""
         name = self.text(feature)
-        try:
-            return None if name is None else ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            return None
+        return None if name is None else zone_of(name)
 
     def status_of(self, name: str) -> FeatureStatus:
         """Why the variable `name` is unknown. A name that nothing stands for is NOT_FOUND, a NaN is NULL."""

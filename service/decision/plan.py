@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, timedelta, tzinfo
 from enum import StrEnum
 
 from features.values import Scalar
@@ -163,7 +163,7 @@ class Plan:
 
     `version` is the hash of its content; `horizon` is how far back its rules look at contacts at most, `pools` what
     all customers share, `sources` those whose heartbeats it waits for, `lifetimes` by journey; `texts` are the
-    catalogue's own, by reason code and language.
+    catalogue's own, by reason code and language; `zone` is the company's, in which its days begin.
     """
 
     version: str
@@ -175,6 +175,7 @@ class Plan:
     pools: tuple[Pool, ...] = ()
     lifetimes: Mapping[str, Lifetime] = field(default_factory=dict)
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    zone: tzinfo = UTC
     contact_rules: RuleSet = field(init=False)
     sources: frozenset[str] = field(init=False)
     always: RuleSet = field(init=False)

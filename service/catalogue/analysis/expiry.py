@@ -8,28 +8,30 @@ Levers out of bounds (0.5 to 2) are errors of the form.
 from __future__ import annotations
 
 from service.catalogue.analysis.examined import Examined
+from service.catalogue.bind_policies import company_instant
 from service.catalogue.problems import Fault, Problems, Severity
 from service.catalogue.schema import JourneyDocument
 
 
 def check_expiry(catalogue: Examined, problems: Problems) -> None:
+    company = catalogue.document.policies
     for journey in catalogue.document.journeys:
         _check_lever(journey, catalogue, problems)
-        valid = journey.valid
-        if valid is not None and valid.until is not None and valid.until <= catalogue.now:
-            text = f"this journey is over since {valid.until:%Y-%m-%d}: nobody gets it"
+        until = None if journey.valid is None else journey.valid.until
+        if until is not None and company_instant(until, company) <= catalogue.now:
+            text = f"this journey is over since {until:%Y-%m-%d}: nobody gets it"
             problems.add(journey.journey, ("valid", "until"), Fault.IMPOSSIBLE, text, 0, Severity.WARNING)
 
 
 def _check_lever(journey: JourneyDocument, catalogue: Examined, problems: Problems) -> None:
-    lever, valid = journey.lever, journey.valid
+    lever, valid, company = journey.lever, journey.valid, catalogue.document.policies
     if lever is None:
         return
-    begins = None if valid is None else valid.from_
+    begins, ends = None if valid is None else valid.from_, company_instant(lever.until, company)
     text = ""
-    if lever.until <= catalogue.now:
+    if ends <= catalogue.now:
         text = f"the lever is over since {lever.until:%Y-%m-%d}: it weighs nothing"
-    elif begins is not None and lever.until <= begins:
+    elif begins is not None and ends <= company_instant(begins, company):
         text = f"the lever is over on {lever.until:%Y-%m-%d}, before the journey begins on {begins:%Y-%m-%d}"
     if text:
         problems.add(journey.journey, ("lever", "until"), Fault.LEVER, text, 0, Severity.WARNING)

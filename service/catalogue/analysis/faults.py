@@ -93,11 +93,8 @@ def _condition(problem: Problem, node: yaml.Node | None) -> Problem:
     suggestion = "" if meant is None else meant["name"]
     if problem.column is None or not isinstance(node, yaml.ScalarNode):
         return replace(problem, suggestion=suggestion)
-    is_one_line = "\n" not in node.value.strip()
     if unknown is None:
-        return replace(problem, suggestion=suggestion, column=problem.column if is_one_line else 0)
-    if not is_one_line:  # CEL counts from the beginning of the line, of which it does not tell the number here
-        return replace(problem, suggestion=suggestion, column=max(node.value.find(unknown["name"]), 0))
+        return replace(problem, suggestion=suggestion)
     begins = node.value.rfind(unknown["name"], 0, problem.column + len(unknown["name"]))
     return replace(problem, suggestion=suggestion, column=max(begins, 0))
 

@@ -8,7 +8,9 @@ from service.decision.verdict import deny
 from tests.policy.cases.case import Case
 from tests.policy.customers import Customer
 
-FIRST_DAY, LAST_DAY = datetime(2026, 12, 1, tzinfo=UTC), datetime(2027, 1, 7, tzinfo=UTC)
+FIRST_DAY, LAST_DAY = datetime(2026, 12, 1, 5, tzinfo=UTC), datetime(2027, 1, 7, 5, tzinfo=UTC)
+"""Midnight in New York, where the company is."""
+
 NOT_VALID_NOW = (
     Case(name="a journey for all seasons", code="NOT_VALID_NOW", journey="freezer-mailer"),
     Case(

@@ -140,6 +140,22 @@ def test_a_region_that_nobody_knows_is_not_permission(region: str) -> None:
     assert (reason.kind, reason.params["fact"]) == (ReasonKind.UNKNOWN, "holiday_region")
 
 
+NO_PLACES = (
+    *("localtime", "Factory", "posixrules", "posix/Europe/Madrid", "right/Europe/Madrid", "Etc/Unknown", "Europe"),
+    *("", " ", "Madrid", "europe/madrid", "EUROPE/MADRID", " Europe/Madrid", "+02:00", "UTC+2", "CEST", "tzdata.zi"),
+    *("zone.tab", "leapseconds", "/etc/localtime", "Europe/../Europe/Madrid", "Europe/Madrid\0", "SystemV/EST5"),
+)
+
+
+@pytest.mark.parametrize(
+    "name", ["Europe/Madrid", "America/Argentina/Buenos_Aires", "Asia/Calcutta", "GB", "UTC", "Etc/GMT+3"]
+)
+def test_a_zone_is_a_place_or_a_clock_of_fixed_offset(name: str) -> None:
+    assert facts(now=at("2024-01-10T16:00:00"), features=[feature("time_zone", name)]).zone("time_zone") == ZoneInfo(
+        name
+    )
+
+
 @pytest.mark.parametrize(
     ("zone", "status"),
     [
@@ -149,6 +165,7 @@ def test_a_region_that_nobody_knows_is_not_permission(region: str) -> None:
         ([feature("time_zone", None, FeatureStatus.UNAVAILABLE)], "UNAVAILABLE"),
         ([feature("time_zone", "Mars/Olympus")], "NULL"),
         ([feature("time_zone", "../etc/passwd")], "NULL"),
+        *(([feature("time_zone", name)], "NULL") for name in NO_PLACES),
     ],
 )
 def test_an_unknown_zone_denies_at_any_hour(zone: list[FeatureValue], status: str) -> None:
