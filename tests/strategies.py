@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
@@ -132,19 +133,27 @@ def consents(purposes: tuple[str, ...], channels: tuple[str, ...]) -> st.SearchS
     )
 
 
+def _told_again(contact: Contact, decided: timedelta, shown: timedelta) -> Contact:
+    """Decided this long before it counts from, and first presented this long after that."""
+    decided_at = contact.at - decided
+    return replace(contact, decided_at=decided_at, presented_at=min(contact.at, decided_at + shown))
+
+
+_LATER = st.sampled_from([timedelta(0), timedelta(hours=1), timedelta(days=2)])
+_PLAIN_CONTACTS = st.builds(
+    Contact,
+    decision_id=st.sampled_from(["d1", "d2"]),
+    journey_id=st.sampled_from(IDS),
+    kind=KINDS,
+    channel=st.sampled_from(sorted(CHANNELS)),
+    at=INSTANTS,
+    counts_until=st.sampled_from([None, NOW, NOW + timedelta(seconds=1), NOW + timedelta(minutes=15)]),
+    reserved_until=st.sampled_from([None, None, NOW, NOW + timedelta(seconds=1), NOW + timedelta(minutes=15)]),
+    is_presented=st.booleans(),
+    cost=st.sampled_from([0.0, 0.1]),
+)
 CONTACTS = st.lists(
-    st.builds(
-        Contact,
-        decision_id=st.sampled_from(["d1", "d2"]),
-        journey_id=st.sampled_from(IDS),
-        kind=KINDS,
-        channel=st.sampled_from(sorted(CHANNELS)),
-        at=INSTANTS,
-        counts_until=st.sampled_from([None, NOW, NOW + timedelta(seconds=1), NOW + timedelta(minutes=15)]),
-        reserved_until=st.sampled_from([None, None, NOW, NOW + timedelta(seconds=1), NOW + timedelta(minutes=15)]),
-        is_presented=st.booleans(),
-        cost=st.sampled_from([0.0, 0.1]),
-    ),
+    _PLAIN_CONTACTS | st.builds(_told_again, _PLAIN_CONTACTS, _LATER, _LATER),
     max_size=4,
 ).map(tuple)
 ANSWERS = st.lists(

@@ -93,8 +93,9 @@ class Consents:
 class Contact:
     """A contact that counts: presented, reserved, or unconfirmed on a channel that counts those.
 
-    `at` is when it counts from; `counts_until` is when a reservation that nobody confirms is given back (None: never).
-    `reserved_until` ends an open reservation (None once presented); `cost` is that of its action.
+    `at` is when it counts from, which no report moves back; `counts_until` is when a reservation that nobody confirms
+    is given back (None: never). `reserved_until` ends an open reservation (None once presented); `cost` is that of
+    its action. `decided_at`, and `presented_at` when it was first presented, are None where they are as `at`.
     """
 
     decision_id: str
@@ -106,6 +107,13 @@ class Contact:
     reserved_until: datetime | None = None
     is_presented: bool = False
     cost: float = 0.0
+    decided_at: datetime | None = None
+    presented_at: datetime | None = None
+
+    @property
+    def first_at(self) -> datetime:
+        """When it was first presented."""
+        return self.presented_at or self.at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

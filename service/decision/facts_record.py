@@ -78,9 +78,16 @@ def contact_rows(contacts: Iterable[Contact]) -> list[list[Any]]:
             _optional_time(c.reserved_until),
             c.is_presented,
             c.cost,
+            *_other_times(c),
         ]
         for c in contacts
     ]
+
+
+def _other_times(contact: Contact) -> list[str | None]:
+    """Left out where there are none, as in records of the time before contacts had them."""
+    times = contact.decided_at, contact.presented_at
+    return [] if times == (None, None) else list(map(_optional_time, times))
 
 
 def contacts_of(rows: Iterable[list[Any]]) -> tuple[Contact, ...]:
@@ -95,8 +102,10 @@ def contacts_of(rows: Iterable[list[Any]]) -> tuple[Contact, ...]:
             reserved_until=_optional_instant(reserved_until),
             is_presented=is_presented,
             cost=cost,
+            decided_at=_optional_instant(times[0]) if times else None,
+            presented_at=_optional_instant(times[1]) if times else None,
         )
-        for decision_id, journey_id, kind, channel, at, counts_until, reserved_until, is_presented, cost in rows
+        for decision_id, journey_id, kind, channel, at, counts_until, reserved_until, is_presented, cost, *times in rows
     )
 
 

@@ -40,7 +40,14 @@ def contact_of_row(row: Row) -> Contact:
         reserved_until=None if is_presented else instant(row["reserved_until"]),
         is_presented=is_presented,
         cost=row["cost"],
+        decided_at=_other(row, "decided_at"),
+        presented_at=_other(row, "presented_at"),
     )
+
+
+def _other(row: Row, column: str) -> datetime | None:
+    """A time of a contact, if it is another than when it counts from."""
+    return None if row[column] == row["at"] else optional_instant(row[column])
 
 
 def state_of(row: Row, now: datetime) -> ContactState:
@@ -54,8 +61,9 @@ def state_of(row: Row, now: datetime) -> ContactState:
 def insert_contact(contact: Contact, customer_id: str, stage: str, valid_until: datetime, ends: Sequence[str]) -> Sql:
     """Reserves. `ends`: the journeys that end once it is presented."""
     return Sql(
-        "INSERT INTO contacts (decision_id, journey_id, customer_id, kind, channel, stage, at, reserved_until,"
-        " counts_until, state, cost, displaces) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'RESERVED', ?, ?)",
+        "INSERT INTO contacts (decision_id, journey_id, customer_id, kind, channel, stage, at, decided_at,"
+        " reserved_until, counts_until, state, cost, displaces)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'RESERVED', ?, ?)",
         (
             contact.decision_id,
             contact.journey_id,
@@ -63,6 +71,7 @@ def insert_contact(contact: Contact, customer_id: str, stage: str, valid_until: 
             contact.kind.value,
             contact.channel,
             stage,
+            micros(contact.at),
             micros(contact.at),
             micros(valid_until),
             optional_micros(contact.counts_until),

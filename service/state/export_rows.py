@@ -38,8 +38,14 @@ class Followed:
 def presented_at(contact: Row | None, outcomes: Iterable[Row]) -> int | None:
     """When a contact was first presented; None if it was not. Outcomes tell it when the contact is no longer kept."""
     if contact is not None:
-        return contact["at"] if contact["state"] == "PRESENTED" else None
-    return min((o["occurred_at"] for o in outcomes if o["type"] == "PRESENTED"), default=None)
+        first: int | None = contact["presented_at"]
+        return first
+    return min((happened_at(o) for o in outcomes if o["type"] == "PRESENTED"), default=None)
+
+
+def happened_at(outcome: Row) -> int:
+    """When what an outcome tells took place: not before its decision, nor after it came."""
+    return int(min(outcome["at"], outcome["received_at"]))
 
 
 def rows_of(

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from service.decision.facts_record import Json
-from service.state.export_rows import Followed, presented_at
+from service.state.export_rows import Followed, happened_at, presented_at
 from service.state.port import IMPORTED
 from service.state.rewards import STILL_RESERVED, UNPRESENTED, AsOf, Happened, Objective, Presented, Reward, reward_of
 from service.state.session import Row, Session, Sql, instant, micros, optional_instant, places
@@ -103,7 +103,7 @@ def _reward(one: _Ranked, history: _History, as_of: AsOf) -> Reward:
         one.objective,
         one.ranked["value"],
         Presented(at=instant(at), again_at=again_at),
-        [Happened(type=o["type"], at=instant(o["occurred_at"]), value=o["value"]) for o in one.outcomes],
+        [Happened(type=o["type"], at=instant(happened_at(o)), value=o["value"]) for o in one.outcomes],
         history.events[one.customer_id],
         as_of,
     )
@@ -121,10 +121,11 @@ class _History:
         self._presented: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
         for row in events:
             attributes = json.loads(row["attributes"])
-            happened = Happened(type=row["type"], at=instant(row["occurred_at"]), attributes=attributes)
+            at = instant(min(row["occurred_at"], row["received_at"]))
+            happened = Happened(type=row["type"], at=at, attributes=attributes)
             self.events[row["customer_id"]].append(happened)
         for row in contacts:
-            self._presented[row["customer_id"], row["journey_id"]].append((row["at"], row["decision_id"]))
+            self._presented[row["customer_id"], row["journey_id"]].append((row["presented_at"], row["decision_id"]))
 
     @classmethod
     def read(cls, session: Session, ranked: Iterable[_Ranked], now: datetime) -> _History:
@@ -140,16 +141,16 @@ class _History:
         return cls(
             *session.ask(
                 Sql(
-                    "SELECT customer_id, type, occurred_at, attributes FROM events"
-                    f" WHERE customer_id IN {places(customers)} AND occurred_at BETWEEN ? AND ?"
-                    f" AND type IN {places(types)} ORDER BY occurred_at, event_id",
-                    (*customers, *during, *types),
+                    "SELECT customer_id, type, occurred_at, received_at, attributes FROM events"
+                    f" WHERE customer_id IN {places(customers)} AND occurred_at >= ? AND received_at >= ?"
+                    f" AND (occurred_at <= ? OR received_at <= ?) AND type IN {places(types)}",
+                    (*customers, during[0], during[0], during[1], during[1], *types),
                 ),
                 Sql(
-                    "SELECT customer_id, journey_id, decision_id, at FROM contacts"
-                    f" WHERE customer_id IN {places(customers)} AND at BETWEEN ? AND ?"
-                    f" AND journey_id IN {places(journeys)} AND state = 'PRESENTED'",
-                    (*customers, *during, *journeys),
+                    "SELECT customer_id, journey_id, decision_id, presented_at FROM contacts"
+                    f" WHERE customer_id IN {places(customers)} AND at >= ? AND presented_at BETWEEN ? AND ?"
+                    f" AND journey_id IN {places(journeys)}",
+                    (*customers, during[0], *during, *journeys),
                 ),
             )
         )

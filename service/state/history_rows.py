@@ -165,10 +165,11 @@ class _Keeper:
         before = self.contacts.get((decision.decision_id, cells["journey_id"]))
         if before is None:
             self.new["contacts"].append(after)
-        elif _STATES.index(after["state"]) > _STATES.index(before["state"]):
-            self.session.tell(_advance(after))
         else:
-            return False
+            after = _later(before, after)
+            if after == dict(before):
+                return False
+            self.session.tell(_advance(after))
         self._count(before, after)
         return True
 
@@ -209,10 +210,15 @@ def _renewed(decision: HistoryDecision, record: str) -> Sql:
 
 
 def _contact(decision: HistoryDecision, cells: Mapping[str, Any]) -> Row | None:
-    """As a row; None if it was no longer kept. A reservation that has expired is a reservation of the past."""
-    state = cells["contact_state"]
+    """As a row; None if it was no longer kept. A reservation that has expired is a reservation of the past.
+
+    It counts as if its outcomes were reported: from its decision on, and from the latest time at which it was shown.
+    """
+    state, decided_at = cells["contact_state"], cells["decided_at"]
     if state is None:
         return None
+    shown = [o["occurred_at"] for o in cells["outcomes"] if o["type"] == "PRESENTED"]
+    presented_at = max(decided_at, cells["presented_at"]) if state == "PRESENTED" else None
     return {
         "decision_id": decision.decision_id,
         "journey_id": cells["journey_id"],
@@ -220,7 +226,9 @@ def _contact(decision: HistoryDecision, cells: Mapping[str, Any]) -> Row | None:
         "kind": JourneyKind.PROMOTIONAL.value if cells["is_offer"] else cells["kind"],
         "channel": cells["channel"],
         "stage": cells["stage"],
-        "at": cells["presented_at"] if state == "PRESENTED" else cells["decided_at"],
+        "at": decided_at if presented_at is None else max(presented_at, *shown),
+        "decided_at": decided_at,
+        "presented_at": presented_at,
         "reserved_until": cells["valid_until"],
         "counts_until": None if state == "PRESENTED" else cells.get("counts_until"),
         "state": "RESERVED" if state == "EXPIRED" else state,
@@ -229,10 +237,25 @@ def _contact(decision: HistoryDecision, cells: Mapping[str, Any]) -> Row | None:
     }
 
 
+def _later(before: Row, after: Row) -> Row:
+    """A contact as it stood, brought up to date by how it stands in a table: no later state and no count is undone."""
+    if _STATES.index(after["state"]) < _STATES.index(before["state"]):
+        return before
+    first = [row["presented_at"] for row in (before, after) if row["presented_at"] is not None]
+    changed = {
+        "state": after["state"],
+        "at": max(before["at"], after["at"]),
+        "presented_at": min(first, default=None),
+        "counts_until": after["counts_until"] if after["state"] != before["state"] else before["counts_until"],
+    }
+    return {**before, **changed}
+
+
 def _advance(contact: Row) -> Sql:
-    names = ("state", "at", "counts_until", "decision_id", "journey_id")
+    names = ("state", "at", "presented_at", "counts_until", "decision_id", "journey_id")
     return Sql(
-        "UPDATE contacts SET state = ?, at = ?, counts_until = ? WHERE decision_id = ? AND journey_id = ?",
+        "UPDATE contacts SET state = ?, at = ?, presented_at = ?, counts_until = ?"
+        " WHERE decision_id = ? AND journey_id = ?",
         [contact[name] for name in names],
     )
 
@@ -247,6 +270,7 @@ def _outcome(decision: HistoryDecision, journey_id: str, outcome: Mapping[str, A
         "type": kind,
         "value": value,
         "occurred_at": at,
+        "at": max(at, decision.cells["decided_at"]),
         "received_at": micros(now),
         "late": int(outcome["is_late"]),
         "fingerprint": fingerprint_of(decision.decision_id, journey_id, kind, value, instant(at)),

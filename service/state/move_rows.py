@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Callable, Iterable
 
 from service.state.fold import JourneyMove, Move, enrolment
 from service.state.session import Session, Sql, instant, micros
@@ -39,20 +38,27 @@ class Moves:
             )
         )
 
-    def set_exit(self, place: Place, at: datetime, cause: str) -> None:
-        """Ends a journey for this cause at this time; told again of the same cause, at the new time instead."""
-        same = {m for m in self._moves[place] if (m.move, m.row_id) == (Move.EXITED, cause)}
-        if any(m.at == at for m in same):
+    def keep_first(self, place: Place, move: JourneyMove) -> None:
+        """Of several moves of one kind and row id, which are one move, only the earliest stays."""
+        self._keep_one(place, move, min)
+
+    def keep_last(self, place: Place, move: JourneyMove) -> None:
+        """Only the latest, as `keep_first`."""
+        self._keep_one(place, move, max)
+
+    def _keep_one(self, place: Place, move: JourneyMove, of: Callable[[Iterable[JourneyMove]], JourneyMove]) -> None:
+        same = {m for m in self._moves[place] if (m.move, m.row_id) == (move.move, move.row_id)}
+        if same and of((move, *same)) in same:
             return
         self._moves[place] -= same
         if same:
             self._session.tell(
                 Sql(
                     "DELETE FROM moves WHERE customer_id = ? AND journey_id = ? AND move = ? AND row_id = ?",
-                    (*place, int(Move.EXITED), cause),
+                    (*place, int(move.move), move.row_id),
                 )
             )
-        self.keep(place, JourneyMove(at, Move.EXITED, cause, ""))
+        self.keep(place, move)
 
     def tell(self) -> None:
         """The customer's place in each journey that was moved, folded anew."""

@@ -1,4 +1,10 @@
-"""Keeps outcomes, and moves the contact they speak of."""
+"""Keeps outcomes, and moves the contact they speak of.
+
+An outcome counts from the time that it tells, but not before its decision; what it moves in the customer's journeys
+happened by the time that it came. Several reports that a contact was presented are one presentation, which counts from
+the latest of them and began with the earliest. So neither the order in which reports come nor one more of them ever
+moves a count back.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +87,7 @@ class _Keeper:
         self._known[outcome.outcome_id] = fingerprint
         is_late = outcome.type is OutcomeType.PRESENTED and self._is_late(contact)
         self._session.tell(
-            _row(outcome, contact["customer_id"], self._now, is_late=is_late, fingerprint=fingerprint),
+            _row(outcome, contact, self._now, is_late=is_late, fingerprint=fingerprint),
             raise_versions(contact["customer_id"], *_kinds(outcome)),
         )
         self._move(outcome, contact)
@@ -108,7 +114,7 @@ class _Keeper:
         return contact["state"] == "RELEASED" or (contact["state"] == "RESERVED" and is_over)
 
     def _move(self, outcome: Outcome, contact: dict[str, Any]) -> None:
-        """PRESENTED confirms, at its own time, and wins over NOT_PRESENTED whatever the order; that gives back."""
+        """PRESENTED confirms, and wins over NOT_PRESENTED whatever the order; that gives back."""
         before = None if contact["state"] == "RELEASED" else contact_of_row(contact)
         if outcome.type is OutcomeType.PRESENTED:
             self._present(outcome, contact)
@@ -119,23 +125,30 @@ class _Keeper:
         after = None if contact["state"] == "RELEASED" else contact_of_row(contact)
         self._session.tell(
             Sql(
-                "UPDATE contacts SET state = ?, at = ?, counts_until = ? WHERE decision_id = ? AND journey_id = ?",
-                (contact["state"], contact["at"], contact["counts_until"], outcome.decision_id, outcome.journey_id),
+                "UPDATE contacts SET state = ?, at = ?, presented_at = ?, counts_until = ?"
+                " WHERE decision_id = ? AND journey_id = ?",
+                [contact[n] for n in ("state", "at", "presented_at", "counts_until", "decision_id", "journey_id")],
             ),
             raise_contacts_version(contact["customer_id"]),
         )
         self._counters.change(self._session, before, after)
 
     def _present(self, outcome: Outcome, contact: dict[str, Any]) -> None:
-        """The contact counts from when it was first presented; then the journeys end whose place this one takes."""
-        customer_id, at = contact["customer_id"], micros(outcome.occurred_at)
-        if contact["state"] == "PRESENTED":
-            at = min(at, contact["at"])
-        contact.update(state="PRESENTED", at=at, counts_until=None)
-        move = JourneyMove(outcome.occurred_at, Move.PRESENTED, outcome.outcome_id, contact["stage"])
-        self._moves.keep((customer_id, outcome.journey_id), move)
+        """Enters the journey, and ends those whose place it takes, from when it was first presented on."""
+        customer_id, cause = contact["customer_id"], f"{outcome.decision_id}/{outcome.journey_id}"
+        at = _at(outcome, contact)
+        shown_at = max(contact["decided_at"], min(at, micros(self._now)))
+        first_at = shown_at if contact["presented_at"] is None else min(shown_at, contact["presented_at"])
+        contact.update(state="PRESENTED", at=max(at, contact["at"]), presented_at=first_at, counts_until=None)
+        entered = JourneyMove(instant(shown_at), Move.PRESENTED, cause, contact["stage"])
+        self._moves.keep_last((customer_id, outcome.journey_id), entered)
         for displaced in _displaced(contact):
-            self._moves.set_exit((customer_id, displaced), instant(at), f"{outcome.decision_id}/{outcome.journey_id}")
+            self._moves.keep_first((customer_id, displaced), JourneyMove(instant(first_at), Move.EXITED, cause, ""))
+
+
+def _at(outcome: Outcome, contact: Row) -> int:
+    """When it counts from."""
+    return int(max(micros(outcome.occurred_at), contact["decided_at"]))
 
 
 def _kinds(outcome: Outcome) -> tuple[FactKind, ...]:
@@ -149,18 +162,19 @@ def _displaced(contact: Row) -> list[str]:
     return listed
 
 
-def _row(outcome: Outcome, customer_id: str, now: datetime, *, is_late: bool, fingerprint: str) -> Sql:
+def _row(outcome: Outcome, contact: Row, now: datetime, *, is_late: bool, fingerprint: str) -> Sql:
     return Sql(
-        "INSERT INTO outcomes (outcome_id, decision_id, journey_id, customer_id, type, value, occurred_at, received_at,"
-        " late, fingerprint) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO outcomes (outcome_id, decision_id, journey_id, customer_id, type, value, occurred_at, at,"
+        " received_at, late, fingerprint) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             outcome.outcome_id,
             outcome.decision_id,
             outcome.journey_id,
-            customer_id,
+            contact["customer_id"],
             outcome.type.value,
             outcome.value,
             micros(outcome.occurred_at),
+            _at(outcome, contact),
             micros(now),
             int(is_late),
             fingerprint,

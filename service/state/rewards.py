@@ -1,7 +1,7 @@
 """What became of a contact that was presented: the value of its journey's objective, if it was met within its window.
 
     presented ├────────── within ──────────┤ window_ends_at      both ends belong to it
-              │ outcomes of this contact    │
+     ─────────┼ outcomes of this contact    │                     told of before it was presented: clocks differ
               │ events until the journey is presented to the customer again: later ones belong to that contact
 
 A window that is open says nothing yet, whether the objective was met or not: if what is met early were told early, the
@@ -93,7 +93,7 @@ def reward_of(
     if objective.event is not None and presented.at < as_of.events_since:
         return Reward(amount=None, is_censored=False, window_ends_at=ends)
     if objective.outcome is not None:
-        met = [o for o in outcomes if o.type == objective.outcome and presented.at <= o.at <= ends]
+        met = [o for o in outcomes if o.type == objective.outcome and o.at <= ends]
     else:
         met = [e for e in events if _is_met_by(objective, presented, e) and e.at <= ends]
     return Reward(amount=_worth(met, value), is_censored=False, window_ends_at=ends)

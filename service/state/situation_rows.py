@@ -71,8 +71,8 @@ def read_situation(session: Session, customer_id: str, now: datetime, reach: Rea
 def _responses_of(customer_id: str, since: datetime) -> Sql:
     """What the customer did; whether a contact took place at all is no response."""
     return Sql(
-        "SELECT decision_id, journey_id, type, occurred_at FROM outcomes WHERE customer_id = ? AND occurred_at > ?"
-        " AND type NOT IN ('PRESENTED', 'NOT_PRESENTED') ORDER BY occurred_at, outcome_id",
+        "SELECT decision_id, journey_id, type, at FROM outcomes WHERE customer_id = ? AND at > ?"
+        " AND type NOT IN ('PRESENTED', 'NOT_PRESENTED') ORDER BY at, outcome_id",
         (customer_id, micros(since)),
     )
 
@@ -82,7 +82,7 @@ def _response(row: Row) -> Response:
         decision_id=row["decision_id"],
         journey_id=row["journey_id"],
         type=row["type"],
-        at=instant(row["occurred_at"]),
+        at=instant(row["at"]),
     )
 
 

@@ -343,6 +343,7 @@ def migrate_file(file: Path) -> tuple[str, str]:
 
     Raises: StateUnavailable if it is no state store, or knows a later step.
     """
+    import alembic.command  # noqa: F401 - takes a second: not while others wait for the file
     from sqlalchemy import create_engine, event
     from sqlalchemy.exc import SQLAlchemyError
     from sqlalchemy.pool import NullPool

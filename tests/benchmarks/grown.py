@@ -20,16 +20,16 @@ RECORD = ":record"
 NOW_US = micros(NOW)
 _COLUMNS = {
     "decisions": "decision_id, customer_id, decided_at, valid_until, fingerprint, record",
-    "contacts": "decision_id, journey_id, customer_id, kind, channel, stage, at, reserved_until, counts_until, state,"
-    " cost, displaces",
-    "outcomes": "outcome_id, decision_id, journey_id, customer_id, type, value, occurred_at, received_at, late,"
+    "contacts": "decision_id, journey_id, customer_id, kind, channel, stage, at, decided_at, presented_at,"
+    " reserved_until, counts_until, state, cost, displaces",
+    "outcomes": "outcome_id, decision_id, journey_id, customer_id, type, value, occurred_at, at, received_at, late,"
     " fingerprint",
 }
 _VALUES = {
     "decisions": "{id}, {customer}, {at}, {at} + 86400000000, '', {record}",
-    "contacts": "{id}, {journey}, {customer}, 'loyalty', 'app', 'need', {at}, {at} + 86400000000, NULL, 'PRESENTED',"
-    " 0.0, '[]'",
-    "outcomes": "'o' || {id}, {id}, {journey}, {customer}, 'PRESENTED', NULL, {at}, {at}, 0, 'f'",
+    "contacts": "{id}, {journey}, {customer}, 'loyalty', 'app', 'need', {at}, {at}, {at}, {at} + 86400000000, NULL,"
+    " 'PRESENTED', 0.0, '[]'",
+    "outcomes": "'o' || {id}, {id}, {journey}, {customer}, 'PRESENTED', NULL, {at}, {at}, {at}, 0, 'f'",
 }
 
 

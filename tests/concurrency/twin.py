@@ -69,7 +69,7 @@ class TwinContact:
             self.state = ContactState.RELEASED
         if type_ is not OutcomeType.PRESENTED:
             return False
-        self.at = min(self.at, at) if was is ContactState.PRESENTED else at
+        self.at = max(self.at, at)
         self.state, self.counts_until = ContactState.PRESENTED, None
         is_late = was in (ContactState.RELEASED, ContactState.EXPIRED)
         self.is_late |= is_late

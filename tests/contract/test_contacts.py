@@ -127,12 +127,12 @@ async def test_presented_after_not_presented_is_late_and_counts(state: Store) ->
     assert len(await contacts(state)) == 1
 
 
-async def test_a_second_presented_of_a_confirmed_contact_is_not_late_and_the_earlier_time_counts(state: Store) -> None:
+async def test_a_second_presented_of_a_confirmed_contact_is_not_late_and_the_later_time_counts(state: Store) -> None:
     await ranked(state)
     await state.record_outcomes([outcome("o1", PRESENTED, NOW + 2 * MINUTE)], NOW + 2 * MINUTE)
     second = outcome("o2", PRESENTED, NOW + MINUTE)
     assert await state.record_outcomes([second], NOW + timedelta(days=1)) == [accepted("o2")]
-    assert [c.at for c in await contacts(state, WEB_END)] == [NOW + MINUTE]
+    assert [(c.at, c.first_at) for c in await contacts(state, WEB_END)] == [(NOW + 2 * MINUTE, NOW + MINUTE)]
 
 
 REPORTS = [
@@ -149,8 +149,8 @@ async def test_presented_wins_over_not_presented_in_any_order(state: Store, orde
     for i in order:
         await state.record_outcomes([REPORTS[i]], NOW + 5 * MINUTE)
     assert await state_of(state, timedelta(days=1)) is ContactState.PRESENTED
-    assert [(c.at, c.counts_until) for c in await contacts(state, WEB_END)] == [(NOW + MINUTE, None)]
-    entered = Enrolment(journey_id="news", stage=Stage.NEED, since=NOW + MINUTE)
+    assert [(c.at, c.counts_until) for c in await contacts(state, WEB_END)] == [(NOW + 2 * MINUTE, None)]
+    entered = Enrolment(journey_id="news", stage=Stage.NEED, since=NOW + 2 * MINUTE)
     assert (await situation(state)).enrolments == {"news": entered}
 
 

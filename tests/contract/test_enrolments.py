@@ -175,10 +175,10 @@ async def test_a_journey_gives_way_once_at_the_first_presentation_in_whatever_or
     await committed(state, await propose(state, ONE_AT_ONCE))
     for report in (REPORTS[i] for i in order):
         if isinstance(report, Outcome):
-            await state.record_outcomes([report], NOW)
+            await state.record_outcomes([report], NOW + 5 * MINUTE)
         else:
-            await state.record_events([report], NOW)
-    assert await enrolled(state) == {"news": NOW + 2 * MINUTE, "other": NOW + 3 * MINUTE}
+            await state.record_events([report], NOW + 5 * MINUTE)
+    assert await enrolled(state) == {"news": NOW + 4 * MINUTE, "other": NOW + 3 * MINUTE}
 
 
 async def test_each_pick_of_a_slate_takes_a_place_of_its_own(state: Store) -> None:

@@ -45,15 +45,17 @@ async def test_what_is_shown_a_day_after_it_was_reserved_uses_that_day_and_no_lo
     assert await in_use(state, pool) == {MIDNIGHT: 1.0, MIDNIGHT + DAY: 1.0}
 
 
-async def test_an_earlier_report_of_the_same_contact_moves_its_use_back(state: Store) -> None:
+async def test_no_report_of_a_contact_moves_its_use_back(state: Store) -> None:
     pool = units(5, BY_DAY)
     await give(state, holding(pool), "1")
     after, before = MIDNIGHT + MINUTE, MIDNIGHT - MINUTE
-    await state.record_outcomes([outcome("o1", OutcomeType.PRESENTED, after)], after)
-    await state.record_outcomes([outcome("o2", OutcomeType.PRESENTED, before)], after)
+    await state.record_outcomes([outcome("o1", OutcomeType.PRESENTED, before)], after)
     assert await in_use(state, pool) == {MIDNIGHT: 1.0}
-    await state.record_outcomes([outcome("o3", OutcomeType.PRESENTED, after + MINUTE)], after + MINUTE)
-    assert await in_use(state, pool) == {MIDNIGHT: 1.0}
+    await state.record_outcomes([outcome("o2", OutcomeType.PRESENTED, after)], after)
+    assert await in_use(state, pool) == {MIDNIGHT + DAY: 1.0}
+    for i, at in enumerate((before, before - 400 * DAY)):
+        await state.record_outcomes([outcome(f"p{i}", OutcomeType.PRESENTED, at)], after + MINUTE)
+        assert await in_use(state, pool) == {MIDNIGHT + DAY: 1.0}
 
 
 async def test_what_was_given_back_and_shown_after_all_is_in_use_once(state: Store) -> None:

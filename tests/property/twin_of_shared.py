@@ -23,18 +23,19 @@ def _is_ignored(rule: Cooldown, journey_id: str, known: Facts) -> bool:
     assert rule.ignored is not None
     times, window, pause = rule.ignored.times, rule.ignored.window, rule.ignored.rests
     row: list[Contact] = []
-    for shown in sorted(known.situation.contacts, key=lambda c: c.at):
+    for shown in sorted(known.situation.contacts, key=lambda c: c.decided_at or c.at):
         if shown.journey_id != journey_id or not shown.is_presented:
             continue
+        first = shown.presented_at or shown.at
         is_answered = any(
-            a.decision_id == shown.decision_id and a.journey_id == journey_id and a.at <= shown.at + window
+            a.decision_id == shown.decision_id and a.journey_id == journey_id and a.at <= first + window
             for a in known.situation.responses
         )
         if is_answered:
             row = []
-        elif shown.at + window <= known.now:
+        elif first + window <= known.now:
             row.append(shown)
-    return len(row) >= times and known.now < row[-1].at + window + pause
+    return len(row) >= times and known.now < max(c.at for c in row[-times:]) + window + pause
 
 
 def in_flight_is_full(made: Catalogue, own: Offered, known: Facts, reserved: set[str]) -> bool:

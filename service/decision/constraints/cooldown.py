@@ -23,7 +23,9 @@ class Rest:
 class Ignored:
     """Rest for `rests` after the last `times` presented contacts in a row went unanswered for `window` each.
 
-    An answer ends the row at once, also while the windows of earlier contacts are still open.
+    An answer ends the row at once, also while the windows of earlier contacts are still open. A window begins when the
+    contact was first presented and a row stands by when its contacts were decided on, so that nothing but an answer
+    ends a rest: not the report that a contact was presented once more.
     """
 
     times: int
@@ -74,14 +76,20 @@ class Cooldown:
         for journey_id in self.journeys:
             shown = [c for c in facts.situation.contacts if c.journey_id == journey_id and c.is_presented]
             answered = {c for c in shown if _is_answered(c, facts, ignored.window)}
-            settled = sorted((c for c in shown if c in answered or c.at + ignored.window <= at), key=lambda c: c.at)
+            settled = sorted((c for c in shown if c in answered or c.first_at + ignored.window <= at), key=_decided_at)
             row = settled[-ignored.times :] if len(settled) >= ignored.times else []
             if row and answered.isdisjoint(row):
-                yield row[-1].at + ignored.window + ignored.rests, "ignored", journey_id
+                yield max(c.at for c in row) + ignored.window + ignored.rests, "ignored", journey_id
+
+
+def _decided_at(contact: Contact) -> datetime:
+    return contact.decided_at or contact.at
 
 
 def _is_answered(contact: Contact, facts: Facts, window: timedelta) -> bool:
     return any(
-        r.decision_id == contact.decision_id and r.journey_id == contact.journey_id and r.at <= contact.at + window
+        r.decision_id == contact.decision_id
+        and r.journey_id == contact.journey_id
+        and r.at <= contact.first_at + window
         for r in facts.situation.responses
     )

@@ -171,6 +171,34 @@ async def test_what_the_steps_add_to_old_rows_is_what_the_program_writes_today(t
     assert (len(old_id), old_id != new_id) == (32, True)  # each store has an id of its own
 
 
+async def test_what_was_told_of_wrong_times_counts_as_it_does_today_once_the_file_is_brought_forward(
+    tmp_path: Path,
+) -> None:
+    """As a program of then kept it: shown 8 days before it was decided, and granted 4 minutes after it was told."""
+    new, file, minute, day = tmp_path / "new.db", old_file(tmp_path / "old.db"), 60_000_000, 86_400_000_000
+    state = SqliteState(new, FAST)
+    await state.record_events([event("g", "consent.granted", purpose="marketing", channel="email")], NOW)
+    await state.record_events([event("w", "consent.withdrawn", purpose="marketing", channel="email")], NOW)
+    await committed(state, await propose(state, customer_id="2", decision_id="d1"))
+    await state.record_outcomes([outcome("o1", OutcomeType.PRESENTED), outcome("o2", OutcomeType.REJECTED)], NOW)
+    await state.close()
+    copied(new, file)
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("UPDATE contacts SET at = at - ?", (8 * day,))
+        database.execute("UPDATE outcomes SET occurred_at = occurred_at - ?", (8 * day,))
+        database.execute("UPDATE events SET occurred_at = occurred_at + ? WHERE event_id = 'g'", (4 * minute,))
+        database.execute("UPDATE consents SET granted_at = granted_at + ?", (4 * minute,))
+        database.commit()
+    migrate_file(file)
+    state, today = SqliteState(file, FAST), SqliteState(new, FAST)
+    for customer_id in ("1", "2"):
+        found, expected = await situation(state, customer_id), await situation(today, customer_id)
+        assert replace(found, versions=expected.versions) == expected
+    assert not (await situation(state, "1")).consents.holds("marketing", "email")
+    await state.close()
+    await today.close()
+
+
 async def test_the_store_works_on_a_file_that_was_brought_forward(tmp_path: Path) -> None:
     file = old_file(tmp_path / "old.db")
     copied(await written(tmp_path / "new.db"), file)
