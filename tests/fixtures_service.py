@@ -162,7 +162,7 @@ _TABLES = (
 
 async def settled_counts(home: Path) -> Mapping[str, int]:
     """The same, once the feature store was told of everything, so that nothing changes by itself any more."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while row_counts(home)["outbox"]:
             await asyncio.sleep(0.01)
     return row_counts(home)

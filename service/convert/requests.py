@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
+from google.protobuf.timestamp_pb2 import Timestamp
+
 from features.values import Scalar
 from rumbo.decision.v1 import decision_pb2, events_pb2, outcomes_pb2, value_pb2
 from service.convert.enums import OUTCOME_OF, instant
@@ -15,6 +17,7 @@ from service.state.events import MAX_ID
 from service.state.port import CustomerEvent, Outcome, RowResult, RowStatus
 
 MAX_LIMIT = 50
+_EMPTY = Timestamp()
 MAX_CONTEXT_BYTES = 64 * 1024
 
 
@@ -135,9 +138,10 @@ def _demand(field: str, given: str) -> None:
 
 
 def _occurred_at(message: events_pb2.Event | outcomes_pb2.Outcome) -> datetime:
-    if not message.HasField("occurred_at"):
-        raise RequestInvalid("occurred_at", "NOT_SET", "must be set")
+    """An empty Timestamp is none: it would stand for the first instant of 1970."""
     at = message.occurred_at
+    if at == _EMPTY:
+        raise RequestInvalid("occurred_at", "NOT_SET", "must be set")
     if not 0 <= at.nanos < 10**9:
         raise RequestInvalid("occurred_at", "OUT_OF_RANGE", "must have 0 to 999,999,999 nanoseconds")
     try:

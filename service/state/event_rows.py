@@ -1,4 +1,8 @@
-"""Keeps events and what follows from them. Every step is commutative, so the order of arrival does not matter."""
+"""Keeps events and what follows from them. Every step is commutative, so the order of arrival does not matter.
+
+An event counts at the earlier of the time that it tells and its receipt: whatever a clock elsewhere says, nothing that
+is told later lies before it.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +55,7 @@ def keep_events(session: Session, events: Sequence[CustomerEvent], now: datetime
         if event.type in _MOVES:
             place = event.customer_id, str(event.attributes["journey_id"])
             stage = str(event.attributes.get("stage", ""))
-            moves.keep(place, JourneyMove(event.occurred_at, _MOVES[event.type], event.event_id, stage))
+            moves.keep(place, JourneyMove(min(event.occurred_at, now), _MOVES[event.type], event.event_id, stage))
         results.append(RowResult(row_id=event.event_id, status=RowStatus.ACCEPTED))
     moves.tell()
     return results
@@ -91,12 +95,12 @@ def _row(event: CustomerEvent, now: datetime, fingerprint: str) -> Sql:
 
 
 def _changes(event: CustomerEvent, now: datetime) -> Iterator[Sql]:
+    at, customer_id = min(micros(event.occurred_at), micros(now)), event.customer_id
     if event.type == HEARTBEAT:
-        yield _later("feeds", {"source": event.source}, "heartbeat_at", micros(event.occurred_at))
+        yield _later("feeds", {"source": event.source}, "heartbeat_at", at)
         return
     yield raise_versions(event.customer_id, kind_of(event.type), is_event=True)
     attributes = {name: str(value) for name, value in event.attributes.items()}
-    at, customer_id = micros(event.occurred_at), event.customer_id
     if event.type == "incident.opened":
         yield _open_incident(event, attributes, at)
     elif event.type == "incident.resolved":

@@ -28,19 +28,24 @@ class Fault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventForm:
-    """The attributes of an event type; others are kept as they come. `is_specific`: ANY is no value of the required."""
+    """The attributes of an event type; others are kept as they come. `is_specific`: ANY is no value of the required.
+
+    `numbers` are required amounts, 0 or more: what is given back is no purchase.
+    `only_closes`: nothing is ever shown because of it, so it is never refused for a clock that is ahead.
+    """
 
     required: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
     is_specific: bool = False
+    only_closes: bool = False
 
 
 EVENT_FORMS: Mapping[str, EventForm] = {
-    "incident.opened": EventForm(required=("incident_id",), optional=("class", "severity")),
+    "incident.opened": EventForm(required=("incident_id",), optional=("class", "severity"), only_closes=True),
     "incident.resolved": EventForm(required=("incident_id",)),
     "consent.granted": EventForm(required=("purpose", "channel"), is_specific=True),
-    "consent.withdrawn": EventForm(optional=("purpose", "channel")),
+    "consent.withdrawn": EventForm(optional=("purpose", "channel"), only_closes=True),
     "purchase": EventForm(numbers=("amount",)),
     "journey.entered": EventForm(required=("journey_id", "stage")),
     "journey.advanced": EventForm(required=("journey_id", "stage")),
@@ -61,7 +66,7 @@ def fault_of(event: CustomerEvent, now: datetime, stages: StageCheck) -> Fault |
         text_fault("event_id", event.event_id)
         or text_fault("customer_id", event.customer_id)
         or _source_fault(event)
-        or time_fault(event.occurred_at, now)
+        or time_fault(event.occurred_at, None if form.only_closes else now)
         or _value_fault(event.attributes)
         or _attribute_fault(event.attributes, form)
         or _stage_fault(event, stages)
@@ -82,10 +87,13 @@ def _source_fault(event: CustomerEvent) -> Fault | None:
     return text_fault("source", event.source)
 
 
-def time_fault(occurred_at: datetime, now: datetime) -> Fault | None:
-    if occurred_at > now + MAX_AHEAD:
-        return Fault(field="occurred_at", code="IN_THE_FUTURE")
-    return Fault(field="occurred_at", code="OUT_OF_RANGE") if occurred_at < EARLIEST else None
+def time_fault(occurred_at: datetime, now: datetime | None) -> Fault | None:
+    """`now`: None for what may lie ahead of it."""
+    if occurred_at < EARLIEST:
+        return Fault(field="occurred_at", code="OUT_OF_RANGE")
+    return (
+        Fault(field="occurred_at", code="IN_THE_FUTURE") if now is not None and occurred_at > now + MAX_AHEAD else None
+    )
 
 
 def _value_fault(attributes: Mapping[str, Scalar]) -> Fault | None:
@@ -119,6 +127,8 @@ def _attribute_fault(attributes: Mapping[str, Scalar], form: EventForm) -> Fault
         number = attributes[name]
         if isinstance(number, bool) or not isinstance(number, int | float):
             return Fault(field=f"attributes.{name}", code="NOT_A_NUMBER")
+        if number < 0:
+            return Fault(field=f"attributes.{name}", code="OUT_OF_RANGE")
     return None
 
 

@@ -120,7 +120,7 @@ async def test_customers_whose_ids_look_alike_are_others(state: Store) -> None:
 
 async def test_times_are_kept_to_the_microsecond_in_utc(state: Store) -> None:
     at = datetime(2018, 1, 3, 12, 0, 0, 123457, tzinfo=timezone(timedelta(hours=-5)))
-    await state.record_events([event("e1", "purchase", at, amount=1.0)], NOW)
+    await state.record_events([event("e1", "purchase", at, amount=1.0)], at)
     last = (await situation(state)).last_purchase_at
     assert last == datetime(2018, 1, 3, 17, 0, 0, 123457, tzinfo=UTC)
     assert last.utcoffset() == timedelta(0)

@@ -43,6 +43,7 @@ BAD_EVENTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("event_id", "NUL_IN_TEXT", {"event_id": "a\x00b"}),
     ("customer_id", "NUL_IN_TEXT", {"customer_id": "a\x00b"}),
     ("attributes.amount", "MISSING", {"attributes": {}}),
+    ("attributes.amount", "OUT_OF_RANGE", {"attributes": values(amount=-20.0)}),
     ("attributes.x", "NOT_SET", {"attributes": {"x": value_pb2.Value(), "amount": value(1.0)}}),
     *(("occurred_at", code, {"occurred_at": moment}) for _, code, moment in BAD_TIMES),
 )

@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 import pytest
 import pytest_asyncio
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from rumbo.decision.v1 import events_pb2, value_pb2
 from tests.e2e.wire import (
@@ -61,7 +62,10 @@ def incident(**attributes: Any) -> dict[str, value_pb2.Value]:
     ("fields", "expected"),
     [
         case("unknown type", "type", "UNKNOWN_TYPE", type="incident.reopened"),
-        *(case(name, "occurred_at", code, occurred_at=at) for name, code, at in BAD_TIMES),
+        *(case(name, "occurred_at", code, type="incident.resolved", occurred_at=at) for name, code, at in BAD_TIMES),
+        case("opened without a time", "occurred_at", "NOT_SET", occurred_at=None),
+        case("opened at an empty time", "occurred_at", "NOT_SET", occurred_at=Timestamp()),
+        case("withdrawn at an empty time", "occurred_at", "NOT_SET", type="consent.withdrawn", occurred_at=Timestamp()),
         case("id too long", "event_id", "TOO_LONG", event_id="e" * 129),
         case("NUL in the id", "event_id", "NUL_IN_TEXT", event_id="e\x00"),
         case("customer too long", "customer_id", "TOO_LONG", customer_id="c" * 129),

@@ -21,6 +21,8 @@ from tests.e2e.wire import (
     proposals,
     ranked_ids,
     reasons_of,
+    rejection_of,
+    resolved,
 )
 from tests.fixtures_features import NOW
 from tests.fixtures_service import Service, running
@@ -85,6 +87,33 @@ async def test_a_grant_that_is_reported_after_a_later_withdrawal_opens_nothing(s
     assert not allowed_ids(await service.preview(REGULAR, "web"))
 
 
+async def test_a_withdrawal_holds_though_a_clock_elsewhere_dated_the_grant_minutes_ahead(service: Service) -> None:
+    await service.tell(event("consent.withdrawn", ago=timedelta(minutes=2)))
+    await service.tell(event("consent.granted", ago=-timedelta(minutes=4), purpose="loyalty", channel="web"))
+    assert THANKS in allowed_ids(await service.preview(REGULAR, "web"))
+    service.clock.move(timedelta(seconds=1))
+    await service.tell(event("consent.withdrawn", ago=-timedelta(seconds=1)))
+    for _ in range(3):
+        assert not allowed_ids(await service.preview(REGULAR, "web"))
+        service.clock.move(timedelta(minutes=3))
+
+
+async def test_with_a_clock_that_is_an_hour_behind_withdrawals_hold_and_grants_are_refused(service: Service) -> None:
+    service.clock.move(-timedelta(hours=1))
+    (refused,) = await service.tell(event("consent.granted", purpose="loyalty", channel="web"))
+    assert rejection_of(refused) == ("occurred_at", "IN_THE_FUTURE")
+    await service.tell(event("consent.withdrawn"))
+    assert not allowed_ids(await service.preview(REGULAR, "web"))
+
+
+async def test_an_incident_that_is_opened_again_holds_though_its_resolution_was_dated_ahead(service: Service) -> None:
+    await service.tell(opened(), resolved(ago=-timedelta(minutes=4)))
+    assert THANKS in allowed_ids(await service.preview(REGULAR, "web"))
+    service.clock.move(timedelta(seconds=1))
+    await service.tell(opened(ago=-timedelta(seconds=1)))
+    assert "INCIDENT_OPEN" in reasons_of(await service.preview(REGULAR, "web"), THANKS)
+
+
 async def test_a_withdrawal_that_only_the_feature_store_knows_holds_and_a_grant_there_opens_nothing(
     own_home: Path,
 ) -> None:
@@ -129,6 +158,19 @@ async def test_what_was_presented_counts_from_then_for_its_whole_window(service:
     answer = await service.decide(REGULAR, "web", limit=50)
     await service.report(outcome(answer.decision_id, THANKS))
     service.clock.move(timedelta(days=1))
+    cap = reasons_of(await service.preview(REGULAR, "store"), THANKS)["CONTACT_CAP"]
+    assert cap.eligible_after.ToDatetime(NOW.tzinfo) == NOW + timedelta(days=30)
+
+
+async def test_whatever_time_a_report_tells_nothing_is_granted_again_before_its_window_is_over(
+    service: Service,
+) -> None:
+    """At most 1 in 30 days, from when it was decided. Reported of days and of years before, and again of both."""
+    answer = await service.decide(REGULAR, "web", limit=50)
+    for days in (8, 31, 4000, 8):
+        await service.report(outcome(answer.decision_id, THANKS, ago=timedelta(days=days)))
+        again = await service.decide(REGULAR, "app", limit=50)
+        assert THANKS not in ranked_ids(again)
     cap = reasons_of(await service.preview(REGULAR, "store"), THANKS)["CONTACT_CAP"]
     assert cap.eligible_after.ToDatetime(NOW.tzinfo) == NOW + timedelta(days=30)
 

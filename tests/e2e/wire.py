@@ -53,6 +53,7 @@ BAD_TIMES = (
     ("nanoseconds below 0", "OUT_OF_RANGE", Timestamp(seconds=1, nanos=-1)),
     ("before 1970", "OUT_OF_RANGE", Timestamp(seconds=-1)),
     ("without a time", "NOT_SET", None),
+    ("an empty time", "NOT_SET", Timestamp()),
 )
 """What neither an event nor an outcome may say about when it happened: in words, the code, the time."""
 

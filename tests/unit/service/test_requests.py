@@ -150,12 +150,13 @@ YEAR_10000 = 253_402_300_800
     ("at", "code"),
     [
         (None, "NOT_SET"),
+        (Timestamp(), "NOT_SET"),
         (Timestamp(seconds=YEAR_10000), "OUT_OF_RANGE"),
         (Timestamp(seconds=2**63 - 1), "OUT_OF_RANGE"),
         (Timestamp(seconds=-(2**63)), "OUT_OF_RANGE"),
         (Timestamp(seconds=-62_135_596_801), "OUT_OF_RANGE"),
     ],
-    ids=["absent", "year-10000", "largest", "smallest", "before-year-1"],
+    ids=["absent", "empty", "year-10000", "largest", "smallest", "before-year-1"],
 )
 def test_a_time_that_cannot_be_read_rejects_that_row_alone(at: Timestamp | None, code: str) -> None:
     event, outcome = events_pb2.Event(), outcomes_pb2.Outcome()

@@ -14,6 +14,7 @@ from tests.builders import NOW
 
 INSTANT = timedelta(microseconds=1)
 FIVE_MINUTES = timedelta(minutes=5)
+FAR = datetime(9999, 12, 31, tzinfo=UTC)
 OPENED = CustomerEvent(
     event_id="e1",
     customer_id="1",
@@ -93,8 +94,6 @@ def test_an_attribute_that_the_type_does_not_know_is_no_fault() -> None:
         (replace(OPENED, source="s" * 129), "source", "TOO_LONG"),
         (replace(OPENED, source="a\x00b"), "source", "NUL_IN_TEXT"),
         (replace(of_type("feed.heartbeat"), source=""), "source", "MISSING"),
-        (replace(OPENED, occurred_at=NOW + FIVE_MINUTES + INSTANT), "occurred_at", "IN_THE_FUTURE"),
-        (replace(OPENED, occurred_at=datetime(9999, 12, 31, tzinfo=UTC)), "occurred_at", "IN_THE_FUTURE"),
         (replace(OPENED, occurred_at=datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC)), "occurred_at", "OUT_OF_RANGE"),
         (replace(OPENED, occurred_at=datetime(1, 1, 1, tzinfo=UTC)), "occurred_at", "OUT_OF_RANGE"),
         (of_type("incident.opened", incident_id=None), "attributes.incident_id", "MISSING"),
@@ -116,6 +115,8 @@ def test_an_attribute_that_the_type_does_not_know_is_no_fault() -> None:
         (of_type("consent.withdrawn", purpose=1), "attributes.purpose", "NOT_TEXT"),
         (of_type("purchase", amount="12"), "attributes.amount", "NOT_A_NUMBER"),
         (of_type("purchase", amount=True), "attributes.amount", "NOT_A_NUMBER"),
+        (of_type("purchase", amount=-20), "attributes.amount", "OUT_OF_RANGE"),
+        (of_type("purchase", amount=-5e-324), "attributes.amount", "OUT_OF_RANGE"),
         (of_type("purchase", amount=float("nan")), "attributes.amount", "NOT_FINITE"),
         (of_type("purchase", amount=float("-inf")), "attributes.amount", "NOT_FINITE"),
         (of_type("purchase", note="x" * 65537), "attributes.note", "TOO_LARGE"),
@@ -137,6 +138,18 @@ def test_a_fault_names_its_field_and_its_code(event: CustomerEvent, field: str, 
     assert fault(event) == Fault(field=field, code=code)
 
 
+ONLY_CLOSES = {"incident.opened", "consent.withdrawn"}
+
+
+@pytest.mark.parametrize("at", [NOW + FIVE_MINUTES + INSTANT, NOW + timedelta(hours=1), FAR], ids=str)
+@pytest.mark.parametrize("type_", sorted(ATTRIBUTES))
+def test_only_what_can_do_nothing_but_close_a_gate_may_be_far_ahead(type_: str, at: datetime) -> None:
+    """All else may open one: a grant, a resolution, a heartbeat, but also a place in a journey or a purchase."""
+    expected = None if type_ in ONLY_CLOSES else Fault(field="occurred_at", code="IN_THE_FUTURE")
+    assert fault(replace(of_type(type_), occurred_at=at)) == expected
+    assert fault(replace(of_type(type_), occurred_at=NOW + FIVE_MINUTES)) is None
+
+
 @pytest.mark.parametrize(
     "event",
     [
@@ -145,9 +158,22 @@ def test_a_fault_names_its_field_and_its_code(event: CustomerEvent, field: str, 
         replace(OPENED, occurred_at=datetime(1970, 1, 1, tzinfo=UTC)),
         replace(of_type("feed.heartbeat"), customer_id=""),
         of_type("consent.withdrawn", purpose="*", channel="*"),
-        of_type("purchase", amount=-3, note="ñ" * 32768),
+        of_type("purchase", amount=3, note="ñ" * 32768),
+        of_type("purchase", amount=0.0),
+        of_type("purchase", amount=1.7e308),
+        of_type("purchase", amount=1, refund=-20),
     ],
-    ids=["longest-ids", "five-minutes-ahead", "1970", "heartbeat", "withdrawal-of-all", "largest-attribute"],
+    ids=[
+        "longest-ids",
+        "five-minutes-ahead",
+        "1970",
+        "heartbeat",
+        "withdrawal-of-all",
+        "largest-attribute",
+        "for-nothing",
+        "largest-amount",
+        "another-number-below-0",
+    ],
 )
 def test_at_the_edge_there_is_no_fault(event: CustomerEvent) -> None:
     assert fault(event) is None
