@@ -48,7 +48,7 @@ from service.state.home import HomeStore
 from service.state.inventory import StoreStatus
 from service.state.port import StateUnavailable
 from service.state.session import micros
-from service.state.sqlite import SqliteState, migrate_file, store_in, survey_of
+from service.state.sqlite import SqliteState, demand_there, migrate_file, store_in, survey_of
 from service.state.store import SqlState
 from service.state.store_file import FolderInUse, set_aside
 from service.state.upkeep import Upkeep
@@ -187,6 +187,7 @@ async def intake_only(settings: Settings, clock: Clock = system_clock) -> AsyncI
 def survey(settings: Settings) -> StoreStatus:
     """What the configured store is and holds, whatever step it stands at. Raises: StateUnavailable."""
     if settings.state_url is None:
+        demand_there(settings.state_file, HomeStore.of(settings.home).embedded)
         return survey_of(settings.state_file)
     with _needing_postgres():
         from service.state import postgres_schema
@@ -199,6 +200,7 @@ def migrate_state(settings: Settings) -> tuple[str | None, str | None]:
     Raises: StateUnavailable.
     """
     if settings.state_url is None:
+        demand_there(settings.state_file, HomeStore.of(settings.home).embedded)
         return migrate_file(settings.state_file)
     with _needing_postgres():
         from service.state.postgres_schema import migrate_database

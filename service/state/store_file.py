@@ -10,6 +10,7 @@ import os
 import sqlite3
 from itertools import count
 from pathlib import Path
+from threading import Lock
 
 from service.state.port import StateUnavailable
 
@@ -43,25 +44,29 @@ class OpenFiles:
     def __init__(self, file: Path, connection: sqlite3.Connection) -> None:
         """To be made once `connection` has read. Raises: StateUnavailable if they are gone already."""
         self._file = file
-        self._parts = parts(file.absolute())
-        self._open = self._found()
-        self._size = self._parts[0].stat().st_size
+        self._paths = parts(file.absolute())
+        found = self._found()
+        self._open = [(one.st_ino, one.st_dev) for one in found]
+        self._size = found[0].st_size
         self._cookie = _cookie(connection)
+        self._one_at_a_time = Lock()
 
     def check(self, connection: sqlite3.Connection) -> None:
         """Raises: StateUnavailable unless whoever opens the store by its path now gets these files."""
-        if self._found() != self._open:
-            raise StateUnavailable(f"{self._file} is not the file that this process has open: it {_MOVED}")
-        size = self._parts[0].stat().st_size
-        if size < self._size:  # VACUUM changes the cookie, and nothing else makes a store smaller
-            if (cookie := _cookie(connection)) == self._cookie:
-                raise StateUnavailable(f"{self._file} was cut short or written over: it {_MOVED}")
-            self._cookie = cookie
-        self._size = size
+        with self._one_at_a_time:
+            found = self._found()
+            if [(one.st_ino, one.st_dev) for one in found] != self._open:
+                raise StateUnavailable(f"{self._file} is not the file that this process has open: it {_MOVED}")
+            size = found[0].st_size
+            if size < self._size:  # VACUUM changes the cookie, and nothing else makes a store smaller
+                if (cookie := _cookie(connection)) == self._cookie:
+                    raise StateUnavailable(f"{self._file} was cut short or written over: it {_MOVED}")
+                self._cookie = cookie
+            self._size = size
 
-    def _found(self) -> tuple[tuple[int, int], ...]:
+    def _found(self) -> list[os.stat_result]:
         try:
-            return tuple((found.st_dev, found.st_ino) for found in map(os.stat, self._parts))
+            return [path.stat() for path in self._paths]
         except OSError as error:
             raise StateUnavailable(f"{self._file} is not where this process opened it: it {_MOVED}") from error
 

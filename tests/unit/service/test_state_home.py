@@ -64,6 +64,8 @@ def test_a_home_without_a_store_gets_one_and_has_it_from_then_on(tmp_path: Path)
         ["unkill", "*"],
         ["kills"],
         ["state", "prune"],
+        ["state", "status"],
+        ["state", "migrate"],
         ["state", "export", "--since", "2018-01-01", "--to", "exported"],
     ],
     ids=lambda command: " ".join(command[:2]),
