@@ -13,6 +13,7 @@ import click
 
 if TYPE_CHECKING:
     from service.catalogue.check import Finding
+    from service.state.port import Standing
 
 _folder = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -33,16 +34,24 @@ def _moment(context: click.Context, parameter: click.Parameter, value: str | Non
 @click.option(
     "--now", callback=_moment, metavar="ISO", help="The day against which levers and ends are held. Default: now."
 )
+@click.option(
+    "--home",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The home of a service: tell how many customers stand where there is no place any more.",
+)
 @click.option("--json", "as_json", is_flag=True, help="The findings as a JSON array.")
 @click.option("--strict", is_flag=True, help="Fail on warnings and notices as well.")
-def check(folder: Path, against: Path | None, now: datetime | date, as_json: bool, strict: bool) -> None:
+def check(
+    folder: Path, against: Path | None, now: datetime | date, home: Path | None, as_json: bool, strict: bool
+) -> None:
     """Tell everything that is wrong with the catalogue in DIR; exit status 1 if there is an error."""
     from features.schema import FeatureSchema
     from service.catalogue.check import check as findings_of
     from service.catalogue.check import in_folder
     from service.catalogue.problems import Severity
 
-    findings = in_folder(findings_of(folder, FeatureSchema.load(), now, against), folder)
+    standing = [] if home is None else _standing(home)
+    findings = in_folder(findings_of(folder, FeatureSchema.load(), now, against, standing), folder)
     if as_json:
         click.echo(json.dumps([finding.fields() for finding in findings], indent=2, ensure_ascii=False))
     else:
@@ -51,6 +60,20 @@ def check(folder: Path, against: Path | None, now: datetime | date, as_json: boo
         click.echo(_summary(findings))
     if any(strict or finding.severity is Severity.ERROR for finding in findings):
         raise click.exceptions.Exit(1)
+
+
+def _standing(home: Path) -> list[Standing]:
+    """Raises: StateUnavailable, if there is no store too."""
+    import asyncio
+
+    from service.bootstrap import state_store
+    from service.settings import Settings
+
+    async def read() -> list[Standing]:
+        async with state_store(Settings(home=home)) as state:
+            return await state.standing()
+
+    return asyncio.run(read())
 
 
 def _summary(findings: Sequence[Finding]) -> str:

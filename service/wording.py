@@ -103,8 +103,10 @@ DENIALS: Mapping[str, Told] = {
         f"[: {{in_flight}}, {{at_most}} como máximo].{_AGAIN.es}",
     ),
     "STAGE": Told(
-        "It has nothing here for the customer's stage[: {enrolled} at {stage}, this is for {offered_at}].",
-        "No tiene nada aquí para la etapa del cliente[: {enrolled} en {stage}, y esto es para {offered_at}].",
+        "It has nothing here for the customer's stage[: {enrolled} at {stage}, this is for {offered_at}]"
+        "[; this journey has no stage of {gone} any more].",
+        "No tiene nada aquí para la etapa del cliente[: {enrolled} en {stage}, y esto es para {offered_at}]"
+        "[; este journey ya no tiene la etapa de {gone}].",
     ),
     "KILLED": Told(
         "It has been stopped[: “{target}”][, because: {why}].",
@@ -208,6 +210,7 @@ _STAGES: Mapping[str, Told] = {
 NAMES: Mapping[str, Mapping[str, Told]] = {
     "stage": _STAGES,
     "offered_at": _STAGES,
+    "gone": _STAGES,
     "kind": {
         "promotional": Told("promotional", "promocionales"),
         "service": Told("service", "de servicio"),

@@ -187,7 +187,12 @@ class JourneyBinder:
         kind = JourneyKind.PROMOTIONAL if action.is_offer else every.kind
         guarded = replace(every, kind=kind, channel=channel, cost=action.cost)
         rules = tuple(places.setdefault(rule, len(places)) for rule in bind_rules(guarded, policies))
-        at_stage = AtStage(journey_id=guarded.journey_id, stage=stage, first_stage=self.journey.first_stage)
+        at_stage = AtStage(
+            journey_id=guarded.journey_id,
+            stage=stage,
+            first_stage=self.journey.first_stage,
+            stages=frozenset(plan.stage for plan in self.journey.stages),
+        )
         return _Bound(stage, action, channel, kind, rules, places.setdefault(at_stage, len(places)))
 
     def _candidate(

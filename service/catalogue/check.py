@@ -25,6 +25,7 @@ from service.catalogue.analysis.faults import Near, node_at, told_better
 from service.catalogue.analysis.meaning import check_meaning
 from service.catalogue.analysis.places import place_in_lines
 from service.catalogue.analysis.possible import check_possible
+from service.catalogue.analysis.stranded import stranded
 from service.catalogue.analysis.texts import check_texts
 from service.catalogue.analysis.tones import check_tones
 from service.catalogue.bind import bind
@@ -33,6 +34,7 @@ from service.catalogue.problems import POLICIES, Fault, Problem, Problems, Sever
 from service.catalogue.schema import CatalogueDocument
 from service.catalogue.source import Place, Source, read, without_place
 from service.state.events import EVENT_FORMS
+from service.state.port import Standing
 
 _ANOTHER = "another journey has this id"
 _ORDER = list(Severity)
@@ -58,11 +60,16 @@ class Finding:
 
 
 def check(
-    folder: Path, schema: FeatureSchema, now: datetime | date, against: Path | None = None
+    folder: Path,
+    schema: FeatureSchema,
+    now: datetime | date,
+    against: Path | None = None,
+    standing: Iterable[Standing] = (),
 ) -> tuple[Finding, ...]:
     """All findings in the order of the files. `against`: an older catalogue, to find ids that changed their meaning.
 
-    `now`, if it is a day, is the first instant of it in the catalogue's zone.
+    `now`, if it is a day, is the first instant of it in the catalogue's zone. `standing`: where customers of a service
+    stand, to find those for whom there is no place any more.
     """
     source = read(folder)
     problems = list(_unsound(source, schema))
@@ -70,6 +77,7 @@ def check(
         document = CatalogueDocument(policies=source.policies, journeys=source.journeys)
         problems = _analysed(document, schema, company_instant(now, source.policies))
         problems += [] if against is None else _changed(against, document)
+        problems += stranded(document, standing)
     located = {_located(source, problem): None for problem in problems}
     return tuple(sorted(located, key=lambda f: (f.file, f.line, f.column, _ORDER.index(f.severity), f.fault, f.text)))
 

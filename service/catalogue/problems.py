@@ -10,6 +10,7 @@ from service.catalogue.conditions import ConditionCompiler, ConditionInvalid
 from service.decision.constraints.rule import Condition
 
 POLICIES = "policies.yaml"
+JOURNEYS = "journeys"
 
 
 class Severity(StrEnum):
@@ -31,7 +32,7 @@ class Fault(StrEnum):
     ALWAYS = "ALWAYS"  # a condition that always holds
     NOT_DECIDED = "NOT_DECIDED"  # a condition of which neither could be told
     IMPOSSIBLE = "IMPOSSIBLE"  # a journey or action that no customer could ever get
-    UNREACHABLE = "UNREACHABLE"  # a stage that no customer could ever be served at
+    UNREACHABLE = "UNREACHABLE"  # a stage that no customer could ever be served at, or where some stand in vain
     TRANSLATION = "TRANSLATION"  # a text that lacks a language
     LEVER = "LEVER"  # a lever that is over, or out of bounds
     CAPS = "CAPS"  # caps that contradict each other

@@ -17,10 +17,9 @@ from service.catalogue.files import FileUnfit, Stamp, Stamps, content_of, listed
 from service.catalogue.nodes import MAX_BYTES, NotReadable, compose, decoded, value_of
 from service.catalogue.patience import GoOn, always
 from service.catalogue.policy_schema import PoliciesDocument
-from service.catalogue.problems import POLICIES, Fault, Problem, Problems
+from service.catalogue.problems import JOURNEYS, POLICIES, Fault, Problem, Problems
 from service.catalogue.schema import JourneyDocument
 
-JOURNEYS = "journeys"
 MAX_CATALOGUE_BYTES = 16 * 1024 * 1024
 _MAX_FORM_FAULTS, _MAX_SHOWN = 100, 60
 _IN_TEXT = re.compile(r" \(line (?P<line>\d+), column (?P<column>\d+)\)$")

@@ -265,6 +265,22 @@ class KillSwitch(Protocol):
         """The text of every catalogue that is kept: their journeys are what may be killed."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How many customers stand at one stage of one journey."""
+
+    journey_id: str
+    stage: str
+    customers: int
+
+
+class Places(Protocol):
+    """Where customers stand, without telling who."""
+
+    async def standing(self) -> list[Standing]:
+        """By journey and stage. Who left by time or condition counts until the next decision about them."""
+
+
 class KillReaders(Protocol):
     """Which services run, and which version of the kill list each has read."""
 

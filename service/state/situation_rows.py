@@ -26,6 +26,8 @@ from service.state.version_rows import read_fact_versions
 
 _FEEDS = Sql("SELECT source, heartbeat_at FROM feeds ORDER BY source")
 
+STANDING = Sql("SELECT journey_id, stage, count(*) AS customers FROM enrolments GROUP BY journey_id, stage")
+
 
 def read_situation(session: Session, customer_id: str, now: datetime, reach: Reach) -> StateReading:
     """A customer without rows has a situation of nothing but what concerns everybody: no event, nothing happened.

@@ -52,13 +52,21 @@ from service.state.port import (
     Outcome,
     RequestKey,
     RowResult,
+    Standing,
     StateReading,
     StateUnavailable,
     StoredDecision,
     Undecided,
 )
 from service.state.session import Keys, Session, Sql, Work, customer_key, no_keys
-from service.state.situation_rows import consents_of, incidents_of, read_consents, read_incidents, read_situation
+from service.state.situation_rows import (
+    STANDING,
+    consents_of,
+    incidents_of,
+    read_consents,
+    read_incidents,
+    read_situation,
+)
 from service.state.unused_catalogues import keep_catalogue
 
 log = logging.getLogger(__name__)
@@ -176,6 +184,11 @@ class SqlState:
         question = Sql("SELECT source FROM catalogues ORDER BY version")
         (rows,) = await self._read(lambda session: session.ask(question))
         return [str(row["source"]) for row in rows]
+
+    async def standing(self) -> list[Standing]:
+        (rows,) = await self._read(lambda session: session.ask(STANDING))
+        found = (Standing(journey_id=r["journey_id"], stage=r["stage"], customers=int(r["customers"])) for r in rows)
+        return sorted(found, key=lambda place: (place.journey_id, place.stage))
 
     async def waiting_for_features(self, limit: int) -> list[tuple[int, str]]:
         (rows,) = await self._read(lambda session: session.ask(waiting(limit)))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from service.state.engine import Durability
-from service.state.port import KillReaders, KillSwitch, Outbox, StateStore
+from service.state.port import KillReaders, KillSwitch, Outbox, Places, StateStore
 from service.state.postgres import PostgresState
 from service.state.sqlite import SqliteState
 
@@ -15,7 +15,7 @@ URL = "postgres.url"
 """The file in a place that names the database of it."""
 
 
-class Store(StateStore, KillSwitch, KillReaders, Outbox, Protocol):
+class Store(StateStore, KillSwitch, KillReaders, Places, Outbox, Protocol):
     """All that the service asks of an adapter."""
 
 

@@ -73,6 +73,13 @@ SENTENCES = (
         "No tiene nada aquí para la etapa del cliente: el cliente está en uso, y esto es para selección.",
     ),
     (
+        deny("STAGE", stage="use", offered_at="select", enrolled=True, gone="use"),
+        "It has nothing here for the customer's stage: the customer is at use, this is for select; this journey has no"
+        " stage of use any more.",
+        "No tiene nada aquí para la etapa del cliente: el cliente está en uso, y esto es para selección; este journey"
+        " ya no tiene la etapa de uso.",
+    ),
+    (
         deny("STAGE", stage="need", offered_at="purchase", enrolled=False),
         "It has nothing here for the customer's stage: the customer would begin at need, this is for purchase.",
         "No tiene nada aquí para la etapa del cliente: el cliente empezaría en necesidad, y esto es para compra.",

@@ -12,11 +12,15 @@ from service.decision.verdict import ALLOWED, Verdict, deny
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AtStage:
-    """Denies the actions of `stage` to a customer who is at another stage of the journey, or not yet at its first."""
+    """Denies the actions of `stage` to a customer who is at another stage of the journey, or not yet at its first.
+
+    `stages` are those that the journey has: who stands at one that left it is told apart.
+    """
 
     journey_id: str
     stage: Stage
     first_stage: Stage
+    stages: frozenset[Stage] = frozenset(Stage)
     code: ClassVar[str] = "STAGE"
     reads_contacts: ClassVar[bool] = False
     reads: ClassVar[tuple[SituationFact, ...]] = (SituationFact.ENROLMENTS,)
@@ -28,10 +32,12 @@ class AtStage:
         if stage is self.stage:
             return ALLOWED
         ends = enrolment.ends_at if enrolment is not None and self.stage is self.first_stage else None
+        gone = {} if stage in self.stages else {"gone": stage.value}
         return deny(
             self.code,
             eligible_after=ends,  # who is in no journey is at its first stage
             stage=stage.value,
             offered_at=self.stage.value,
             enrolled=enrolment is not None,
+            **gone,
         )

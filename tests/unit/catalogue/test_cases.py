@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,9 @@ import pytest
 
 from features.schema import FeatureSchema
 from features.values import FeatureStatus
+from service.catalogue.case_answer import decide
 from service.catalogue.case_facts import facts_of
+from service.catalogue.case_schema import CaseDocument
 from service.catalogue.cases import Case, CasesUnreadable, Report, read_cases, run
 from service.catalogue.load import EXAMPLE, load
 from service.decision.constraints.registry import BINDERS, group_of
@@ -224,3 +227,16 @@ def test_facts_have_the_ages_and_statuses_that_a_case_gives() -> None:
     assert features["baskets_90d"].status is FeatureStatus.STALE
     assert features["recency_days"].known() == 3.0
     assert features["kids_count"].status is FeatureStatus.NOT_FOUND
+
+
+@pytest.mark.parametrize(("stage", "gone"), [("use", "use"), ("recommend", None)])
+def test_customer_at_a_stage_that_left_the_journey_is_told_so(stage: str, gone: str | None) -> None:
+    """The example's pizza journey has the stages need and recommend; the second has nothing by email."""
+    schema = FeatureSchema.load()
+    plan, journey = load(EXAMPLE, schema).plan, "pizza-night-coupons"
+    question = {"name": "x", "now": "2027-02-10T17:00:00Z", "channel": "email", "eligible": []}
+    enrolled = {"enrolments": [{"journey": journey, "stage": stage, "ago": "1d"}]}
+    decision = decide(CaseDocument.model_validate_json(json.dumps(question | enrolled)), plan, schema)
+    (rejected,) = [r for r in decision.rejected if r.candidate.journey_id == journey]
+    (reason,) = [reason for reason in rejected.reasons if reason.code == "STAGE"]
+    assert reason.params.get("gone") == gone

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ from click.testing import CliRunner, Result
 
 from service.catalogue.load import EXAMPLE
 from service.check_command import check
+from service.state.port import CustomerEvent, StateUnavailable
+from service.state.sqlite import SqliteState
 
 FAULTY = Path(__file__).with_name("faulty")
 NOW = ("--now", "2026-06-01")
@@ -95,3 +99,47 @@ def test_older_catalogue_shows_ids_that_changed_their_meaning(folder: Path) -> N
 
 def test_folder_that_does_not_exist_is_a_wrong_call(tmp_path: Path) -> None:
     assert run(str(tmp_path / "nowhere")).exit_code == 2
+
+
+async def _stand(home: Path, *places: tuple[str, str, str]) -> None:
+    """Customers who entered a journey at a stage."""
+    at = datetime(2026, 5, 31, tzinfo=UTC)
+    state = SqliteState(home / "state.db")
+    try:
+        for customer, journey, stage in places:
+            attributes = {"journey_id": journey, "stage": stage}
+            entered = CustomerEvent(
+                event_id=f"{customer}-{journey}",
+                customer_id=customer,
+                source="tests",
+                type="journey.entered",
+                occurred_at=at,
+                attributes=attributes,
+            )
+            await state.record_events([entered], at)
+    finally:
+        await state.close()
+
+
+def test_customers_who_stand_where_no_place_is_left_are_counted_and_not_named(folder: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    places = (("c-1", "pizza", "receive"), ("c-2", "pizza", "receive"), ("c-3", "pizza", "use"), ("c-4", "old", "need"))
+    asyncio.run(_stand(home, *places))
+    result = run(str(folder), *NOW, "--home", str(home))
+    assert result.exit_code == 0
+    gone, left, summary = result.output.splitlines()
+    assert gone == (
+        f"{folder}/journeys:1:1: warning[UNREACHABLE]:"
+        " 1 customer stands at stage 'need' of 'old', which is no journey any more"
+    )
+    assert left == (
+        f"{folder}/journeys/pizza.yaml:13:1: warning[UNREACHABLE]:"
+        " 2 customers stand at stage 'receive', which this journey has no more: it has nothing for them"
+    )
+    assert summary == "0 errors, 2 warnings, 0 notices"
+
+
+def test_home_without_a_store_is_named(folder: Path, tmp_path: Path) -> None:
+    result = run(str(folder), *NOW, "--home", str(tmp_path))
+    assert isinstance(result.exception, StateUnavailable)

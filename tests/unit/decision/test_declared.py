@@ -64,6 +64,16 @@ def test_only_the_actions_of_the_customers_stage_may_be_shown(
         assert reason.eligible_after == (NOW + DAY if offered_at is Stage.NEED else None)
 
 
+@pytest.mark.parametrize(("at", "gone"), [(None, None), (Stage.SELECT, None), (Stage.USE, "use")])
+def test_who_stands_at_a_stage_that_left_the_journey_is_told_apart(at: Stage | None, gone: str | None) -> None:
+    enrolments = {} if at is None else {"a": Enrolment(journey_id="a", stage=at, since=NOW)}
+    stages = frozenset({Stage.NEED, Stage.SELECT, Stage.PURCHASE})
+    rule = AtStage(journey_id="a", stage=Stage.PURCHASE, first_stage=Stage.NEED, stages=stages)
+    reason = rule.check(facts(situation=Situation(enrolments=enrolments)))
+    assert reason is not None
+    assert reason.params.get("gone") == gone
+
+
 @pytest.mark.parametrize(
     ("declared", "values", "is_known", "is_allowed"),
     [
