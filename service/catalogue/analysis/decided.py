@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from time import monotonic
 
 from cel_expr_python import cel
 
 from service.catalogue.bounds import Bounds
 from service.catalogue.conditions import CelCondition, ConditionCompiler
-from service.catalogue.solver import Finding, Solver
+from service.catalogue.solver import Finding, Outcome, Solver
 
 CHANNEL, PLACEMENT, NOW = "channel", "placement", "now"
 _TIMEOUT_MS = 1000
+ALL_WITHIN_S = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +47,24 @@ class Asked:
 
 
 class Decided:
-    """Answers whether conditions can hold, alone and together, and remembers the answers."""
+    """Answers whether conditions can hold, alone and together, and remembers the answers.
 
-    def __init__(self, compiler: ConditionCompiler, bounds: Mapping[str, Bounds]) -> None:
+    Each question takes a few seconds at most; after `within_s` no more are asked, and the rest is not decided.
+    """
+
+    def __init__(
+        self,
+        compiler: ConditionCompiler,
+        bounds: Mapping[str, Bounds],
+        *,
+        within_s: float = ALL_WITHIN_S,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
         self._compiler = compiler
         self._bounds = dict(bounds)
+        self._within_s = within_s
+        self._clock = clock
+        self._begins = clock()
         self._solvers: dict[Asked, Solver] = {}
         self._findings: dict[tuple[tuple[str, ...], tuple[str, ...], Asked], Finding] = {}
 
@@ -62,6 +77,9 @@ class Decided:
         hold, fail = tuple(sorted(set(texts))), tuple(sorted(set(none_of)))
         seen = asked.seen_by(name for text in (*hold, *fail) for name in self.names(text))
         key = (hold, fail, seen)
+        if key not in self._findings and self._clock() - self._begins > self._within_s:
+            why = f"the solver has worked on this catalogue for {self._within_s:g} s"
+            return Finding(outcome=Outcome.NOT_DECIDED, why=why)
         if key not in self._findings:
             all_of, without = ([self._expression(text) for text in some] for some in (hold, fail))
             self._findings[key] = self._solver(seen).decide_together(all_of, none_of=without)

@@ -6,6 +6,7 @@ another, `against` makes an older catalogue of the base. Lines and columns were 
 
 from __future__ import annotations
 
+import itertools
 import re
 import shutil
 from collections import Counter
@@ -18,8 +19,11 @@ import pytest
 import yaml
 
 from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalData
+from service.catalogue.analysis.decided import Asked, Decided
 from service.catalogue.check import Finding, check
+from service.catalogue.conditions import ConditionCompiler, customer_types
 from service.catalogue.problems import Fault
+from service.catalogue.solver import Outcome
 
 FAULTY = Path(__file__).with_name("faulty")
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -131,3 +135,15 @@ def test_bypass_of_what_guards_one_action_alone_is_of_use(tmp_path: Path) -> Non
         {"old": "actions:\n", "new": f"actions:\n{OFFER}"},
     ]
     assert findings({"change": {"journeys/help.yaml": changes}}, tmp_path) == []
+
+
+def test_solver_is_asked_no_more_once_its_time_is_over() -> None:
+    """By a clock that goes a minute with each look; what it said before is remembered."""
+    minutes = itertools.count()
+    compiler = ConditionCompiler(customer_types(SCHEMA, {}))
+    decided = Decided(compiler, {}, within_s=90, clock=lambda: 60.0 * next(minutes))
+    first, second = "customer.baskets_90d > customer.baskets_90d", "customer.baskets_90d < customer.baskets_90d"
+    assert decided.alone(first, Asked()).outcome is Outcome.NEVER
+    late = decided.alone(second, Asked())
+    assert (late.outcome, late.why) == (Outcome.NOT_DECIDED, "the solver has worked on this catalogue for 90 s")
+    assert decided.alone(first, Asked()).outcome is Outcome.NEVER

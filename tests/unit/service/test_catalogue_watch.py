@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 
 from features.schema import FeatureSchema
 from service.catalogue.load import EXAMPLE, CatalogueFolder
+from service.catalogue.patience import Patience, patiently
 from service.catalogue_watch import CatalogueWatch
 from service.catalogues import KeptCatalogues
 from service.feature_feed import stopped
@@ -196,3 +199,66 @@ async def test_an_earlier_catalogue_can_still_be_had_by_its_version(watched: Wat
         await watched.looks.next()
         await watched.looks.next()
     assert (await watched.catalogues.of_version(first)).version == first
+
+
+def _brackets(file: Path) -> None:
+    file.write_text("[" * 200_000, encoding="utf-8")
+
+
+def _laughs(file: Path) -> None:
+    lines = (f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 10))
+    file.write_text("a0: &a0 [x, x]\n" + "".join(lines), encoding="utf-8")
+
+
+def _fifo(file: Path) -> None:
+    file.unlink()
+    os.mkfifo(file)
+
+
+def _device(file: Path) -> None:
+    file.unlink()
+    file.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("spoil", [_brackets, _laughs, _fifo, _device])
+async def test_a_good_file_comes_into_force_after_a_hostile_one(
+    watched: Watched, spoil: Callable[[Path], None]
+) -> None:
+    before, file = watched.version, watched.folder / JOURNEY
+    text = file.read_text(encoding="utf-8")
+    spoil(file)
+    await watched.looks.next()
+    await watched.looks.next()
+    assert (watched.version, watched.told) == (before, [False])
+    file.unlink()
+    file.write_text(text.replace("tier: 4", "tier: 5"), encoding="utf-8")
+    await watched.looks.next()
+    await watched.looks.next()
+    assert watched.version != before
+    assert watched.told == [False, True]
+
+
+async def test_what_an_editor_keeps_beside_a_journey_is_no_change(watched: Watched) -> None:
+    (watched.folder / "journeys" / ".#rescue-basket.yaml").symlink_to("me@host.1234:5678")
+    (watched.folder / "journeys" / "._rescue-basket.yaml").write_bytes(b"\x00\x05\x16\x07")
+    await watched.looks.next()
+    await watched.looks.next()
+    assert watched.told == []
+
+
+async def test_a_load_that_nobody_waits_for_any_more_ends_at_its_next_step() -> None:
+    begun, ended = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def load(patience: Patience) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        try:
+            while True:
+                patience()
+        finally:
+            ended.set()
+
+    waiting = asyncio.create_task(patiently(load))
+    await begun.wait()
+    await stopped(waiting)
+    assert await asyncio.to_thread(ended.wait, 30)
