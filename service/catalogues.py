@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from datetime import datetime
+from functools import reduce
+from operator import or_
 
 from features.errors import RumboError
 from features.schema import FeatureSchema
 from service.background import in_background
 from service.catalogue.load import Catalogue, parse
+from service.decision.facts import SERVICE
+from service.state.events import Names
 from service.state.port import StateStore
 
 KEPT_PARSED = 8
@@ -30,6 +35,7 @@ class KeptCatalogues:
         self._state = state
         self._clock = clock
         self._parsed = {current.version: current}
+        self._names: dict[str, Names] = {}
 
     @property
     def current(self) -> Catalogue:
@@ -62,6 +68,22 @@ class KeptCatalogues:
         self._remember(parsed)
         return parsed
 
+    async def declared(self, wanted: Names) -> Names:
+        """The purposes and channels of the catalogue in force; of all that are kept too, if it lacks what is wanted.
+
+        Another service may have another in force, and customers speak of what they were asked by earlier ones.
+        Raises: StateUnavailable.
+        """
+        plan = self._current.plan
+        names = Names(purposes=plan.purposes | {SERVICE}, channels=frozenset(plan.channels))
+        if names >= wanted:
+            return names
+        kept = await self._state.catalogue_versions()
+        self._names = {version: known for version, known in self._names.items() if version in kept}
+        for version in sorted(kept - self._names.keys()):
+            self._names[version] = _names_in(await self._state.catalogue(version))
+        return reduce(or_, self._names.values(), names)
+
     def _parse(self, source: str) -> Catalogue:
         with in_background():
             return parse(source, self._schema)
@@ -71,3 +93,12 @@ class KeptCatalogues:
         if catalogue.version not in self._parsed and len(self._parsed) >= KEPT_PARSED:
             self._parsed.pop(next(v for v in self._parsed if v != self._current.version))
         self._parsed[catalogue.version] = catalogue
+
+
+def _names_in(source: str | None) -> Names:
+    """What a kept catalogue declares, read without binding it: it may be one that this program no longer takes."""
+    try:
+        policies = json.loads(source or "{}").get("policies", {})
+    except ValueError:
+        return Names()
+    return Names(purposes=frozenset(policies.get("purposes", ())), channels=frozenset(policies.get("channels", ())))

@@ -9,15 +9,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import datetime
-from typing import TypeVar
+from functools import reduce
+from operator import or_
+from typing import Protocol, TypeVar
 
-from service.decider import Catalogues
+from service.catalogue.load import Catalogue
 from service.state import events, outcomes
-from service.state.events import Fault
+from service.state.events import Fault, Names
 from service.state.port import CustomerEvent, Outcome, RowResult, RowStatus, StateStore, StateUnavailable
 
 Row = TypeVar("Row", CustomerEvent, Outcome)
 ROWS_AT_ONCE = 500
+
+
+class Catalogues(Protocol):
+    """Which catalogue is in force, and which names it and those that are kept declare."""
+
+    @property
+    def current(self) -> Catalogue: ...
+
+    async def declared(self, wanted: Names) -> Names: ...
 
 
 class Intake:
@@ -37,9 +48,11 @@ class Intake:
 
     async def record_events(self, rows: Sequence[CustomerEvent | RowResult]) -> list[RowResult]:
         """`rows` holds events, and results of those that could not even be read. Raises: StateUnavailable."""
+        spoken_of = reduce(or_, (events.names_in(r) for r in rows if isinstance(r, CustomerEvent)), Names())
+        declared = await self._catalogues.declared(spoken_of)
         now = self._clock()
         try:
-            results = await _record(rows, lambda e: self._event_fault(e, now), self._state.record_events, now)
+            results = await _record(rows, lambda e: self._event_fault(e, now, declared), self._state.record_events, now)
         except (StateUnavailable, asyncio.CancelledError):
             self._on_events()
             raise
@@ -52,8 +65,9 @@ class Intake:
         now = self._clock()
         return await _record(rows, lambda o: _outcome_fault(o, now), self._state.record_outcomes, now)
 
-    def _event_fault(self, event: CustomerEvent, now: datetime) -> RowResult | None:
-        return _rejection(event.event_id, events.fault_of(event, now, self._missing_stage))
+    def _event_fault(self, event: CustomerEvent, now: datetime, declared: Names) -> RowResult | None:
+        fault = events.fault_of(event, now, self._missing_stage) or events.name_fault(event, declared)
+        return _rejection(event.event_id, fault)
 
     def _missing_stage(self, journey_id: str, stage: str | None) -> str | None:
         stages = self._catalogues.current.stages.get(journey_id)

@@ -86,6 +86,7 @@ def _plan(document: CatalogueDocument, policies: Policies, binders: Sequence[Jou
         pools=(*policies.budgets, *(b.capacity for b in binders if b.capacity is not None)),
         lifetimes={b.journey.journey_id: b.lifetime for b in binders},
         texts={policy_code(p.id): p.text.model_dump() for p in company.policies},
+        purposes=frozenset(company.purposes),
         zone=ZoneInfo(company.time_zone),
     )
 

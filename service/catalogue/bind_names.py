@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from service.catalogue.conditions import ConditionCompiler
 from service.catalogue.policy_schema import PoliciesDocument
 from service.catalogue.problems import Fault, Problems
-from service.catalogue.schema import CatalogueDocument, JourneyDocument
+from service.catalogue.schema import ActionDocument, CatalogueDocument, JourneyDocument
 from service.decision.constraints.audience import policy_code
 from service.state.events import EVENT_FORMS
 
@@ -57,8 +57,21 @@ def _check_declared(journey: JourneyDocument, company: PoliciesDocument, problem
                 if channel not in company.channels:
                     text = f"channel '{channel}' is not declared in policies.yaml"
                     problems.add(journey.journey, (*path, "channels", n), Fault.NAME, text)
+            _check_placements(journey.journey, path, action, company, problems)
             if action.offer and not journey.consent:
                 problems.add(journey.journey, (*path, "offer"), Fault.FORM, "an offer needs a consent purpose")
+
+
+def _check_placements(
+    subject: str, path: tuple[str | int, ...], action: ActionDocument, company: PoliciesDocument, problems: Problems
+) -> None:
+    """Where a channel of the action says which placements there are, each is one of its channels' placements."""
+    listed = [company.channels[c].placements for c in action.channels if c in company.channels]
+    declared = {placement for placements in listed if placements is not None for placement in placements}
+    for n, placement in enumerate(action.placements if declared else ()):
+        if placement not in declared:
+            text = f"placement '{placement}' is not declared in policies.yaml for a channel of the action"
+            problems.add(subject, (*path, "placements", n), Fault.NAME, text)
 
 
 def _check_bypass(journey: JourneyDocument, company: PoliciesDocument, problems: Problems) -> None:

@@ -50,6 +50,7 @@ def bind_channel(name: str, document: ChannelDocument) -> Channel:
         slots=document.slots or (1 if is_outbound else 3),
         reserve=document.reserve or (timedelta(hours=24) if is_outbound else timedelta(minutes=15)),
         unconfirmed=document.unconfirmed or counts,
+        placements=None if document.placements is None else frozenset(document.placements),
     )
 
 

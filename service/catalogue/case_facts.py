@@ -17,6 +17,8 @@ from service.catalogue.forms import instant_of, parse_moment
 from service.decision.constraints.consent_missing import ConsentMissing
 from service.decision.facts import (
     ANY,
+    SERVICE,
+    ConsentKey,
     Consents,
     Contact,
     Enrolment,
@@ -78,6 +80,8 @@ def moment_of(case: CaseDocument, plan: Plan) -> tuple[datetime, str]:
         raise CaseInvalid("now and channel must be given, here or in defaults")
     if case.channel not in plan.channels:
         raise CaseInvalid(f"channel '{case.channel}' is not declared")
+    if not plan.channels[case.channel].has(case.placement):
+        raise CaseInvalid(f"placement '{case.placement}' is not declared for {case.channel}")
     return instant_of(case.now, plan.zone), case.channel
 
 
@@ -223,7 +227,16 @@ def consents_of(case: CaseDocument, plan: Plan) -> Consents:
         for channel in (plan.channels if channels == "all" else channels)
     }
     withdrawn = {(w.purpose or ANY, w.channel or ANY): now - w.ago for w in case.withdrawn or ()}
+    _demand_declared((*granted, *withdrawn), plan)
     return Consents(granted_at=granted, withdrawn_at=withdrawn, status=_status(case))
+
+
+def _demand_declared(spoken_of: Iterable[ConsentKey], plan: Plan) -> None:
+    for purpose, channel in spoken_of:
+        if purpose not in (*plan.purposes, SERVICE, ANY):
+            raise CaseInvalid(f"purpose '{purpose}' is not declared")
+        if channel not in (*plan.channels, ANY):
+            raise CaseInvalid(f"channel '{channel}' is not declared")
 
 
 def _purposes(plan: Plan) -> list[str]:

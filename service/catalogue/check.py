@@ -139,8 +139,10 @@ def _twice(ids: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
 
 def _near(source: Source, ids: Iterable[str]) -> Near:
     company = source.policies
+    channels = {} if company is None else company.channels
     return Near(
-        channels=frozenset(() if company is None else company.channels),
+        channels=frozenset(channels),
+        placements=frozenset(placement for c in channels.values() for placement in c.placements or ()),
         purposes=frozenset(() if company is None else company.purposes),
         journeys=frozenset(ids),
         others=frozenset(EVENT_FORMS),

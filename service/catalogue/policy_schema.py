@@ -26,12 +26,13 @@ HELPING = (JourneyKind.SERVICE, JourneyKind.RESOLUTION)
 
 
 class ChannelDocument(Document):
-    """`slots`, `reserve` and `unconfirmed` default by direction."""
+    """`slots`, `reserve` and `unconfirmed` default by direction. `placements`: all that it has; absent, any is one."""
 
     direction: Direction
     slots: int = Field(default=0, ge=0, le=50)
     reserve: Duration | None = None
     unconfirmed: Unconfirmed | None = None
+    placements: tuple[Slug, ...] | None = Field(default=None, min_length=1)
 
 
 class FactsDocument(Document):

@@ -11,7 +11,7 @@ from features.values import Scalar
 from rumbo.decision.v1 import decision_pb2, events_pb2, outcomes_pb2, value_pb2
 from service.convert.enums import OUTCOME_OF, instant
 from service.decider import Question
-from service.decision.plan import Plan
+from service.decision.plan import Channel, Plan
 from service.errors import RequestInvalid
 from service.state.events import MAX_ID
 from service.state.port import CustomerEvent, Outcome, RowResult, RowStatus
@@ -33,6 +33,7 @@ def question(request: decision_pb2.DecideRequest, plan: Plan) -> Question:
         demand_id("request_id", request.request_id)
     if request.HasField("placement"):
         demand_id("placement", request.placement)
+        _demand_placement(request.placement, plan.channels[request.channel])
     if request.HasField("limit") and not 1 <= request.limit <= MAX_LIMIT:
         raise RequestInvalid("limit", "OUT_OF_RANGE", f"must lie in 1 to {MAX_LIMIT}, this is {request.limit}")
     return Question(
@@ -44,6 +45,12 @@ def question(request: decision_pb2.DecideRequest, plan: Plan) -> Question:
         request_id=request.request_id if has_request_id else None,
         is_dry_run=request.dry_run,
     )
+
+
+def _demand_placement(placement: str, channel: Channel) -> None:
+    if not channel.has(placement):
+        listed = ", ".join(sorted(channel.placements or ()))
+        raise RequestInvalid("placement", "UNDECLARED", f"is none of this channel's in the policies: {listed}")
 
 
 def demand_id(field: str, given: str) -> None:

@@ -43,13 +43,21 @@ class Unconfirmed(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
-    """How a channel contacts: `slots` is the default limit, `reserve` how long an answer stays valid."""
+    """How a channel contacts: `slots` is the default limit, `reserve` how long an answer stays valid.
+
+    `placements` are all that it has; None: nobody declared them, and any may be named.
+    """
 
     name: str
     direction: Direction
     slots: int
     reserve: timedelta
     unconfirmed: Unconfirmed
+    placements: frozenset[str] | None = None
+
+    def has(self, placement: str | None) -> bool:
+        """Whether a question may name it."""
+        return placement is None or self.placements is None or placement in self.placements
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +171,8 @@ class Plan:
 
     `version` is the hash of its content; `horizon` is how far back its rules look at contacts at most, `pools` what
     all customers share, `sources` those whose heartbeats it waits for, `lifetimes` by journey; `texts` are the
-    catalogue's own, by reason code and language; `zone` is the company's, in which its days begin.
+    catalogue's own, by reason code and language; `purposes` are those that consent may be asked for; `zone` is the
+    company's, in which its days begin.
     """
 
     version: str
@@ -175,6 +184,7 @@ class Plan:
     pools: tuple[Pool, ...] = ()
     lifetimes: Mapping[str, Lifetime] = field(default_factory=dict)
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    purposes: frozenset[str] = frozenset()
     zone: tzinfo = UTC
     contact_rules: RuleSet = field(init=False)
     sources: frozenset[str] = field(init=False)

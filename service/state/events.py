@@ -53,6 +53,21 @@ EVENT_FORMS: Mapping[str, EventForm] = {
     HEARTBEAT: EventForm(),
 }
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """Purposes and channels that consents may speak of, or that some events do speak of."""
+
+    purposes: frozenset[str] = frozenset()
+    channels: frozenset[str] = frozenset()
+
+    def __or__(self, other: Names) -> Names:
+        return Names(purposes=self.purposes | other.purposes, channels=self.channels | other.channels)
+
+    def __ge__(self, other: Names) -> bool:
+        return self.purposes >= other.purposes and self.channels >= other.channels
+
+
 StageCheck = Callable[[str, str | None], str | None]
 """(journey_id, stage) -> the attribute at fault, or None."""
 
@@ -71,6 +86,22 @@ def fault_of(event: CustomerEvent, now: datetime, stages: StageCheck) -> Fault |
         or _attribute_fault(event.attributes, form)
         or _stage_fault(event, stages)
     )
+
+
+def names_in(event: CustomerEvent) -> Names:
+    """What a grant or withdrawal speaks of by name."""
+    if not event.type.startswith("consent."):
+        return Names()
+    purpose, channel = ({event.attributes.get(name, ANY)} - {ANY} for name in ("purpose", "channel"))
+    return Names(purposes=frozenset(map(str, purpose)), channels=frozenset(map(str, channel)))
+
+
+def name_fault(event: CustomerEvent, declared: Names) -> Fault | None:
+    """Of a grant or withdrawal that would mean nothing: consent by a name that nobody asks by is nobody's."""
+    named = names_in(event)
+    if not declared.purposes >= named.purposes:
+        return Fault(field="attributes.purpose", code="UNDECLARED")
+    return None if declared.channels >= named.channels else Fault(field="attributes.channel", code="UNDECLARED")
 
 
 def text_fault(field: str, text: str) -> Fault | None:

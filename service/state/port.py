@@ -240,6 +240,9 @@ class StateStore(Protocol):
 
     async def catalogue(self, version: str) -> str | None: ...
 
+    async def catalogue_versions(self) -> frozenset[str]:
+        """Those that are kept: each that a decision refers to, and each that some service has in force."""
+
     async def count_pools(self, pools: Sequence[Pool], now: datetime) -> None:
         """Counts these pools from now on, before a customer waits for it, and says that they are in use."""
 

@@ -180,6 +180,10 @@ class SqlState:
         (rows,) = await self._read(lambda session: session.ask(question))
         return str(rows[0]["source"]) if rows else None
 
+    async def catalogue_versions(self) -> frozenset[str]:
+        (rows,) = await self._read(lambda session: session.ask(Sql("SELECT version FROM catalogues")))
+        return frozenset(row["version"] for row in rows)
+
     async def catalogues(self) -> list[str]:
         question = Sql("SELECT source FROM catalogues ORDER BY version")
         (rows,) = await self._read(lambda session: session.ask(question))

@@ -62,6 +62,20 @@ def incident(**attributes: Any) -> dict[str, value_pb2.Value]:
     ("fields", "expected"),
     [
         case("unknown type", "type", "UNKNOWN_TYPE", type="incident.reopened"),
+        *(
+            case(
+                f"{kind} by {said}",
+                f"attributes.{name}",
+                "UNDECLARED",
+                type=f"consent.{kind}",
+                attributes=values(**said),
+            )
+            for kind in ("granted", "withdrawn")
+            for name, said in (
+                ("purpose", {"purpose": "Marketing", "channel": "email"}),
+                ("channel", {"purpose": "marketing", "channel": "fax"}),
+            )
+        ),
         *(case(name, "occurred_at", code, type="incident.resolved", occurred_at=at) for name, code, at in BAD_TIMES),
         case("opened without a time", "occurred_at", "NOT_SET", occurred_at=None),
         case("opened at an empty time", "occurred_at", "NOT_SET", occurred_at=Timestamp()),

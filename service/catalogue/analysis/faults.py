@@ -26,7 +26,7 @@ _MEANT = re.compile(r"did you mean `(?P<name>[^`]+)`\?")
 _UNKNOWN = re.compile(r"unknown name `(?P<name>[^`]+)`")
 _OTHER_BRANCH = re.compile(r"Input should be a valid (string|tuple|list|dictionary)")
 _OPTION = re.compile(r"'([^']*)'")
-_UNDECLARED = re.compile(r"(?:channel|purpose|journey) '(?P<name>[^']*)'|^'(?P<other>[^']*)' is no")
+_UNDECLARED = re.compile(r"(?:channel|purpose|journey|placement) '(?P<name>[^']*)'|^'(?P<other>[^']*)' is no")
 _OF_A_KIND = "lists the consent purpose"
 _TWICE = "ids must differ"
 
@@ -36,12 +36,14 @@ class Near:
     """The names that a fault may have been about, by what it says is missing."""
 
     channels: frozenset[str]
+    placements: frozenset[str]
     purposes: frozenset[str]
     journeys: frozenset[str]
     others: frozenset[str]
 
     def of(self, text: str) -> Iterable[str]:
-        for word, names in (("channel", self.channels), ("purpose", self.purposes), ("journey", self.journeys)):
+        listed = self.channels, self.placements, self.purposes, self.journeys
+        for word, names in zip(("channel", "placement", "purpose", "journey"), listed, strict=True):
             if f"{word} '" in text:
                 return names
         return self.others

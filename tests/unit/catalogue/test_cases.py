@@ -170,6 +170,10 @@ def test_constraint_that_can_never_decide_alone_is_named(folder: Path, plan: Pla
         ("  - {name: x, features: {recency: 1.0}, eligible: []}\n", "there is no feature 'recency'"),
         ("  - {name: x, features: {baskets_90d: 1.5}, eligible: []}\n", "baskets_90d is a int"),
         ("  - {name: x, context: {weather: cold}, eligible: []}\n", "context 'weather' is not declared"),
+        ("  - {name: x, consents: {ads: all}, eligible: []}\n", "purpose 'ads' is not declared"),
+        ("  - {name: x, consents: {marketing: [fax]}, eligible: []}\n", "channel 'fax' is not declared"),
+        ("  - {name: x, withdrawn: [{purpose: ads, ago: 1h}], eligible: []}\n", "purpose 'ads' is not declared"),
+        ("  - {name: x, withdrawn: [{channel: fax, ago: 1h}], eligible: []}\n", "channel 'fax' is not declared"),
         (
             "  - {name: x, contacts: [{journey: pizza-night, channel: app, ago: 1d}], eligible: []}\n",
             "pizza-night has nothing at that stage on app",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -55,6 +56,83 @@ async def state(tmp_path: Path) -> AsyncIterator[SqliteState]:
 @pytest.fixture
 def intake(state: SqliteState, catalogue: Catalogue, bell: Bell) -> Intake:
     return Intake(state, KeptCatalogues(catalogue, SCHEMA, state, lambda: NOW), lambda: NOW, bell.ring)
+
+
+def consent(event_id: str, verb: str = "withdrawn", customer_id: str = "1", **attributes: str) -> CustomerEvent:
+    return purchase(event_id, type=f"consent.{verb}", customer_id=customer_id, attributes=attributes)
+
+
+def with_purpose(folder: Path, purpose: str, channel: str) -> Catalogue:
+    """The example with one purpose and one channel more."""
+    shutil.copytree(EXAMPLE, folder)
+    policies = folder / "policies.yaml"
+    text = policies.read_text().replace("purposes: [", f"purposes: [{purpose}, ")
+    policies.write_text(text.replace("channels:\n", f"channels:\n  {channel}: {{direction: inbound}}\n", 1))
+    return load(folder, SCHEMA)
+
+
+UNDECLARED = (
+    ({"purpose": "Marketing", "channel": "email"}, "purpose"),
+    ({"purpose": "marketing ", "channel": "email"}, "purpose"),
+    ({"purpose": "newsletter", "channel": "email"}, "purpose"),
+    ({"purpose": "marketing", "channel": "Email"}, "channel"),
+    ({"purpose": "marketing", "channel": "fax"}, "channel"),
+    ({"purpose": "Marketing", "channel": "fax"}, "purpose"),
+)
+
+
+@pytest.mark.parametrize(("attributes", "field"), UNDECLARED)
+@pytest.mark.parametrize("verb", ["granted", "withdrawn"])
+async def test_consent_by_a_name_that_no_catalogue_declares_is_rejected_by_that_name(
+    intake: Intake, state: SqliteState, verb: str, attributes: dict[str, str], field: str
+) -> None:
+    rows = [consent("e1", verb, **attributes), consent("e2", verb, purpose="marketing", channel="email")]
+    assert await intake.record_events(rows) == [rejected("e1", f"attributes.{field}", "UNDECLARED"), accepted("e2")]
+    _, kept = await state.situation_facts("1")
+    assert {*kept.granted_at, *kept.withdrawn_at} == {("marketing", "email")}
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [{}, {"purpose": "*", "channel": "*"}, {"purpose": "research"}, {"channel": "sms"}, {"purpose": "service"}],
+    ids=str,
+)
+async def test_a_withdrawal_of_all_that_it_does_not_name_is_taken(intake: Intake, attributes: dict[str, str]) -> None:
+    assert await intake.record_events([consent("e1", **attributes)]) == [accepted("e1")]
+
+
+@pytest.mark.parametrize("attributes", [{"purpose": "Marketing"}, {"channel": "fax"}], ids=str)
+async def test_a_withdrawal_of_all_else_still_names_what_is_declared(
+    intake: Intake, attributes: dict[str, str]
+) -> None:
+    field = f"attributes.{next(iter(attributes))}"
+    assert await intake.record_events([consent("e1", **attributes)]) == [rejected("e1", field, "UNDECLARED")]
+
+
+async def test_names_of_a_catalogue_that_is_kept_may_still_be_spoken_of(
+    intake: Intake, state: SqliteState, tmp_path: Path
+) -> None:
+    """Another service has it in force, or had: it is known from the very moment that it is kept."""
+    row = consent("e1", purpose="newsletter", channel="kiosk")
+    assert await intake.record_events([row]) == [rejected("e1", "attributes.purpose", "UNDECLARED")]
+    other = with_purpose(tmp_path / "catalogue", "newsletter", "kiosk")
+    await state.keep_catalogue("no catalogue", "journeys: [")
+    await KeptCatalogues(other, SCHEMA, state, lambda: NOW).keep()
+    assert await intake.record_events([row]) == [accepted("e1")]
+    grant = consent("e2", "granted", purpose="newsletter", channel="email")
+    assert await intake.record_events([grant]) == [accepted("e2")]
+
+
+async def test_service_may_be_withdrawn_though_no_catalogue_declares_it(state: SqliteState, tmp_path: Path) -> None:
+    """Journeys without a purpose yield to it."""
+    folder = tmp_path / "catalogue"
+    shutil.copytree(EXAMPLE, folder)
+    policies = folder / "policies.yaml"
+    policies.write_text(policies.read_text().replace(", service]\n", "]\n", 1))
+    catalogue = load(folder, SCHEMA)
+    assert "service" not in catalogue.plan.purposes
+    intake = Intake(state, KeptCatalogues(catalogue, SCHEMA, state, lambda: NOW), lambda: NOW)
+    assert await intake.record_events([consent("e1", purpose="service")]) == [accepted("e1")]
 
 
 def purchase(event_id: str, **changed: object) -> CustomerEvent:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -18,6 +19,8 @@ from tests.builders import NOW, catalogue
 
 PLAN = catalogue().plan
 """Channels email, web and app; the context key `basket`, a double."""
+DECLARED = {"web": frozenset({"home", "cart"}), "app": frozenset({"start"})}
+WITH_PLACEMENTS = replace(PLAN, channels={n: replace(c, placements=DECLARED.get(n)) for n, c in PLAN.channels.items()})
 Value = value_pb2.Value
 AT = Timestamp(seconds=int(NOW.timestamp()), nanos=123_456_789)
 DECIDE = decision_pb2.DecideRequest(customer_id="1", channel="web")
@@ -68,6 +71,21 @@ def test_a_request_is_taken_over_field_by_field() -> None:
     assert requests.question(request, PLAN) == Question(
         customer_id="1", channel="web", placement="home", context={"basket": 1.5}, limit=50, request_id="r1"
     )
+
+
+@pytest.mark.parametrize("placement", ["home", "cart"])
+def test_where_a_channel_declares_its_placements_those_may_be_named(placement: str) -> None:
+    assert requests.question(decide(placement=placement), WITH_PLACEMENTS).placement == placement
+    assert requests.question(DECIDE, WITH_PLACEMENTS).placement is None
+
+
+@pytest.mark.parametrize("placement", ["Home", "hoome", "start"])
+def test_where_a_channel_declares_its_placements_no_other_may_be_named(placement: str) -> None:
+    """`start` is one of the app, and on email any may be named."""
+    read = decide(placement=placement)
+    assert refusal(lambda: requests.question(read, WITH_PLACEMENTS)) == ("placement", "UNDECLARED")
+    elsewhere = decide(placement=placement, channel="email")
+    assert requests.question(elsewhere, WITH_PLACEMENTS).placement == placement
 
 
 def test_a_dry_run_ignores_the_request_id() -> None:
