@@ -25,6 +25,7 @@ from features.schema import FeatureSchema
 from models.errors import BundleCorrupt, ModelMissing
 from models.registry import fetch_champion
 from models.scorer import Scorer
+from service.admission import Share
 from service.background import collecting_later
 from service.catalogue.load import Catalogue, CatalogueFolder, load
 from service.catalogue.patience import Patience, patiently
@@ -32,6 +33,7 @@ from service.catalogue_watch import CatalogueWatch
 from service.catalogues import KeptCatalogues
 from service.decider import Decider
 from service.decision.plan import Plan
+from service.door import Door
 from service.feature_feed import FeatureFeed, stopped
 from service.handler import Handler
 from service.home_access import demand_own
@@ -40,6 +42,7 @@ from service.hydrate import FeatureReader, Hydrator
 from service.intake import Intake
 from service.kill_readers import KillReader
 from service.metrics import Metrics
+from service.readiness import Part, Readiness
 from service.scoring import Model, Scoring
 from service.settings import Settings
 from service.stand_in import keep_reading
@@ -60,12 +63,14 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
-    """What the server needs: the servicer, and what to tell about it."""
+    """What the server needs: the methods and the door to them, and what to tell about it."""
 
     handler: Handler
+    door: Door
     intake: Intake
     metrics: Metrics
     watch: CatalogueWatch
+    readiness: Readiness
 
 
 def system_clock() -> datetime:
@@ -147,16 +152,27 @@ async def application(
     await kills.join()
     watch = CatalogueWatch(folder, stamp, catalogues, metrics)
     housekeeping = Housekeeping(Upkeep(state.engine, settings.retention), catalogues, metrics, clock)
-    tasks = [asyncio.create_task(run) for run in (feed.run(), watch.run(), housekeeping.run())]
-    tasks.append(asyncio.create_task(keep_reading(kills.read)))
+    readiness = Readiness(
+        {
+            Part.STATE: catalogues.confirm,
+            Part.FEATURES: lambda: hydrator.has_features(clock()),
+            Part.MODEL: scoring.has_model,
+        }
+    )
+    watch.listen(lambda *, is_valid: readiness.tell(Part.CATALOGUE, works=is_valid))
+    await readiness.look()
+    works = (feed.run(), watch.run(), housekeeping.run(), keep_reading(kills.read), readiness.run())
+    tasks = [asyncio.create_task(run) for run in works]
     try:
         yield Application(
-            handler=Handler(
-                decider=decider, intake=intake, catalogues=catalogues, metrics=metrics, new_id=lambda: new_id(clock())
+            handler=Handler(decider=decider, intake=intake, catalogues=catalogues, metrics=metrics),
+            door=Door(
+                _shares(settings), Share(settings.max_calls_large), metrics, lambda: new_id(clock()), readiness.doubt
             ),
             intake=intake,
             metrics=metrics,
             watch=watch,
+            readiness=readiness,
         )
     finally:
         for task in tasks:
@@ -329,6 +345,16 @@ def _needing_postgres() -> Iterator[None]:
 def _whereabouts() -> str:
     """Which process this is, for who must look after it."""
     return f"process {os.getpid()} on {socket.gethostname()}"
+
+
+def _shares(settings: Settings) -> dict[str, Share]:
+    """By method, so that none of them keeps another one waiting."""
+    return {
+        "Decide": Share(settings.max_calls_decide),
+        "RecordEvents": Share(settings.max_calls_record_events),
+        "RecordOutcomes": Share(settings.max_calls_record_outcomes),
+        "GetDecision": Share(settings.max_calls_get_decision),
+    }
 
 
 def _warn_of_age(settings: Settings, schema: FeatureSchema, now: datetime) -> None:

@@ -45,6 +45,15 @@ class KeptCatalogues:
         """Makes the current catalogue durable, before the first decision under it, and says that it is in use."""
         await self._keep(self._current)
 
+    async def confirm(self) -> bool:
+        """Whether decisions can be recorded under it: it is kept, again if the store is another. For probes, cheap.
+
+        Raises: StateUnavailable.
+        """
+        if not await self._state.use_catalogue(self._current.version):
+            await self.keep()
+        return True
+
     async def put_in_force(self, catalogue: Catalogue) -> None:
         """Keeps a catalogue, then lets every decision that begins from now on use it. Raises: StateUnavailable."""
         await self._keep(catalogue)

@@ -112,32 +112,36 @@ class Decider:
         self._new_id = new_id
         self._allows_unrecorded = allows_unrecorded
 
-    async def decide(self, question: Question, stages: Stages) -> Decision:
+    async def decide(
+        self, question: Question, stages: Stages, demand: Callable[[Decision], None] = lambda _: None
+    ) -> Decision:
         """The committed decision; under a known request id, the one that was committed then.
+
+        `demand` raises unless a decision that is about to be committed can be told; then nothing is reserved.
 
         While the state store is away, an unrecorded one if that is allowed: without id, request id or reservation.
 
         Raises: RequestReused, DecisionExpired, DecisionRevoked, StateUnavailable.
         """
         try:
-            return await self._decide(question, stages)
+            return await self._decide(question, stages, demand)
         except StateUnavailable as error:
             if not self._allows_unrecorded or isinstance(error, StatementRefused):
                 raise
             log.warning("the state store is away, so an answer is not recorded: %s", error)
         return await self._propose(question, "", stages, has_state=False)
 
-    async def _decide(self, question: Question, stages: Stages) -> Decision:
+    async def _decide(self, question: Question, stages: Stages, demand: Callable[[Decision], None]) -> Decision:
         if question.is_dry_run:
             return await self._propose(question, "", stages)
         if question.request_id is None:
-            return await self._decide_anew(question, None, stages)
+            return await self._decide_anew(question, None, stages, demand)
         now = self._clock()
         known = await self._state.decision_of_request(question.customer_id, question.request_id, now)
         if known is not None:
             return await self._repeat(known, question)
         key = RequestKey(request_id=question.request_id, fingerprint=question.fingerprint())
-        return await self._decide_anew(question, key, stages)
+        return await self._decide_anew(question, key, stages, demand)
 
     async def recorded(self, decision_id: str, *, is_full: bool) -> Recorded:
         """The record of a decision, with every reason; `is_full`: with the contributions to the scores too, which cost.
@@ -157,9 +161,12 @@ class Decider:
             contributions=await self._scoring.contributions(decision) if is_full else {},
         )
 
-    async def _decide_anew(self, question: Question, key: RequestKey | None, stages: Stages) -> Decision:
+    async def _decide_anew(
+        self, question: Question, key: RequestKey | None, stages: Stages, demand: Callable[[Decision], None]
+    ) -> Decision:
         for _ in range(ATTEMPTS - 1):
             proposed = await self._propose(question, self._new_id(self._clock()), stages)
+            demand(proposed)
             with stages.of("commit"):
                 result = await self._state.commit(proposed, key)
             match result:
@@ -169,9 +176,11 @@ class Decider:
                     return await self._repeat(stored, question)
                 case FactsMoved():
                     continue
-        return await self._decide_alone(question, key, stages)
+        return await self._decide_alone(question, key, stages, demand)
 
-    async def _decide_alone(self, question: Question, key: RequestKey | None, stages: Stages) -> Decision:
+    async def _decide_alone(
+        self, question: Question, key: RequestKey | None, stages: Stages, demand: Callable[[Decision], None]
+    ) -> Decision:
         """The last attempt, which nothing overtakes: what waits for others comes before the transaction.
 
         Features are read and every journey of the channel is scored; inside, rules and selection go over what then
@@ -191,7 +200,9 @@ class Decider:
             draft = begin(plan, hydrated.facts)
             has_same = hydrated.facts.features == before.facts.features
             found = scores if has_same else self._scoring.score_here(draft.survivors, hydrated.facts)
-            return _concluded(draft, found, hydrated, question, decision_id)
+            decision = _concluded(draft, found, hydrated, question, decision_id)
+            demand(decision)
+            return decision
 
         undecided = Undecided(
             decision_id=decision_id, customer_id=question.customer_id, decided_at=now, reach=reach, decide=decide

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import grpc
 
 from features.errors import RumboError
+from service.admission import DeadlineUnreachable, Overloaded, ShuttingDown
 from service.state.port import StateUnavailable
 
 
@@ -39,6 +40,25 @@ class DecisionImported(RumboError):
     """A decision that was imported as history: what it was made from is not known here."""
 
 
+MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+
+
+class AnswerTooLarge(RumboError):
+    """The answer would be larger than a message may be."""
+
+
+def demand_room(size: int) -> None:
+    """Raises: AnswerTooLarge unless an answer of so many bytes is a message."""
+    if size > MAX_MESSAGE_BYTES:
+        raise AnswerTooLarge(
+            f"the answer has about {size} bytes, a message at most {MAX_MESSAGE_BYTES}: ask for the summary"
+        )
+
+
+class MessageLate(RumboError):
+    """A call was begun, and its message did not come."""
+
+
 INTERNAL = (grpc.StatusCode.INTERNAL, "INTERNAL")
 
 STATUS: Mapping[type[RumboError], tuple[grpc.StatusCode, str]] = {
@@ -49,6 +69,11 @@ STATUS: Mapping[type[RumboError], tuple[grpc.StatusCode, str]] = {
     DecisionUnknown: (grpc.StatusCode.NOT_FOUND, "DECISION_UNKNOWN"),
     DecisionImported: (grpc.StatusCode.FAILED_PRECONDITION, "DECISION_IMPORTED"),
     StateUnavailable: (grpc.StatusCode.UNAVAILABLE, "STATE_UNAVAILABLE"),
+    Overloaded: (grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED"),
+    DeadlineUnreachable: (grpc.StatusCode.RESOURCE_EXHAUSTED, "DEADLINE_UNREACHABLE"),
+    ShuttingDown: (grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN"),
+    AnswerTooLarge: (grpc.StatusCode.FAILED_PRECONDITION, "ANSWER_TOO_LARGE"),
+    MessageLate: (grpc.StatusCode.DEADLINE_EXCEEDED, "MESSAGE_LATE"),
 }
 """The gRPC status of each error and the `reason` of its ErrorInfo. RequestInvalid brings its own reason.
 

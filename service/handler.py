@@ -1,136 +1,97 @@
-"""The servicer: converts, calls, converts back. Every error leaves by one door."""
+"""The methods of the service: convert, call, convert back. Bytes in, messages out; `door` lets calls in and out."""
 
 from __future__ import annotations
 
-import functools
-import logging
-from collections.abc import Awaitable, Callable
-from typing import Any, NoReturn, TypeVar
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
-import grpc
-from google.protobuf.any_pb2 import Any as AnyMessage
-from google.rpc.error_details_pb2 import ErrorInfo
-from google.rpc.status_pb2 import Status
-
-from features.errors import RumboError
 from rumbo.decision.v1 import decision_pb2, events_pb2, outcomes_pb2, record_pb2
-from rumbo.decision.v1.service_pb2_grpc import DecisionServiceServicer
-from service.convert import answers, requests
-from service.convert.readable import Unreadable
+from service.convert import answers, readable, requests
 from service.decider import Catalogues, Decider
-from service.errors import INTERNAL, STATUS, RequestInvalid
+from service.decision.decide import Decision
+from service.errors import demand_room
 from service.intake import Intake
 from service.metrics import Metrics
 from service.timing import Stages
 
-log = logging.getLogger(__name__)
-
-DOMAIN = "decision.rumbo"
-AWAY = "the state store cannot be asked now; nothing was acknowledged, so ask again"
-Context = grpc.aio.ServicerContext[Any, Any]
-Call = TypeVar("Call", bound=Callable[..., Awaitable[Any]])
-
-
-def _answers_errors(method: Call) -> Call:
-    """Turns what a method raises into a gRPC status with an ErrorInfo."""
-
-    @functools.wraps(method)
-    async def guarded(self: Handler, request: Any, context: Context) -> Any:
-        try:
-            if isinstance(request, Unreadable):
-                raise RequestInvalid("request", "MALFORMED", f"is no message of its kind: {request.why}")
-            return await method(self, request, context)
-        except Exception as error:  # noqa: BLE001 - the one door: known errors by the table, others INTERNAL
-            await self.refuse(method.__name__, error, context)
-
-    return guarded  # type: ignore[return-value]
+Row = TypeVar("Row")
+READ_AT_ONCE = 16
+"""Rows that are read before others have their turn."""
+ADDED_AT_COMMIT_BYTES = 128 * 1024
+"""More than the reasons of every ranked journey that another decision may take meanwhile."""
 
 
-class Handler(DecisionServiceServicer):
+class Handler:
     """`rumbo.decision.v1.DecisionService` over the application."""
 
-    def __init__(
-        self,
-        *,
-        decider: Decider,
-        intake: Intake,
-        catalogues: Catalogues,
-        metrics: Metrics,
-        new_id: Callable[[], str],
-    ) -> None:
+    def __init__(self, *, decider: Decider, intake: Intake, catalogues: Catalogues, metrics: Metrics) -> None:
         self._decider = decider
         self._intake = intake
         self._catalogues = catalogues
         self._metrics = metrics
-        self._new_id = new_id
 
-    @_answers_errors
-    async def Decide(self, request: decision_pb2.DecideRequest, context: Context) -> decision_pb2.DecideResponse:
+    async def Decide(self, sent: bytes) -> decision_pb2.DecideResponse:
         stages = Stages()
+        request = readable.question(sent)
         question = requests.question(request, self._catalogues.current.plan)
-        decision = await self._decider.decide(question, stages)
-        is_full = request.explain == decision_pb2.EXPLAIN_FULL
-        with stages.of("encode"):
-            response = answers.answer(decision, is_full=is_full, locale=request.locale)
+        telling = _Telling(request, stages)
+        decision = await self._decider.decide(question, stages, telling.demand)
+        response = telling.of(decision)
         self._metrics.decided(decision, stages, is_dry_run=question.is_dry_run)
         return response
 
-    @_answers_errors
-    async def RecordEvents(
-        self, request: events_pb2.RecordEventsRequest, context: Context
-    ) -> events_pb2.RecordEventsResponse:
-        _demand_rows("events", len(request.events))
-        rows = [requests.event(f"events[{i}]", e) for i, e in enumerate(request.events)]
+    async def RecordEvents(self, sent: bytes) -> events_pb2.RecordEventsResponse:
+        rows = await _each(
+            "events", readable.event_rows(sent), lambda f, row: requests.event(f, readable.event(f, row))
+        )
         results = await self._intake.record_events(rows)
         self._metrics.recorded("event", results)
         return events_pb2.RecordEventsResponse(results=map(answers.event_result, results))
 
-    @_answers_errors
-    async def RecordOutcomes(
-        self, request: outcomes_pb2.RecordOutcomesRequest, context: Context
-    ) -> outcomes_pb2.RecordOutcomesResponse:
-        _demand_rows("outcomes", len(request.outcomes))
-        rows = [requests.outcome(f"outcomes[{i}]", o) for i, o in enumerate(request.outcomes)]
+    async def RecordOutcomes(self, sent: bytes) -> outcomes_pb2.RecordOutcomesResponse:
+        rows = await _each(
+            "outcomes", readable.outcome_rows(sent), lambda f, row: requests.outcome(f, readable.outcome(f, row))
+        )
         results = await self._intake.record_outcomes(rows)
         self._metrics.recorded("outcome", results)
         return outcomes_pb2.RecordOutcomesResponse(results=map(answers.outcome_result, results))
 
-    @_answers_errors
-    async def GetDecision(
-        self, request: record_pb2.GetDecisionRequest, context: Context
-    ) -> record_pb2.GetDecisionResponse:
+    async def GetDecision(self, sent: bytes) -> record_pb2.GetDecisionResponse:
+        request = readable.recall(sent)
         requests.demand_id("decision_id", request.decision_id)
         is_full = request.explain == decision_pb2.EXPLAIN_FULL
         recorded = await self._decider.recorded(request.decision_id, is_full=is_full)
         return answers.record(recorded, is_full=is_full, locale=request.locale)
 
-    async def refuse(self, method: str, error: Exception, context: Context) -> NoReturn:
-        """Ends the call with the error's status; what the table does not know is INTERNAL, its cause in the log."""
-        code, reason = INTERNAL
-        if isinstance(error, RumboError):
-            code, reason = STATUS.get(type(error), INTERNAL)
-        metadata: dict[str, str] = {}
-        text = str(error)
-        if isinstance(error, RequestInvalid):
-            reason, metadata = error.code, {"field": error.field}
-        elif code is grpc.StatusCode.INTERNAL:
-            incident = self._new_id()
-            log.error("%s failed (%s)", method, incident, exc_info=error)
-            text, metadata = f"internal error {incident}", {"error_id": incident}
-        elif code is grpc.StatusCode.UNAVAILABLE:
-            log.warning("%s could not be answered: %s", method, error)
-            text = AWAY
-        self._metrics.failed(method, code.name)
-        status = Status(code=code.value[0], message=text, details=[_packed(reason, metadata)])
-        await context.abort(code, text, (("grpc-status-details-bin", status.SerializeToString()),))
+
+class _Telling:
+    """The answer to a question: made before the commit, for what cannot be told must not be reserved."""
+
+    def __init__(self, request: decision_pb2.DecideRequest, stages: Stages) -> None:
+        self._request = request
+        self._stages = stages
+        self._told: tuple[Decision, decision_pb2.DecideResponse] | None = None
+
+    def demand(self, proposed: Decision) -> None:
+        """Raises: AnswerTooLarge; what the commit may add has room."""
+        response = self.of(proposed)
+        self._told = proposed, response
+        demand_room(response.ByteSize() + ADDED_AT_COMMIT_BYTES)
+
+    def of(self, decision: Decision) -> decision_pb2.DecideResponse:
+        if self._told is not None and self._told[0] is decision:
+            return self._told[1]
+        with self._stages.of("encode"):
+            is_full = self._request.explain == decision_pb2.EXPLAIN_FULL
+            return answers.answer(decision, is_full=is_full, locale=self._request.locale)
 
 
-def _demand_rows(field: str, count: int) -> None:
-    if not count:
-        raise RequestInvalid(field, "EMPTY", "must hold at least one row")
-
-
-def _packed(reason: str, metadata: dict[str, str]) -> AnyMessage:
-    packed = AnyMessage()
-    packed.Pack(ErrorInfo(reason=reason, domain=DOMAIN, metadata=metadata))
-    return packed
+async def _each(field: str, sent: Sequence[bytes], read: Callable[[str, bytes], Row]) -> list[Row]:
+    """Every row, read in turns with all other calls."""
+    rows: list[Row] = []
+    for i, row in enumerate(sent):
+        if i % READ_AT_ONCE == READ_AT_ONCE - 1:
+            await asyncio.sleep(0)
+        rows.append(read(f"{field}[{i}]", row))
+    return rows

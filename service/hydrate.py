@@ -75,6 +75,11 @@ class Hydrator:
         """Opens the feature store, which may cost seconds, before the first customer waits for it."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._features.read, "", now)
 
+    async def has_features(self, now: datetime) -> bool:
+        """Whether the feature store can be read."""
+        reading = await asyncio.get_running_loop().run_in_executor(self._thread, self._features.read, "", now)
+        return all(fault.status is not FeatureStatus.UNAVAILABLE for fault in reading.degraded)
+
     async def hydrate(self, asked: Asked, now: datetime, reach: Reach) -> Hydrated:
         """As far as `reach`. Raises: StateUnavailable; trouble of the feature store is a status of its facts."""
         loop = asyncio.get_running_loop()

@@ -1,13 +1,15 @@
 """Takes events and outcomes: checks each row, keeps the valid ones, answers for all in order.
 
-A transaction keeps ROWS_AT_ONCE, so that a large batch keeps no decision waiting. One that fails half-way fails as a
-whole: nothing of it is acknowledged, and sent again its rows are duplicates as far as they were kept.
+A transaction keeps ROWS_AT_ONCE, and of larger parts no two at the same time, so that no batch keeps a decision or a
+withdrawal waiting. One that fails half-way fails as a whole: nothing of it is acknowledged, and sent again its rows are
+duplicates as far as they were kept.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from functools import reduce
 from operator import or_
@@ -19,7 +21,10 @@ from service.state.events import Fault, Names
 from service.state.port import CustomerEvent, Outcome, RowResult, RowStatus, StateStore, StateUnavailable
 
 Row = TypeVar("Row", CustomerEvent, Outcome)
-ROWS_AT_ONCE = 500
+Given = TypeVar("Given")
+ROWS_AT_ONCE = 200
+FEW_ROWS = 20
+"""A part of so many does not wait for its turn."""
 
 
 class Catalogues(Protocol):
@@ -45,6 +50,7 @@ class Intake:
         self._catalogues = catalogues
         self._clock = clock
         self._on_events = on_events
+        self._turn = asyncio.Lock()
 
     async def record_events(self, rows: Sequence[CustomerEvent | RowResult]) -> list[RowResult]:
         """`rows` holds events, and results of those that could not even be read. Raises: StateUnavailable."""
@@ -52,7 +58,9 @@ class Intake:
         declared = await self._catalogues.declared(spoken_of)
         now = self._clock()
         try:
-            results = await _record(rows, lambda e: self._event_fault(e, now, declared), self._state.record_events, now)
+            results = await self._record(
+                rows, lambda e: self._event_fault(e, now, declared), self._state.record_events, now
+            )
         except (StateUnavailable, asyncio.CancelledError):
             self._on_events()
             raise
@@ -63,7 +71,27 @@ class Intake:
     async def record_outcomes(self, rows: Sequence[Outcome | RowResult]) -> list[RowResult]:
         """As `record_events`."""
         now = self._clock()
-        return await _record(rows, lambda o: _outcome_fault(o, now), self._state.record_outcomes, now)
+        return await self._record(rows, lambda o: _outcome_fault(o, now), self._state.record_outcomes, now)
+
+    async def _record(
+        self,
+        rows: Sequence[Row | RowResult],
+        fault_of: Callable[[Row], RowResult | None],
+        keep: Callable[[Sequence[Row], datetime], Awaitable[list[RowResult]]],
+        now: datetime,
+    ) -> list[RowResult]:
+        checked: list[Row | RowResult] = []
+        for some in _parts(rows, FEW_ROWS):
+            if checked:
+                await asyncio.sleep(0)  # all other calls have their turn
+            checked += [row if isinstance(row, RowResult) else fault_of(row) or row for row in some]
+        valid = [row for row in checked if not isinstance(row, RowResult)]
+        kept: list[RowResult] = []
+        for part in _parts(valid, ROWS_AT_ONCE):
+            async with self._turn if len(part) > FEW_ROWS else nullcontext():
+                kept += await keep(part, now)
+        results = iter(kept)
+        return [row if isinstance(row, RowResult) else next(results) for row in checked]
 
     def _event_fault(self, event: CustomerEvent, now: datetime, declared: Names) -> RowResult | None:
         fault = events.fault_of(event, now, self._missing_stage) or events.name_fault(event, declared)
@@ -86,18 +114,5 @@ def _rejection(row_id: str, fault: Fault | None) -> RowResult | None:
     return RowResult(row_id=row_id, status=RowStatus.REJECTED, field=fault.field, code=fault.code)
 
 
-async def _record(
-    rows: Sequence[Row | RowResult],
-    fault_of: Callable[[Row], RowResult | None],
-    keep: Callable[[Sequence[Row], datetime], Awaitable[list[RowResult]]],
-    now: datetime,
-) -> list[RowResult]:
-    checked = [row if isinstance(row, RowResult) else fault_of(row) or row for row in rows]
-    valid = [row for row in checked if not isinstance(row, RowResult)]
-    kept = [result for some in _parts(valid) for result in await keep(some, now)]
-    results = iter(kept)
-    return [row if isinstance(row, RowResult) else next(results) for row in checked]
-
-
-def _parts(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
-    return (rows[begin : begin + ROWS_AT_ONCE] for begin in range(0, len(rows), ROWS_AT_ONCE))
+def _parts(rows: Sequence[Given], size: int) -> Iterator[Sequence[Given]]:
+    return (rows[begin : begin + size] for begin in range(0, len(rows), size))

@@ -17,6 +17,8 @@ from service.timing import Stages
 
 log = logging.getLogger("rumbo.decision")
 
+_QUOTES_ROWS = ("DETAIL:", "CONTEXT:")
+"""How lines begin in which PostgreSQL repeats what it was given."""
 _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 
@@ -42,6 +44,9 @@ class Metrics:
             "rumbo_rows", "Events and outcomes, by what became of them.", ["what", "status"], registry=self.registry
         )
         self._errors = Counter("rumbo_errors", "Calls that failed.", ["method", "status"], registry=self.registry)
+        self._shed = Counter(
+            "rumbo_shed", "Calls refused before they were begun.", ["method", "reason"], registry=self.registry
+        )
         self._in_force = Gauge("rumbo_in_force", "1 for what serves.", ["what", "version"], registry=self.registry)
         self._versions: dict[str, str] = {}
         self._loads = Counter("rumbo_catalogue_loads", "Catalogues loaded.", ["result"], registry=self.registry)
@@ -58,12 +63,12 @@ class Metrics:
         )
 
     def in_force(self, what: str, version: str) -> None:
-        """Of each part only one version is in force; those before it go to 0."""
+        """Of each part only one version is in force; those before it go to 0. "" is none, and is 0 too."""
         earlier = self._versions.get(what)
         if earlier is not None:
             self._in_force.labels(what=what, version=earlier).set(0)
         self._versions[what] = version
-        self._in_force.labels(what=what, version=version).set(1)
+        self._in_force.labels(what=what, version=version).set(1 if version else 0)
 
     def catalogue_loaded(self, *, is_valid: bool) -> None:
         """Counts a load; `rumbo_catalogue_refused` is 1 while what lies in the folder is not what serves."""
@@ -99,6 +104,9 @@ class Metrics:
 
     def failed(self, method: str, status: str) -> None:
         self._errors.labels(method=method, status=status).inc()
+
+    def shed(self, method: str, reason: str) -> None:
+        self._shed.labels(method=method, reason=reason).inc()
 
 
 def _kind(decision: Decision, *, is_dry_run: bool) -> str:
@@ -138,5 +146,6 @@ class JsonLines(logging.Formatter):
             **getattr(record, "fields", {}),
         }
         if record.exc_info:
-            line["cause"] = self.formatException(record.exc_info)
+            cause = self.formatException(record.exc_info).splitlines()
+            line["cause"] = "\n".join(text for text in cause if not text.startswith(_QUOTES_ROWS))
         return json.dumps(line, ensure_ascii=False)

@@ -74,6 +74,10 @@ class Scoring:
     def model_version(self) -> str:
         return "" if self._model is None else self._model.version
 
+    async def has_model(self) -> bool:
+        """Whether a model is in force."""
+        return self._model is not None
+
     async def score(self, candidates: Sequence[Candidate], facts: Facts) -> Scores:
         """As `score_here`, on the thread of the model."""
         if self._model is None:

@@ -50,6 +50,12 @@ class Settings(BaseSettings):
 
     `trust_group`: serve a home that others of its group can write, as where a volume is made writable for a group.
 
+    A service that ends is NOT_SERVING and refuses new calls for at least `notice_s`, so that whoever calls goes
+    elsewhere, and gives those under way `drain_s` to end.
+
+    `max_calls_…`: how many calls of a method are worked on at once, and how many with a message of more than 64 kB; one
+    more is refused, RESOURCE_EXHAUSTED.
+
     Raises: RetentionTooShort, SettingInvalid.
     """
 
@@ -65,6 +71,12 @@ class Settings(BaseSettings):
     allow_unrecorded: bool = False
     trust_group: bool = False
     drain_s: float = Field(default=10.0, ge=0.0)
+    notice_s: float = Field(default=1.0, ge=0.0)
+    max_calls_decide: int = Field(default=64, ge=1)
+    max_calls_record_events: int = Field(default=64, ge=1)
+    max_calls_record_outcomes: int = Field(default=64, ge=1)
+    max_calls_get_decision: int = Field(default=64, ge=1)
+    max_calls_large: int = Field(default=8, ge=1)
     keep_decisions_days: int = _kept("decisions")
     keep_contacts_days: int = _kept("contacts")
     keep_outcomes_days: int = _kept("outcomes")

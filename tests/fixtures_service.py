@@ -126,6 +126,7 @@ def settings_of(
         state_url=_state_url(home),
         allow_unrecorded=allow_unrecorded,
         drain_s=45.0,
+        notice_s=0.0,
     )
 
 

@@ -41,6 +41,8 @@ from service.state.port import KeptOutcome, RowResult, RowStatus
 from service.texts import effect_text, text
 
 HORIZON = timedelta(days=90)
+LONGEST_TEXT = 500
+"""Characters of a value that a reason quotes; a longer one ends with an ellipsis."""
 
 
 def event_result(result: RowResult) -> events_pb2.EventResult:
@@ -186,16 +188,27 @@ def _degraded(degraded: Iterable[Degraded], locale: str) -> list[decision_pb2.De
 
 
 def _reasons(reasons: Iterable[Reason], decision: Decision, locale: str) -> list[reason_pb2.Reason]:
-    return [
-        reason_pb2.Reason(
-            code=reason.code,
-            kind=REASON_KIND[reason.kind],
-            params=_params(reason.params),
-            text=text(reason, locale, decision.draft.plan.texts),
-            eligible_after=_within_horizon(reason.eligible_after, decision.decided_at),
-        )
-        for reason in reasons
-    ]
+    return [_reason(_cut(reason), decision, locale) for reason in reasons]
+
+
+def _reason(reason: Reason, decision: Decision, locale: str) -> reason_pb2.Reason:
+    return reason_pb2.Reason(
+        code=reason.code,
+        kind=REASON_KIND[reason.kind],
+        params=_params(reason.params),
+        text=text(reason, locale, decision.draft.plan.texts),
+        eligible_after=_within_horizon(reason.eligible_after, decision.decided_at),
+    )
+
+
+def _cut(reason: Reason) -> Reason:
+    """The same with the beginning of each long text: many journeys may have read the same one, and each says so."""
+    params = dict(reason.params)
+    long = {name: value for name, value in params.items() if isinstance(value, str) and len(value) > LONGEST_TEXT}
+    if not long:
+        return reason._replace(params=params)
+    cut = {name: value[: LONGEST_TEXT - 1] + "…" for name, value in long.items()}
+    return reason._replace(params={**params, **cut})
 
 
 def _params(params: Mapping[str, Scalar]) -> dict[str, value_pb2.Value]:

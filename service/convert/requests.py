@@ -10,6 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from features.values import Scalar
 from rumbo.decision.v1 import decision_pb2, events_pb2, outcomes_pb2, value_pb2
 from service.convert.enums import OUTCOME_OF, instant
+from service.convert.readable import Crowded
 from service.decider import Question
 from service.decision.plan import Channel, Plan
 from service.errors import RequestInvalid
@@ -95,7 +96,7 @@ def scalar(field: str, value: value_pb2.Value) -> Scalar:
     return found
 
 
-def event(field: str, message: events_pb2.Event) -> CustomerEvent | RowResult:
+def event(field: str, message: events_pb2.Event | Crowded) -> CustomerEvent | RowResult:
     """The event, or the rejection of a row whose time or attributes cannot be read.
 
     Raises: RequestInvalid for what makes the whole call invalid.
@@ -104,6 +105,8 @@ def event(field: str, message: events_pb2.Event) -> CustomerEvent | RowResult:
     _demand(f"{field}.type", message.type)
     if message.type != "feed.heartbeat":
         _demand(f"{field}.customer_id", message.customer_id)
+    if isinstance(message, Crowded):
+        return RowResult(row_id=message.event_id, status=RowStatus.REJECTED, field="attributes", code="TOO_MANY")
     try:
         return CustomerEvent(
             event_id=message.event_id,

@@ -238,6 +238,12 @@ class StateStore(Protocol):
     async def keep_catalogue(self, version: str, source: str) -> None:
         """Keeps a catalogue by its hash, so that records that refer to it can be replayed."""
 
+    async def use_catalogue(self, version: str) -> bool:
+        """Says that it is in use, by a durable write that fails whenever a decision could not be recorded.
+
+        Returns: whether it is kept.
+        """
+
     async def catalogue(self, version: str) -> str | None: ...
 
     async def catalogue_versions(self) -> frozenset[str]:

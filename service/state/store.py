@@ -67,7 +67,7 @@ from service.state.situation_rows import (
     read_incidents,
     read_situation,
 )
-from service.state.unused_catalogues import keep_catalogue
+from service.state.unused_catalogues import keep_catalogue, use_catalogue
 
 log = logging.getLogger(__name__)
 
@@ -170,6 +170,9 @@ class SqlState:
 
     async def keep_catalogue(self, version: str, source: str) -> None:
         await self._write(lambda session: session.tell(keep_catalogue(version, source)))
+
+    async def use_catalogue(self, version: str) -> bool:
+        return await self._write(lambda session: use_catalogue(session, version))
 
     async def count_pools(self, pools: Sequence[Pool], now: datetime) -> None:
         if pools:

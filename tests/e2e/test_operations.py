@@ -7,15 +7,13 @@ import json
 import logging
 import re
 import urllib.request
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2
 
 from features.online import OnlineFeatures
 from features.reading import FeatureReading
@@ -31,23 +29,26 @@ SERVICE = "rumbo.decision.v1.DecisionService"
 STRANGER = "customer-of-the-log-4711"
 
 
-@pytest.mark.parametrize("name", ["", SERVICE])
-async def test_the_service_says_that_it_serves(service: Service, name: str) -> None:
-    stub: Any = health_pb2_grpc.HealthStub(service.channel)
-    checked = await stub.Check(health_pb2.HealthCheckRequest(service=name))
-    assert checked.status == health_pb2.HealthCheckResponse.SERVING
+@pytest.mark.parametrize("version", ["v1", "v1alpha"])
+async def test_reflection_lists_the_services_and_describes_each(service: Service, version: str) -> None:
+    """Under the name that tools ask for today, and under the one that older tools do."""
+    messages = reflection_pb2.ServerReflectionRequest, reflection_pb2.ServerReflectionResponse
+    call: Any = service.channel.stream_stream(
+        f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
+        request_serializer=messages[0].SerializeToString,
+        response_deserializer=messages[1].FromString,
+    )
 
+    async def answers(*asked: reflection_pb2.ServerReflectionRequest) -> list[reflection_pb2.ServerReflectionResponse]:
+        return [answer async for answer in call(iter(asked))]
 
-async def test_reflection_lists_the_service_and_describes_it(service: Service) -> None:
-    async def asked() -> AsyncIterator[reflection_pb2.ServerReflectionRequest]:
-        yield reflection_pb2.ServerReflectionRequest(list_services="")
-        yield reflection_pb2.ServerReflectionRequest(file_containing_symbol=SERVICE)
-
-    channel: Any = service.channel
-    stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
-    listed, described = [answer async for answer in stub.ServerReflectionInfo(asked())]
-    assert SERVICE in {one.name for one in listed.list_services_response.service}
-    assert described.file_descriptor_response.file_descriptor_proto
+    (listed,) = await answers(reflection_pb2.ServerReflectionRequest(list_services=""))
+    names = {one.name for one in listed.list_services_response.service}
+    own = {f"grpc.reflection.{v}.ServerReflection" for v in ("v1", "v1alpha")}
+    assert names == {SERVICE, "grpc.health.v1.Health", *own}
+    for name in names:
+        (described,) = await answers(reflection_pb2.ServerReflectionRequest(file_containing_symbol=name))
+        assert described.file_descriptor_response.file_descriptor_proto, name
 
 
 async def page(service: Service) -> str:

@@ -12,7 +12,7 @@ import grpc
 import pytest
 import yaml
 from google.protobuf.timestamp_pb2 import Timestamp
-from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from grpc_status import rpc_status
 
 from rumbo.decision.v1 import decision_pb2, events_pb2, journey_pb2, outcomes_pb2, reason_pb2, row_pb2, value_pb2
@@ -138,14 +138,25 @@ async def refusal_of(call: Awaitable[object]) -> Refusal:
     """Fails unless the call fails with one ErrorInfo of the service's domain."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
-    status = rpc_status.from_call(caught.value)  # type: ignore[arg-type]
-    assert status is not None, caught.value
-    (detail,) = status.details
-    info = ErrorInfo()
+    return refusal_in(caught.value)
+
+
+def refusal_in(error: grpc.aio.AioRpcError) -> Refusal:
+    """Fails unless the error has an ErrorInfo of the service's domain, and beside it at most when to ask again."""
+    status = rpc_status.from_call(error)  # type: ignore[arg-type]
+    assert status is not None, error
+    detail, *others = status.details
+    info, retry = ErrorInfo(), RetryInfo()
     assert detail.Unpack(info)
     assert info.domain == "decision.rumbo"
-    assert status.message == caught.value.details()
-    return Refusal(code=caught.value.code(), reason=info.reason, field=info.metadata.get("field", ""))
+    assert status.message == error.details()
+    pushback = dict(error.trailing_metadata()).get("grpc-retry-pushback-ms")
+    assert (len(others) == 1) == (pushback is not None)
+    for other in others:
+        assert other.Unpack(retry)
+        assert abs(retry.retry_delay.ToMilliseconds() - int(pushback or "")) <= 1
+        assert retry.retry_delay.ToMilliseconds() > 0
+    return Refusal(code=error.code(), reason=info.reason, field=info.metadata.get("field", ""))
 
 
 def rejection_of(result: events_pb2.EventResult | outcomes_pb2.OutcomeResult) -> tuple[str, str]:

@@ -34,7 +34,10 @@ class DecisionServiceStub:
     Bad input is INVALID_ARGUMENT, and nothing is written. Every error of the service carries a google.rpc.ErrorInfo of
     domain "decision.rumbo": `reason` is an UPPER_SNAKE code, `metadata["field"]` the path of the field at fault, if one is.
     UNAVAILABLE (STATE_UNAVAILABLE): nothing was acknowledged; ask again with the same ids, and what was kept all the same
-    is a duplicate.
+    is a duplicate. UNAVAILABLE (SHUTTING_DOWN): nothing was begun, another service answers. RESOURCE_EXHAUSTED (OVERLOADED,
+    DEADLINE_UNREACHABLE): nothing was begun either; a google.rpc.RetryInfo and `grpc-retry-pushback-ms` say when to ask
+    again. DEADLINE_EXCEEDED (MESSAGE_LATE): the message of a call did not come. FAILED_PRECONDITION (ANSWER_TOO_LARGE): the
+    whole explanation is more than a message may hold, 4 MB; nothing was reserved, ask for the summary.
     """
 
     def __init__(self, channel):
@@ -71,7 +74,10 @@ class DecisionServiceServicer:
     Bad input is INVALID_ARGUMENT, and nothing is written. Every error of the service carries a google.rpc.ErrorInfo of
     domain "decision.rumbo": `reason` is an UPPER_SNAKE code, `metadata["field"]` the path of the field at fault, if one is.
     UNAVAILABLE (STATE_UNAVAILABLE): nothing was acknowledged; ask again with the same ids, and what was kept all the same
-    is a duplicate.
+    is a duplicate. UNAVAILABLE (SHUTTING_DOWN): nothing was begun, another service answers. RESOURCE_EXHAUSTED (OVERLOADED,
+    DEADLINE_UNREACHABLE): nothing was begun either; a google.rpc.RetryInfo and `grpc-retry-pushback-ms` say when to ask
+    again. DEADLINE_EXCEEDED (MESSAGE_LATE): the message of a call did not come. FAILED_PRECONDITION (ANSWER_TOO_LARGE): the
+    whole explanation is more than a message may hold, 4 MB; nothing was reserved, ask for the summary.
     """
 
     def Decide(self, request, context):
@@ -142,7 +148,10 @@ class DecisionService:
     Bad input is INVALID_ARGUMENT, and nothing is written. Every error of the service carries a google.rpc.ErrorInfo of
     domain "decision.rumbo": `reason` is an UPPER_SNAKE code, `metadata["field"]` the path of the field at fault, if one is.
     UNAVAILABLE (STATE_UNAVAILABLE): nothing was acknowledged; ask again with the same ids, and what was kept all the same
-    is a duplicate.
+    is a duplicate. UNAVAILABLE (SHUTTING_DOWN): nothing was begun, another service answers. RESOURCE_EXHAUSTED (OVERLOADED,
+    DEADLINE_UNREACHABLE): nothing was begun either; a google.rpc.RetryInfo and `grpc-retry-pushback-ms` say when to ask
+    again. DEADLINE_EXCEEDED (MESSAGE_LATE): the message of a call did not come. FAILED_PRECONDITION (ANSWER_TOO_LARGE): the
+    whole explanation is more than a message may hold, 4 MB; nothing was reserved, ask for the summary.
     """
 
     @staticmethod
