@@ -7,13 +7,16 @@ repeating it changes nothing, so an older push never hides a newer fact, nor wha
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import ClassVar, Protocol, Self, TypeVar
 
 from features.errors import SituationUnreadable
+
+MOST_OPEN, MOST_RESOLVED = 101, 100
+"""As many incidents are added to a list, and as many that are over stay in it."""
 
 
 class IncidentStatus(StrEnum):
@@ -143,13 +146,28 @@ def parse(kind: type[Fact], text: str) -> tuple[Fact, ...]:
 
 
 def merge(known: Iterable[Fact], new: Iterable[Fact]) -> tuple[Fact, ...]:
-    """Per key the fact of the highest rank, in order of key."""
+    """Per key the fact of the highest rank, in order of key; of incidents no more than a reader needs."""
+    held = tuple(known)
     latest: dict[tuple[str, ...], Fact] = {}
-    for fact in (*known, *new):
-        held = latest.get(fact.key)
-        if held is None or fact.rank >= held.rank:
+    for fact in (*held, *new):
+        other = latest.get(fact.key)
+        if other is None or fact.rank >= other.rank:
             latest[fact.key] = fact
-    return tuple(latest[key] for key in sorted(latest))
+    dropped = _dispensable([f for f in latest.values() if isinstance(f, IncidentFact)], {fact.key for fact in held})
+    return tuple(latest[key] for key in sorted(latest.keys() - dropped))
+
+
+def _dispensable(incidents: Sequence[IncidentFact], held: Set[tuple[str, ...]]) -> set[tuple[str, ...]]:
+    """Keys of the earlier resolutions, and of new open incidents once there are very many.
+
+    So many close every gate as they are, and whoever tells of another knows it. What another source alone told stays.
+    """
+    by_age = sorted(incidents, key=lambda fact: (fact.at, fact.key))
+    over = [fact.key for fact in by_age if fact.status is IncidentStatus.RESOLVED]
+    opened = [fact.key for fact in by_age if fact.status is IncidentStatus.OPEN]
+    new = [key for key in opened if key not in held]
+    room = max(0, MOST_OPEN - (len(opened) - len(new)))
+    return {*over[: max(0, len(over) - MOST_RESOLVED)], *new[room:]}
 
 
 def render(facts: Iterable[SituationFact]) -> str:

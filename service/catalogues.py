@@ -78,13 +78,13 @@ class KeptCatalogues:
         return parsed
 
     async def declared(self, wanted: Names) -> Names:
-        """The purposes and channels of the catalogue in force; of all that are kept too, if it lacks what is wanted.
+        """The names that the catalogue in force declares; those of all that are kept too, if it lacks what is wanted.
 
         Another service may have another in force, and customers speak of what they were asked by earlier ones.
         Raises: StateUnavailable.
         """
         plan = self._current.plan
-        names = Names(purposes=plan.purposes | {SERVICE}, channels=frozenset(plan.channels))
+        names = Names(purposes=plan.purposes | {SERVICE}, channels=frozenset(plan.channels), sources=plan.sources)
         if names >= wanted:
             return names
         kept = await self._state.catalogue_versions()
@@ -110,4 +110,9 @@ def _names_in(source: str | None) -> Names:
         policies = json.loads(source or "{}").get("policies", {})
     except ValueError:
         return Names()
-    return Names(purposes=frozenset(policies.get("purposes", ())), channels=frozenset(policies.get("channels", ())))
+    feeds = [policies.get(part, {}).get("feed") for part in ("incidents", "consents")]
+    return Names(
+        purposes=frozenset(policies.get("purposes", ())),
+        channels=frozenset(policies.get("channels", ())),
+        sources=frozenset(feed["source"] for feed in feeds if feed),
+    )

@@ -26,7 +26,7 @@ from service.errors import (
     DecisionUnknown,
     RequestReused,
 )
-from service.hydrate import Asked, Hydrated, Hydrator, merge
+from service.hydrate import Asked, Hydrated, Hydrator, incidents_open_in, merge
 from service.scoring import Contributions, Scores, Scoring
 from service.state.port import (
     AlreadyDecided,
@@ -205,7 +205,12 @@ class Decider:
             return decision
 
         undecided = Undecided(
-            decision_id=decision_id, customer_id=question.customer_id, decided_at=now, reach=reach, decide=decide
+            decision_id=decision_id,
+            customer_id=question.customer_id,
+            decided_at=now,
+            reach=reach,
+            decide=decide,
+            named=incidents_open_in(before.reading),
         )
         with stages.of("commit"):
             result = await self._state.decide_alone(undecided, key)

@@ -71,8 +71,11 @@ class FeatureFeed:
         """Tells one batch, oldest first. Returns: whether there was anything. Raises: RumboError of either store."""
         waiting = await self._outbox.waiting_for_features(BATCH)
         self._metrics.feature_lag.set(await self._outbox.count_waiting())
-        for customer_id in dict.fromkeys(customer_id for _, customer_id in waiting):
-            incidents, consents = await self._outbox.situation_facts(customer_id)
+        by_customer: dict[str, list[int]] = {}
+        for sequence, customer_id in waiting:
+            by_customer.setdefault(customer_id, []).append(sequence)
+        for customer_id, sequences in by_customer.items():
+            incidents, consents = await self._outbox.changed_facts(customer_id, sequences)
             await asyncio.get_running_loop().run_in_executor(self._thread, self._tell, customer_id, incidents, consents)
         if waiting:
             await self._outbox.told_features([sequence for sequence, _ in waiting])

@@ -35,6 +35,9 @@ from service.state.port import KillList, StateReading, StateStore
 
 SITUATION_VIEWS = ("incidents", "consents")
 LAST_PURCHASE = "last_purchase_at"
+INCIDENTS, CONSENTS = IncidentFact.feature, ConsentFact.feature
+MOST_NAMED = 1000
+"""Of more incidents that only the feature store calls open nobody asks whether they are over: they count as open."""
 
 
 class FeatureReader(Protocol):
@@ -88,6 +91,9 @@ class Hydrator:
             self._state.situation(asked.customer_id, now, reach),
         )
         self._stand_in.remember(state.situation)
+        unheard = incidents_open_in(reading) - state.incident_heard_at.keys()
+        if unheard and not state.situation.incidents.is_truncated:  # may be over for so long that they do not count
+            state = await self._state.situation(asked.customer_id, now, reach, unheard)
         return merge(asked, now, reading, state)
 
     async def hydrate_without_state(self, asked: Asked, now: datetime) -> Hydrated:
@@ -109,14 +115,23 @@ class Hydrator:
         self._thread.shutdown()
 
 
+def incidents_open_in(reading: FeatureReading) -> frozenset[str]:
+    """The ids that the feature store calls open, in so far as the state store is asked for them by name."""
+    value = reading.values.get(INCIDENTS)
+    if value is None or not value.is_present or f'"{IncidentStatus.OPEN.value}"' not in str(value.value):
+        return frozenset()
+    _, listed = _listed(IncidentFact, value)
+    return frozenset([fact.incident_id for fact in listed if fact.status is IncidentStatus.OPEN][:MOST_NAMED])
+
+
 def merge(asked: Asked, now: datetime, reading: FeatureReading, state: StateReading) -> Hydrated:
     """Pure: what both stores said, as the facts of one decision."""
     values = dict(reading.values)
-    incidents_value, consents_value = values.pop("incidents_json", None), values.pop("consents_json", None)
+    incidents_value, consents_value = values.pop(INCIDENTS, None), values.pop(CONSENTS, None)
     situation = replace(
         state.situation,
-        incidents=_incidents(state, incidents_value),
-        consents=_consents(state.situation.consents, consents_value),
+        incidents=_incidents(state, incidents_value, now),
+        consents=_consents(state, consents_value),
     )
     if situation.unread and situation.consents.status is not FeatureStatus.PRESENT:
         situation = replace(situation, unread=situation.unread | {SituationFact.WITHDRAWALS})
@@ -137,9 +152,11 @@ def merge(asked: Asked, now: datetime, reading: FeatureReading, state: StateRead
     return Hydrated(facts=with_variables(facts), degraded=degraded, reading=reading)
 
 
-def _incidents(state: StateReading, value: FeatureValue | None) -> OpenIncidents:
+def _incidents(state: StateReading, value: FeatureValue | None, now: datetime) -> OpenIncidents:
     """What Feast alone knows to be open closes the gate; what it alone knows to be over keeps it closed for a grace."""
     own = state.situation.incidents
+    if own.is_truncated:
+        return own  # closes every gate as it is
     status, listed = _listed(IncidentFact, value)
     known, resolved = {i.incident_id: i for i in own.known}, list(own.resolved)
     for fact in listed:
@@ -147,9 +164,9 @@ def _incidents(state: StateReading, value: FeatureValue | None) -> OpenIncidents
             continue
         if fact.status is IncidentStatus.OPEN:
             known[fact.incident_id] = _opened(fact, known.get(fact.incident_id))
-        elif fact.incident_id not in known:
+        elif fact.incident_id not in known and (state.reach is None or fact.at > now - state.reach.grace):
             resolved.append(_over(fact))
-    return replace(own, known=tuple(known[key] for key in sorted(known)), resolved=tuple(resolved), status=status)
+    return replace(own, known=tuple(known.values()), resolved=tuple(resolved), status=status).bounded()
 
 
 def _over(fact: IncidentFact) -> ResolvedIncident:
@@ -172,10 +189,13 @@ def _opened(fact: IncidentFact, own: Incident | None) -> Incident:
     )
 
 
-def _consents(own: Consents, value: FeatureValue | None) -> Consents:
+def _consents(state: StateReading, value: FeatureValue | None) -> Consents:
+    own = state.situation.consents
     status, listed = _listed(ConsentFact, value)
     withdrawn_at = dict(own.withdrawn_at)
     for fact in listed:
+        if state.reach is not None and not state.reach.covers(fact.purpose, fact.channel):
+            continue
         key = (fact.purpose, fact.channel)
         heard_at = max((at[key] for at in (own.granted_at, own.withdrawn_at) if key in at), default=None)
         if fact.status is ConsentStatus.WITHDRAWN and not _has_heard(heard_at, fact.at):

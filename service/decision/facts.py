@@ -19,6 +19,12 @@ ANY = "*"
 SERVICE = "service"
 """The purpose of whatever lists none."""
 
+MOST_OPEN = 100
+"""So many open incidents are told; with more, whatever some incident might forbid is forbidden."""
+
+MOST_RESOLVED = 100
+"""So many of those that are over are told apart."""
+
 CONTACTS_VARIABLE = "situation.contacts"
 """The one variable that changes with the contacts of a moment, so with each pick and at commit."""
 
@@ -58,6 +64,26 @@ class OpenIncidents:
     @property
     def is_complete(self) -> bool:
         return self.status is FeatureStatus.PRESENT and not self.is_truncated
+
+    def bounded(self) -> OpenIncidents:
+        """No more than can be told: the oldest that are open, by their ids, and the latest that are over.
+
+        Of too many that are over, the earlier ones count as one of no class, which is the strictest, that was over when
+        the latest of them was.
+        """
+        known, resolved = self.known, self.resolved
+        if len(known) > MOST_OPEN:
+            known = tuple(sorted(known, key=lambda i: (i.opened_at, i.incident_id))[:MOST_OPEN])
+        if len(resolved) > MOST_RESOLVED:
+            latest = sorted(resolved, key=lambda r: r.resolved_at, reverse=True)
+            others = ResolvedIncident(incident_class=None, severity=None, resolved_at=latest[MOST_RESOLVED].resolved_at)
+            resolved = (*latest[:MOST_RESOLVED], others)
+        return replace(
+            self,
+            known=tuple(sorted(known, key=lambda i: i.incident_id)),
+            resolved=resolved,
+            is_truncated=self.is_truncated or len(self.known) > MOST_OPEN,
+        )
 
 
 ConsentKey = tuple[str, str]

@@ -19,7 +19,7 @@ from service.decision.constraints.incident_open import IncidentOpen
 from service.decision.constraints.never import NeverAfter, NeverWith
 from service.decision.constraints.quiet_hours import QuietHours
 from service.decision.constraints.rule import Condition, Rule
-from service.decision.facts import CONTACTS_VARIABLE, SERVICE, FactKind, SituationFact
+from service.decision.facts import ANY, CONTACTS_VARIABLE, SERVICE, FactKind, SituationFact
 from service.decision.windows import Per, Period
 
 SITUATION = "situation."
@@ -60,6 +60,10 @@ class Reach:
     purposes: frozenset[str] = frozenset()
     sources: frozenset[str] = frozenset()
     pools: tuple[Pool, ...] = ()
+
+    def covers(self, purpose: str, channel: str) -> bool:
+        """Whether a consent, or a withdrawal that names no purpose or channel, can count."""
+        return purpose in (*self.purposes, ANY) and channel in (*self.channels, ANY)
 
 
 def reach_of(

@@ -131,7 +131,7 @@ def decide_and_commit(
     earlier = _decided_before(session, undecided.customer_id, undecided.decided_at, key, requests)
     if earlier is not None:
         return earlier
-    reading = read_situation(session, undecided.customer_id, undecided.decided_at, undecided.reach)
+    reading = read_situation(session, undecided.customer_id, undecided.decided_at, undecided.reach, undecided.named)
     proposed = Proposed.of(undecided.decide(reading))
     _insert(session, proposed, key, counters.at(session))
     return Committed(decision=proposed.decision)

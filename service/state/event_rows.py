@@ -16,6 +16,7 @@ from service.decision.facts import ANY, FactKind
 from service.state.events import HEARTBEAT
 from service.state.fold import JourneyMove, Move
 from service.state.move_rows import Moves
+from service.state.outbox_rows import queued
 from service.state.port import CustomerEvent, RowResult, RowStatus
 from service.state.session import Keys, Session, Sql, customer_key, micros, places
 from service.state.version_rows import raise_versions
@@ -23,8 +24,6 @@ from service.state.version_rows import raise_versions
 _MOVES = {"journey.entered": Move.ENTERED, "journey.advanced": Move.ADVANCED, "journey.exited": Move.EXITED}
 _KINDS = {"incident": FactKind.INCIDENTS, "consent": FactKind.CONSENTS, "journey": FactKind.PLACES}
 """By the first word of an event type; all others are the customer's own."""
-_PUSHED = ("incident.", "consent.")
-"""Event types whose facts are written to the feature store."""
 
 
 def event_keys(events: Sequence[CustomerEvent]) -> Keys:
@@ -103,17 +102,18 @@ def _changes(event: CustomerEvent, now: datetime) -> Iterator[Sql]:
     attributes = {name: str(value) for name, value in event.attributes.items()}
     if event.type == "incident.opened":
         yield _open_incident(event, attributes, at)
+        yield queued(customer_id, now, incident_id=attributes["incident_id"])
     elif event.type == "incident.resolved":
         incident = {"customer_id": customer_id, "incident_id": attributes["incident_id"]}
         yield _later("incidents", incident, "resolved_at", at)
+        yield queued(customer_id, now, incident_id=attributes["incident_id"])
     elif event.type.startswith("consent."):
         column = "granted_at" if event.type == "consent.granted" else "withdrawn_at"
         of = {"purpose": attributes.get("purpose", ANY), "channel": attributes.get("channel", ANY)}
         yield _later("consents", {"customer_id": customer_id, **of}, column, at)
+        yield queued(customer_id, now, purpose=of["purpose"], channel=of["channel"])
     elif event.type == "purchase":
         yield _later("customers", {"customer_id": customer_id}, "last_purchase_at", at)
-    if event.type.startswith(_PUSHED):
-        yield Sql("INSERT INTO outbox (customer_id, queued_at) VALUES (?, ?)", (customer_id, micros(now)))
 
 
 def _later(table: str, key: Mapping[str, str], column: str, at: int) -> Sql:

@@ -56,16 +56,21 @@ EVENT_FORMS: Mapping[str, EventForm] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Names:
-    """Purposes and channels that consents may speak of, or that some events do speak of."""
+    """Purposes and channels that consents may speak of, sources that may send heartbeats; or those of some events."""
 
     purposes: frozenset[str] = frozenset()
     channels: frozenset[str] = frozenset()
+    sources: frozenset[str] = frozenset()
 
     def __or__(self, other: Names) -> Names:
-        return Names(purposes=self.purposes | other.purposes, channels=self.channels | other.channels)
+        return Names(
+            purposes=self.purposes | other.purposes,
+            channels=self.channels | other.channels,
+            sources=self.sources | other.sources,
+        )
 
     def __ge__(self, other: Names) -> bool:
-        return self.purposes >= other.purposes and self.channels >= other.channels
+        return self.purposes >= other.purposes and self.channels >= other.channels and self.sources >= other.sources
 
 
 StageCheck = Callable[[str, str | None], str | None]
@@ -89,7 +94,9 @@ def fault_of(event: CustomerEvent, now: datetime, stages: StageCheck) -> Fault |
 
 
 def names_in(event: CustomerEvent) -> Names:
-    """What a grant or withdrawal speaks of by name."""
+    """What a grant or withdrawal speaks of by name; the source of a heartbeat."""
+    if event.type == HEARTBEAT:
+        return Names(sources=frozenset({event.source}))
     if not event.type.startswith("consent."):
         return Names()
     purpose, channel = ({event.attributes.get(name, ANY)} - {ANY} for name in ("purpose", "channel"))
@@ -97,11 +104,13 @@ def names_in(event: CustomerEvent) -> Names:
 
 
 def name_fault(event: CustomerEvent, declared: Names) -> Fault | None:
-    """Of a grant or withdrawal that would mean nothing: consent by a name that nobody asks by is nobody's."""
+    """Of what would mean nothing: nobody asks for consent by such a name, nobody waits for such a heartbeat."""
     named = names_in(event)
     if not declared.purposes >= named.purposes:
         return Fault(field="attributes.purpose", code="UNDECLARED")
-    return None if declared.channels >= named.channels else Fault(field="attributes.channel", code="UNDECLARED")
+    if not declared.channels >= named.channels:
+        return Fault(field="attributes.channel", code="UNDECLARED")
+    return None if declared.sources >= named.sources else Fault(field="source", code="UNDECLARED")
 
 
 def text_fault(field: str, text: str) -> Fault | None:

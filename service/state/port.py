@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -114,10 +114,14 @@ class IncidentTimes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateReading:
-    """The situation, and when each incident was last heard of, open or not, for the merge with the feature store."""
+    """The situation, and when incidents were last heard of, for the merge with the feature store.
+
+    Those of the situation, and others that were asked for by their ids. `reach` is how far was read; None: nothing was.
+    """
 
     situation: Situation
     incident_heard_at: Mapping[str, datetime]
+    reach: Reach | None = None
 
 
 IMPORTED = "imported"
@@ -181,6 +185,7 @@ class Undecided:
     customer_id: str
     decided_at: datetime
     reach: Reach
+    named: Collection[str] = ()
     decide: Callable[[StateReading], Decision]
 
 
@@ -207,10 +212,13 @@ class KillList:
 class StateStore(Protocol):
     """Durable and exact. Every method raises StateUnavailable when the store cannot keep that promise."""
 
-    async def situation(self, customer_id: str, now: datetime, reach: Reach) -> StateReading:
+    async def situation(
+        self, customer_id: str, now: datetime, reach: Reach, named: Collection[str] = ()
+    ) -> StateReading:
         """What follows from the customer's rows, as far as it can count.
 
-        With it, of the same instant: the kill list, the feeds, and what all customers use of the pools.
+        With it, of the same instant: the kill list, the feeds, and what all customers use of the pools; and when the
+        incidents of the ids `named` were last heard of, whether they can count or not.
         """
 
     async def commit(self, decision: Decision, key: RequestKey | None) -> CommitResult:
@@ -317,5 +325,5 @@ class Outbox(Protocol):
     async def told_features(self, sequences: Sequence[int]) -> None:
         """Forgets these; what was queued meanwhile stays."""
 
-    async def situation_facts(self, customer_id: str) -> tuple[list[IncidentTimes], Consents]:
-        """The customer's incidents, open or not, and consents."""
+    async def changed_facts(self, customer_id: str, sequences: Sequence[int]) -> tuple[list[IncidentTimes], Consents]:
+        """The incidents and consents of the customer that these entries are about, as they stand now."""

@@ -2,50 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from service.decision.facts import (
+    ANY,
     Consents,
     Enrolment,
-    Incident,
-    OpenIncidents,
-    ResolvedIncident,
     Response,
     Situation,
 )
 from service.decision.journey import Stage
 from service.decision.reach import Reach
 from service.state.contact_rows import contact_of_row, contacts_of
+from service.state.incident_rows import (
+    incidents_named,
+    incidents_of_situation,
+    open_incidents_of,
+    read_incidents,
+    resolved_incidents_of,
+)
 from service.state.kill_rows import KILLS, VERSIONS, read_versions
 from service.state.pool_rows import read_uses, uses_of
-from service.state.port import IncidentTimes, StateReading
-from service.state.session import Row, Session, Sql, instant, micros, optional_instant
+from service.state.port import StateReading
+from service.state.session import Row, Session, Sql, instant, micros, optional_instant, places
 from service.state.version_rows import read_fact_versions
 
-_FEEDS = Sql("SELECT source, heartbeat_at FROM feeds ORDER BY source")
+_CUSTOMER = (
+    "SELECT c.*, (SELECT max(resolved_at) FROM incidents i WHERE i.customer_id = c.customer_id) AS last_resolved_at"
+    " FROM customers c WHERE c.customer_id = ?"
+)
 
 STANDING = Sql("SELECT journey_id, stage, count(*) AS customers FROM enrolments GROUP BY journey_id, stage")
 
 
-def read_situation(session: Session, customer_id: str, now: datetime, reach: Reach) -> StateReading:
+def read_situation(
+    session: Session, customer_id: str, now: datetime, reach: Reach, named: Collection[str] = ()
+) -> StateReading:
     """A customer without rows has a situation of nothing but what concerns everybody: no event, nothing happened.
+
+    `named`: incidents of which it is told when they were last heard of, whether they count or not.
 
     Raises: PoolsUnknown.
     """
-    versions, kills, used, feeds, customers, incidents, consents, contacts, responses, enrolments = session.ask(
+    asked = [incidents_named(customer_id, named)] if named else []
+    versions, kills, used, feeds, customers, *own = session.ask(
         VERSIONS,
         KILLS,
         uses_of(reach.pools, now),
-        _FEEDS,
-        Sql("SELECT * FROM customers WHERE customer_id = ?", (customer_id,)),
-        incidents_of(customer_id),
-        consents_of(customer_id),
+        _feeds_of(reach.sources),
+        Sql(_CUSTOMER, (customer_id,)),
+        open_incidents_of(customer_id),
+        resolved_incidents_of(customer_id, now - reach.grace),
+        _consents_for(customer_id, reach),
         contacts_of(customer_id, now, reach.contacts),
         _responses_of(customer_id, now - reach.responses),
         Sql("SELECT * FROM enrolments WHERE customer_id = ? ORDER BY journey_id", (customer_id,)),
+        *asked,
     )
+    open_, over, consents, contacts, responses, enrolments, *heard = own
     everybodys = Situation(
         kills_version=read_versions(versions).get("kills", 0),
         kills={row["target"]: row["why"] for row in kills},
@@ -53,86 +69,61 @@ def read_situation(session: Session, customer_id: str, now: datetime, reach: Rea
         feeds={row["source"]: instant(row["heartbeat_at"]) for row in feeds},
     )
     if not customers:
-        return StateReading(situation=everybodys, incident_heard_at={})
-    (row,), times = customers, read_incidents(incidents)
+        return StateReading(situation=everybodys, incident_heard_at={}, reach=reach)
+    (row,) = customers
     situation = replace(
         everybodys,
         versions=read_fact_versions(row),
         contacts_version=row["contacts_version"],
         has_events=bool(row["has_events"]),
-        incidents=_open_and_resolved(times),
+        incidents=incidents_of_situation(open_, over, row["last_resolved_at"]),
         consents=read_consents(consents),
         contacts=tuple(map(contact_of_row, contacts)),
-        responses=tuple(map(_response, responses)),
+        responses=_responses(responses),
         enrolments={row["journey_id"]: _enrolment(row) for row in enrolments},
         last_purchase_at=optional_instant(row["last_purchase_at"]),
     )
-    return StateReading(situation=situation, incident_heard_at={i.incident_id: i.heard_at for i in times})
+    listed = read_incidents([*open_, *over, *(row for rows in heard for row in rows)])
+    return StateReading(situation=situation, incident_heard_at={i.incident_id: i.heard_at for i in listed}, reach=reach)
 
 
 def _responses_of(customer_id: str, since: datetime) -> Sql:
-    """What the customer did; whether a contact took place at all is no response."""
+    """What the customer did, the first and the last of a kind to one contact; whether it took place is no response."""
     return Sql(
-        "SELECT decision_id, journey_id, type, at FROM outcomes WHERE customer_id = ? AND at > ?"
-        " AND type NOT IN ('PRESENTED', 'NOT_PRESENTED') ORDER BY at, outcome_id",
+        "SELECT decision_id, journey_id, type, min(at) AS first_at, max(at) AS last_at FROM outcomes"
+        " WHERE customer_id = ? AND at > ? AND type NOT IN ('PRESENTED', 'NOT_PRESENTED')"
+        " GROUP BY decision_id, journey_id, type",
         (customer_id, micros(since)),
     )
 
 
-def _response(row: Row) -> Response:
-    return Response(
-        decision_id=row["decision_id"],
-        journey_id=row["journey_id"],
-        type=row["type"],
-        at=instant(row["at"]),
-    )
+def _responses(rows: Iterable[Row]) -> tuple[Response, ...]:
+    found = {
+        Response(decision_id=r["decision_id"], journey_id=r["journey_id"], type=r["type"], at=instant(r[at]))
+        for r in rows
+        for at in ("first_at", "last_at")
+    }
+    return tuple(sorted(found, key=lambda r: (r.at, r.decision_id, r.journey_id, r.type)))
 
 
 def _enrolment(row: Row) -> Enrolment:
     return Enrolment(journey_id=row["journey_id"], stage=Stage(row["stage"]), since=instant(row["since"]))
 
 
-def incidents_of(customer_id: str) -> Sql:
-    """Every incident of the customer, open or not."""
-    return Sql("SELECT * FROM incidents WHERE customer_id = ? ORDER BY incident_id", (customer_id,))
+def _feeds_of(sources: Iterable[str]) -> Sql:
+    """A question for the last heartbeats of these."""
+    listed = sorted(sources)
+    return Sql(f"SELECT source, heartbeat_at FROM feeds WHERE source IN {places(listed)} ORDER BY source", listed)
 
 
-def read_incidents(rows: Iterable[Row]) -> list[IncidentTimes]:
-    return [
-        IncidentTimes(
-            incident_id=row["incident_id"],
-            opened_at=optional_instant(row["opened_at"]),
-            resolved_at=optional_instant(row["resolved_at"]),
-            incident_class=row["incident_class"],
-            severity=row["severity"],
-        )
-        for row in rows
-    ]
-
-
-def _open_and_resolved(incidents: Sequence[IncidentTimes]) -> OpenIncidents:
-    return OpenIncidents(
-        known=tuple(
-            Incident(
-                incident_id=i.incident_id,
-                opened_at=i.opened_at,
-                incident_class=i.incident_class,
-                severity=i.severity,
-            )
-            for i in incidents
-            if i.opened_at is not None and i.is_open
-        ),
-        resolved=tuple(
-            ResolvedIncident(incident_class=i.incident_class, severity=i.severity, resolved_at=i.resolved_at)
-            for i in incidents
-            if i.resolved_at is not None and not i.is_open
-        ),
-        last_resolved_at=max((i.resolved_at for i in incidents if i.resolved_at is not None), default=None),
+def _consents_for(customer_id: str, reach: Reach) -> Sql:
+    """A question for what covers one of these purposes on one of these channels."""
+    purposes, channels = sorted((*reach.purposes, ANY)), sorted((*reach.channels, ANY))
+    return Sql(
+        f"SELECT * FROM consents WHERE customer_id = ? AND purpose IN {places(purposes)}"
+        f" AND channel IN {places(channels)}",
+        (customer_id, *purposes, *channels),
     )
-
-
-def consents_of(customer_id: str) -> Sql:
-    return Sql("SELECT * FROM consents WHERE customer_id = ?", (customer_id,))
 
 
 def read_consents(rows: Sequence[Row]) -> Consents:

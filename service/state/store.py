@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import TypeVar
@@ -28,6 +28,7 @@ from service.state.decision_rows import (
 )
 from service.state.engine import Engine
 from service.state.event_rows import event_keys, keep_events
+from service.state.incident_rows import read_incidents
 from service.state.kill_rows import (
     SERVICES,
     drop_kill,
@@ -38,7 +39,7 @@ from service.state.kill_rows import (
     note_reading,
     version_read_by,
 )
-from service.state.outbox_rows import COUNT_WAITING, told, waiting
+from service.state.outbox_rows import COUNT_WAITING, changed_consents, changed_incidents, told, waiting
 from service.state.outcome_rows import keep_outcomes, outcome_keys
 from service.state.pool_rows import Counters, PoolsUnknown, register, register_keys
 from service.state.port import (
@@ -61,10 +62,7 @@ from service.state.port import (
 from service.state.session import Keys, Session, Sql, Work, customer_key, no_keys
 from service.state.situation_rows import (
     STANDING,
-    consents_of,
-    incidents_of,
     read_consents,
-    read_incidents,
     read_situation,
 )
 from service.state.unused_catalogues import keep_catalogue, use_catalogue
@@ -95,9 +93,11 @@ class SqlState:
         self.engine = engine
         self._counters = Counters()
 
-    async def situation(self, customer_id: str, now: datetime, reach: Reach) -> StateReading:
+    async def situation(
+        self, customer_id: str, now: datetime, reach: Reach, named: Collection[str] = ()
+    ) -> StateReading:
         def read(session: Session) -> StateReading:
-            return read_situation(session, customer_id, now, reach)
+            return read_situation(session, customer_id, now, reach, named)
 
         return await self._with_pools(reach.pools, now, lambda: self._read(read))
 
@@ -208,8 +208,8 @@ class SqlState:
     async def told_features(self, sequences: Sequence[int]) -> None:
         await self._write(lambda session: session.tell(*told(sequences)))
 
-    async def situation_facts(self, customer_id: str) -> tuple[list[IncidentTimes], Consents]:
-        questions = incidents_of(customer_id), consents_of(customer_id)
+    async def changed_facts(self, customer_id: str, sequences: Sequence[int]) -> tuple[list[IncidentTimes], Consents]:
+        questions = changed_incidents(customer_id, sequences), changed_consents(customer_id, sequences)
         incidents, consents = await self._read(lambda session: session.ask(*questions))
         return read_incidents(incidents), read_consents(consents)
 

@@ -36,7 +36,7 @@ FAR = Reach(
     contacts=HORIZON,
     responses=HORIZON,
     grace=HORIZON,
-    purposes=frozenset({"marketing", "service", "analytics"}),
+    purposes=frozenset({"marketing", "service", "surveys"}),
     sources=frozenset({"ticketing", "crm", "tests"}),
 )
 """What a plan would look at that looks at everything these tests tell of."""

@@ -44,7 +44,7 @@ async def test_a_new_store_object_over_the_same_data_sees_everything(state: Stor
         await state.decision_of_request("1", KEY.request_id, NOW),
         await state.waiting_for_features(10),
         await state.catalogue("v1"),
-        await state.situation_facts("1"),
+        await state.changed_facts("1", [1, 2, 3]),
     )
     await state.close()
     again = await open_store()
@@ -54,7 +54,7 @@ async def test_a_new_store_object_over_the_same_data_sees_everything(state: Stor
         await again.decision_of_request("1", KEY.request_id, NOW),
         await again.waiting_for_features(10),
         await again.catalogue("v1"),
-        await again.situation_facts("1"),
+        await again.changed_facts("1", [1, 2, 3]),
     )
     assert after == before
     assert (await again.record_events([opened(class_="delivery")], NOW))[0].status is RowStatus.DUPLICATE

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from features.values import Scalar
+from service.decision.facts import Consents
 from service.state.port import IncidentTimes, OutcomeType
 from tests.builders import NOW
 from tests.contract.adapters import Store
@@ -84,7 +85,15 @@ async def test_a_process_that_tells_slowly_does_not_forget_what_was_queued_after
     assert await waiting(state) == ["1"]
 
 
-async def test_situation_facts_list_every_incident_open_or_not_and_all_consents(state: Store) -> None:
+async def changed(state: Store, customer_id: str = "1") -> tuple[list[IncidentTimes], Consents]:
+    return await state.changed_facts(customer_id, [sequence for sequence, _ in await state.waiting_for_features(100)])
+
+
+async def test_the_changed_facts_are_the_incidents_and_consents_that_the_entries_are_about(state: Store) -> None:
+    """As they stand now; what was told before is not told again, whatever there is."""
+    await state.record_events([opened("e0", incident_id="i0"), event("g0", "consent.withdrawn", purpose="news")], NOW)
+    await state.told_features([sequence for sequence, _ in await state.waiting_for_features(100)])
+    assert await changed(state) == ([], Consents())
     await state.record_events(
         [
             opened("e1", NOW - HOUR, incident_id="i2", class_="delivery"),
@@ -97,7 +106,7 @@ async def test_situation_facts_list_every_incident_open_or_not_and_all_consents(
         ],
         NOW,
     )
-    incidents, consents = await state.situation_facts("1")
+    incidents, consents = await changed(state)
     expected = [
         IncidentTimes(incident_id="i1", opened_at=None, resolved_at=NOW, incident_class=None, severity=None),
         IncidentTimes(
@@ -112,5 +121,5 @@ async def test_situation_facts_list_every_incident_open_or_not_and_all_consents(
 
 
 async def test_who_has_no_rows_has_no_facts(state: Store) -> None:
-    incidents, consents = await state.situation_facts("1")
+    incidents, consents = await changed(state)
     assert (list(incidents), consents.granted_at, consents.withdrawn_at) == ([], {}, {})

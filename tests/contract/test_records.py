@@ -7,13 +7,15 @@ from datetime import timedelta
 
 from features.values import FeatureStatus
 from service.decision.constraints.capacity import Pool
+from service.decision.constraints.cooldown import Cooldown, Rest
+from service.decision.constraints.feed import Feed
 from service.decision.constraints.registry import Policies
 from service.decision.decide import Degraded, Terms, begin, conclude
 from service.decision.journey import JourneyKind
 from service.decision.record import canonical, output, replay, to_document
 from service.decision.windows import Rolling
 from service.state.port import ContactState, OutcomeType, StoredDecision
-from tests.builders import NOW, Offered, catalogue, facts, feature, journey, scores_of
+from tests.builders import HELPING, NOW, Offered, catalogue, facts, feature, journey, scores_of
 from tests.contract.adapters import Store
 from tests.contract.rows import (
     KEY,
@@ -34,6 +36,15 @@ async def read_back(state: Store, decision_id: str = "d1") -> StoredDecision:
     stored = await state.decision(decision_id, NOW)
     assert stored is not None
     return stored
+
+
+WAITING = Policies(
+    incident_default=HELPING,
+    incident_classes={},
+    incident_grace=timedelta(days=1),
+    incident_feed=Feed(source="tests", max_age=timedelta(days=1)),
+)
+COOLDOWN = Cooldown(journeys=frozenset({"news"}), rests=(Rest(response="REJECTED", rests=WEEK),), ignored=None)
 
 
 async def test_a_decision_is_found_by_its_id(state: Store) -> None:
@@ -66,8 +77,12 @@ async def test_what_was_never_decided_is_not_found(state: Store) -> None:
 async def test_a_record_read_back_replays_to_the_identical_output(state: Store) -> None:
     """With everything a situation can hold."""
     pool = Pool(pool_id="capacity:news", limit=5, window=Rolling(per=WEEK), journeys=frozenset({"news"}))
-    offered = [Offered(journey=journey("news"), capacity=pool), Offered(journey=journey("plain", tier=2))]
-    plan = catalogue(*offered, policies=Policies(incident_default=frozenset(JourneyKind), incident_classes={})).plan
+    offered = [
+        Offered(journey=journey("news"), capacity=pool, cooldown=COOLDOWN),
+        Offered(journey=journey("plain", tier=2)),
+        Offered(journey=journey("offer", tier=3, kind=JourneyKind.PROMOTIONAL), purposes=("marketing",)),
+    ]
+    plan = catalogue(*offered, policies=WAITING).plan
     await committed(state, await propose(state, plan, decision_id="d0", channel="email"))
     await state.record_outcomes([outcome("o1", OutcomeType.CONVERTED, decision_id="d0", value=0.1)], NOW)
     await state.kill("other", "ñ", NOW)

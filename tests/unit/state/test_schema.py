@@ -167,6 +167,7 @@ async def test_what_the_steps_add_to_old_rows_is_what_the_program_writes_today(t
         found, expected = rows_of(old), rows_of(new)
     ((old_id,),), ((new_id,),) = found.pop("store"), expected.pop("store")
     expected["customers"] = [(*row[:5], *[row[1]] * 4) for row in expected["customers"]]  # one version for all kinds
+    expected["outbox"] = [(*row[:3], None, None, None) for row in expected["outbox"]]  # nobody said what they are about
     assert found == expected
     assert (len(old_id), old_id != new_id) == (32, True)  # each store has an id of its own
 
