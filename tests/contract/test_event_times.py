@@ -98,7 +98,7 @@ async def test_the_feature_store_is_told_the_times_that_count(state: Store) -> N
         event("e4", "consent.withdrawn", NOW - MINUTE, **MARKETING),
     ]
     await state.record_events(rows, NOW)
-    incidents, consents = await state.situation_facts("1")
+    incidents, consents = await state.changed_facts("1", [n for n, _ in await state.waiting_for_features(9)])
     assert [(i.opened_at, i.resolved_at) for i in incidents] == [(NOW, None), (None, NOW)]
     key = "marketing", "email"
     assert (consents.granted_at[key], consents.withdrawn_at[key]) == (NOW, NOW - MINUTE)

@@ -232,12 +232,12 @@ async def test_an_event_five_minutes_ahead_is_accepted_and_holds_at_once(service
     assert ranked_ids(await service.decide(SECOND_REGULAR))[0] == "complaint-apology"
 
 
-async def test_a_heartbeat_needs_no_customer(service: Service) -> None:
+async def test_a_heartbeat_of_a_source_that_no_catalogue_names_is_rejected(service: Service) -> None:
+    """The example names none."""
     before = await settled_counts(service.home)
     (result,) = await service.tell(event("feed.heartbeat", ""))
-    assert result.status == ACCEPTED
-    after = row_counts(service.home)
-    assert (after["feeds"], after["customers"]) == (before["feeds"] + 1, before["customers"])
+    assert rejection_of(result) == ("source", "UNDECLARED")
+    assert row_counts(service.home) == before
 
 
 async def test_a_heartbeat_of_no_feed_is_rejected(service: Service) -> None:

@@ -9,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.errors import SituationUnreadable
-from features.situation import ConsentFact, ConsentStatus, IncidentFact, IncidentStatus, merge, parse, render
+from features.situation import (
+    MOST_OPEN,
+    MOST_RESOLVED,
+    ConsentFact,
+    ConsentStatus,
+    IncidentFact,
+    IncidentStatus,
+    merge,
+    parse,
+    render,
+)
 
 AT = datetime(2018, 1, 3, 12, 0, tzinfo=UTC)
 
@@ -87,3 +97,20 @@ def test_a_list_that_breaks_the_contract_is_refused_without_showing_it(text: str
     with pytest.raises(SituationUnreadable) as caught:
         parse(IncidentFact, text)
     assert "2018" not in str(caught.value)
+
+
+def test_a_list_of_very_many_incidents_keeps_the_latest_that_are_over() -> None:
+    over = [incident(IncidentStatus.RESOLVED, hours, f"i{hours}") for hours in range(MOST_RESOLVED + 50)]
+    kept = merge(over[:-1], over[-1:])
+    assert {fact.incident_id for fact in kept} == {f"i{hours}" for hours in range(50, MOST_RESOLVED + 50)}
+
+
+def test_an_open_incident_in_a_list_is_never_dropped_for_another() -> None:
+    """Another source alone may know of it. New ones are not needed once so many close every gate."""
+    listed = [incident(IncidentStatus.OPEN, hours, f"i{hours}") for hours in range(MOST_OPEN + 50)]
+    assert len(merge(listed, ())) == MOST_OPEN + 50
+    new = incident(IncidentStatus.OPEN, -1, "new")
+    assert new not in merge(listed, [new])
+    assert new in merge(listed[: MOST_OPEN - 1], [new])
+    over = incident(IncidentStatus.RESOLVED, 500, "i7")
+    assert over in merge(listed, [over])

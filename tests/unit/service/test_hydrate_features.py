@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from features.reading import FeatureReading, ViewFault
+from features.situation import IncidentFact, IncidentStatus, render
 from features.values import FeatureStatus, FeatureValue
 from service.decision.constraints.capacity import Pool
 from service.decision.decide import Degraded
@@ -160,6 +161,37 @@ async def test_what_concerns_everybody_is_a_fact_of_every_customer(tmp_path: Pat
     assert found.feeds == {"tests": NOW}
     assert found.uses == {"news": (Use(ends_at=NOW + timedelta(minutes=15), amount=1.0),)}
     assert without == replace(found, uses={})
+
+
+class Lists:
+    """A feature store that calls these incidents open."""
+
+    def __init__(self, *ids: str) -> None:
+        self._ids = ids
+
+    def read(self, customer_id: str, now: datetime) -> FeatureReading:
+        listed = [
+            IncidentFact(
+                incident_id=i, incident_class=None, severity=None, status=IncidentStatus.OPEN, at=NOW - 9 * DAY
+            )
+            for i in self._ids
+        ]
+        return reading(value("incidents_json", render(listed)))
+
+
+async def test_incidents_that_are_over_for_long_are_asked_for_where_the_feature_store_calls_them_open(
+    tmp_path: Path,
+) -> None:
+    """The state store has heard of `i1` since: it is over, though no grace reaches so far. Of `i2` it knows nothing."""
+    kept = SqliteState(tmp_path / "state.db", Durability.PROCESS_SAFE)
+    await kept.record_events([event("e1", "incident.resolved", NOW - 8 * DAY, incident_id="i1")], NOW)
+    near = replace(FAR, grace=DAY)
+    assert (await kept.situation("1", NOW, near)).incident_heard_at == {}
+    hydrator = Hydrator(Lists("i1", "i2"), kept)
+    found = (await hydrator.hydrate(ASKED, NOW, near)).facts.situation.incidents
+    assert [i.incident_id for i in found.known] == ["i2"]
+    hydrator.close()
+    await kept.close()
 
 
 async def test_a_state_store_that_does_not_answer_ends_the_hydration(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from features.schema import FeatureSchema
-from service.catalogue.load import EXAMPLE, Catalogue, load
+from service.catalogue.load import EXAMPLE, Catalogue, load, parse
 from service.catalogues import KeptCatalogues
 from service.decision.facts import FactKind
 from service.intake import ROWS_AT_ONCE, Intake
@@ -88,7 +89,7 @@ async def test_consent_by_a_name_that_no_catalogue_declares_is_rejected_by_that_
 ) -> None:
     rows = [consent("e1", verb, **attributes), consent("e2", verb, purpose="marketing", channel="email")]
     assert await intake.record_events(rows) == [rejected("e1", f"attributes.{field}", "UNDECLARED"), accepted("e2")]
-    _, kept = await state.situation_facts("1")
+    _, kept = await state.changed_facts("1", [sequence for sequence, _ in await state.waiting_for_features(9)])
     assert {*kept.granted_at, *kept.withdrawn_at} == {("marketing", "email")}
 
 
@@ -133,6 +134,36 @@ async def test_service_may_be_withdrawn_though_no_catalogue_declares_it(state: S
     assert "service" not in catalogue.plan.purposes
     intake = Intake(state, KeptCatalogues(catalogue, SCHEMA, state, lambda: NOW), lambda: NOW)
     assert await intake.record_events([consent("e1", purpose="service")]) == [accepted("e1")]
+
+
+def beat(event_id: str, source: str) -> CustomerEvent:
+    return purchase(event_id, customer_id="", source=source, type="feed.heartbeat", attributes={})
+
+
+def waiting_for(catalogue: Catalogue, part: str, source: str) -> Catalogue:
+    """The same, which relies on what it knows of incidents or consents only while this source is alive."""
+    document = json.loads(catalogue.source)
+    document["policies"][part]["feed"] = {"source": source, "max_age": "1h"}
+    return parse(json.dumps(document), SCHEMA)
+
+
+async def test_heartbeats_are_taken_of_the_sources_that_catalogues_name_and_of_no_others(
+    state: SqliteState, catalogue: Catalogue
+) -> None:
+    """Of the one in force, and of one that another service has in force over the same store."""
+    here = KeptCatalogues(waiting_for(catalogue, "consents", "crm"), SCHEMA, state, lambda: NOW)
+    rows = [beat("b1", "crm"), beat("b2", "ticketing"), beat("b3", "Crm"), purchase("e1", source="till")]
+    intake = Intake(state, here, lambda: NOW)
+    assert (await intake.record_events(rows[1:2])) == [rejected("b2", "source", "UNDECLARED")]
+    await KeptCatalogues(waiting_for(catalogue, "incidents", "ticketing"), SCHEMA, state, lambda: NOW).keep()
+    assert await intake.record_events(rows) == [
+        accepted("b1"),
+        accepted("b2"),
+        rejected("b3", "source", "UNDECLARED"),
+        accepted("e1"),
+    ]
+    everything = replace(FAR, sources=frozenset({"crm", "ticketing", "Crm", "till"}))
+    assert (await state.situation("1", NOW, everything)).situation.feeds == {"crm": NOW, "ticketing": NOW}
 
 
 def purchase(event_id: str, **changed: object) -> CustomerEvent:
