@@ -121,8 +121,7 @@ async def application(
 
     Raises: CatalogueInvalid, HomeUnsafe, LoadEnded, StateUnavailable.
     """
-    for line in demand_own(settings.home, trusts_group=settings.trust_group):
-        log.warning(line)
+    doubts = demand_own(settings.home, trusts_group=settings.trust_group)
     schema, metrics = FeatureSchema.load(), Metrics()
     folder = CatalogueFolder(settings.catalogue, schema)
     stamp = folder.stamp()
@@ -134,6 +133,8 @@ async def application(
     hydrator = Hydrator(reader, state)
     await hydrator.warm(clock())
     _warn_of_age(settings, schema, clock())
+    for doubt in doubts:
+        log.warning(doubt)
     scoring = Scoring(_champion(settings) if model is None else model)
     metrics.in_force("catalogue", current.version)
     metrics.in_force("model", scoring.model_version)

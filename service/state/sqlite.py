@@ -261,6 +261,8 @@ def _open(file: Path, durability: Durability) -> sqlite3.Connection:
         connection.row_factory = sqlite3.Row
         _use_wal(connection)
         connection.execute(f"PRAGMA synchronous = {'FULL' if durability is Durability.POWER_SAFE else 'NORMAL'}")
+        if not connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone():
+            sqlite_statements()  # which takes a while the first time: nobody waits for a transaction meanwhile
         with _transaction(connection, "BEGIN IMMEDIATE"):
             _demand_schema(connection)
     except BaseException:
