@@ -170,18 +170,13 @@ def kills(settings: Settings) -> None:
 def _run(settings: Settings) -> None:
     """Serves in this process, on uvloop, until a signal."""
     import asyncio
-    import logging
     import sys
 
     import uvloop
 
-    from service.metrics import JsonLines
+    from service.logs import log_to
 
-    lines = logging.StreamHandler(sys.stderr)
-    lines.setFormatter(JsonLines())
-    logging.basicConfig(level=logging.INFO, handlers=[lines], force=True)
-    for chatty in ("feast", "alembic"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    log_to(sys.stderr)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_until_signal(settings))
 
