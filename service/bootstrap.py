@@ -106,6 +106,16 @@ def _open(settings: Settings, known: HomeStore) -> SqlState:
     return state
 
 
+async def _state_of_service(settings: Settings) -> SqlState:
+    state = open_state(settings)
+    try:
+        await state.engine.demand_service()
+    except BaseException:
+        await state.close()
+        raise
+    return state
+
+
 @asynccontextmanager
 async def application(
     settings: Settings,
@@ -126,7 +136,7 @@ async def application(
     folder = CatalogueFolder(settings.catalogue, schema)
     stamp = folder.stamp()
     current = await patiently(partial(_first_load, folder))
-    state = open_state(settings)
+    state = await _state_of_service(settings)
     catalogues = KeptCatalogues(current, schema, state, clock)
     await catalogues.keep()
     reader = OnlineFeatures(settings.feature_repo, schema) if features is None else features

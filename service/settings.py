@@ -9,12 +9,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Self
 
-from pydantic import Field, ModelWrapValidatorHandler, SecretStr, ValidationError, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from features.errors import RumboError
 from service.catalogue import EXAMPLE
 from service.state.engine import Durability
+from service.state.postgres_url import PostgresUrl
 from service.state.retention import Retention
 
 LONGEST_DAYS = 36500
@@ -56,7 +57,7 @@ class Settings(BaseSettings):
     `max_calls_…`: how many calls of a method are worked on at once, and how many with a message of more than 64 kB; one
     more is refused, RESOURCE_EXHAUSTED.
 
-    Raises: RetentionTooShort, SettingInvalid.
+    Raises: RetentionTooShort, SettingInvalid, UrlInvalid.
     """
 
     model_config = SettingsConfigDict(env_prefix="RUMBO_", frozen=True)
@@ -92,6 +93,13 @@ class Settings(BaseSettings):
             return handler(_without_links(values))
         except ValidationError as error:
             raise SettingInvalid(error) from None
+
+    @field_validator("state_url")
+    @classmethod
+    def _check_state_url(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            PostgresUrl.read(url.get_secret_value())
+        return url
 
     @model_validator(mode="after")
     def _check_retention(self) -> Self:

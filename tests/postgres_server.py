@@ -34,7 +34,7 @@ class PostgresServer:
 
         `options` are those of `initdb`.
         """
-        self._folder = folder
+        self.folder = folder
         self._data = folder / "data"
         self._as = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
         self._running: subprocess.Popen[bytes] | None = None
@@ -45,13 +45,13 @@ class PostgresServer:
         )
 
     def url(self, database: str = "postgres") -> str:
-        return f"postgresql://postgres@/{database}?host={self._folder}"
+        return f"postgresql://postgres@/{database}?host={self.folder}"
 
     def start(self) -> None:
         """Returns once the server takes connections."""
-        settings = {**_SETTINGS, "unix_socket_directories": str(self._folder)}
+        settings = {**_SETTINGS, "unix_socket_directories": str(self.folder)}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        with (self._folder / "log").open("ab") as log:
+        with (self.folder / "log").open("ab") as log:
             self._running = subprocess.Popen(
                 [_program("postgres"), "-D", self._data, *options],
                 stdin=subprocess.DEVNULL,
@@ -64,7 +64,7 @@ class PostgresServer:
         until_s = time.monotonic() + READY_S
         while not self._is_ready():
             if self._running.poll() is not None or time.monotonic() > until_s:
-                raise RuntimeError((self._folder / "log").read_text()[-2000:])
+                raise RuntimeError((self.folder / "log").read_text()[-2000:])
             time.sleep(0.005)
 
     def stop(self) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Collection, Iterator
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from service.state.session import Row, Session, Sql, Work
 
@@ -38,6 +38,15 @@ class Engine(Protocol):
 
     def write(self, work: Work[Result]) -> asyncio.Future[Result]:
         """Runs `work` in a transaction that it may share; the answer comes once it is durable."""
+
+    async def demand_service(self) -> None:
+        """Raises: StateUnavailable if what a service needs of the database beyond its tables is not there."""
+
+    def do_first(self, work: Work[Any]) -> None:
+        """To be done, in a transaction of its own, before anything else is written to a database that may be new.
+
+        It takes the place of what was to be done first before.
+        """
 
     async def make_room(self, at: datetime) -> None:
         """Makes the place where the decisions of this day lie, if it needs one."""

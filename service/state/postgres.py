@@ -10,54 +10,56 @@ reads is what it changes. Under READ COMMITTED each statement sees all that was 
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
+import logging
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg.rows import dict_row
 
 from service.state.engine import CHUNK, Durability
 from service.state.group_commit import GroupCommit
 from service.state.partitions import days_past, drop_day, make_day
 from service.state.port import StateUnavailable
-from service.state.postgres_schema import CONNECT_S, demand_schema, demand_store
+from service.state.postgres_connection import (
+    USE_SESSIONS,
+    backend_of,
+    connect,
+    cut,
+    demand_own_sessions,
+    is_full,
+    is_pooled,
+    session_settings,
+)
+from service.state.postgres_readers import Readers
+from service.state.postgres_rights import demand_rights
+from service.state.postgres_schema import demand_schema, demand_store
 from service.state.postgres_session import (
     Again,
     Connection,
     PostgresSession,
     answering,
     array,
-    checked,
     locks,
     number,
     same_store,
     statement,
 )
+from service.state.postgres_url import PostgresUrl
 from service.state.session import Row, Session, Sql, Work, carry_out
 from service.state.store import SqlState
 
+log = logging.getLogger(__name__)
+
 Result = TypeVar("Result")
 READERS = 4
-STATEMENT_MS = 5000
-"""How long a statement may run or wait for a lock before the store counts as away."""
-IDLE_MS = 20_000
-"""How long a process that stands still in a transaction may keep others waiting, before the server ends it."""
 CLOSE_S = 10.0
 """How long closing waits for a server that does not answer."""
-_LIVELINESS: Mapping[str, Any] = {
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 10_000,
-}
-"""A machine that is gone without a word is noticed in about ten seconds."""
-_ONE_SNAPSHOT = "-c default_transaction_isolation=repeatable\\ read"
+LEAVING_S = 1.0
+"""How long a server may take to notice that a connection was left."""
 _BEGIN = Sql("BEGIN ISOLATION LEVEL READ COMMITTED")
 _DURABLE = Sql("SET LOCAL synchronous_commit = on")
 _JOIN = "SELECT pg_advisory_lock_shared(?::bigint)"
@@ -66,32 +68,54 @@ _LIVING = (
     " AND l.objsubid = 1 AND (l.classid::bigint << 32 | l.objid::bigint) = s.key"
     " WHERE l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 )
+_PASSING = (
+    psycopg.DataError,
+    psycopg.errors.UniqueViolation,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.QueryCanceled,
+)
+"""Errors after which the writer's connection and what is known of the database are as good as before."""
 
 
 class PostgresEngine:
-    """One connection for writes and `READERS` for reads, each opened when it is needed, and again after it broke."""
+    """One connection for writes and at most `READERS` for reads, opened when needed, and again after they broke."""
 
     def __init__(
         self, url: str, durability: Durability = Durability.POWER_SAFE, *, expected: str | None = None
     ) -> None:
         """`expected`: the id of the store that must be there.
 
-        Raises: StateUnavailable if the database cannot be reached, its tables are of another version, or another store.
+        Raises: StateUnavailable if the database cannot be reached or used, is of another version, or another store.
         """
-        self._url = checked(url)
+        self._url = PostgresUrl.read(url)
         self._durability = durability
         self._is_closed = False
-        self._writer: Connection | None = None
-        self._readers = threading.local()
-        self._opened: list[Connection] = []
+        self._opened: dict[Connection, str] = {}
         self._opening = threading.Lock()
         self._days: set[date] = set()
+        self._first: Work[Any] | None = None
+        self._left_at_s = 0.0
+        self._readers = Readers(self._connect_reader, READERS)
         self._read = ThreadPoolExecutor(READERS, thread_name_prefix="state-read")
-        with answering(), self._connect(None) as connection:
-            demand_schema(connection)
-            self.store_id = demand_store(connection, expected)
         self._joined: dict[str, int] = {}
+        try:
+            with answering():
+                self._writer = self._connect("read committed")
+                self.store_id = demand_store(self._writer, expected)
+                self._demand_sessions()
+        except BaseException:
+            self._read.shutdown()
+            self._close_all()
+            raise
         self._writes = GroupCommit(self._transact, "state-write")
+
+    async def demand_service(self) -> None:
+        """Raises: StateUnavailable if the role lacks rights, or no connection beside the writer's can be had."""
+        await self._in_reader(lambda: self._asked(demand_rights))
+
+    def do_first(self, work: Work[Any]) -> None:
+        """Is done in each connection for writes before anything else: the database may be another then."""
+        self._first = work
 
     def write(self, work: Work[Result]) -> asyncio.Future[Result]:
         """Runs `work` in a transaction that it may share; the answer comes once it is durable."""
@@ -106,12 +130,12 @@ class PostgresEngine:
         """Runs `work` over one snapshot, with the rows of `question` in chunks; no statement of it is timed out."""
 
         def task() -> Result:
-            with answering(), self._reader().transaction(), self._reader().cursor("scan") as cursor:
-                self._demand_same(self._reader())
-                self._reader().execute("SET LOCAL statement_timeout = 0")
-                self._reader().execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+            with answering(), self._readers.one() as reader, reader.transaction(), reader.cursor("scan") as cursor:
+                self._demand_same(reader)
+                reader.execute("SET LOCAL statement_timeout = 0")
+                reader.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
                 cursor.execute(statement(question.text), question.values)
-                return work(self._session(self._reader()), iter(lambda: list[Row](cursor.fetchmany(CHUNK)), []))
+                return work(self._session(reader), iter(lambda: list[Row](cursor.fetchmany(CHUNK)), []))
 
         return await self._in_reader(task)
 
@@ -153,15 +177,21 @@ class PostgresEngine:
         ended = asyncio.get_running_loop().run_in_executor(None, self._end_threads)
         await asyncio.wait({ended}, timeout=CLOSE_S)
         if not ended.done():
-            for connection in self._opened:
-                _cut(connection)
+            with self._opening:
+                for connection in self._opened:
+                    cut(connection)
         await ended
-        for connection in self._opened:
-            connection.close()
+        self._close_all()
+
+    def _close_all(self) -> None:
+        with self._opening:
+            for connection in self._opened:
+                connection.close()
 
     def _end_threads(self) -> None:
         self._writes.close()
         self._read.shutdown()
+        self._readers.close()
 
     async def _in_reader(self, task: Callable[[], Result]) -> Result:
         try:
@@ -179,10 +209,7 @@ class PostgresEngine:
                 return self._once(works)
 
     def _once(self, works: Sequence[Work[Any]]) -> list[Any]:
-        if self._writer is None or self._writer.closed:
-            self._writer = self._connect(self._writer)
-            for key in self._joined.values():
-                self._writer.execute(statement(_JOIN), (key,))
+        self._demand_writer()
         session = PostgresSession(self._writer)
         try:
             session.tell(_BEGIN, same_store(self.store_id))
@@ -193,11 +220,48 @@ class PostgresEngine:
             results = carry_out(session, works, keys)
             session.commit()
         except BaseException as error:
-            is_lost = _roll_back(self._writer)
+            is_lost = self._roll_back(error)
             if isinstance(error, psycopg.errors.DeadlockDetected) or (is_lost and not session.is_committing):
                 raise Again from error
             raise
         return results
+
+    def _demand_writer(self) -> None:
+        """Opens it again after it was lost. Where the server gives no connection more, one for reads makes room."""
+        if not self._writer.closed:
+            return
+        try:
+            self._writer = self._connect("read committed")
+        except psycopg.Error:
+            if not self._readers.give_up_one():
+                raise
+            self._left_at_s = time.monotonic()
+            self._writer = self._connect("read committed")
+        for key in self._joined.values():
+            self._writer.execute(statement(_JOIN), (key,))
+        if self._first is not None:
+            self._carry_out_first(self._first)
+
+    def _carry_out_first(self, work: Work[Any]) -> None:
+        try:
+            self._once([work])
+        except BaseException:
+            self._forget(self._writer)
+            raise
+
+    def _roll_back(self, error: BaseException) -> bool:
+        """After most errors of the database the connection is not used again: they may be of what was known of it.
+
+        Returns: whether the connection was lost by itself.
+        """
+        try:
+            self._writer.rollback()
+        except psycopg.Error:
+            self._writer.close()
+        is_lost = self._writer.closed
+        if is_lost or (isinstance(error, psycopg.Error) and not isinstance(error, _PASSING)):
+            self._forget(self._writer)
+        return is_lost
 
     def _asked(self, work: Callable[[Connection], Result]) -> Result:
         """Once more if the connection turned out to be broken: the server was away meanwhile, and may be back.
@@ -205,15 +269,22 @@ class PostgresEngine:
         After an error it is not used again: of statements that were being prepared nobody knows whether they are.
         """
         with answering():
-            reader = self._reader()
+            try:
+                return self._asked_once(work)
+            except Again:
+                return self._asked_once(work)
+
+    def _asked_once(self, work: Callable[[Connection], Result]) -> Result:
+        with self._readers.one() as reader:
             try:
                 return work(reader)
-            except psycopg.Error:
+            except psycopg.Error as error:
                 is_lost = reader.closed
-                reader.close()
-                if not is_lost:
-                    raise
-            return work(self._reader())
+                self._forget(reader)
+                if is_lost:
+                    self._readers.close_idle()
+                    raise Again from error
+                raise
 
     def _asked_here(self, work: Callable[[Connection], Result]) -> Result:
         """Not of another store, whose days are its own."""
@@ -234,31 +305,50 @@ class PostgresEngine:
         session.tell(same_store(self.store_id))
         return session
 
-    def _reader(self) -> Connection:
-        """The connection of this thread."""
-        connection: Connection | None = getattr(self._readers, "connection", None)
-        if connection is None or connection.closed:
-            connection = self._readers.connection = self._connect(connection, _ONE_SNAPSHOT)
+    def _forget(self, connection: Connection) -> None:
+        """The server of the next connection may be another, of which days may have to be made again."""
+        connection.close()
+        self._left_at_s = time.monotonic()
+        self._days.clear()
+
+    def _connect_reader(self) -> Connection:
+        with answering():
+            return self._connect("repeatable read")
+
+    def _connect(self, isolation: str) -> Connection:
+        """Tries again while the server may not have noticed yet that we left another connection."""
+        settings = session_settings(self._durability, isolation)
+        while True:
+            try:
+                connection = connect(self._url, settings)
+                break
+            except psycopg.OperationalError as error:
+                if not (is_full(error) and time.monotonic() < self._left_at_s + LEAVING_S):
+                    raise
+                time.sleep(0.01)
+        try:
+            demand_schema(connection)
+            self._note(connection, backend_of(connection))
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
-    def _connect(self, lost: Connection | None, more: str = "") -> Connection:
-        """After one was lost the server may be another, of which days may have to be made again."""
-        if lost is not None:
-            self._days.clear()
-        is_safe = self._durability is Durability.POWER_SAFE
-        connection: Connection = psycopg.connect(
-            self._url,
-            autocommit=True,
-            row_factory=dict_row,
-            connect_timeout=CONNECT_S,
-            **_LIVELINESS,
-            application_name="rumbo",
-            options=f"-c synchronous_commit={'on' if is_safe else 'off'} -c statement_timeout={STATEMENT_MS}"
-            f" -c idle_in_transaction_session_timeout={IDLE_MS} {more}",
-        )
+    def _note(self, connection: Connection, backend: str) -> None:
         with self._opening:
-            self._opened = [c for c in self._opened if not c.closed] + [connection]
-        return connection
+            self._opened = {opened: own for opened, own in self._opened.items() if not opened.closed}
+            if self._is_closed:
+                raise StateUnavailable("the state store is closed")
+            if backend in self._opened.values():
+                raise StateUnavailable(USE_SESSIONS)
+            self._opened[connection] = backend
+
+    def _demand_sessions(self) -> None:
+        """Asked of a pooler while nobody uses the connections."""
+        if is_pooled(self._writer):
+            with self._readers.one() as reader:
+                demand_own_sessions(self._writer, reader, self._url.connect_s)
+            log.info("a pooler stands before PostgreSQL; it gives each connection a session of its own")
 
 
 class PostgresState(SqlState):
@@ -269,18 +359,3 @@ class PostgresState(SqlState):
     ) -> None:
         """Raises: StateUnavailable as the engine does."""
         super().__init__(PostgresEngine(url, durability, expected=expected))
-
-
-def _roll_back(connection: Connection) -> bool:
-    """Returns: whether the connection is lost."""
-    try:
-        connection.rollback()
-    except psycopg.Error:
-        connection.close()
-    return bool(connection.closed)
-
-
-def _cut(connection: Connection) -> None:
-    """Wakes the thread that waits for an answer over this connection: there will be none."""
-    with suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(connection.fileno())) as own:
-        own.shutdown(socket.SHUT_RDWR)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import psycopg
-from psycopg.rows import dict_row
+from psycopg.rows import tuple_row
 
 from service.state.inventory import Inventory, StoreStatus, database_inventory
 from service.state.port import StateUnavailable
-from service.state.postgres_session import Connection, PostgresSession, answering, checked, first_line, number
+from service.state.postgres_connection import connect, connected, unhurried
+from service.state.postgres_session import Connection, PostgresSession, answering, first_line, number
+from service.state.postgres_url import PostgresUrl
 from service.state.schema import CURRENT, HEAD, STORE_ID, VERSION_TABLE, another_store, migrate, to_do
-
-CONNECT_S = 5
 
 
 def demand_schema(connection: Connection) -> None:
@@ -39,13 +41,13 @@ def version_of(connection: Connection) -> str | None:
 
 def status_of(url: str) -> str | None:
     """The step that the tables of a database stand at; None without tables. Raises: StateUnavailable."""
-    with answering(), psycopg.connect(checked(url), row_factory=dict_row, connect_timeout=CONNECT_S) as connection:
+    with answering(), connected(PostgresUrl.read(url)) as connection:
         return version_of(connection)
 
 
 def store_at(url: str) -> str | None:
     """The id of the store in a database; None without tables. Raises: StateUnavailable if it stands at another step."""
-    with answering(), psycopg.connect(checked(url), row_factory=dict_row, connect_timeout=CONNECT_S) as connection:
+    with answering(), connected(PostgresUrl.read(url)) as connection:
         if version_of(connection) is None:
             return None
         demand_schema(connection)
@@ -54,7 +56,7 @@ def store_at(url: str) -> str | None:
 
 def survey_of(url: str) -> StoreStatus:
     """What a database is and holds, without its password. Raises: StateUnavailable."""
-    with answering(), psycopg.connect(checked(url), row_factory=dict_row, connect_timeout=CONNECT_S) as connection:
+    with answering(), connected(PostgresUrl.read(url)) as connection:
         step, info = version_of(connection), connection.info
         has_known_tables = step is not None and step <= HEAD
         inventory = database_inventory(PostgresSession(connection)) if has_known_tables else Inventory()
@@ -73,7 +75,7 @@ def migrate_database(url: str) -> tuple[str | None, str | None]:
     before = status_of(url)
     if before is not None and before > HEAD:
         raise StateUnavailable(f"the state store stands at step {before}, which is later than {HEAD}: {to_do(before)}")
-    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url), poolclass=NullPool)
+    engine = create_engine("postgresql+psycopg://", creator=lambda: _connection_of_alembic(url), poolclass=NullPool)
     try:
         with engine.begin() as connection:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({number('migrate')})")
@@ -81,3 +83,10 @@ def migrate_database(url: str) -> tuple[str | None, str | None]:
     except SQLAlchemyError as error:
         raise StateUnavailable(f"the tables cannot be migrated: {first_line(error)}") from error
     return before, status_of(url)
+
+
+def _connection_of_alembic(url: str) -> psycopg.Connection[Any]:
+    """SQLAlchemy begins its transactions itself, and reads rows by position."""
+    connection: psycopg.Connection[Any] = connect(PostgresUrl.read(url), unhurried())
+    connection.autocommit, connection.row_factory = False, tuple_row
+    return connection

@@ -9,7 +9,6 @@ from functools import lru_cache
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
 
 from service.state.port import StatementRefused, StateUnavailable
 from service.state.session import Keys, Row, Sql, Value
@@ -149,12 +148,3 @@ def answering() -> Iterator[None]:
 
 def first_line(error: BaseException) -> str:
     return str(error).strip().split("\n")[0]
-
-
-def checked(url: str) -> str:
-    """Raises: StateUnavailable without the words of the driver, which quote the URL with its password."""
-    try:
-        conninfo_to_dict(url)
-    except psycopg.ProgrammingError:
-        raise StateUnavailable("what the state store is given is no URL of a PostgreSQL database") from None
-    return url

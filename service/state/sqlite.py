@@ -110,6 +110,12 @@ class SqliteEngine:
 
         return await _in_thread(self._scan, task)
 
+    async def demand_service(self) -> None:
+        """Whoever could open the file has all that is needed."""
+
+    def do_first(self, work: Work[Any]) -> None:
+        """The file stays the same one."""
+
     async def make_room(self, at: datetime) -> None:
         """The decisions of all days lie in one table."""
 

@@ -169,7 +169,10 @@ class SqlState:
         return unread + sorted(living - known.keys())
 
     async def keep_catalogue(self, version: str, source: str) -> None:
-        await self._write(lambda session: session.tell(keep_catalogue(version, source)))
+        """Also in a database that takes the place of this one later, before anything else is written to it."""
+        keeping: Work[None] = Work(lambda session: session.tell(keep_catalogue(version, source)))
+        await in_time(self.engine.write(keeping))
+        self.engine.do_first(keeping)
 
     async def use_catalogue(self, version: str) -> bool:
         return await self._write(lambda session: use_catalogue(session, version))

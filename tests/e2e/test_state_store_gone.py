@@ -21,7 +21,7 @@ from tests.e2e.wire import (
     ranked_ids,
     refusal_of,
 )
-from tests.fixtures_service import Service, ask_state, row_counts, running, settled_counts
+from tests.fixtures_service import STATE_URL, Service, ask_state, row_counts, running, settled_counts
 
 PATIENCE_S = 8 * SOON_S
 CALLERS = 8
@@ -118,7 +118,8 @@ async def test_a_service_ends_while_its_store_is_away(
     place: Place, outage: Outage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.state.postgres.CLOSE_S", SOON_S)
-    monkeypatch.setattr("service.state.postgres.CONNECT_S", 2)  # the least that libpq takes
+    if (named := place.home / STATE_URL).exists():
+        named.write_text(f"{named.read_text()}&connect_timeout=2")  # the least that libpq takes
     async with asyncio.timeout(30):
         async with running(place.home, durability=Durability.POWER_SAFE) as service:
             await service.decide("before")

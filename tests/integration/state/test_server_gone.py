@@ -166,7 +166,7 @@ async def test_a_write_whose_connection_is_ended_before_its_commit_is_done_again
         await blocked(url)
         other.rollback()
         assert await writing == [accepted("e1")]
-    assert (await situation(state)).versions[FactKind.INCIDENTS] == 2
+    assert (await situation(state)).versions[FactKind.INCIDENTS] == 1
 
 
 async def test_a_write_whose_connection_is_ended_again_and_again_is_unavailable(state: PostgresState, url: str) -> None:
@@ -218,7 +218,7 @@ async def blocked(url: str) -> None:
 
 async def test_a_read_that_took_too_long_leaves_nothing_behind(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whenever it comes: among the calls before are those after which the driver prepares its statements."""
-    monkeypatch.setattr("service.state.postgres.STATEMENT_MS", 100)
+    monkeypatch.setattr("service.state.postgres_connection.STATEMENT_MS", 100)
     for reads_before in range(3, 8):
         state = PostgresState(url)
         with psycopg.connect(url) as holding:
