@@ -64,11 +64,15 @@ check-protos: $(READY)
 	$(BIN)/buf lint protos
 	$(BIN)/buf format --diff --exit-code protos
 
-# Built once, and again when the lock or the project's own description changes. `python -m venv` also gives pip to an
-# environment that has none. uv uses this environment's Python and downloads no other.
+# Built once, and again when the lock or the project's own description changes. What was interrupted half-way is made
+# anew, for a file may be cut that counts as installed. uv uses this environment's Python and downloads no other.
+UNFINISHED := $(VENV)/.unfinished
 $(READY): uv.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Rumbo needs Python 3.11 or newer: make PYTHON=...") if sys.version_info < (3, 11) else None'
-	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
+	@if test -e $(UNFINISHED) || ! $(BIN)/uv --version 2>/dev/null | grep -q '^uv $(UV_VERSION)\b'; then \
+	  rm -rf $(BIN) && rm -rf $(VENV) && mkdir $(VENV) && touch $(UNFINISHED) && $(PYTHON) -m venv $(VENV) && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"; fi
+	@touch $(UNFINISHED)
 	UV_PROJECT_ENVIRONMENT=$(VENV) UV_PYTHON_DOWNLOADS=never $(BIN)/uv sync --locked --all-extras
+	@rm $(UNFINISHED)
 	@touch $@
