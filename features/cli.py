@@ -9,20 +9,32 @@ from typing import Any
 import click
 
 from features.errors import InvalidInstant
+from features.files import write_text
+
+MEANINGFUL = frozenset("?#%*[]\\")
+"""In the addresses of MLflow and SQLAlchemy, and in DuckDB's names of files, these do not stand for themselves."""
 
 
-class _Folder(click.Path):
-    """A folder that has a name: an empty text, as a shell makes of a variable that is not set, would be this one."""
+class _Home(click.Path):
+    """A folder with a name under which every part of a home finds it again."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if value == "":
+        if value == "":  # as a shell makes of a variable that is not set: it would be the current folder
             self.fail("it is empty", param, ctx)
-        return super().convert(value, param, ctx)
+        home = Path(str(super().convert(value, param, ctx)))
+        if told := strange_in(home):
+            self.fail(f"the path of a home cannot have {told}: {str(home.resolve())!a}", param, ctx)
+        return home
+
+
+def strange_in(home: Path) -> str:
+    """The first character of the whole path that some part of a home would read as another; empty if there is none."""
+    return next((repr(c) for c in str(home.resolve()) if c in MEANINGFUL or not c.isprintable()), "")
 
 
 home_option = click.option(
     "--home",
-    type=_Folder(file_okay=False, path_type=Path),
+    type=_Home(file_okay=False, path_type=Path),
     default=".rumbo",
     envvar="RUMBO_HOME",
     show_default=True,
@@ -73,11 +85,22 @@ def features() -> None:
 
 
 @features.command()
-def schema() -> None:
-    """Print the feature schema (features/schema.json) as the Feast definitions give it now."""
+@click.option(
+    "--out",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write it to this file, at once and only if there is no fault. Default: print it.",
+)
+def schema(file: Path | None) -> None:
+    """Print or write the feature schema (features/schema.json) as the Feast definitions give it now."""
     from features.inventory import schema as defined
 
-    click.echo(defined().dump(), nl=False)
+    text = defined().dump()
+    if file is None:
+        click.echo(text, nl=False)
+    else:
+        write_text(file, text)
+        click.echo(f"wrote {file}")
 
 
 def parse_instant(text: str) -> datetime:

@@ -117,16 +117,16 @@ class Encoder:
     @classmethod
     def from_json(cls, text: str) -> Encoder:
         """Raises: ValueError, KeyError or TypeError when `text` was not made by `to_json`."""
-        return cls(
-            [
-                Column(
-                    name=str(item["name"]),
-                    part=Part(item["part"]),
-                    levels=None if item["levels"] is None else tuple(str(level) for level in item["levels"]),
-                )
-                for item in json.loads(text)
-            ]
-        )
+        columns = [
+            Column(
+                name=str(item["name"]),
+                part=Part(item["part"]),
+                levels=None if item["levels"] is None else tuple(str(level) for level in item["levels"]),
+            )
+            for item in json.loads(text)
+        ]
+        _demand_order(columns)
+        return cls(columns)
 
     def _customer_part(self, row: FeatureRow, at: datetime) -> list[float]:
         ages = {feature.name: feature.value(row, at) for feature in self._derived}
@@ -147,6 +147,17 @@ class Encoder:
         if self._has_affinity:
             cells.extend(_affinity(row, journey.attributes.get(CATEGORY, "")))
         return cells
+
+
+def _demand_order(columns: Sequence[Column]) -> None:
+    """Raises: ValueError when they are not what `Encoder` is built from."""
+    parts = [column.part for column in columns]
+    if parts != sorted(parts, key=list(Part).index):
+        raise ValueError("the parts of the columns do not follow one another")
+    if parts.count(Part.AFFINITY) not in (0, 2):
+        raise ValueError("the affinity is a pair of columns")
+    if len({column.name for column in columns}) < len(columns):
+        raise ValueError("two columns have one name")
 
 
 def _plan(columns: Sequence[Column], part: Part) -> tuple[tuple[str, dict[str, float] | None], ...]:

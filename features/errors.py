@@ -7,6 +7,10 @@ class RumboError(Exception):
     """Root of every error whose text is meant to be read by a person; the command line prints it and exits with 1."""
 
 
+class CannotWrite(RumboError, OSError):
+    """A file cannot be made or replaced: no room, no right, or a folder that only can be read."""
+
+
 class SourceMissing(RumboError):
     """The package that carries the demo's input data is not installed or lacks a table."""
 

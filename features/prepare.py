@@ -1,7 +1,7 @@
 """`rumbo prepare`: from the example's source to a home folder that can be trained on and served from.
 
-Each file appears whole or not at all, and `dataset.json` is written last. Doing it again moves the data to the new
-day and keeps what was pushed (incidents, consents) and everything else in the home folder.
+Each file appears whole or not at all; `dataset.json` goes before the first, and is written last. Doing it again moves
+the data to the new day and keeps what was pushed (incidents, consents) and everything else in the home folder.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from features.complete_journey.shopping import read_shopping
 from features.complete_journey.source import DATA_END, DATA_START, SOURCE, read_source
 from features.connection import CONFIG_FILE
 from features.dataset import Dataset
-from features.files import replacing, write_parquet
+from features.files import replacing, sha256_of, write_parquet, writing
 
 if TYPE_CHECKING:
     from feast import FeatureStore
@@ -36,7 +36,8 @@ ONLINE_STORE: Final = "online_store.db"
 REGISTRY: Final = "registry.db"
 SNAPSHOT_VIEWS: Final = ("demographics", "profile", "purchases", "behaviour")
 SITUATION_COLUMNS: Final = {"incidents": "incidents_json", "consents": "consents_json"}
-STEPS: Final = 4 + len(SNAPSHOT_VIEWS)
+TABLES: Final = 8
+STEPS: Final = 3 + TABLES + len(SNAPSHOT_VIEWS)
 
 Report = Callable[[str], None]
 """Is told, as each of the `STEPS` steps begins, what it does."""
@@ -47,24 +48,32 @@ def prepare_home(home: Path, now: datetime, report: Report = lambda step: None) 
 
     Writes HOME/feast (configuration, Parquet files, registry, online store), HOME/training/targeting.parquet,
     HOME/seed/consents.parquet and HOME/dataset.json.
-    Raises: SourceMissing when the example's data is not installed.
+    Raises: SourceMissing when the example's data is not installed; CannotWrite.
     """
     weeks = shift_weeks(now)
     report("Reading The Complete Journey")
     tables = _tables(report)
-    report("Writing tables")
+    with writing(home):
+        Dataset.forget(home)
     for path, table in tables.items():
+        report(f"Writing {path}")
         write_parquet(home / path, shift_table(table, weeks))
     report("Registering features")
     feast = home / "feast"
     _keep_or_set_aside(feast / ONLINE_STORE)
-    with replacing(feast / REGISTRY) as registry:
+    with writing(feast / ONLINE_STORE), replacing(feast / REGISTRY) as registry:
         store = _register(feast, registry)
         for view in SNAPSHOT_VIEWS:
             report(f"Loading {view} into the online store")
             _materialise(store, view, shifted(DATA_START, weeks) - timedelta(days=1), now)
         _release(store)
-    dataset = Dataset(source=SOURCE, shift_weeks=weeks, data_end=shifted(DATA_END, weeks), prepared_at=now)
+    dataset = Dataset(
+        source=SOURCE,
+        shift_weeks=weeks,
+        data_end=shifted(DATA_END, weeks),
+        prepared_at=now,
+        tables={path: sha256_of(home / path) for path in tables},
+    )
     dataset.save(home)
     return dataset
 

@@ -8,6 +8,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from errno import (
+    EACCES,
+    EDQUOT,
+    EFBIG,
+    EIO,
+    EISDIR,
+    ELOOP,
+    EMFILE,
+    ENAMETOOLONG,
+    ENFILE,
+    ENOSPC,
+    ENOTDIR,
+    EPERM,
+    EROFS,
+)
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -19,6 +34,10 @@ from service.variables import strangers
 
 GROUP = "rumbo.commands"
 INTERRUPTED = 130  # 128 + SIGINT, what a shell reports
+FAULTS_OF_THE_MACHINE = frozenset(
+    {ENOSPC, EDQUOT, EFBIG, EROFS, EACCES, EPERM, EIO, EMFILE, ENFILE, ENAMETOOLONG, ENOTDIR, EISDIR, ELOOP}
+)
+"""Of disks, rights and limits; whatever else the system says is a fault of this program."""
 
 SHORT_HELP: Mapping[str, str] = {
     "demo": "Decide for real customers, from data to reasons, in one go.",
@@ -44,8 +63,8 @@ def _installed() -> Mapping[str, EntryPoint]:
 class Commands(click.Group):
     """A group whose commands are entry points, loaded when they are used.
 
-    RUMBO_ variables that mean nothing are told first. A RumboError becomes its text on stderr and exit status 1; Ctrl-C
-    becomes exit status 130.
+    RUMBO_ variables that mean nothing are told first. A RumboError, or a fault of the machine, becomes its text on
+    stderr and exit status 1; Ctrl-C becomes exit status 130.
     """
 
     def __init__(self, *, find: Callable[[], Mapping[str, EntryPoint]] = _installed, **settings: Any) -> None:
@@ -77,6 +96,11 @@ class Commands(click.Group):
                 return super().invoke(ctx)
         except RumboError as error:
             raise click.ClickException(str(error)) from error
+        except OSError as error:
+            if error.errno not in FAULTS_OF_THE_MACHINE:
+                raise
+            where = "" if error.filename is None else f"{error.filename}: "
+            raise click.ClickException(f"{where}{error.strerror}") from error
         except KeyboardInterrupt:
             ctx.exit(INTERRUPTED)
 

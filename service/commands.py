@@ -57,11 +57,11 @@ def decide(
     as_json: bool,
 ) -> None:
     """Ask a running service in which journey a customer should be now."""
-    from google.protobuf.json_format import MessageToJson
+    import json
 
     from rumbo.decision.v1 import decision_pb2
     from service.client import Client, context_values
-    from service.show import show_answer
+    from service.show import answer_fields, show_answer
 
     request = decision_pb2.DecideRequest(
         customer_id=customer,
@@ -76,7 +76,7 @@ def decide(
     with Client(address or chosen({}).address) as client:
         response = client.decide(request)
     if as_json:
-        click.echo(MessageToJson(response, preserving_proto_field_name=True))
+        click.echo(json.dumps(answer_fields(response), indent=2))
     else:
         show_answer(response, title=f"customer {customer} on {channel}")
 

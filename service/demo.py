@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import signal
 import statistics
 import subprocess
@@ -58,11 +59,11 @@ def demo(home: Path, locale: str) -> None:
             story.time_decisions()
     _show_metrics(home)
     _say("what to type next")
-    click.echo(f"  .venv/bin/rumbo serve --home {home}")
+    click.echo(f"  .venv/bin/rumbo serve --home {shlex.quote(str(home))}")
     click.echo(
         f"  .venv/bin/rumbo decide --customer {story.customer} --channel email --locale es     (in another terminal)"
     )
-    click.echo(f"  .venv/bin/mlflow ui --backend-store-uri sqlite:///{home}/mlflow/mlflow.db")
+    click.echo(f"  .venv/bin/mlflow ui --backend-store-uri {shlex.quote(f'sqlite:///{home}/mlflow/mlflow.db')}")
 
 
 class _Story:
@@ -171,7 +172,8 @@ def _run_step(step: str, home: Path) -> None:
 
 
 def _command(step: str, home: Path, *options: str) -> list[str]:
-    return [sys.executable, "-m", "service.cli", step, "--home", str(home), *options]
+    """Of this very program, whatever packages lie in the current folder (-P)."""
+    return [sys.executable, "-P", "-m", "service.cli", step, "--home", str(home), *options]
 
 
 def _households(home: Path) -> list[str]:

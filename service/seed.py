@@ -8,18 +8,21 @@ from pathlib import Path
 
 from rich.progress import track
 
-from features.errors import HomeNotPrepared
+from features.dataset import Dataset
 from service.bootstrap import intake_only
 from service.settings import Settings
 from service.state.port import CustomerEvent, RowStatus
 
 BATCH = 1000
 SOURCE = "example"
+CONSENTS = Path("seed") / "consents.parquet"
 
 
 async def seed_consents(settings: Settings) -> tuple[int, int]:
     """Returns: (taken in, known already). Raises: HomeNotPrepared, StateUnavailable."""
-    events = list(_consents(settings.home / "seed" / "consents.parquet"))
+    dataset, file = Dataset.load(settings.home), settings.home / CONSENTS
+    dataset.demand(CONSENTS.as_posix(), file)
+    events = list(_consents(file))
     tally: Counter[RowStatus] = Counter()
     async with intake_only(settings) as intake:
         for begin in track(range(0, len(events), BATCH), "taking in consents"):
@@ -31,8 +34,6 @@ async def seed_consents(settings: Settings) -> tuple[int, int]:
 def _consents(file: Path) -> Iterator[CustomerEvent]:
     import pyarrow.parquet as parquet
 
-    if not file.is_file():
-        raise HomeNotPrepared(f"{file} is missing: run `rumbo prepare` first")
     for row in parquet.read_table(file).to_pylist():
         customer_id, purpose, channel = row["customer_id"], row["purpose"], row["channel"]
         yield CustomerEvent(

@@ -23,7 +23,7 @@ from features.freshness import is_stale
 from features.schema import FeatureSchema, FeatureSpec, FeatureType
 from features.values import FeatureRow, FeatureStatus, FeatureValue, Scalar
 from training.fit import Examples
-from training.join import AS_OF, EVENT_TIMESTAMP, ageing_views, point_in_time_table
+from training.join import AS_OF, EVENT_TIMESTAMP, ageing_views, files_of_views, point_in_time_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,20 +71,29 @@ class CampaignHistory:
 def read_history(home: Path, schema: FeatureSchema) -> CampaignHistory:
     """Reads a prepared home.
 
-    Raises: HomeNotPrepared when a file of `rumbo prepare` is missing.
+    Raises: HomeNotPrepared when a file of `rumbo prepare` is missing, or a table is not the one that it describes.
     """
     dataset = Dataset.load(home)
     targeting = home / TARGETING
     for path in (targeting, home / REPO / "feature_store.yaml"):
         if not path.is_file():
             raise HomeNotPrepared(f"{path} does not exist: run `rumbo prepare --home {home}` first")
+    _demand_tables(home, dataset)
     table = point_in_time_table(home / REPO, targeting, schema)
+    _demand_tables(home, Dataset.load(home))  # nobody prepared the home anew while it was read
     described = (home / DATASET_FILE).read_bytes()
     return CampaignHistory(
         pairs=tuple(_pairs(table, schema)),
         dataset=dataset,
         fingerprint=hashlib.sha256(table.to_csv(index=False).encode() + described).hexdigest(),
     )
+
+
+def _demand_tables(home: Path, dataset: Dataset) -> None:
+    """The tables are compared where the join reads them: where the registry says."""
+    dataset.demand(TARGETING.as_posix(), home / TARGETING)
+    for view, file in files_of_views(home / REPO).items():
+        dataset.demand(f"{REPO}/data/{view}.parquet", file)
 
 
 def encode(pairs: Sequence[Pair], encoder: Encoder) -> Examples:

@@ -40,6 +40,14 @@ def point_in_time_table(repo: Path, targeting: Path, schema: FeatureSchema) -> p
     return table.sort_values(PAIR, ignore_index=True)
 
 
+def files_of_views(repo: Path) -> dict[str, Path]:
+    """The Parquet file behind each view that is kept in one."""
+    from feast import FeatureStore, FileSource
+
+    sources = {view.name: view.batch_source for view in FeatureStore(repo_path=str(repo)).list_feature_views()}
+    return {name: Path(source.path) for name, source in sources.items() if isinstance(source, FileSource)}
+
+
 def ageing_views(schema: FeatureSchema) -> tuple[str, ...]:
     """Views whose facts are not to be relied on beyond some age."""
     return tuple(view for view, specs in schema.by_view.items() if any(spec.max_age_s is not None for spec in specs))

@@ -6,6 +6,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from features.files import writing
 from features.schema import FeatureSchema
 from models.registry import PublishedModel, RunRecord, publish
 from training.evaluate import mean_of, spread_of
@@ -30,7 +31,7 @@ class Trained:
 def train_home(home: Path, seeds: int, announce: Announce) -> Trained:
     """Trains on a prepared home, publishes the first seed's model as champion and writes metrics.json.
 
-    Raises: HomeNotPrepared; TooFewExamples; HomeMoved.
+    Raises: HomeNotPrepared; TooFewExamples; HomeMoved; BundleCorrupt, TrialUnfinished; CannotWrite.
     """
     announce("point-in-time join")
     schema = FeatureSchema.load()
@@ -38,8 +39,10 @@ def train_home(home: Path, seeds: int, announce: Announce) -> Trained:
     experiment = run(split(history), schema, range(seeds), announce)
     announce("MLflow run")
     with tempfile.TemporaryDirectory() as scratch:
-        write_files(Path(scratch), experiment, history, home)
-        published = publish(home, _record(experiment, history, Path(scratch)))
+        with writing(Path(scratch)):
+            write_files(Path(scratch), experiment, history, home)
+        with writing(home / "mlflow"):
+            published = publish(home, _record(experiment, history, Path(scratch)))
     return Trained(
         experiment=experiment,
         published=published,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from features.files import write_text
 from service.catalogue.case_schema import CasesDocument
 from service.catalogue.forms import Document
 from service.catalogue.policy_schema import PoliciesDocument
@@ -32,9 +33,8 @@ def written(name: str) -> str:
 
 def write(folder: Path = FOLDER) -> Iterator[Path]:
     """Writes every schema; gives the files that changed."""
-    folder.mkdir(parents=True, exist_ok=True)
     for name in FORMS:
         file, content = folder / name, written(name)
         if not file.is_file() or file.read_text(encoding="utf-8") != content:
-            file.write_text(content, encoding="utf-8")
+            write_text(file, content)
             yield file

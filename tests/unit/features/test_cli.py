@@ -36,7 +36,7 @@ def test_prepare_tells_each_step_and_where_the_data_ends(tmp_path: Path, monkeyp
     def prepare_home(home: Path, now: datetime, report: Report) -> Dataset:
         asked.append((home, now))
         report("Reading")
-        return Dataset(source="Example", shift_weeks=3, data_end=now - timedelta(days=2), prepared_at=now)
+        return Dataset(source="Example", shift_weeks=3, data_end=now - timedelta(days=2), prepared_at=now, tables={})
 
     monkeypatch.setattr("features.prepare.prepare_home", prepare_home)
     result = CliRunner().invoke(prepare, ["--home", str(tmp_path), "--now", "2018-01-03T12:00:00Z"])

@@ -16,6 +16,7 @@ DATASET = Dataset(
     shift_weeks=412,
     data_end=datetime(2025, 11, 24, 4, 1, 20, tzinfo=UTC),
     prepared_at=datetime(2025, 11, 26, 9, 0, tzinfo=UTC),
+    tables={"seed/consents.parquet": "0" * 64},
 )
 
 

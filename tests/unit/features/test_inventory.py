@@ -16,7 +16,7 @@ LOADED = FeatureSchema.load()
 
 def test_the_committed_schema_is_what_the_definitions_say() -> None:
     assert SCHEMA_FILE.read_text(encoding="utf-8") == schema().dump(), (
-        "regenerate it: rumbo features schema > features/schema.json"
+        "regenerate it: rumbo features schema --out features/schema.json"
     )
 
 

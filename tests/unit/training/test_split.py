@@ -31,7 +31,9 @@ def history(starts: list[datetime], weeks: int) -> CampaignHistory:
     shift = timedelta(weeks=weeks)
     return CampaignHistory(
         pairs=tuple(pair(start + shift) for start in starts),
-        dataset=Dataset(source="test", shift_weeks=weeks, data_end=DATA_END + shift, prepared_at=DATA_END + shift),
+        dataset=Dataset(
+            source="test", shift_weeks=weeks, data_end=DATA_END + shift, prepared_at=DATA_END + shift, tables={}
+        ),
         fingerprint="",
     )
 

@@ -1,0 +1,84 @@
+"""No room, or no right, where a home is made: one line that names the file, and nothing half-written is ever read.
+
+No file system is filled: the kernel refuses to let files grow, at the same calls at which a full disk would.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from features.dataset import Dataset
+from features.errors import CannotWrite, HomeNotPrepared
+from features.files import replacing, write_text
+from models.errors import ModelMissing
+from models.registry import fetch_champion
+
+PRLIMIT = shutil.which("prlimit") or ""
+needs_prlimit = pytest.mark.skipif(not PRLIMIT, reason="needs `prlimit` of util-linux")
+
+
+def rumbo_with_room_for(size: int, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """No file of `rumbo` grows beyond so many bytes."""
+    command = [PRLIMIT, f"--fsize={size}", sys.executable, "-m", "service.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def assert_one_line(ended: subprocess.CompletedProcess[str], named: str) -> None:
+    assert ended.returncode == 1, ended.stderr
+    (line,) = [line for line in ended.stderr.splitlines() if line.startswith("Error: ")]
+    assert named in line
+    assert "Traceback" not in ended.stderr
+
+
+@needs_prlimit
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(("room", "named"), [(4_096, ".parquet"), (900_000, "home")])
+def test_prepare_without_room_says_so_and_what_it_leaves_is_no_home(tmp_path: Path, room: int, named: str) -> None:
+    home = tmp_path / "home"
+    assert_one_line(rumbo_with_room_for(room, "prepare", "--home", str(home)), named)
+    with pytest.raises(HomeNotPrepared):
+        Dataset.load(home)
+    assert not list(home.rglob("*.draft"))
+
+
+@needs_prlimit
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_train_without_room_says_so_and_makes_no_champion(prepared_home: Path, tmp_path: Path) -> None:
+    home = Path(shutil.copytree(prepared_home, tmp_path / "home"))
+    assert_one_line(rumbo_with_room_for(200_000, "train", "--home", str(home), "--seeds", "1"), "home")
+    with pytest.raises(ModelMissing):
+        fetch_champion(home)
+
+
+@needs_prlimit
+@pytest.mark.timeout(120)
+def test_a_schema_without_room_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    file = tmp_path / "schema.json"
+    file.write_text("as it was", encoding="utf-8")
+    assert_one_line(rumbo_with_room_for(16_384, "features", "schema", "--out", str(file)), "schema.json")
+    assert file.read_text(encoding="utf-8") == "as it was"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_folder_that_is_a_file_is_told_by_the_name_of_what_was_to_be_written(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("", encoding="utf-8")
+    with pytest.raises(CannotWrite, match=r"home/table cannot be written: Not a directory|File exists"):
+        write_text(tmp_path / "home" / "table", "text")
+
+
+def test_a_draft_of_a_process_that_was_killed_is_swept_and_that_of_one_that_lives_is_not(tmp_path: Path) -> None:
+    dead = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True
+    ).stdout
+    (tmp_path / f".table.{dead.strip()}.draft").touch()
+    (tmp_path / ".table.1.draft").touch()
+    with replacing(tmp_path / "table") as draft:
+        draft.write_text("text", encoding="utf-8")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".table.1.draft", "table"]

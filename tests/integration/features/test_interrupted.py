@@ -1,0 +1,145 @@
+"""A home that `rumbo prepare` left half-way is never read: it is of two days, and one leaks into the other.
+
+What a process leaves that is killed at some moment is what lies on the disk at that moment: so the folder is copied at
+each step of one run.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from features.dataset import FILE, Dataset
+from features.errors import HomeNotPrepared
+from features.prepare import STEPS, TABLES, prepare_home
+from features.schema import FeatureSchema
+from service.seed import CONSENTS, seed_consents
+from tests.fixtures_features import NOW
+from tests.fixtures_service import settings_of
+from training.history import TARGETING, read_history
+
+SCHEMA = FeatureSchema.load()
+EARLIER = NOW - timedelta(weeks=10)
+WHOLE = 2
+"""The steps that only read."""
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def left_at(prepared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[int, Path]:
+    """What is left of a home by the step at whose beginning it was killed, while it was prepared for an earlier day."""
+    place = tmp_path_factory.mktemp("interrupted")
+    home = Path(shutil.copytree(prepared_home, place / "home"))
+    left: dict[int, Path] = {}
+
+    def copy(step: str) -> None:
+        left[len(left)] = Path(shutil.copytree(home, place / f"{len(left)}"))
+
+    prepare_home(home, EARLIER, copy)
+    left[len(left)] = home
+    return left
+
+
+def test_each_step_is_told(left_at: Mapping[int, Path]) -> None:
+    assert len(left_at) == STEPS + 1
+
+
+@pytest.mark.parametrize("step", range(WHOLE, STEPS))
+async def test_a_home_that_was_left_half_way_is_refused_by_training_and_seeding(
+    left_at: Mapping[int, Path], step: int
+) -> None:
+    with pytest.raises(HomeNotPrepared, match="rumbo prepare"):
+        read_history(left_at[step], SCHEMA)
+    with pytest.raises(HomeNotPrepared, match="rumbo prepare"):
+        await seed_consents(settings_of(left_at[step]))
+    assert not (left_at[step] / "state.db").exists()
+
+
+@pytest.mark.parametrize("step", [0, 1])
+def test_before_the_first_table_the_home_is_as_it_was(left_at: Mapping[int, Path], step: int) -> None:
+    assert Dataset.load(left_at[step]).prepared_at == NOW
+
+
+def test_a_home_that_is_prepared_again_after_that_is_whole(left_at: Mapping[int, Path]) -> None:
+    assert Dataset.load(left_at[STEPS]).prepared_at == EARLIER
+    assert read_history(left_at[STEPS], SCHEMA).dataset.prepared_at == EARLIER
+
+
+def keep_the_description(home: Path, whole: Path) -> None:
+    """As a file system may after a loss of power, or whoever puts it back by hand."""
+    shutil.copy(whole / FILE, home / FILE)
+
+
+def replace_the_targets(home: Path, whole: Path) -> None:
+    shutil.copy(whole / CONSENTS, home / TARGETING)
+
+
+def drop_the_targets(home: Path, whole: Path) -> None:
+    (home / TARGETING).unlink()
+
+
+def forget_the_tables(home: Path, whole: Path) -> None:
+    """As a home was described before its tables were."""
+    text = (home / FILE).read_text(encoding="utf-8")
+    (home / FILE).write_text(text.replace('"tables"', '"other"'), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("step", "change"),
+    [
+        (WHOLE + TABLES, keep_the_description),
+        (STEPS, keep_the_description),
+        (0, replace_the_targets),
+        (0, drop_the_targets),
+        (0, forget_the_tables),
+    ],
+)
+def test_tables_that_are_not_those_of_the_description_are_refused_by_name(
+    left_at: Mapping[int, Path],
+    prepared_home: Path,
+    step: int,
+    change: Callable[[Path, Path], None],
+    tmp_path: Path,
+) -> None:
+    home = Path(shutil.copytree(left_at[step], tmp_path / "home"))
+    change(home, prepared_home)
+    with pytest.raises(HomeNotPrepared, match=r"(parquet|dataset\.json) .*run `rumbo prepare"):
+        read_history(home, SCHEMA)
+
+
+KILLED_HALF_WAY = """
+import os, signal, sys
+from datetime import datetime
+from pathlib import Path
+from features.prepare import prepare_home
+
+def die(step):
+    if "targeting" in step:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+prepare_home(Path(sys.argv[1]), datetime.fromisoformat(sys.argv[2]), die)
+"""
+
+
+def test_prepare_killed_half_way_and_then_train_ends_with_one_line(prepared_home: Path, tmp_path: Path) -> None:
+    home = Path(shutil.copytree(prepared_home, tmp_path / "home"))
+    killed = subprocess.run([sys.executable, "-c", KILLED_HALF_WAY, str(home), EARLIER.isoformat()], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    trained = subprocess.run(
+        [sys.executable, "-m", "service.cli", "train", "--home", str(home)],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert trained.returncode == 1
+    assert "rumbo prepare" in trained.stderr.splitlines()[-1]
+    assert "Traceback" not in trained.stderr
+    assert not (home / "mlflow").exists()
