@@ -28,8 +28,7 @@ def _value_fault(outcome: Outcome) -> Fault | None:
     if outcome.value is not None and not math.isfinite(outcome.value):
         return Fault(field="value", code="NOT_FINITE")
     if outcome.type not in _SCALES:
-        is_loss = outcome.type is OutcomeType.CONVERTED and outcome.value is not None and outcome.value < 0
-        return Fault(field="value", code="OUT_OF_RANGE") if is_loss else None
+        return None
     if outcome.value is None:
         return Fault(field="value", code="MISSING")
     low, high = _SCALES[outcome.type]

@@ -225,7 +225,7 @@ REPORTS = st.lists(
 
 
 def naive(reports: Sequence[Report]) -> tuple[object, ...]:
-    """From all the reports at once: the contact, the place, the responses."""
+    """From all the reports at once: the contact, the place, the first and last response of a kind."""
     shown = [r for r in reports if r.type is PRESENTED]
     state = ContactState.RESERVED
     if any(r.type is NOT_PRESENTED for r in reports):
@@ -236,7 +236,9 @@ def naive(reports: Sequence[Report]) -> tuple[object, ...]:
     first = min((max(0, min(r.told, r.came)) for r in shown), default=None)
     since = max((max(0, min(r.told, r.came)) for r in shown), default=None)
     place = None if since is None else Enrolment(journey_id="news", stage=Stage.NEED, since=NOW + since * MINUTE)
-    said = sorted((max(0, r.told), r.type.value) for r in reports if r.type not in (PRESENTED, NOT_PRESENTED))
+    answers = [(max(0, r.told), r.type.value) for r in reports if r.type not in (PRESENTED, NOT_PRESENTED)]
+    of_a_kind = [[a for a in answers if a[1] == kind] for kind in {kind for _, kind in answers}]
+    said = sorted({end for listed in of_a_kind for end in (min(listed), max(listed))})
     counted = (
         []
         if state is ContactState.RELEASED

@@ -48,7 +48,6 @@ def test_an_outcome_with_the_value_that_its_type_asks_for_has_no_fault(type_: Ou
         (scored(OutcomeType.CONVERTED, math.nan), "value", "NOT_FINITE"),
         (scored(OutcomeType.CONVERTED, math.inf), "value", "NOT_FINITE"),
         (scored(OutcomeType.NPS, -math.inf), "value", "NOT_FINITE"),
-        (scored(OutcomeType.CONVERTED, -6.0), "value", "OUT_OF_RANGE"),
         (scored(OutcomeType.NPS, None), "value", "MISSING"),
         (scored(OutcomeType.CES, None), "value", "MISSING"),
         (scored(OutcomeType.NPS, -0.1), "value", "OUT_OF_SCALE"),
@@ -71,6 +70,7 @@ def test_a_fault_names_its_field_and_its_code(outcome: Outcome, field: str, code
         scored(OutcomeType.CES, 7.0),
         scored(OutcomeType.CONVERTED, 12.5),
         scored(OutcomeType.CONVERTED, 0.0),
+        scored(OutcomeType.CONVERTED, -6.0),
     ],
 )
 def test_at_the_edge_there_is_no_fault(outcome: Outcome) -> None:
