@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import product
 
 from service.decision.facts import (
     ANY,
@@ -117,12 +118,12 @@ def _feeds_of(sources: Iterable[str]) -> Sql:
 
 
 def _consents_for(customer_id: str, reach: Reach) -> Sql:
-    """A question for what covers one of these purposes on one of these channels."""
-    purposes, channels = sorted((*reach.purposes, ANY)), sorted((*reach.channels, ANY))
+    """A question for what covers one of these purposes on one of these channels, each looked up by its whole key."""
+    covering = list(product(sorted({*reach.purposes, ANY}), sorted({*reach.channels, ANY})))
     return Sql(
-        f"SELECT * FROM consents WHERE customer_id = ? AND purpose IN {places(purposes)}"
-        f" AND channel IN {places(channels)}",
-        (customer_id, *purposes, *channels),
+        f"SELECT c.* FROM (VALUES {', '.join(places(key) for key in covering)}) AS k CROSS JOIN consents c"
+        " WHERE c.purpose = k.column1 AND c.channel = k.column2 AND c.customer_id = ?",
+        (*(name for key in covering for name in key), customer_id),
     )
 
 
