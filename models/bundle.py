@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 from features.encoder import Encoder
+from features.files import read_regular
 from models.calibration import Calibration
 from models.errors import BundleCorrupt
 
@@ -20,6 +21,8 @@ FORMAT = 1
 MODEL_FILE = "model.txt"
 MANIFEST_FILE = "manifest.json"
 VERSION_CHARS = 16  # 64 bits of the content hash
+MAX_MODEL_BYTES = 256 * 1024 * 1024
+MAX_MANIFEST_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +37,14 @@ class Bundle:
     metrics: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
+    def sha256(self) -> str:
+        """Content hash: equal bundles have equal hashes, whenever and wherever they were trained."""
+        return _content_hash(self._manifest())
+
+    @property
     def version(self) -> str:
-        """Content hash: equal bundles have equal versions, whenever and wherever they were trained."""
-        return _content_hash(self._manifest())[:VERSION_CHARS]
+        """The first characters of the hash."""
+        return self.sha256[:VERSION_CHARS]
 
     def save(self, folder: Path) -> None:
         """Writes the bundle's two files; the folder is made when it is not there."""
@@ -47,13 +55,17 @@ class Bundle:
         (folder / MANIFEST_FILE).write_bytes(text.encode() + b"\n")
 
     @classmethod
-    def load(cls, folder: Path) -> Bundle:
-        """Raises: BundleCorrupt naming the file that is missing, damaged or of another format."""
-        manifest = _read_manifest(folder)
-        model = _read(folder, MODEL_FILE)
+    def load(cls, folder: Path, *, within: Path | None = None) -> Bundle:
+        """Reads regular files that lie, links followed, inside of `within` (default: the folder).
+
+        Raises: BundleCorrupt naming the file that is missing, damaged or of another format.
+        """
+        root = within or folder
+        manifest = _read_manifest(_read(folder / MANIFEST_FILE, root, MAX_MANIFEST_BYTES))
+        model = _read(folder / MODEL_FILE, root, MAX_MODEL_BYTES)
         try:
             return cls._from(manifest, model)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except _UNREADABLE as error:
             raise BundleCorrupt(MANIFEST_FILE, f"does not describe a model: {error}") from error
 
     @classmethod
@@ -86,12 +98,19 @@ class Bundle:
         }
 
 
-def _read_manifest(folder: Path) -> dict[str, object]:
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError)
+"""What reading JSON of any form may raise: ArithmeticError for a number beyond any float, RecursionError for depth."""
+
+
+def _read_manifest(content: bytes) -> dict[str, object]:
     """The manifest without its own hash, which has been checked."""
     try:
-        manifest = json.loads(_read(folder, MANIFEST_FILE), parse_constant=_refuse)
-    except ValueError as error:
+        return _checked(json.loads(content, parse_constant=_refuse))
+    except _UNREADABLE as error:
         raise BundleCorrupt(MANIFEST_FILE, f"is not JSON ({error})") from error
+
+
+def _checked(manifest: object) -> dict[str, object]:
     if not isinstance(manifest, dict):
         raise BundleCorrupt(MANIFEST_FILE, "is not a JSON object")
     if manifest.get("format") != FORMAT:
@@ -105,11 +124,11 @@ def _refuse(constant: str) -> object:
     raise ValueError(f"{constant} is no number")
 
 
-def _read(folder: Path, name: str) -> bytes:
+def _read(path: Path, within: Path, at_most: int) -> bytes:
     try:
-        return (folder / name).read_bytes()
+        return read_regular(path, within=within, at_most=at_most)
     except OSError as error:
-        raise BundleCorrupt(name, f"cannot be read ({error.strerror})") from error
+        raise BundleCorrupt(path.name, f"cannot be read ({error.strerror})") from error
 
 
 def _content_hash(manifest: Mapping[str, object]) -> str:

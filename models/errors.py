@@ -23,5 +23,9 @@ class BundleCorrupt(RumboError):
         self.why = why
 
 
+class TrialUnfinished(RumboError):
+    """Whether a bundle can score is not known: the process that tries it was stopped, or had no time."""
+
+
 class HomeMoved(RumboError):
     """The tracking store was made in another folder, and MLflow keeps absolute paths."""

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from features.files import made_durable
 from models.bundle import Bundle
 from models.errors import HomeMoved, ModelMissing, RegistryUnusable
+from models.trial import Trials
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -26,15 +29,20 @@ EXPERIMENT = "rumbo-redemption"
 MODEL_NAME = "rumbo-redemption"
 CHAMPION = "champion"
 BUNDLE_FOLDER = "bundle"
-PLACE_TAG = "rumbo.bundle_path"  # of the bundle, relative to HOME/mlflow
+PLACE_TAG = "rumbo.bundle_path"  # of the bundle, relative to HOME/mlflow, and inside of it
 VERSION_TAG = "rumbo.bundle_version"
 
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "GIT_PYTHON_REFRESH": "quiet",
+    "MLFLOW_SQLALCHEMYSTORE_POOLCLASS": "NullPool",
 }
-"""MLflow and its libraries read these at import: nothing is sent anywhere, and no git is looked for."""
+"""MLflow and its libraries read these at import: nothing is sent anywhere, no git is looked for, and no connection is
+kept, so that a database that was put in place of another is seen."""
+
+LOCKED_S = 2.0
+"""How long another may hold the database before it counts as locked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +70,10 @@ class PublishedModel:
 
 
 def publish(home: Path, record: RunRecord) -> PublishedModel:
-    """Logs one run, registers its bundle and, last of all, points the alias `champion` at it.
+    """Logs one run, registers its bundle, tries it in another process and, last of all, points `champion` at it.
 
-    Raises: HomeMoved when the tracking store was made under another path; RegistryUnusable when it is damaged.
+    Raises: HomeMoved when the tracking store was made under another path; RegistryUnusable when it is damaged;
+        BundleCorrupt, TrialUnfinished when what was registered does not score.
     """
     folder = _mlflow_folder(home)
     folder.mkdir(parents=True, exist_ok=True)
@@ -73,6 +82,9 @@ def publish(home: Path, record: RunRecord) -> PublishedModel:
         try:
             _log(client, run_id, record)
             version = _register(client, folder, run_id, record.bundle)
+            place = _inside(folder, version.tags[PLACE_TAG])
+            trials_of(home).demand(record.bundle, place, folder)
+            made_durable(place, above=folder)
         except BaseException:
             client.set_terminated(run_id, "FAILED")
             raise
@@ -87,20 +99,79 @@ def fetch_champion(home: Path) -> Bundle:
     Raises: ModelMissing when there is none; its kind RegistryUnusable when the registry is damaged; BundleCorrupt when
         the bundle is.
     """
+    return Bundle.load(_place_of_champion(home), within=_mlflow_folder(home))
+
+
+def fetch_tried_champion(home: Path, trials: Trials) -> Bundle:
+    """The bundle that serves, once it has scored in a process of its own.
+
+    Raises: as `fetch_champion`; TrialUnfinished.
+    """
+    place, root = _place_of_champion(home), _mlflow_folder(home)
+    bundle = Bundle.load(place, within=root)
+    trials.demand(bundle, place, root)
+    return bundle
+
+
+def stamp_of(home: Path) -> Hashable:
+    """Another value after the registry of a home was written or replaced."""
+    try:
+        status = _database(_mlflow_folder(home)).stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def trials_of(home: Path) -> Trials:
+    """What was found of the bundles of a home, kept beside them."""
+    return Trials(_mlflow_folder(home) / "trials")
+
+
+def _place_of_champion(home: Path) -> Path:
     folder = _mlflow_folder(home)
-    if not _database(folder).is_file():
+    if not _database(folder).exists():
         raise ModelMissing(f"no model was trained into {home}: run `rumbo train`")
+    _demand_registry(_database(folder))
     with _client(folder) as client:
-        place = folder / _champion(client).tags[PLACE_TAG]
-    return Bundle.load(place)
+        return _inside(folder, _champion(client).tags[PLACE_TAG])
+
+
+def _inside(folder: Path, place: str) -> Path:
+    """Raises: ModelMissing when `place` leads out of `folder`."""
+    try:
+        found = (folder / place).resolve()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ModelMissing(f"the champion lies at no place: {error}") from error
+    if not found.is_relative_to(folder):
+        raise ModelMissing(f"the champion lies outside of {folder}, from where nothing is loaded")
+    return found
+
+
+def _demand_registry(database: Path) -> None:
+    """Looks before MLflow does, which would make tables in an empty file, and try for minutes to open a locked one.
+
+    Raises: RegistryUnusable.
+    """
+    if not database.is_file():
+        raise RegistryUnusable(f"{database} is no file")
+    try:
+        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=LOCKED_S)) as connection:
+            (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except sqlite3.Error as error:
+        raise RegistryUnusable(f"{database} cannot be read: {error}") from error
+    if tables == 0:
+        raise RegistryUnusable(f"{database} is empty")
 
 
 def _champion(client: MlflowClient) -> ModelVersion:
     from mlflow.exceptions import MlflowException
+    from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
     try:
         version = client.get_model_version_by_alias(MODEL_NAME, CHAMPION)
     except MlflowException as error:
+        if error.error_code not in (ErrorCode.Name(RESOURCE_DOES_NOT_EXIST), "INVALID_PARAMETER_VALUE"):
+            raise
         raise ModelMissing(f"no version of the model {MODEL_NAME} has the alias {CHAMPION}") from error
     if PLACE_TAG not in version.tags:
         raise ModelMissing(f"version {version.version} of the model {MODEL_NAME} does not say where its bundle is")
@@ -157,12 +228,14 @@ def _client(folder: Path) -> Iterator[MlflowClient]:
 
     store = f"sqlite:///{_database(folder)}"
     with _quiet():
+        from mlflow.exceptions import MlflowException
         from mlflow.tracking import MlflowClient
 
         try:
             yield MlflowClient(tracking_uri=store, registry_uri=store)
-        except SQLAlchemyError as error:
-            raise RegistryUnusable(f"{_database(folder)} is not a registry of models") from error
+        except (MlflowException, SQLAlchemyError) as error:
+            first = str(error).partition("\n")[0]
+            raise RegistryUnusable(f"{_database(folder)} is not a registry of models: {first}") from error
 
 
 @contextmanager
@@ -185,7 +258,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _mlflow_folder(home: Path) -> Path:
-    return home.resolve() / "mlflow"
+    return (home / "mlflow").resolve()
 
 
 def _database(folder: Path) -> Path:

@@ -41,6 +41,9 @@ class Scorer:
         wanted, encoded = self._booster.num_feature(), len(bundle.encoder.columns)
         if wanted != encoded:
             raise BundleCorrupt(MODEL_FILE, f"has {wanted} columns, the encoder in the manifest {encoded}")
+        named = [name.replace(" ", "_") for name in bundle.encoder.columns]
+        if [name.replace(" ", "_") for name in self._booster.feature_name()] != named:
+            raise BundleCorrupt(MODEL_FILE, "has other columns, or in another order, than the encoder in the manifest")
         self._encoder = bundle.encoder
         self._calibration = bundle.calibration
         self.version = bundle.version

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,8 +22,7 @@ from features.errors import HomeNotPrepared
 from features.online import OnlineFeatures
 from features.push import SituationWriter
 from features.schema import FeatureSchema
-from models.errors import BundleCorrupt, ModelMissing
-from models.registry import fetch_champion
+from models.registry import fetch_tried_champion, stamp_of, trials_of
 from models.scorer import Scorer
 from service.admission import Share
 from service.background import collecting_later
@@ -42,6 +41,7 @@ from service.hydrate import FeatureReader, Hydrator
 from service.intake import Intake
 from service.kill_readers import KillReader
 from service.metrics import Metrics
+from service.model_watch import ModelWatch
 from service.readiness import Part, Readiness
 from service.scoring import Model, Scoring
 from service.settings import Settings
@@ -145,9 +145,10 @@ async def application(
     _warn_of_age(settings, schema, clock())
     for doubt in doubts:
         log.warning(doubt)
-    scoring = Scoring(_champion(settings) if model is None else model)
+    scoring = Scoring(model)
     metrics.in_force("catalogue", current.version)
     metrics.in_force("model", scoring.model_version)
+    models = ModelWatch(_Champion(settings.home), scoring, metrics)
     feed = FeatureFeed(state, SituationWriter(settings.feature_repo), metrics)
     intake = Intake(state, catalogues, clock, feed.wake)
     decider = Decider(
@@ -171,9 +172,13 @@ async def application(
         }
     )
     watch.listen(lambda *, is_valid: readiness.tell(Part.CATALOGUE, works=is_valid))
-    await readiness.look()
-    works = (feed.run(), watch.run(), housekeeping.run(), keep_reading(kills.read), readiness.run())
+    works = (feed.run(), watch.run(), housekeeping.run(), keep_reading(kills.read))
     tasks = [asyncio.create_task(run) for run in works]
+    if model is None:
+        tasks.append(asyncio.create_task(models.run()))
+        await models.first()
+    await readiness.look()
+    tasks.append(asyncio.create_task(readiness.run()))
     try:
         yield Application(
             handler=Handler(decider=decider, intake=intake, catalogues=catalogues, metrics=metrics),
@@ -186,6 +191,7 @@ async def application(
             readiness=readiness,
         )
     finally:
+        models.stop()
         for task in tasks:
             await stopped(task)
         await kills.leave()
@@ -381,10 +387,18 @@ def _warn_of_age(settings: Settings, schema: FeatureSchema, now: datetime) -> No
         log.warning("the data ends %s: %s is stale; run `rumbo prepare` again", data_end.date(), ", ".join(stale))
 
 
-def _champion(settings: Settings) -> Model | None:
-    """The model that serves, or None: journeys are then ordered by tier and prior, and every answer says so."""
-    try:
-        return Scorer(fetch_champion(settings.home))
-    except (ModelMissing, BundleCorrupt) as error:
-        log.error("no model serves: %s", error)
-        return None
+class _Champion:
+    """The champion of a home, as a `ModelSource`."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._trials = trials_of(home)
+
+    def stamp(self) -> Hashable:
+        return stamp_of(self._home)
+
+    def load(self) -> Model:
+        return Scorer(fetch_tried_champion(self._home, self._trials))
+
+    def stop(self) -> None:
+        self._trials.stop()

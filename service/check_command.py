@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from service.options import chosen
+
 if TYPE_CHECKING:
     from service.catalogue.check import Finding
     from service.state.port import Standing
@@ -67,10 +69,9 @@ def _standing(home: Path) -> list[Standing]:
     import asyncio
 
     from service.bootstrap import state_store
-    from service.settings import Settings
 
     async def read() -> list[Standing]:
-        async with state_store(Settings(home=home)) as state:
+        async with state_store(chosen({"home": home})) as state:
             return await state.standing()
 
     return asyncio.run(read())

@@ -78,6 +78,10 @@ class Scoring:
         """Whether a model is in force."""
         return self._model is not None
 
+    def use(self, model: Model) -> None:
+        """For every decision that is scored from now on; one under way keeps the one that it began with."""
+        self._model = model
+
     async def score(self, candidates: Sequence[Candidate], facts: Facts) -> Scores:
         """As `score_here`, on the thread of the model."""
         if self._model is None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import shutil
+import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -20,6 +25,7 @@ from rumbo.decision.v1 import decision_pb2
 from service.catalogue.load import EXAMPLE
 from tests.e2e.wire import REGULAR, SECOND_REGULAR, allowed_ids, degraded_of
 from tests.fixtures_service import running
+from tests.model_builders import resized
 
 
 def part(home: Path, name: str) -> Path:
@@ -69,6 +75,77 @@ def remove_everything(home: Path) -> None:
     shutil.rmtree(home / "mlflow")
 
 
+def sign(home: Path, text: str) -> None:
+    """Another text of the model, with hashes that fit, as someone who knows the format would write."""
+    replace(fetch_champion(home), model_text=text).save(part(home, "model.txt").parent)
+
+
+def cut_and_sign(home: Path) -> None:
+    whole = fetch_champion(home).model_text
+    sign(home, whole[: len(whole) // 2])
+
+
+def lead_a_node_of_the_last_tree_to_itself(home: Path) -> None:
+    """LightGBM would walk there for ever, and few customers come there."""
+    text = fetch_champion(home).model_text
+    begins = text.rindex("\nright_child=") + len("\nright_child=")
+    ends = text.index("\n", begins)
+    children = text[begins:ends].split()
+    children[-1] = str(len(children) - 1)
+    sign(home, resized(text[:begins] + " ".join(children) + text[ends:]))
+
+
+def nest_the_manifest(home: Path) -> None:
+    part(home, "manifest.json").write_text("[" * 200_000, encoding="utf-8")
+
+
+def make_the_model_a_pipe(home: Path) -> None:
+    model = part(home, "model.txt")
+    model.unlink()
+    os.mkfifo(model)
+
+
+def link_the_model_to_elsewhere(home: Path) -> None:
+    """The very same bytes, from where nobody reviews them."""
+    model = part(home, "model.txt")
+    elsewhere = model.replace(home.parent / "elsewhere.txt")
+    model.symlink_to(elsewhere)
+
+
+def name_a_place_outside(home: Path) -> None:
+    evil = shutil.copytree(part(home, "model.txt").parent, home.parent / "evil")
+    tell_the_registry(
+        home, "UPDATE model_version_tags SET value = ? WHERE key = 'rumbo.bundle_path'", f"../../{evil.name}"
+    )
+
+
+def stamp_another_schema(home: Path) -> None:
+    tell_the_registry(home, "UPDATE alembic_version SET version_num = ?", "0000000000ff")
+
+
+def make_the_registry_a_folder(home: Path) -> None:
+    remove_the_registry(home)
+    (home / "mlflow" / "mlflow.db").mkdir()
+
+
+def make_the_registry_a_pipe(home: Path) -> None:
+    remove_the_registry(home)
+    os.mkfifo(home / "mlflow" / "mlflow.db")
+
+
+def empty_the_registry(home: Path) -> None:
+    (home / "mlflow" / "mlflow.db").write_bytes(b"")
+
+
+def delete_the_version(home: Path) -> None:
+    tell_the_registry(home, "UPDATE model_versions SET current_stage = ?", "Deleted_Internal")
+
+
+def tell_the_registry(home: Path, statement: str, value: str) -> None:
+    with closing(sqlite3.connect(home / "mlflow" / "mlflow.db")) as database, database:
+        assert database.execute(statement, (value,)).rowcount > 0
+
+
 DAMAGE = [
     pytest.param(flip_a_byte_of("model.txt"), id="a flipped byte of the model"),
     pytest.param(flip_a_byte_of("manifest.json"), id="a flipped byte of the manifest"),
@@ -79,6 +156,17 @@ DAMAGE = [
     remove_the_registry,
     garble_the_registry,
     remove_everything,
+    cut_and_sign,
+    lead_a_node_of_the_last_tree_to_itself,
+    nest_the_manifest,
+    make_the_model_a_pipe,
+    link_the_model_to_elsewhere,
+    name_a_place_outside,
+    stamp_another_schema,
+    make_the_registry_a_folder,
+    make_the_registry_a_pipe,
+    empty_the_registry,
+    delete_the_version,
 ]
 
 
@@ -118,6 +206,31 @@ async def test_without_a_whole_model_the_order_is_by_tier_and_prior(
     damage(modelled_home)
     async with running(modelled_home) as service:
         assert_ordered_by_prior(await service.preview(SECOND_REGULAR))
+
+
+async def test_a_registry_that_is_locked_delays_neither_the_start_nor_an_answer(modelled_home: Path) -> None:
+    with closing(sqlite3.connect(modelled_home / "mlflow" / "mlflow.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        async with running(modelled_home) as service:
+            assert_ordered_by_prior(await service.preview(SECOND_REGULAR))
+
+
+@pytest.mark.timeout(120)
+async def test_a_model_that_is_mended_comes_into_force_without_a_restart(modelled_home: Path) -> None:
+    database = modelled_home / "mlflow" / "mlflow.db"
+    whole = database.read_bytes()
+    stamp_another_schema(modelled_home)
+    async with running(modelled_home) as service:
+        assert_ordered_by_prior(await service.preview(SECOND_REGULAR))
+        database.write_bytes(whole)
+        while not (answer := await service.preview(SECOND_REGULAR)).model_version:
+            assert_ordered_by_prior(answer)
+            await asyncio.sleep(0.1)
+    champion = fetch_champion(modelled_home)
+    assert answer.model_version == champion.version
+    assert not answer.degraded
+    scored = {j.journey_id for j in answer.ranked if {r.code for r in j.reasons} == {"RANKED_BY_MODEL"}}
+    assert scored == allowed_ids(answer) & champion.history
 
 
 async def test_with_a_model_the_answer_names_it_and_is_not_degraded(modelled_home: Path) -> None:

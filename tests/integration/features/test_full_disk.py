@@ -11,12 +11,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from features.dataset import Dataset
 from features.errors import CannotWrite, HomeNotPrepared
 from features.files import replacing, write_text
-from models.errors import ModelMissing
-from models.registry import fetch_champion
+from features.schema import SCHEMA_FILE
+from service.cli import main
 
 PRLIMIT = shutil.which("prlimit") or ""
 needs_prlimit = pytest.mark.skipif(not PRLIMIT, reason="needs `prlimit` of util-linux")
@@ -47,24 +48,33 @@ def test_prepare_without_room_says_so_and_what_it_leaves_is_no_home(tmp_path: Pa
     assert not list(home.rglob("*.draft"))
 
 
-@needs_prlimit
-@pytest.mark.slow
-@pytest.mark.timeout(300)
-def test_train_without_room_says_so_and_makes_no_champion(prepared_home: Path, tmp_path: Path) -> None:
-    home = Path(shutil.copytree(prepared_home, tmp_path / "home"))
-    assert_one_line(rumbo_with_room_for(200_000, "train", "--home", str(home), "--seeds", "1"), "home")
-    with pytest.raises(ModelMissing):
-        fetch_champion(home)
-
-
-@needs_prlimit
 @pytest.mark.timeout(120)
-def test_a_schema_without_room_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+def test_a_schema_that_has_a_fault_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `> features/schema.json` does not: a shell empties the file before the command begins."""
+    from features.repo import definitions
+
     file = tmp_path / "schema.json"
     file.write_text("as it was", encoding="utf-8")
-    assert_one_line(rumbo_with_room_for(16_384, "features", "schema", "--out", str(file)), "schema.json")
+    monkeypatch.setattr(definitions, "VIEWS", (*definitions.VIEWS, *definitions.VIEWS))
+    failed = CliRunner().invoke(main, ["features", "schema", "--out", str(file)])
+    assert failed.exit_code == 1
+    assert "unique" in failed.output
     assert file.read_text(encoding="utf-8") == "as it was"
     assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.timeout(120)
+def test_a_schema_is_written_as_it_is_printed(tmp_path: Path) -> None:
+    written = CliRunner().invoke(main, ["features", "schema", "--out", str(tmp_path / "schema.json")])
+    assert written.exit_code == 0, written.output
+    assert (tmp_path / "schema.json").read_text(encoding="utf-8") == SCHEMA_FILE.read_text(encoding="utf-8")
+
+
+def test_an_export_that_cannot_be_written_is_told_by_name(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file where the folder should be", encoding="utf-8")
+    file = tmp_path / "out" / "day=2026-11-01" / "decisions.parquet"
+    with pytest.raises(CannotWrite, match=r"decisions\.parquet cannot be written"), replacing(file):
+        raise AssertionError("it was opened")
 
 
 def test_a_folder_that_is_a_file_is_told_by_the_name_of_what_was_to_be_written(tmp_path: Path) -> None:

@@ -89,7 +89,8 @@ def commands(group: click.Group, above: str = "") -> Iterator[tuple[str, click.C
 
 
 def is_of_a_home(command: click.Command) -> bool:
-    return any(parameter.name == "home" for parameter in command.params)
+    """`catalogue check` looks at a home only if it is given one."""
+    return any(parameter.name == "home" and parameter.envvar == "RUMBO_HOME" for parameter in command.params)
 
 
 OF_A_HOME = [(name, command) for name, command in commands(main) if is_of_a_home(command)]
