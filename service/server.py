@@ -122,7 +122,11 @@ _OPTIONS = (
     ("grpc.so_reuseport", 0),
     # Calls that one connection may have begun. Above what a method works on at once, so that the others are told so,
     # not kept waiting on the client's side; low enough that calls begun and reset at once do not crowd out the rest.
-    ("grpc.max_concurrent_streams", 128),
+    ("grpc.max_concurrent_streams", 256),
+    # Calls that wait until they are looked at, of all connections. Beyond the first number gRPC cancels some by chance,
+    # beyond the second all, and would do so to the calls of everybody while a few connections begin and reset theirs.
+    ("grpc.server.max_pending_requests", 20_000),
+    ("grpc.server.max_pending_requests_hard_limit", 40_000),
     # Who connects must greet, and who is silent must answer a ping, or be disconnected.
     ("grpc.server_handshake_timeout_ms", 5_000),
     ("grpc.keepalive_time_ms", _MINUTE_MS),
