@@ -69,7 +69,7 @@ def bind_policies(
     _check_scopes(document, problems)
     default = _incident_class(company.incidents.default, timedelta(0))
     return Policies(
-        incident_default=default.allows,
+        incident_default=default.strictest(),
         incident_grace=default.grace,
         incident_classes=_incident_classes(company.incidents, default.grace),
         incident_feed=_feed(company.incidents.feed),

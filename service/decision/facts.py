@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from features.values import FeatureRow, FeatureStatus, Scalar
 from service.decision.journey import JourneyKind, Stage
+from service.decision.windows import Window
 from service.decision.zones import zone_of
 
 ANY = "*"
@@ -140,6 +141,16 @@ class Contact:
     def first_at(self) -> datetime:
         """When it was first presented."""
         return self.presented_at or self.at
+
+    def is_reserved(self, now: datetime) -> bool:
+        return self.reserved_until is not None and self.reserved_until > now
+
+    def counts_in(self, window: Window) -> datetime:
+        """When it stops counting in a window: as what lies in it, and at the earliest when it can be shown no more."""
+        end = window.end(self.at)
+        if self.reserved_until is not None:
+            end = max(end, self.reserved_until)
+        return end if self.counts_until is None else min(end, self.counts_until)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from enum import StrEnum
 
 SECOND = timedelta(seconds=1)
@@ -70,6 +70,12 @@ def window_of(per: Per, zone: tzinfo | None) -> Window | None:
     if isinstance(per, timedelta):
         return Rolling(per=per)
     return None if zone is None else Calendar(period=per, zone=zone)
+
+
+def earliest_start(period: Period, at: datetime) -> datetime:
+    """Where the period that holds `at` begins in the first zone: they lie from 12 hours behind to 14 ahead."""
+    zones = (timezone(timedelta(hours=hours)) for hours in range(-12, 15))
+    return min(Calendar(period=period, zone=zone).start(at) for zone in zones)
 
 
 def describe(per: Per) -> str | int:

@@ -23,6 +23,9 @@ from service.state.contact_rows import contact_of_row
 from service.state.kill_rows import versions_of
 from service.state.session import EVERYTHING_DECIDED_BY, POOLS, Keys, Row, Session, Sql, instant, micros, places
 
+COUNTED_AS = 2
+"""How uses are told from contacts (`Pool.use_of`). Another number has every pool counted anew: 2 since what is
+reserved counts as long as it is."""
 NOTHING = 1e-9
 """What is left of a sum of costs once they were all given back."""
 CLOCKS_DIFFER = timedelta(days=1)
@@ -183,9 +186,9 @@ def _contacts_in(pool: Pool, now: datetime) -> Sql:
             where += f" AND {column} IN {places(chosen)}"
             values += sorted(chosen)
     return Sql(
-        "SELECT * FROM contacts WHERE at >= ? AND state <> 'RELEASED'"
+        "SELECT * FROM contacts WHERE (at >= ? OR (state = 'RESERVED' AND reserved_until > ?)) AND state <> 'RELEASED'"
         f" AND (counts_until IS NULL OR counts_until > ?){where}",
-        (micros(pool.window.start(now) - pool.step), micros(now), *values),
+        (micros(pool.window.start(now) - pool.step), micros(now), micros(now), *values),
     )
 
 
@@ -217,12 +220,12 @@ def _definition(pool: Pool) -> str:
     window = pool.window
     per = window.per / timedelta(seconds=1) if isinstance(window, Rolling) else [window.period, str(window.zone)]
     filters = [sorted(pool.journeys), sorted(pool.kinds), sorted(pool.channels)]
-    return json.dumps([per, pool.counts_cost, *filters])
+    return json.dumps([per, pool.counts_cost, *filters, COUNTED_AS])
 
 
 def _pool(key: str, definition: str) -> Pool:
     """The pool of a definition; its limit is not part of it."""
-    per, counts_cost, journeys, kinds, channels = json.loads(definition)
+    per, counts_cost, journeys, kinds, channels = json.loads(definition)[:5]
     window: Window = (
         Calendar(period=Period(per[0]), zone=ZoneInfo(per[1]))
         if isinstance(per, list)

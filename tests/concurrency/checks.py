@@ -9,7 +9,7 @@ from service.decision.facts import Contact
 from service.decision.reach import Reach
 from service.state.port import ContactState, CustomerEvent, Outcome, RowStatus
 from tests.concurrency.processes import Pipe
-from tests.concurrency.writers import CAP, HOUR, POOL, UNITS, Acknowledged, Decided, Round
+from tests.concurrency.writers import CAP, POOL, UNITS, Acknowledged, Decided, Round
 from tests.contract.adapters import Store
 from tests.contract.rows import MINUTE, WEEK
 
@@ -89,7 +89,7 @@ async def _contacts(state: Store, round_: Round, now: datetime) -> dict[str, tup
 async def _used(state: Store, round_: Round, now: datetime) -> float:
     """Units, without those of later rounds."""
     uses = (await state.situation("never seen", now, Reach(pools=(POOL,)))).situation.uses.get(POOL.pool_id, ())
-    return sum(use.amount for use in uses if use.ends_at <= round_.now + HOUR + MINUTE)
+    return sum(use.amount for use in uses if use.ends_at <= round_.now + EMAIL_END + MINUTE)
 
 
 def _news(contacts: Iterable[Contact]) -> list[Contact]:

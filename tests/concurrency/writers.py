@@ -57,13 +57,16 @@ Acknowledged = Decided | CustomerEvent | Outcome
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """Rounds are two hours apart and have customers of their own, so that each finds the whole capacity free."""
+    """Rounds are 26 hours apart and have customers of their own, so that each finds the whole capacity free.
+
+    What is reserved by e-mail uses it for 24 hours.
+    """
 
     number: int
 
     @property
     def now(self) -> datetime:
-        return NOW + self.number * 2 * HOUR
+        return NOW + self.number * 26 * HOUR
 
     @property
     def customers(self) -> Sequence[str]:

@@ -11,9 +11,10 @@ from service.decision.decide import Decision
 from service.decision.journey import Journey, JourneyKind, Stage, StagePlan
 from service.decision.plan import Plan
 from service.decision.windows import Calendar, Rolling
+from service.state.port import OutcomeType
 from tests.builders import NOW, Offered, action, catalogue, journey
 from tests.contract.adapters import Store
-from tests.contract.rows import committed, propose
+from tests.contract.rows import committed, outcome, propose
 
 DAY = timedelta(days=1)
 NEW_YORK = ZoneInfo("America/New_York")
@@ -53,3 +54,10 @@ async def give(state: Store, plan: Plan, customer_id: str, now: datetime = NOW, 
         state, plan, decision_id=f"d{customer_id}", customer_id=customer_id, channel=channel, now=now
     )
     return await committed(state, proposed)
+
+
+async def show(state: Store, plan: Plan, customer_id: str, now: datetime) -> None:
+    """A decision whose first journey is presented at once."""
+    given = await give(state, plan, customer_id, now)
+    shown = outcome(f"o{customer_id}", OutcomeType.PRESENTED, now, decision_id=given.terms.decision_id)
+    await state.record_outcomes([shown], now)

@@ -17,14 +17,14 @@ from hypothesis import strategies as st
 from service.decision.constraints.capacity import Pool
 from service.decision.facts import Use
 from service.decision.journey import JourneyKind
-from service.decision.windows import Calendar, Period, Rolling
+from service.decision.windows import Calendar, Period, Rolling, Window
 from service.state.port import OutcomeType
 from tests.builders import NOW, Offered, catalogue, journey
 from tests.contract.adapters import Store
-from tests.contract.pools import ALL_KINDS, DAILY, DAY, NEW_YORK, costing, give, holding, money, spending, units
+from tests.contract.pools import ALL_KINDS, DAILY, DAY, NEW_YORK, costing, give, holding, money, show, spending, units
 from tests.contract.rows import MINUTE, committed, contacts, outcome, picked, propose, situation
 
-INSTANT = timedelta(microseconds=1)
+INSTANT, HOUR = timedelta(microseconds=1), timedelta(hours=1)
 STEP = timedelta(minutes=15)
 """A rolling day gives back at each quarter of an hour."""
 ANYTHING = Pool(pool_id="p", limit=1.0, window=DAILY)
@@ -90,17 +90,39 @@ async def test_a_calendar_period_is_that_of_its_zone(
 ) -> None:
     pool = units(5, Calendar(period=period, zone=NEW_YORK))
     for i, at in enumerate([begins - INSTANT, begins, ends - INSTANT]):
-        await give(state, holding(pool), str(i), at)
+        await show(state, holding(pool), str(i), at)
     assert await uses(state, pool, begins) == (Use(ends_at=ends, amount=2.0),)
     assert await uses(state, pool, ends - INSTANT) == (Use(ends_at=ends, amount=2.0),)
     assert await uses(state, pool, ends) is None
     assert await uses(state, pool, begins - INSTANT) is not None
 
 
+@pytest.mark.parametrize("window", [Calendar(period=Period.DAY, zone=NEW_YORK), Rolling(per=2 * HOUR)], ids=repr)
+async def test_what_is_reserved_is_in_use_as_long_as_it_can_be_shown_though_its_period_is_over(
+    state: Store, window: Window
+) -> None:
+    """Reserved for a day, an hour before midnight: shown the next morning it counts then, so it keeps its unit."""
+    pool, midnight = units(1, window), datetime(2018, 1, 4, 5, tzinfo=UTC)
+    given = await give(state, holding(pool), "1", midnight - HOUR)
+    assert picked(given) == ["news"]
+    ends = midnight - HOUR + DAY
+    for now in (midnight - INSTANT, midnight + 9 * HOUR, ends - INSTANT):
+        assert picked(await give(state, holding(pool), f"other-{now}", now)) != ["news"]
+    await state.record_outcomes([outcome("o1", OutcomeType.PRESENTED, midnight + 9 * HOUR)], midnight + 9 * HOUR)
+    assert (await uses(state, pool, midnight + 9 * HOUR) or ())[0].amount == 1.0
+
+
+async def test_what_was_reserved_and_never_reported_counts_from_its_decision(state: Store) -> None:
+    pool = units(1, Rolling(per=2 * HOUR))
+    await give(state, holding(pool), "1")
+    assert await uses(state, pool, NOW + DAY - INSTANT) is not None
+    assert await uses(state, pool, NOW + DAY + STEP) is None
+
+
 async def test_a_day_of_23_hours_ends_an_hour_earlier(state: Store) -> None:
     """In New York the clocks went forward on 2018-03-11: that day went from 05:00 to 04:00 UTC."""
     pool = units(5, Calendar(period=Period.DAY, zone=NEW_YORK))
-    await give(state, holding(pool), "1", datetime(2018, 3, 11, 5, tzinfo=UTC))
+    await show(state, holding(pool), "1", datetime(2018, 3, 11, 5, tzinfo=UTC))
     end = datetime(2018, 3, 12, 4, tzinfo=UTC)
     assert await uses(state, pool, end - INSTANT) == (Use(ends_at=end, amount=1.0),)
     assert await uses(state, pool, end) is None

@@ -36,7 +36,8 @@ def test_the_end_of_a_cap_is_exact(cap: Cap, is_own: bool, contacts: tuple[Conta
     assert (reason is not None) == (how_many(mine, known, cap.per) >= cap.at_most)
     if reason is None:
         return
-    ends = [c.at + cap.per for c in mine] + [c.counts_until for c in mine if c.counts_until is not None]
+    given_back = [at for c in mine for at in (c.counts_until, c.reserved_until) if at is not None]
+    ends = [c.at + cap.per for c in mine] + given_back
     free = [end for end in ends if how_many(mine, replace(known, now=end), cap.per) < cap.at_most]
     assert reason.eligible_after == min(end for end in free if end > NOW)
     assert reason.params["contacts"] == how_many(mine, known, cap.per)

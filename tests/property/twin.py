@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
 from features.values import FeatureStatus, FeatureValue
@@ -120,15 +120,24 @@ def reserved(known: Facts) -> set[str]:
 
 
 def how_many(contacts: Sequence[Contact], known: Facts, per: Per) -> float:
-    """The contacts within `per` that were not given back; without a zone there is no telling: all that there are."""
+    """The contacts within `per` that were not given back, and those that are reserved, which may be shown now.
+
+    Without a zone there is no telling: as many as in any one.
+    """
     kept = [c for c in contacts if c.counts_until is None or c.counts_until > known.now]
+    reserved = [c for c in kept if c.reserved_until is not None and c.reserved_until > known.now]
+    over = [c for c in kept if c not in reserved]
     if isinstance(per, timedelta):
-        return sum(known.now - c.at < per for c in kept)
+        return len(reserved) + sum(known.now - c.at < per for c in over)
     zone = zone_of(known)
     if zone is None:
-        return len(contacts)
-    today = same_period(known.now.astimezone(zone).date(), per)
-    return sum(same_period(c.at.astimezone(zone).date(), per) == today for c in kept)
+        return max(_in_period(contacts, known.now, per, timezone(timedelta(hours=h))) for h in range(-12, 15))
+    return len(reserved) + _in_period(over, known.now, per, zone)
+
+
+def _in_period(contacts: Sequence[Contact], now: datetime, per: Period, zone: tzinfo) -> int:
+    today = same_period(now.astimezone(zone).date(), per)
+    return sum(same_period(c.at.astimezone(zone).date(), per) >= today for c in contacts)
 
 
 def same_period(day: date, per: Period) -> tuple[int, ...]:
@@ -233,8 +242,9 @@ def _is_quiet(rule: QuietHours, known: Facts) -> bool:
     if rule.holidays is not None:
         region = known.features.get("holiday_region")
         if region is None or region.status is not FeatureStatus.PRESENT or region.value == "nowhere":
-            return not _is_let(rule.on_unknown, ["customer.holiday_region"], known)
-        if rule.holidays.is_holiday(str(region.value), local.date()):
+            if not _is_let(rule.on_unknown, ["customer.holiday_region"], known):
+                return True
+        elif rule.holidays.is_holiday(str(region.value), local.date()):
             return True
     if rule.on_weekends and local.isoweekday() in {6, 7}:
         return True

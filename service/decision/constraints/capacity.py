@@ -57,9 +57,8 @@ class Pool:
         amount = self.uses(contact)
         if not amount:
             return None
-        ends = self.window.end(contact.at)
-        if isinstance(self.window, Rolling):
-            ends = rounded_up(ends, self.step)
+        step = self.step if isinstance(self.window, Rolling) else SECOND
+        ends = rounded_up(contact.counts_in(self.window), step)
         if contact.counts_until is not None:
             ends = min(ends, rounded_up(contact.counts_until, SECOND))
         return Use(ends_at=ends, amount=amount)

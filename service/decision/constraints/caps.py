@@ -11,7 +11,7 @@ from service.decision.constraints.unknown import STRICT
 from service.decision.facts import Contact, Facts, SituationFact
 from service.decision.journey import JourneyKind
 from service.decision.verdict import ALLOWED, Verdict, deny
-from service.decision.windows import Per, Window, describe, window_of
+from service.decision.windows import Per, Period, Window, describe, earliest_start, window_of
 
 ZONE_FEATURE = "time_zone"
 
@@ -60,10 +60,15 @@ class PressureCap:
 def _verdict(
     code: str, cap: str, contacts: list[Contact], facts: Facts, at_most: int, per: Per, zone_feature: str
 ) -> Verdict:
-    """Too few contacts to reach the limit allow, whatever the window; a window of an unknown zone is unknown."""
+    """Too few contacts to reach the limit allow, whatever the window: that of an unknown zone is unknown."""
     if len(contacts) < at_most:
         return ALLOWED
-    window = window_of(per, facts.zone(zone_feature))
+    zone = facts.zone(zone_feature)
+    if zone is None and isinstance(per, Period):
+        since = earliest_start(per, facts.now)
+        if sum(c.at >= since or c.is_reserved(facts.now) for c in contacts) < at_most:
+            return ALLOWED
+    window = window_of(per, zone)
     if window is None:
         return STRICT.verdict(code, facts, (zone_feature,), cap=cap)
     ends = _ends(contacts, window, facts.now)
@@ -80,8 +85,10 @@ def _verdict(
 
 
 def _ends(contacts: Iterable[Contact], window: Window, now: datetime) -> list[datetime]:
-    """When each contact that counts stops counting, ascending: by the window, or as its reservation is given back."""
+    """When each contact that counts stops counting, ascending: by the window, or as its reservation is given back.
+
+    What is reserved can still be shown, and then counts from that moment: so it counts as long as it is reserved.
+    """
     since = window.start(now)
-    recent = ((window.end(c.at), c.counts_until) for c in contacts if c.at >= since)
-    ends = (end if given_back is None else min(end, given_back) for end, given_back in recent)
-    return sorted(end for end in ends if end > now)
+    counting = (c for c in contacts if c.at >= since or c.is_reserved(now))
+    return sorted(end for c in counting if (end := c.counts_in(window)) > now)

@@ -26,7 +26,8 @@ class Holidays(Protocol):
 class QuietHours:
     """Denies from `begins` to `ends` (local, across midnight if `ends` is earlier), on weekends, on holidays.
 
-    `zone_feature` and `region_feature` name the facts that give the customer's time zone and holiday region.
+    `zone_feature` and `region_feature` name the facts that give the customer's time zone and holiday region. Where an
+    unknown region is allowed, its holidays are no days of rest; hours and weekends are told without it.
     """
 
     quiet_id: str
@@ -48,7 +49,9 @@ class QuietHours:
             return self.on_unknown.verdict(self.code, facts, (self.zone_feature,), quiet=self.quiet_id)
         region = facts.text(self.region_feature)
         if self.holidays is not None and self._is_holiday(region, facts.now.astimezone(zone).date()) is None:
-            return self.on_unknown.verdict(self.code, facts, (self.region_feature,), quiet=self.quiet_id)
+            verdict = self.on_unknown.verdict(self.code, facts, (self.region_feature,), quiet=self.quiet_id)
+            if verdict is not ALLOWED:
+                return verdict
         if not self._is_quiet(facts.now, zone, region):
             return ALLOWED
         local = facts.now.astimezone(zone)

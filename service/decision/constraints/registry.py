@@ -65,7 +65,11 @@ class IncidentClass:
 
     def allows_always(self, kind: JourneyKind) -> bool:
         """Whatever its severity."""
-        return kind in self.allows and all(kind in kinds for kinds in self.severities.values())
+        return kind in self.strictest()
+
+    def strictest(self) -> frozenset[JourneyKind]:
+        """What it allows whatever the severity."""
+        return self.allows.intersection(*self.severities.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from service.decision.constraints.registry import Guarded, Policies, bind_rules
 from service.decision.facts import Contact, Facts, Situation
 from service.decision.journey import JourneyKind
 from service.decision.verdict import ReasonKind
+from service.decision.windows import Period
 from tests.builders import NOW, contact, facts
 
 SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
@@ -52,6 +53,24 @@ def test_a_contact_counts_until_it_is_exactly_as_old_as_the_window(age: timedelt
 )
 def test_a_reservation_counts_until_it_is_given_back(counts_until: datetime | None, is_allowed: bool) -> None:
     known = after(contact(at=NOW - HOUR, counts_until=counts_until))
+    assert (ONE_A_WEEK.check(known) is None) is is_allowed
+
+
+@pytest.mark.parametrize(
+    ("reserved_for", "counts_until", "is_allowed"),
+    [
+        (timedelta(0), None, True),
+        (SECOND, None, False),
+        (DAY, None, False),
+        (DAY, NOW - SECOND, True),
+        (DAY, NOW + SECOND, False),
+    ],
+)
+def test_a_reservation_counts_as_long_as_it_can_be_shown_though_its_window_is_over(
+    reserved_for: timedelta, counts_until: datetime | None, is_allowed: bool
+) -> None:
+    """Shown now it counts now: a second one granted meanwhile would be one more than the cap."""
+    known = after(contact(at=NOW - 8 * DAY, reserved_until=NOW + reserved_for, counts_until=counts_until))
     assert (ONE_A_WEEK.check(known) is None) is is_allowed
 
 
@@ -131,3 +150,20 @@ def test_a_pressure_cap_guards_only_the_candidates_it_counts(kind: JourneyKind, 
     policies = Policies(incident_default=frozenset(JourneyKind), incident_classes={}, pressure=(PROMOTIONS,))
     rules = list(bind_rules(Guarded(journey_id="a", kind=kind, channel=channel), policies))
     assert (PROMOTIONS in rules) is is_guarded
+
+
+@pytest.mark.parametrize(
+    ("ages", "is_allowed"),
+    [
+        ([timedelta(hours=3)], False),
+        ([timedelta(hours=60)], True),
+        ([8 * DAY, 20 * DAY, 30 * DAY], True),
+        ([8 * DAY, timedelta(hours=3)], False),
+    ],
+)
+def test_a_day_of_an_unknown_zone_is_told_where_no_zone_could_make_enough_contacts_lie_in_it(
+    ages: Sequence[timedelta], is_allowed: bool
+) -> None:
+    """Wherever the customer lives, today began less than two days ago."""
+    cap = ContactCap(journey_id="news", at_most=1, per=Period.DAY)
+    assert (cap.check(after(*(contact(at=NOW - age) for age in ages))) is None) is is_allowed

@@ -133,6 +133,25 @@ def test_public_holidays_of_the_customers_region_are_quiet(now: str, region: str
     assert (None if reason is None else reason.eligible_after) == (None if ends is None else at(ends))
 
 
+@pytest.mark.parametrize(
+    ("rule", "now", "is_quiet"),
+    [
+        # 23:00 on a Wednesday in New York, 11:00 on the same day, 11:00 on a Saturday
+        (quiet(holidays=True, on_missing=WhenUnknown.ALLOW), "2024-01-11T04:00:00", True),
+        (quiet(holidays=True, on_missing=WhenUnknown.ALLOW), "2024-01-10T16:00:00", False),
+        (quiet(holidays=True, weekends=True, on_missing=WhenUnknown.ALLOW), "2024-01-13T16:00:00", True),
+        (quiet(holidays=True), "2024-01-11T04:00:00", True),
+        (quiet(holidays=True), "2024-01-10T16:00:00", True),
+    ],
+)
+def test_a_night_is_a_night_where_a_region_that_nobody_knows_is_allowed(
+    rule: QuietHours, now: str, is_quiet: bool
+) -> None:
+    """Only its holidays are not known; the last two rows do not allow it."""
+    known = facts(now=at(now), features=[feature("time_zone", "America/New_York")])
+    assert (rule.check(known) is not None) is is_quiet
+
+
 @pytest.mark.parametrize("region", ["XX", "US-XX", "", "us", "utils", "HolidayBase", "-", "registry"])
 def test_a_region_that_nobody_knows_is_not_permission(region: str) -> None:
     reason = told(quiet(None, None, holidays=True), "2024-01-10T16:00:00", region=region)
