@@ -67,4 +67,4 @@ def home_on(store: str, request: pytest.FixtureRequest, place: Path) -> Iterator
 
 def without_state(home: Path, place: Path) -> Path:
     """A copy of a home with nothing of its state."""
-    return copied(home, place, without=("state.db*",))
+    return copied(home, place, without=("state.db*", "store.json"))

@@ -145,6 +145,9 @@ class Contact:
     def is_reserved(self, now: datetime) -> bool:
         return self.reserved_until is not None and self.reserved_until > now
 
+    def is_given_back(self, now: datetime) -> bool:
+        return self.counts_until is not None and self.counts_until <= now
+
     def counts_in(self, window: Window) -> datetime:
         """When it stops counting in a window: as what lies in it, and at the earliest when it can be shown no more."""
         end = window.end(self.at)

@@ -18,6 +18,7 @@ from rumbo.decision.v1.service_pb2_grpc import DecisionServiceStub
 from tests.e2e.hostile import Raw
 from tests.e2e.test_command_line import END_S, address_of, process
 from tests.e2e.wire import event, outcome, values
+from tests.fixtures_stores import without_state
 
 WHO = "customer-of-the-log-4711"
 """In every id and text that is sent."""
@@ -131,9 +132,11 @@ HOSTILE: list[Callable[[int], Awaitable[None]]] = [
 
 @pytest.mark.slow
 @pytest.mark.timeout(180)
-async def test_whatever_callers_do_the_log_has_no_traceback_and_tells_of_nobody(own_home: Path) -> None:
-    (own_home / "state.db").unlink()
-    with process("serve", "--home", str(own_home), "--port", "0") as serving:
+async def test_whatever_callers_do_the_log_has_no_traceback_and_tells_of_nobody(
+    seeded_home: Path, tmp_path: Path
+) -> None:
+    home = without_state(seeded_home, tmp_path / "home")
+    with process("serve", "--home", str(home), "--port", "0") as serving:
         address = await asyncio.to_thread(address_of, serving)
         port = int(address.rsplit(":", 1)[1])
         for behave in HOSTILE:

@@ -131,7 +131,7 @@ def how_many(contacts: Sequence[Contact], known: Facts, per: Per) -> float:
         return len(reserved) + sum(known.now - c.at < per for c in over)
     zone = zone_of(known)
     if zone is None:
-        return max(_in_period(contacts, known.now, per, timezone(timedelta(hours=h))) for h in range(-12, 15))
+        return len(reserved) + max(_in_period(over, known.now, per, timezone(timedelta(hours=h))) for h in range(-12, 15))
     return len(reserved) + _in_period(over, known.now, per, zone)
 
 

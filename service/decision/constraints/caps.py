@@ -66,7 +66,8 @@ def _verdict(
     zone = facts.zone(zone_feature)
     if zone is None and isinstance(per, Period):
         since = earliest_start(per, facts.now)
-        if sum(c.at >= since or c.is_reserved(facts.now) for c in contacts) < at_most:
+        counting = [c for c in contacts if not c.is_given_back(facts.now)]
+        if sum(c.at >= since or c.is_reserved(facts.now) for c in counting) < at_most:
             return ALLOWED
     window = window_of(per, zone)
     if window is None:

@@ -73,7 +73,7 @@ def test_catalogue_that_is_invalid_is_not_tested(copy: Path) -> None:
     change(copy / "journeys" / "welcome.yaml", "kind: onboarding", "kind: sales")
     result = run("test", str(copy))
     assert result.exit_code == 1
-    assert "journeys/welcome.yaml: kind" in str(result.exception)
+    assert "journeys/welcome.yaml:5:1: kind" in str(result.exception)
 
 
 def test_schemas_are_written_once(tmp_path: Path) -> None:
