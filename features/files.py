@@ -69,6 +69,13 @@ def writing(path: Path) -> Iterator[None]:
         raise CannotWrite(f"{path} cannot be written: {cause.partition(chr(10))[0]}") from error
 
 
+def demand_writable(folder: Path) -> None:
+    """Makes the folder where it is missing. Raises: CannotWrite, before anything was worked for."""
+    with replacing(folder / ".writable") as draft:
+        draft.write_bytes(b"")
+    remove(folder / ".writable")
+
+
 def _sweep(path: Path) -> None:
     """Removes what was written for `path` by processes that were killed."""
     for draft in path.parent.glob(f".{escape(path.name)}.*.draft"):

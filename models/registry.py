@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from features.files import made_durable
+from features.errors import CannotWrite
+from features.files import made_durable, writing
 from models.bundle import Bundle
 from models.errors import HomeMoved, ModelMissing, RegistryUnusable
 from models.trial import Trials
@@ -37,9 +38,16 @@ QUIET = {
     "DO_NOT_TRACK": "true",
     "GIT_PYTHON_REFRESH": "quiet",
     "MLFLOW_SQLALCHEMYSTORE_POOLCLASS": "NullPool",
+    "MLFLOW_CONFIGURE_LOGGING": "false",
 }
-"""MLflow and its libraries read these at import: nothing is sent anywhere, no git is looked for, and no connection is
-kept, so that a database that was put in place of another is seen."""
+"""MLflow and its libraries read these at import: nothing is sent anywhere, no git is looked for, no connection is
+kept, so that a database that was put in place of another is seen, and what libraries log goes where the rest goes."""
+
+PRIMARY = 0xFF
+"""The part of SQLite's extended codes that is the primary one."""
+REFUSED_BY_DISK = frozenset(
+    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
+)
 
 LOCKED_S = 2.0
 """How long another may hold the database before it counts as locked."""
@@ -73,11 +81,11 @@ def publish(home: Path, record: RunRecord) -> PublishedModel:
     """Logs one run, registers its bundle, tries it in another process and, last of all, points `champion` at it.
 
     Raises: HomeMoved when the tracking store was made under another path; RegistryUnusable when it is damaged;
-        BundleCorrupt, TrialUnfinished when what was registered does not score.
+        CannotWrite when the disk is; BundleCorrupt, TrialUnfinished when what was registered does not score.
     """
     folder = _mlflow_folder(home)
     folder.mkdir(parents=True, exist_ok=True)
-    with _client(folder) as client:
+    with _writing(folder), _client(folder) as client:
         run_id = client.create_run(_experiment(client, folder), tags=dict(record.tags)).info.run_id
         try:
             _log(client, run_id, record)
@@ -239,11 +247,34 @@ def _client(folder: Path) -> Iterator[MlflowClient]:
 
 
 @contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """A registry that the disk keeps from being written to is CannotWrite; its content is not at fault."""
+    try:
+        with writing(folder):
+            yield
+    except RegistryUnusable as error:
+        if not _is_of_the_disk(error):
+            raise
+        raise CannotWrite(f"{_database(folder)} cannot be written: {error.__cause__}".partition("\n")[0]) from error
+
+
+def _is_of_the_disk(error: BaseException) -> bool:
+    """Whether it comes of a database file that cannot grow, or cannot be changed at all."""
+    cause: BaseException | None = error
+    while cause is not None:
+        code: int | None = getattr(getattr(cause, "orig", cause), "sqlite_errorcode", None)
+        if code is not None and code & PRIMARY in REFUSED_BY_DISK:
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
+
+
+@contextmanager
 def _quiet() -> Iterator[None]:
     """Keeps MLflow from reporting to anyone: its makers (for good), and people (meanwhile)."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    import mlflow  # noqa: F401 - sets the levels of its loggers when it is imported
+    import mlflow  # noqa: F401 - reads the variables when it is imported
 
     levels = {name: logging.getLogger(name).level for name in ("mlflow", "alembic")}
     for name in levels:

@@ -8,18 +8,23 @@ from typing import TextIO
 from service.metrics import JsonLines
 
 GRPC = "grpc._cython.cygrpc"
-_CHATTY = ("feast", "alembic")
+_CHATTY = ("feast", "alembic", "mlflow")
 _CALLER_GONE = "ExecuteBatchError"
 """What gRPC raises, and logs with a traceback, when the caller of an answer that is being sent is gone."""
 
 
 def log_to(stream: TextIO) -> None:
-    """From now on the log is lines of JSON on this stream, of what operators must know."""
+    """From now on the log is lines of JSON on this stream, of what operators must know.
+
+    Libraries that were imported before may have handlers of their own, whose lines are of another form.
+    """
     lines = logging.StreamHandler(stream)
     lines.setFormatter(JsonLines())
     logging.basicConfig(level=logging.INFO, handlers=[lines], force=True)
     for name in _CHATTY:
-        logging.getLogger(name).setLevel(logging.WARNING)
+        library = logging.getLogger(name)
+        library.setLevel(logging.WARNING)
+        library.handlers, library.propagate = [], True
     logging.getLogger(GRPC).addFilter(_is_of_interest)
 
 

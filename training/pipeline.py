@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from features.files import writing
+from features.files import demand_writable, writing
 from features.schema import FeatureSchema
 from models.registry import PublishedModel, RunRecord, publish
 from training.evaluate import mean_of, spread_of
@@ -35,14 +35,15 @@ def train_home(home: Path, seeds: int, announce: Announce) -> Trained:
     """
     announce("point-in-time join")
     schema = FeatureSchema.load()
+    if home.is_dir():
+        demand_writable(home)
     history = read_history(home, schema)
     experiment = run(split(history), schema, range(seeds), announce)
     announce("MLflow run")
     with tempfile.TemporaryDirectory() as scratch:
         with writing(Path(scratch)):
             write_files(Path(scratch), experiment, history, home)
-        with writing(home / "mlflow"):
-            published = publish(home, _record(experiment, history, Path(scratch)))
+        published = publish(home, _record(experiment, history, Path(scratch)))
     return Trained(
         experiment=experiment,
         published=published,

@@ -10,7 +10,7 @@ import os
 import random
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -37,15 +37,14 @@ pytestmark = pytest.mark.skipif(not PRLIMIT, reason="needs `prlimit` of util-lin
 
 
 @contextmanager
-def no_file_grows_beyond(size: int, processes: Iterable[psutil.Process]) -> Iterator[None]:
-    """For files that these processes write to; pipes and sockets are none."""
-    limited = list(processes)
-    for one in limited:
+def no_file_grows_beyond(size: int, processes: Callable[[], Iterable[psutil.Process]]) -> Iterator[None]:
+    """For files that these processes write to; pipes and sockets are none. Those born meanwhile inherit the limit."""
+    for one in processes():
         _limit(one, str(size))
     try:
         yield
     finally:
-        for one in limited:
+        for one in processes():
             _limit(one, "unlimited")
 
 
@@ -84,7 +83,7 @@ async def test_a_file_that_cannot_grow_acknowledges_nothing_and_goes_on_with_roo
         assert (await service.decide("before")).decision_id
         await service.tell(note(0))
         before = row_counts(own_home)
-        with no_file_grows_beyond(0, [writer]):
+        with no_file_grows_beyond(0, lambda: [writer]):
             for _ in range(3):
                 assert await refusal_of(service.tell(note(1))) == AWAY
                 assert await refusal_of(service.decide("meanwhile")) == AWAY
@@ -106,7 +105,7 @@ async def test_a_server_whose_tables_cannot_grow_keeps_exactly_what_was_acknowle
         async with running(home, durability=Durability.POWER_SAFE) as service:
             await service.decide("before")
             kept, refused = 0, note(0)
-            with no_file_grows_beyond(MEGABYTE, server.processes()):
+            with no_file_grows_beyond(MEGABYTE, server.processes):
                 for step in range(100):
                     refused = note(step)
                     try:

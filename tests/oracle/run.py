@@ -9,6 +9,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -41,11 +42,22 @@ class Result:
 
 def run(task: Task) -> Result:
     """Plays in a folder that is gone afterwards."""
-    logging.getLogger().setLevel(logging.CRITICAL)  # nobody prepared a feature store to be told, and it says so
-    with tempfile.TemporaryDirectory(prefix="oracle-") as home:
+    with _silent(), tempfile.TemporaryDirectory(prefix="oracle-") as home:
         if task.state_url is not None:
             (Path(home) / STATE_URL).write_text(task.state_url)
         return asyncio.run(_run(task, Path(home)))
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Nobody prepared a feature store to be told, and the service says so."""
+    root = logging.getLogger()
+    before = root.level
+    root.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        root.setLevel(before)
 
 
 async def _run(task: Task, home: Path) -> Result:

@@ -95,7 +95,8 @@ def documents(draw: st.DrawFn) -> CatalogueDocument:
     own["audience"] = None if audience is None else {"when": audience, "on_missing": draw(_ALLOW)}
     own["stages"] = [_stage("need", draw(_CHANNELS)), _stage("use", draw(_CHANNELS))]
     other = {"journey": "other", "kind": "service", "exit_when": draw(MAYBE), "stages": [_stage("use", ["app"])]}
-    return CatalogueDocument.model_validate({"policies": policies, "journeys": [_REST | own, _REST | other]}, strict=False)
+    made = {"policies": policies, "journeys": [_REST | own, _REST | other]}
+    return CatalogueDocument.model_validate(made, strict=False)
 
 
 _KINDS = ("promotional", "service", "resolution", "onboarding", "feedback", "loyalty", "celebration")

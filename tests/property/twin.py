@@ -131,7 +131,8 @@ def how_many(contacts: Sequence[Contact], known: Facts, per: Per) -> float:
         return len(reserved) + sum(known.now - c.at < per for c in over)
     zone = zone_of(known)
     if zone is None:
-        return len(reserved) + max(_in_period(over, known.now, per, timezone(timedelta(hours=h))) for h in range(-12, 15))
+        zones = (timezone(timedelta(hours=hours)) for hours in range(-12, 15))
+        return len(reserved) + max(_in_period(over, known.now, per, any_zone) for any_zone in zones)
     return len(reserved) + _in_period(over, known.now, per, zone)
 
 

@@ -5,6 +5,7 @@ No file system is filled: the kernel refuses to let files grow, at the same call
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,9 +18,12 @@ from features.dataset import Dataset
 from features.errors import CannotWrite, HomeNotPrepared
 from features.files import replacing, write_text
 from features.schema import SCHEMA_FILE
+from models.registry import fetch_champion
 from service.cli import main
+from tests.fixtures_service import copied
 
 PRLIMIT = shutil.which("prlimit") or ""
+UNSHARE = shutil.which("unshare") or ""
 needs_prlimit = pytest.mark.skipif(not PRLIMIT, reason="needs `prlimit` of util-linux")
 
 
@@ -27,6 +31,19 @@ def rumbo_with_room_for(size: int, *arguments: str) -> subprocess.CompletedProce
     """No file of `rumbo` grows beyond so many bytes."""
     command = [PRLIMIT, f"--fsize={size}", sys.executable, "-m", "service.cli", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def rumbo_on_read_only(home: Path, command: str) -> subprocess.CompletedProcess[str]:
+    """The home lies on a mount of its own that only this process sees."""
+    rumbo = shlex.join([sys.executable, "-m", "service.cli", command, "--home", str(home)])
+    where = shlex.quote(str(home))
+    script = f"mount --bind {where} {where} && mount -o remount,ro,bind {where} && exec {rumbo}"
+    return subprocess.run([UNSHARE, "-m", "sh", "-c", script], capture_output=True, text=True, check=False)
+
+
+def can_mount() -> bool:
+    tried = [UNSHARE, "-m", "sh", "-c", "mount --bind /tmp /tmp"]
+    return bool(UNSHARE) and subprocess.run(tried, capture_output=True, check=False).returncode == 0
 
 
 def assert_one_line(ended: subprocess.CompletedProcess[str], named: str) -> None:
@@ -46,6 +63,29 @@ def test_prepare_without_room_says_so_and_what_it_leaves_is_no_home(tmp_path: Pa
     with pytest.raises(HomeNotPrepared):
         Dataset.load(home)
     assert not list(home.rglob("*.draft"))
+
+
+@needs_prlimit
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("room", [400_000, 1_000_000])
+def test_train_without_room_says_so_and_registers_no_champion(trained_home: Path, tmp_path: Path, room: int) -> None:
+    """Before it stands the model of an earlier training, which goes on serving."""
+    home = copied(trained_home, tmp_path / "home")
+    before = fetch_champion(home).version
+    assert_one_line(rumbo_with_room_for(room, "train", "--home", str(home)), "home")
+    assert fetch_champion(home).version == before
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+@pytest.mark.skipif(not can_mount(), reason="needs a right to mount in a name space of its own")
+@pytest.mark.parametrize("command", ["prepare", "train", "seed"])
+def test_a_home_on_a_disk_that_is_read_only_is_told_in_one_line(
+    prepared_home: Path, tmp_path: Path, command: str
+) -> None:
+    home = copied(prepared_home, tmp_path / "home")
+    assert_one_line(rumbo_on_read_only(home, command), {"seed": "state.db"}.get(command, "home"))
 
 
 @pytest.mark.timeout(120)

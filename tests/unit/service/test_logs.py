@@ -18,11 +18,13 @@ def written() -> Iterator[io.StringIO]:
     """What is written to the log; afterwards loggers are as they were."""
     root, stream = logging.getLogger(), io.StringIO()
     before = root.handlers[:], root.level, logging.getLogger(GRPC).filters[:]
+    logging.getLogger("alembic").addHandler(logging.StreamHandler(io.StringIO()))
+    logging.getLogger("alembic").propagate = False
     root.handlers = []
     log_to(stream)
     yield stream
     root.handlers, root.level, logging.getLogger(GRPC).filters = before
-    for name in ("feast", "alembic"):
+    for name in ("feast", "alembic", "mlflow"):
         logging.getLogger(name).setLevel(logging.NOTSET)
 
 
@@ -47,8 +49,9 @@ def test_every_other_error_of_the_transport_is_a_line_with_its_cause(written: io
     assert second["message"] == "without a cause"
 
 
-@pytest.mark.parametrize("name", ["feast.online", "alembic.runtime.plugins"])
+@pytest.mark.parametrize("name", ["feast.online", "alembic.runtime.plugins", "mlflow.store"])
 def test_libraries_that_tell_what_they_do_are_heard_only_when_they_warn(written: io.StringIO, name: str) -> None:
+    """Also where MLflow was imported before, and made handlers of its own."""
     logging.getLogger(name).info("setting up")
     assert written.getvalue() == ""
     logging.getLogger(name).warning("trouble")
