@@ -54,7 +54,7 @@ def scene(adapter: str, tmp_path: Path) -> Iterator[Scene]:
 SLOW = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
-@pytest.mark.parametrize("rounds", [3, pytest.param(10, marks=SLOW), pytest.param(100, marks=pytest.mark.proof)])
+@pytest.mark.parametrize("rounds", [1, pytest.param(10, marks=SLOW), pytest.param(100, marks=pytest.mark.proof)])
 def test_processes_killed_under_load_lose_nothing_that_they_acknowledged(scene: Scene, rounds: int) -> None:
     """Every other round the server is killed too, if there is one. In the end everything is looked for once more."""
     for number in range(rounds):

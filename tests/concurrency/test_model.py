@@ -10,7 +10,7 @@ from tests.concurrency.conftest import Home
 from tests.concurrency.machine import StoreMachine
 
 SLOW = [pytest.mark.slow, pytest.mark.timeout(900)]
-FEW = pytest.param(1, 30, marks=pytest.mark.timeout(300))
+FEW = pytest.param(1, 12, marks=pytest.mark.timeout(300))
 EXAMPLES = {"sqlite": 24, "postgres": 8}
 
 

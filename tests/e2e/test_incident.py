@@ -94,6 +94,7 @@ async def test_an_open_incident_leaves_500_households_nothing_but_help(service: 
         assert offered(visit.after, visit.channel) == offered(visit.before, visit.channel)
 
 
+@pytest.mark.slow
 async def test_under_the_whole_example_an_open_incident_leaves_500_households_nothing_but_help(
     example_service: Service, households: list[str]
 ) -> None:

@@ -19,7 +19,7 @@ from features.schema import FeatureSchema
 from tests.fixtures_features import NOW
 from training.history import Pair, encode, read_history
 
-pytestmark = pytest.mark.timeout(300)  # prepares a home of its own
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]  # prepares a home of its own
 
 MOMENT = datetime(2017, 8, 8, 4, tzinfo=UTC)
 """The start of campaign 13, the largest of the training period: midnight in New York."""
