@@ -51,7 +51,7 @@ from service.state.home import HomeStore
 from service.state.inventory import StoreStatus
 from service.state.port import StateUnavailable
 from service.state.session import micros
-from service.state.sqlite import SqliteState, demand_there, migrate_file, store_in, survey_of
+from service.state.sqlite import SqliteEngine, demand_there, migrate_file, store_in, survey_of
 from service.state.store import SqlState
 from service.state.store_file import FolderInUse, set_aside
 from service.state.upkeep import Upkeep
@@ -94,13 +94,13 @@ def _open(settings: Settings, known: HomeStore) -> SqlState:
     """`known`: the store that the home belongs to until now."""
     if settings.state_url is None:
         known.demand_embedded(settings.state_file)
-        state: SqlState = SqliteState(settings.state_file, settings.durability, expected=known.embedded)
+        state = SqlState(SqliteEngine(settings.state_file, settings.durability, expected=known.embedded))
         known.keep(settings.home, embedded=state.engine.store_id)
         return state
     with _needing_postgres():
-        from service.state.postgres import PostgresState
+        from service.state.postgres import PostgresEngine
     url = settings.state_url.get_secret_value()
-    state = PostgresState(url, settings.durability, expected=known.postgresql)
+    state = SqlState(PostgresEngine(url, settings.durability, expected=known.postgresql))
     if settings.home.is_dir():  # one that asks from elsewhere has none
         known.keep(settings.home, postgresql=state.engine.store_id)
     return state

@@ -11,6 +11,13 @@ from datetime import datetime
 from typing import Protocol
 
 from features.values import Scalar
+from service.application.errors import (
+    DecisionExpired,
+    DecisionImported,
+    DecisionRevoked,
+    DecisionUnknown,
+    RequestReused,
+)
 from service.catalogue.load import Catalogue
 from service.decision.constrain import constrain
 from service.decision.constraints.capacity import Pool
@@ -19,13 +26,6 @@ from service.decision.enrolments import end_enrolments
 from service.decision.facts import Contact, Facts, Use
 from service.decision.plan import Candidate, Plan
 from service.decision.record import replay
-from service.errors import (
-    DecisionExpired,
-    DecisionImported,
-    DecisionRevoked,
-    DecisionUnknown,
-    RequestReused,
-)
 from service.hydrate import Asked, Hydrated, Hydrator, incidents_open_in, merge
 from service.scoring import Contributions, Scores, Scoring
 from service.state.port import (

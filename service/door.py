@@ -16,7 +16,8 @@ from google.rpc.status_pb2 import Status
 
 from features.errors import RumboError
 from service.admission import SHORTEST_PAUSE_S, Refused, Share, ShuttingDown
-from service.errors import INTERNAL, STATUS, MessageLate, RequestInvalid, demand_room
+from service.application.errors import RequestInvalid
+from service.errors import INTERNAL, STATUS, MessageLate, demand_room
 from service.metrics import Metrics
 from service.state.port import StateUnavailable
 

@@ -8,37 +8,15 @@ import grpc
 
 from features.errors import RumboError
 from service.admission import DeadlineUnreachable, Overloaded, ShuttingDown
+from service.application.errors import (
+    DecisionExpired,
+    DecisionImported,
+    DecisionRevoked,
+    DecisionUnknown,
+    RequestInvalid,
+    RequestReused,
+)
 from service.state.port import StateUnavailable
-
-
-class RequestInvalid(RumboError):
-    """Input that cannot be taken. `field` is its path in the message, `code` says what is wrong with it."""
-
-    def __init__(self, field: str, code: str, text: str) -> None:
-        super().__init__(f"{field}: {text}")
-        self.field = field
-        self.code = code
-
-
-class RequestReused(RumboError):
-    """A known request id came with other parameters."""
-
-
-class DecisionExpired(RumboError):
-    """The answer under this request id is past its `valid_until`."""
-
-
-class DecisionRevoked(RumboError):
-    """Current facts deny a journey of the answer under this request id."""
-
-
-class DecisionUnknown(RumboError):
-    """No decision has this id."""
-
-
-class DecisionImported(RumboError):
-    """A decision that was imported as history: what it was made from is not known here."""
-
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 

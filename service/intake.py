@@ -16,9 +16,10 @@ from operator import or_
 from typing import Protocol, TypeVar
 
 from service.catalogue.load import Catalogue
+from service.decision.reports.rows import CustomerEvent, Outcome, RowResult, RowStatus
 from service.state import events, outcomes
 from service.state.events import Fault, Names
-from service.state.port import CustomerEvent, Outcome, RowResult, RowStatus, StateStore, StateUnavailable
+from service.state.port import StateStore, StateUnavailable
 
 Row = TypeVar("Row", CustomerEvent, Outcome)
 Given = TypeVar("Given")

@@ -12,7 +12,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from service.decision.decide import Decision
-from service.state.port import RowResult
+from service.decision.reports.rows import RowResult
 from service.timing import Stages
 
 log = logging.getLogger("rumbo.decision")

@@ -10,8 +10,8 @@ from rich.progress import track
 
 from features.dataset import Dataset
 from service.bootstrap import intake_only
+from service.decision.reports.rows import CustomerEvent, RowStatus
 from service.settings import Settings
-from service.state.port import CustomerEvent, RowStatus
 
 BATCH = 1000
 SOURCE = "example"

@@ -13,6 +13,7 @@ from service.decision.decide import Degraded
 from service.decision.verdict import Reason, ReasonKind
 from service.wording import (
     ALL_THE_SAME,
+    BECAUSE,
     DURATION_UNITS,
     EFFECTS,
     IN_GRACE,
@@ -20,10 +21,12 @@ from service.wording import (
     SAYS_NOTHING,
     STATUSES,
     TEXTS,
+    UNKNOWN,
+    UNKNOWN_AND_PASSED,
+    WHETHER,
     Language,
     Told,
 )
-from service.wording_unknown import BECAUSE, UNKNOWN, UNKNOWN_AND_PASSED, WHETHER
 
 OwnTexts = Mapping[str, Mapping[str, str]]
 """The catalogue's own texts: by reason code, then by language."""

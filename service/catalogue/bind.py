@@ -11,8 +11,7 @@ from features.values import Scalar
 from service.catalogue.bind_journey import JourneyBinder, SharedRules
 from service.catalogue.bind_names import check_names
 from service.catalogue.bind_policies import bind_channel, bind_policies
-from service.catalogue.conditions import customer_types
-from service.catalogue.conditions_again import CompilerAgain
+from service.catalogue.conditions import CompilerAgain, customer_types
 from service.catalogue.patience import GoOn, always
 from service.catalogue.policy_schema import PoliciesDocument
 from service.catalogue.problems import Problem, Problems

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from cel_expr_python import cel
 from google.protobuf.empty_pb2 import Empty
@@ -17,6 +18,7 @@ from features.schema import FeatureSchema
 from service.catalogue.checked_expr import Checked, CheckedExprUnreadable
 from service.catalogue.comparisons import Comparisons, State, conjunction_of
 from service.catalogue.constants import constant_faults
+from service.catalogue.patience import GoOn, always
 from service.decision.facts import Facts
 from service.decision.variables import SITUATION_TYPES
 
@@ -209,3 +211,40 @@ def _fields(message: bytes) -> Iterator[tuple[int, Any]]:
     unknown = UnknownFieldSet(parsed)
     for i in range(len(unknown)):
         yield unknown[i].field_number, unknown[i].data
+
+
+class CompilerAgain(ConditionCompiler):
+    """Takes over what an earlier one compiled over the same variables. Entered while it compiles; then it lets go.
+
+    Conditions of two compilers are never mixed, since the comparisons of each stand in columns of their own.
+    """
+
+    def __init__(
+        self,
+        types: Mapping[str, str],
+        earlier: CompilerAgain | None = None,
+        go_on: GoOn = always,
+        *,
+        is_kept: bool = False,
+    ) -> None:
+        """`go_on` is asked before each condition that is new."""
+        super().__init__(types, is_kept=is_kept)
+        self._go_on = go_on
+        self._earlier: Mapping[str, CelCondition] = {}
+        if earlier is not None and earlier.types == self.types:
+            self._env, self._earlier = earlier._env, earlier._compiled
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._earlier, self._go_on = {}, always
+        self._comparisons.over({})  # lays them out, which the first request would else wait for
+
+    def _new(self, text: str) -> CelCondition:
+        known = self._earlier.get(text)
+        if known is None:
+            self._go_on()
+        return super()._new(text) if known is None else known.among(self._comparisons)

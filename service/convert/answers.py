@@ -34,10 +34,11 @@ from service.decision.arbitrate import Scored
 from service.decision.constrain import Rejected
 from service.decision.decide import Decision, Degraded
 from service.decision.reasons import for_eligible, for_pick
+from service.decision.reports.rows import RowResult, RowStatus
 from service.decision.select import Pick
 from service.decision.tone import tone_of
 from service.decision.verdict import Reason
-from service.state.port import KeptOutcome, RowResult, RowStatus
+from service.state.port import KeptOutcome
 from service.texts import effect_text, text
 
 HORIZON = timedelta(days=90)

@@ -9,8 +9,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from features.values import FeatureStatus
 from rumbo.decision.v1 import decision_pb2, journey_pb2, outcomes_pb2, reason_pb2, record_pb2, row_pb2
 from service.decision.journey import JourneyKind, Stage
+from service.decision.reports.rows import OutcomeType, RowStatus
 from service.decision.verdict import ReasonKind
-from service.state.port import ContactState, OutcomeType, RowStatus
+from service.state.port import ContactState
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

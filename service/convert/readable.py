@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
 from rumbo.decision.v1 import decision_pb2, events_pb2, outcomes_pb2, record_pb2
-from service.errors import RequestInvalid
+from service.application.errors import RequestInvalid
 
 MAX_ROWS = 1000
 MAX_ENTRIES = 64

@@ -9,13 +9,13 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from features.values import Scalar
 from rumbo.decision.v1 import decision_pb2, events_pb2, outcomes_pb2, value_pb2
+from service.application.errors import RequestInvalid
 from service.convert.enums import OUTCOME_OF, instant
 from service.convert.readable import Crowded
 from service.decider import Question
 from service.decision.plan import Channel, Plan
-from service.errors import RequestInvalid
+from service.decision.reports.rows import CustomerEvent, Outcome, RowResult, RowStatus
 from service.state.events import MAX_ID
-from service.state.port import CustomerEvent, Outcome, RowResult, RowStatus
 
 MAX_LIMIT = 50
 _EMPTY = Timestamp()

@@ -13,11 +13,11 @@ from datetime import datetime
 
 from features.values import Scalar
 from service.decision.facts import ANY, FactKind
+from service.decision.reports.rows import CustomerEvent, RowResult, RowStatus
 from service.state.events import HEARTBEAT
 from service.state.fold import JourneyMove, Move
 from service.state.move_rows import Moves
 from service.state.outbox_rows import queued
-from service.state.port import CustomerEvent, RowResult, RowStatus
 from service.state.session import Keys, Session, Sql, customer_key, micros, places
 from service.state.version_rows import raise_versions
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from features.values import Scalar
 from service.decision.facts import ANY
-from service.state.port import CustomerEvent
+from service.decision.reports.rows import CustomerEvent
 
 MAX_AHEAD = timedelta(minutes=5)
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)

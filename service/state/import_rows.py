@@ -12,10 +12,11 @@ from uuid import UUID
 
 from service.decision.arbitrate import ScoreSource
 from service.decision.journey import JourneyKind, Stage
+from service.decision.reports.rows import OutcomeType
 from service.state.events import MAX_AHEAD, text_fault
 from service.state.import_faults import RowFault
 from service.state.import_table import TableRow
-from service.state.port import ContactState, OutcomeType
+from service.state.port import ContactState
 from service.state.session import micros
 
 _LATEST = micros(datetime(9999, 1, 1, tzinfo=UTC))

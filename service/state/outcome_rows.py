@@ -14,13 +14,14 @@ from datetime import datetime
 from typing import Any
 
 from service.decision.facts import FactKind
+from service.decision.reports.rows import Outcome, OutcomeType, RowResult, RowStatus
 from service.state.contact_rows import contact_of_row, raise_contacts_version
 from service.state.decision_keys import find_row
 from service.state.event_rows import duplicate_or_reused, fingerprint_of
 from service.state.fold import JourneyMove, Move
 from service.state.move_rows import Moves
 from service.state.pool_rows import Counters
-from service.state.port import KeptOutcome, Outcome, OutcomeType, RowResult, RowStatus
+from service.state.port import KeptOutcome
 from service.state.session import (
     EVERYTHING_DECIDED_BY,
     POOLS,

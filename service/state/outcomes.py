@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from datetime import datetime
 
+from service.decision.reports.rows import Outcome, OutcomeType
 from service.state.events import Fault, text_fault, time_fault
-from service.state.port import Outcome, OutcomeType
 
 _SCALES: Mapping[OutcomeType, tuple[float, float]] = {OutcomeType.NPS: (0.0, 10.0), OutcomeType.CES: (1.0, 7.0)}
 """The scales of the survey scores: Net Promoter Score 0 to 10, Customer Effort Score 1 to 7."""

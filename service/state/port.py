@@ -9,11 +9,11 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from features.errors import RumboError
-from features.values import Scalar
 from service.decision.constraints.capacity import Pool
 from service.decision.decide import Decision
 from service.decision.facts import Consents, Situation
 from service.decision.reach import Reach
+from service.decision.reports.rows import CustomerEvent, Outcome, RowResult
 
 
 class StateUnavailable(RumboError):
@@ -22,58 +22,6 @@ class StateUnavailable(RumboError):
 
 class StatementRefused(StateUnavailable):
     """The tables refuse a row, as no program of this version should bring about; others may go on."""
-
-
-class RowStatus(StrEnum):
-    ACCEPTED = "ACCEPTED"
-    DUPLICATE = "DUPLICATE"
-    REJECTED = "REJECTED"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowResult:
-    """What became of one row. A rejection names the field and a code; `late` is for a PRESENTED after its time."""
-
-    row_id: str
-    status: RowStatus
-    field: str = ""
-    code: str = ""
-    late: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CustomerEvent:
-    """Something that happened to a customer (`customer_id` is "" for a heartbeat)."""
-
-    event_id: str
-    customer_id: str
-    source: str
-    type: str
-    occurred_at: datetime
-    attributes: Mapping[str, Scalar]
-
-
-class OutcomeType(StrEnum):
-    PRESENTED = "PRESENTED"
-    NOT_PRESENTED = "NOT_PRESENTED"
-    ENGAGED = "ENGAGED"
-    ACCEPTED = "ACCEPTED"
-    REJECTED = "REJECTED"
-    CONVERTED = "CONVERTED"
-    NPS = "NPS"
-    CES = "CES"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What followed for one ranked journey. `value` is the amount of a CONVERTED, the score of an NPS or CES."""
-
-    outcome_id: str
-    decision_id: str
-    journey_id: str
-    type: OutcomeType
-    value: float | None
-    occurred_at: datetime
 
 
 class ContactState(StrEnum):

@@ -50,7 +50,6 @@ from service.state.postgres_session import (
 )
 from service.state.postgres_url import PostgresUrl
 from service.state.session import Row, Session, Sql, Work, carry_out
-from service.state.store import SqlState
 
 log = logging.getLogger(__name__)
 
@@ -349,13 +348,3 @@ class PostgresEngine:
             with self._readers.one() as reader:
                 demand_own_sessions(self._writer, reader, self._url.connect_s)
             log.info("a pooler stands before PostgreSQL; it gives each connection a session of its own")
-
-
-class PostgresState(SqlState):
-    """The state store in a PostgreSQL database."""
-
-    def __init__(
-        self, url: str, durability: Durability = Durability.POWER_SAFE, *, expected: str | None = None
-    ) -> None:
-        """Raises: StateUnavailable as the engine does."""
-        super().__init__(PostgresEngine(url, durability, expected=expected))

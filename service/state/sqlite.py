@@ -29,7 +29,6 @@ from service.state.schema import (
     to_do,
 )
 from service.state.session import Row, Session, Sql, Work, carry_out
-from service.state.store import SqlState
 from service.state.store_file import FolderInUse, LivingServices, OpenFiles
 
 Result = TypeVar("Result")
@@ -182,16 +181,6 @@ async def _in_thread(threads: ThreadPoolExecutor, task: Callable[[], Result]) ->
     except RuntimeError as error:
         raise StateUnavailable("the state store is closed") from error
     return await running
-
-
-class SqliteState(SqlState):
-    """The state store in one file."""
-
-    def __init__(
-        self, file: Path, durability: Durability = Durability.POWER_SAFE, *, expected: str | None = None
-    ) -> None:
-        """Raises: StateUnavailable if the file is no state store, of another version, or another than `expected`."""
-        super().__init__(SqliteEngine(file, durability, expected=expected))
 
 
 class SqliteSession:

@@ -13,6 +13,8 @@ from service.decision.constraints.capacity import Pool
 from service.decision.decide import Decision
 from service.decision.facts import Consents
 from service.decision.reach import Reach
+from service.decision.reports.rows import CustomerEvent, Outcome, RowResult
+from service.state.catalogue_rows import keep_catalogue, use_catalogue
 from service.state.decision_rows import (
     Proposed,
     alone_keys,
@@ -46,13 +48,10 @@ from service.state.port import (
     AlreadyDecided,
     CommitResult,
     Committed,
-    CustomerEvent,
     IncidentTimes,
     Kill,
     KillList,
-    Outcome,
     RequestKey,
-    RowResult,
     Standing,
     StateReading,
     StateUnavailable,
@@ -65,7 +64,6 @@ from service.state.situation_rows import (
     read_consents,
     read_situation,
 )
-from service.state.unused_catalogues import keep_catalogue, use_catalogue
 
 log = logging.getLogger(__name__)
 

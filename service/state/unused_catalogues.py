@@ -59,28 +59,6 @@ def unused_catalogues(session: Session, retention: Retention, now: datetime) -> 
     return UnusedCatalogues(rows, retention, now)
 
 
-def keep_catalogue(version: str, source: str) -> Sql:
-    """Keeps it, and says that it is in use."""
-    return Sql(
-        "INSERT INTO catalogues (version, source) VALUES (?, ?)"
-        " ON CONFLICT (version) DO UPDATE SET unused_since = NULL WHERE catalogues.unused_since IS NOT NULL",
-        (version, source),
-    )
-
-
-def use_catalogue(session: Session, version: str) -> bool:
-    """Says that it is in use, by a row that is written anew whatever it held. Returns: whether it is kept.
-
-    With it the tables that every decision reads are asked, so that it fails whenever a decision would.
-    """
-    text = "UPDATE catalogues SET unused_since = NULL WHERE version = ? RETURNING version"
-    rows, *_ = session.ask(Sql(text, (version,)), *(Sql(f"SELECT 1 FROM {table} LIMIT 1") for table in _READ_BY_ALL))
-    return bool(rows)
-
-
-_READ_BY_ALL = ("versions", "customers", "events")
-
-
 def catalogue_keys(session: Session) -> Keys:
     """Nothing is decided while catalogues go."""
     return Keys(alone=frozenset({EVERYTHING_DECIDED_BY, IN_TURN}))

@@ -26,10 +26,10 @@ from service.decision.decide import begin
 from service.decision.variables import with_variables
 from service.feature_feed import stopped
 from service.metrics import Metrics
-from service.state.sqlite import SqliteState
 from tests.benchmarks.catalogues import NOW, customer
 from tests.benchmarks.results import tell
 from tests.large_catalogue import write_large_catalogue
+from tests.stores import sqlite_state
 
 JOURNEYS, CHANGES, LIMIT_S = 1000, 9, 1.0
 EDITED = Path("journeys") / "pizza-night-coupons-7.yaml"
@@ -56,7 +56,11 @@ class Turns:
 @asynccontextmanager
 async def watching(folder: Path, state_file: Path) -> AsyncIterator[KeptCatalogues]:
     """The catalogues of a service that has just loaded `folder` and looks at it."""
-    schema, state, loaded = FeatureSchema.load(), SqliteState(state_file), CatalogueFolder(folder, FeatureSchema.load())
+    schema, state, loaded = (
+        FeatureSchema.load(),
+        sqlite_state(state_file),
+        CatalogueFolder(folder, FeatureSchema.load()),
+    )
     stamp, begins = loaded.stamp(), perf_counter()
     with collecting_later():
         catalogues = KeptCatalogues(loaded.load(), schema, state, lambda: NOW)

@@ -32,15 +32,14 @@ from service.decision.variables import with_variables
 from service.state.decision_rows import Proposed
 from service.state.engine import Durability
 from service.state.port import Committed
-from service.state.postgres import PostgresState
 from service.state.postgres_session import statement
 from service.state.session import Row, Session, Sql, Work, carry_out
-from service.state.sqlite import SqliteState
 from service.state.store import SqlState
 from tests.benchmarks.catalogues import NOW, customer, plan_of
 from tests.benchmarks.grown import EACH, fill_postgres, fill_sqlite
 from tests.benchmarks.results import tell
 from tests.postgres_server import PostgresServer, postgres_server
+from tests.stores import postgres_state, sqlite_state
 
 CALLERS, DECISIONS, GROUP, LONE, TURNS = 64, 8192, 64, 512, 8
 HALF, GROWTH = 0.5, 1.5
@@ -91,7 +90,7 @@ class Recorder:
 
 @pytest.mark.parametrize("durability", Durability)
 def test_commits_that_wait_together_on_sqlite(plan: Plan, tmp_path: Path, durability: Durability) -> None:
-    ours, heard, raw = (SqliteState(tmp_path / f"{name}.db", durability) for name in ("ours", "heard", "raw"))
+    ours, heard, raw = (sqlite_state(tmp_path / f"{name}.db", durability) for name in ("ours", "heard", "raw"))
     asyncio.run(_ready(raw, plan))
     connection = sqlite3.connect(tmp_path / "raw.db", isolation_level=None)
     connection.execute(f"PRAGMA synchronous = {'FULL' if durability is Durability.POWER_SAFE else 'NORMAL'}")
@@ -110,7 +109,7 @@ def test_commits_that_wait_together_on_sqlite(plan: Plan, tmp_path: Path, durabi
 def test_commits_that_wait_together_on_postgres(plan: Plan, server: PostgresServer, durability: Durability) -> None:
     name = durability.value.replace("-", "_")
     urls = [server.new_database(f"{which}_{name}") for which in ("ours", "heard", "raw")]
-    ours, heard, raw = (PostgresState(url, durability) for url in urls)
+    ours, heard, raw = (postgres_state(url, durability) for url in urls)
     asyncio.run(_ready(raw, plan))
     is_safe = "on" if durability is Durability.POWER_SAFE else "off"
     connection = psycopg.connect(urls[2], autocommit=True, options=f"-c synchronous_commit={is_safe}")
@@ -209,14 +208,14 @@ def test_a_store_of_a_million_decisions_is_hardly_slower(
         begins = perf_counter()
         if kind == "sqlite":
             file = tmp_path / f"{size}.db"
-            asyncio.run(_ready(SqliteState(file), plan))
+            asyncio.run(_ready(sqlite_state(file), plan))
             fill_sqlite(file, size, record)
-            stores[size] = partial(SqliteState, file, Durability.PROCESS_SAFE)
+            stores[size] = partial(sqlite_state, file, Durability.PROCESS_SAFE)
         else:
             url = server.new_database(f"grown_{size}")
-            asyncio.run(_ready(PostgresState(url), plan))
+            asyncio.run(_ready(postgres_state(url), plan))
             fill_postgres(url, size, record)
-            stores[size] = partial(PostgresState, url, Durability.PROCESS_SAFE)
+            stores[size] = partial(postgres_state, url, Durability.PROCESS_SAFE)
         os.write(1, f"\n{kind}: {size:,} decisions made in {perf_counter() - begins:.0f} s".encode())
     us = asyncio.run(_read_and_commit(stores[SMALL](), stores[LARGE](), plan))
     small, large = median(us[0]), median(us[1])

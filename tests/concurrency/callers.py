@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from service.decision.decide import Decision
 from service.decision.plan import Plan
 from service.decision.reach import Reach
-from service.state.port import Committed, OutcomeType, RequestKey, RowStatus
+from service.decision.reports.rows import OutcomeType, RowStatus
+from service.state.port import Committed, RequestKey
 from tests.builders import NOW
 from tests.concurrency.processes import Pipe
 from tests.contract.adapters import Store

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 
 from service.decision.facts import Contact
 from service.decision.reach import Reach
-from service.state.port import ContactState, CustomerEvent, Outcome, RowStatus
+from service.decision.reports.rows import CustomerEvent, Outcome, RowStatus
+from service.state.port import ContactState
 from tests.concurrency.processes import Pipe
 from tests.concurrency.writers import CAP, POOL, UNITS, Acknowledged, Decided, Round
 from tests.contract.adapters import Store

@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from service.state.engine import Durability
-from service.state.postgres import PostgresState
-from service.state.sqlite import SqliteState
 from tests.contract.adapters import URL, Store
+from tests.stores import postgres_state, sqlite_state
 
 ANSWER_S = 600.0
 """After this long without a word a process counts as hung."""
@@ -32,8 +31,8 @@ Job = Callable[..., Awaitable[None]]
 def opened(adapter: str, place: Path, durability: Durability) -> Store:
     """A store object over the data at a place of the contract suite."""
     if adapter == "sqlite":
-        return SqliteState(place / "state.db", durability)
-    return PostgresState((place / URL).read_text(), durability)
+        return sqlite_state(place / "state.db", durability)
+    return postgres_state((place / URL).read_text(), durability)
 
 
 class Worker:

@@ -14,7 +14,8 @@ from typing import Any
 from service.decision.decide import Decision
 from service.decision.journey import JourneyKind
 from service.decision.plan import Plan
-from service.state.port import Committed, CustomerEvent, FactsMoved, RowStatus
+from service.decision.reports.rows import CustomerEvent, RowStatus
+from service.state.port import Committed, FactsMoved
 from tests.builders import NOW, Offered, catalogue, journey
 from tests.concurrency.processes import Pipe
 from tests.contract.adapters import Store

@@ -12,7 +12,7 @@ import pytest
 from service.decision.constraints.registry import Cap
 from service.decision.journey import JourneyKind
 from service.decision.plan import Plan
-from service.state.port import OutcomeType
+from service.decision.reports.rows import OutcomeType
 from tests.builders import NOW, Offered, catalogue, journey
 from tests.concurrency.callers import (
     CALLERS,

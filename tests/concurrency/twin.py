@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from service.decision.constraints.registry import Cap, Policies
 from service.decision.journey import JourneyKind
 from service.decision.plan import Plan, Unconfirmed
+from service.decision.reports.rows import CustomerEvent, OutcomeType
 from service.decision.windows import Rolling
-from service.state.port import ContactState, CustomerEvent, OutcomeType
+from service.state.port import ContactState
 from tests.builders import CHANNELS, HELPING, NOW, Offered, catalogue, journey
 from tests.contract.pools import costing, money, units
 from tests.contract.twin import consents, open_incidents

@@ -14,17 +14,9 @@ from datetime import datetime, timedelta
 
 from service.decision.constraints.registry import Cap
 from service.decision.journey import JourneyKind
+from service.decision.reports.rows import CustomerEvent, Outcome, OutcomeType, RowStatus
 from service.decision.windows import Rolling
-from service.state.port import (
-    AlreadyDecided,
-    Committed,
-    CustomerEvent,
-    Outcome,
-    OutcomeType,
-    RequestKey,
-    RowStatus,
-    StateUnavailable,
-)
+from service.state.port import AlreadyDecided, Committed, RequestKey, StateUnavailable
 from tests.builders import NOW, Offered, catalogue, journey
 from tests.concurrency.processes import Pipe
 from tests.contract.adapters import Store

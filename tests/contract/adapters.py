@@ -8,8 +8,7 @@ from typing import Protocol
 
 from service.state.engine import Durability
 from service.state.port import KillReaders, KillSwitch, Outbox, Places, StateStore
-from service.state.postgres import PostgresState
-from service.state.sqlite import SqliteState
+from tests.stores import postgres_state, sqlite_state
 
 URL = "postgres.url"
 """The file in a place that names the database of it."""
@@ -25,11 +24,11 @@ Opener = Callable[[Path], Awaitable[Store]]
 
 async def _open_sqlite(place: Path) -> Store:
     """Process-safe: the suite kills processes, not the machine."""
-    return SqliteState(place / "state.db", Durability.PROCESS_SAFE)
+    return sqlite_state(place / "state.db", Durability.PROCESS_SAFE)
 
 
 async def _open_postgres(place: Path) -> Store:
-    return PostgresState((place / URL).read_text(), Durability.PROCESS_SAFE)
+    return postgres_state((place / URL).read_text(), Durability.PROCESS_SAFE)
 
 
 ADAPTERS: Mapping[str, Opener] = {"sqlite": _open_sqlite, "postgres": _open_postgres}

@@ -17,13 +17,14 @@ from service.catalogue.load import parse
 from service.decision.arbitrate import Score, ScoreSource
 from service.decision.decide import Decision, Terms, begin, conclude
 from service.decision.journey import JourneyKind
+from service.decision.reports.rows import OutcomeType
 from service.state.engine import Engine
 from service.state.export import Export
 from service.state.history import HistoryImport
 from service.state.history_rows import Kept
 from service.state.import_faults import RowFault
 from service.state.kept_objectives import KeptObjectives
-from service.state.port import Committed, OutcomeType
+from service.state.port import Committed
 from service.state.rewards import AsOf
 from service.state.store import SqlState
 from tests.builders import NOW, SCHEMA, facts

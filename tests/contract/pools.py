@@ -10,8 +10,8 @@ from service.decision.constraints.registry import Policies
 from service.decision.decide import Decision
 from service.decision.journey import Journey, JourneyKind, Stage, StagePlan
 from service.decision.plan import Plan
+from service.decision.reports.rows import OutcomeType
 from service.decision.windows import Calendar, Rolling
-from service.state.port import OutcomeType
 from tests.builders import NOW, Offered, action, catalogue, journey
 from tests.contract.adapters import Store
 from tests.contract.rows import committed, outcome, propose

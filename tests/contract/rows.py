@@ -15,17 +15,8 @@ from service.decision.facts import Contact, Situation
 from service.decision.journey import JourneyKind
 from service.decision.plan import Plan
 from service.decision.reach import Reach
-from service.state.port import (
-    Committed,
-    CustomerEvent,
-    Outcome,
-    OutcomeType,
-    RequestKey,
-    RowResult,
-    RowStatus,
-    StateReading,
-    Undecided,
-)
+from service.decision.reports.rows import CustomerEvent, Outcome, OutcomeType, RowResult, RowStatus
+from service.state.port import Committed, RequestKey, StateReading, Undecided
 from tests.builders import COMPILER, NOW, Offered, catalogue, facts, journey, scores_of
 from tests.contract.adapters import Store
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from service.decision.constraints.registry import Cap
 from service.decision.decide import Decision
 from service.decision.plan import Plan
-from service.state.port import AlreadyDecided, Committed, CustomerEvent, OutcomeType, RequestKey
+from service.decision.reports.rows import CustomerEvent, OutcomeType
+from service.state.port import AlreadyDecided, Committed, RequestKey
 from tests.builders import NOW, Offered, catalogue, journey
 from tests.contract.adapters import Store
 from tests.contract.pools import ALL_KINDS, units

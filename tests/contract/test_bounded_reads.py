@@ -17,7 +17,7 @@ from service.decision.facts import MOST_OPEN, MOST_RESOLVED
 from service.decision.journey import JourneyKind
 from service.decision.plan import Plan
 from service.decision.record import canonical, to_document
-from service.state.port import CustomerEvent, OutcomeType, RowStatus
+from service.decision.reports.rows import CustomerEvent, OutcomeType, RowStatus
 from tests.builders import HELPING, NOW, Offered, catalogue, journey
 from tests.contract.adapters import Store
 from tests.contract.rows import MINUTE, codes, committed, event, opened, outcome, propose

@@ -11,7 +11,8 @@ import pytest
 
 from service.decision.decide import Decision
 from service.decision.plan import Plan
-from service.state.port import AlreadyDecided, CommitResult, Committed, ContactState, OutcomeType, RequestKey
+from service.decision.reports.rows import OutcomeType
+from service.state.port import AlreadyDecided, CommitResult, Committed, ContactState, RequestKey
 from tests.builders import NOW
 from tests.contract.adapters import ADAPTERS, Store
 from tests.contract.pools import holding, units

@@ -7,15 +7,8 @@ import pytest
 from features.values import FeatureStatus
 from service.decision.decide import Decision, Settled
 from service.decision.facts import Situation
-from service.state.port import (
-    AlreadyDecided,
-    Committed,
-    ContactState,
-    CustomerEvent,
-    FactsMoved,
-    OutcomeType,
-    RequestKey,
-)
+from service.decision.reports.rows import CustomerEvent, OutcomeType
+from service.state.port import AlreadyDecided, Committed, ContactState, FactsMoved, RequestKey
 from tests.builders import NOW, feature
 from tests.contract.adapters import Store
 from tests.contract.rows import (

@@ -13,7 +13,8 @@ import pytest
 from service.decision.facts import Contact, Enrolment, FactKind
 from service.decision.journey import JourneyKind, Stage
 from service.decision.reach import Reach
-from service.state.port import ContactState, OutcomeType
+from service.decision.reports.rows import OutcomeType
+from service.state.port import ContactState
 from tests.builders import NOW
 from tests.contract.adapters import Store
 from tests.contract.rows import (

@@ -10,7 +10,8 @@ import pytest
 
 from service.decision.decide import Decision
 from service.decision.facts import FactKind
-from service.state.port import CommitResult, Committed, FactsMoved, OutcomeType, RequestKey, RowStatus
+from service.decision.reports.rows import OutcomeType, RowStatus
+from service.state.port import CommitResult, Committed, FactsMoved, RequestKey
 from tests.builders import NOW
 from tests.contract.adapters import Store
 from tests.contract.conftest import OpenStore

@@ -16,7 +16,8 @@ from service.decision.facts import Enrolment, FactKind
 from service.decision.journey import JourneyKind, Stage
 from service.decision.plan import Lifetime, Plan
 from service.decision.record import canonical, output, replay
-from service.state.port import CustomerEvent, FactsMoved, Outcome, OutcomeType
+from service.decision.reports.rows import CustomerEvent, Outcome, OutcomeType
+from service.state.port import FactsMoved
 from tests.builders import COMPILER, NOW, Offered, catalogue, journey
 from tests.contract.adapters import Store
 from tests.contract.conftest import OpenStore

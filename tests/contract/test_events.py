@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from service.decision.facts import FactKind, Situation
-from service.state.port import CustomerEvent, StateUnavailable
+from service.decision.reports.rows import CustomerEvent
+from service.state.port import StateUnavailable
 from tests.builders import NOW
 from tests.contract.adapters import Store
 from tests.contract.rows import FAR, accepted, duplicate, event, opened, rejected, situation

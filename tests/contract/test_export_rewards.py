@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.state.port import OutcomeType
+from service.decision.reports.rows import OutcomeType
 from tests.builders import NOW
 from tests.contract.adapters import Store
 from tests.contract.history import DAY, EPOCH, LATER, buy, decided, export_of, present, rows_in, table_in

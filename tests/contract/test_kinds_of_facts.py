@@ -14,7 +14,8 @@ from service.decision.constraints.unknown import OnUnknown, WhenUnknown
 from service.decision.facts import FactKind
 from service.decision.journey import JourneyKind
 from service.decision.plan import ContextWeight, Lifetime, Plan, ToneChoice
-from service.state.port import Committed, CustomerEvent, FactsMoved, Outcome, OutcomeType
+from service.decision.reports.rows import CustomerEvent, Outcome, OutcomeType
+from service.state.port import Committed, FactsMoved
 from tests.builders import COMPILER, NOW, Offered, catalogue, journey
 from tests.contract.adapters import Store
 from tests.contract.conftest import OpenStore

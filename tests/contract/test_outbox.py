@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from features.values import Scalar
 from service.decision.facts import Consents
-from service.state.port import IncidentTimes, OutcomeType
+from service.decision.reports.rows import OutcomeType
+from service.state.port import IncidentTimes
 from tests.builders import NOW
 from tests.contract.adapters import Store
 from tests.contract.conftest import OpenStore

@@ -24,7 +24,8 @@ from service.decision.constraints.registry import Cap
 from service.decision.facts import Enrolment
 from service.decision.journey import JourneyKind, Stage
 from service.decision.plan import Lifetime, Plan
-from service.state.port import ContactState, OutcomeType
+from service.decision.reports.rows import OutcomeType
+from service.state.port import ContactState
 from tests.builders import NOW, STRICT, Offered, catalogue, journey
 from tests.contract.adapters import Store
 from tests.contract.history import DAY, buy, decided, rows_in

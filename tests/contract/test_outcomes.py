@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from service.state.port import KeptOutcome, Outcome, OutcomeType, StateUnavailable
+from service.decision.reports.rows import Outcome, OutcomeType
+from service.state.port import KeptOutcome, StateUnavailable
 from tests.builders import NOW
 from tests.contract.adapters import Store
 from tests.contract.rows import (

@@ -12,8 +12,9 @@ from service.decision.decide import Settled
 from service.decision.facts import Use
 from service.decision.plan import Plan
 from service.decision.record import canonical, output, replay
+from service.decision.reports.rows import OutcomeType
 from service.decision.windows import Calendar, Period
-from service.state.port import Committed, OutcomeType
+from service.state.port import Committed
 from tests.builders import NOW
 from tests.contract.adapters import Store
 from tests.contract.conftest import OpenStore

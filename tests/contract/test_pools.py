@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from service.decision.constraints.capacity import Pool
 from service.decision.facts import Use
 from service.decision.journey import JourneyKind
+from service.decision.reports.rows import OutcomeType
 from service.decision.windows import Calendar, Period, Rolling, Window
-from service.state.port import OutcomeType
 from tests.builders import NOW, Offered, catalogue, journey
 from tests.contract.adapters import Store
 from tests.contract.pools import ALL_KINDS, DAILY, DAY, NEW_YORK, costing, give, holding, money, show, spending, units

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from service.decision.constraints.capacity import Pool
+from service.decision.reports.rows import OutcomeType
 from service.decision.windows import Rolling
-from service.state.port import OutcomeType
 from service.state.pruning_limit import PruneStopped
 from service.state.retention import Retention
 from service.state.session import Sql, Work, micros

@@ -13,8 +13,9 @@ from service.decision.constraints.registry import Policies
 from service.decision.decide import Degraded, Terms, begin, conclude
 from service.decision.journey import JourneyKind
 from service.decision.record import canonical, output, replay, to_document
+from service.decision.reports.rows import OutcomeType
 from service.decision.windows import Rolling
-from service.state.port import ContactState, OutcomeType, StoredDecision
+from service.state.port import ContactState, StoredDecision
 from tests.builders import HELPING, NOW, Offered, catalogue, facts, feature, journey, scores_of
 from tests.contract.adapters import Store
 from tests.contract.rows import (

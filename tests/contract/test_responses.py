@@ -8,7 +8,7 @@ from service.decision.constraints.cooldown import Cooldown, Ignored, Rest
 from service.decision.constraints.never import NeverAfter
 from service.decision.facts import Response
 from service.decision.journey import JourneyKind
-from service.state.port import OutcomeType
+from service.decision.reports.rows import OutcomeType
 from tests.builders import NOW, Offered, catalogue, journey
 from tests.contract.adapters import Store
 from tests.contract.rows import HORIZON, MINUTE, codes, committed, outcome, picked, propose, ranked, situation

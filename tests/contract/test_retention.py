@@ -11,8 +11,9 @@ import pytest
 
 from service.decision.constraints.capacity import Pool
 from service.decision.plan import Plan
+from service.decision.reports.rows import CustomerEvent, OutcomeType, RowStatus
 from service.decision.windows import Rolling
-from service.state.port import Committed, ContactState, CustomerEvent, OutcomeType, RowStatus
+from service.state.port import Committed, ContactState
 from service.state.retention import Retention, RetentionTooShort
 from service.state.session import Sql
 from service.state.store import SqlState

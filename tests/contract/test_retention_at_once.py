@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 
-from service.state.port import OutcomeType
+from service.decision.reports.rows import OutcomeType
 from service.state.session import Keys, Session, Sql, Work, customer_key
 from service.state.store import SqlState
 from service.state.upkeep import BATCH, TABLES, Upkeep

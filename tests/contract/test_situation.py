@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from features.values import Scalar
 from service.decision.facts import Enrolment, ResolvedIncident, Situation
 from service.decision.journey import Stage
-from service.state.port import CustomerEvent
+from service.decision.reports.rows import CustomerEvent
 from tests.builders import NOW
 from tests.contract import twin
 from tests.contract.adapters import Store

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from service.decision.facts import Enrolment, FactKind, Incident, ResolvedIncident
 from service.decision.journey import Stage
-from service.state.port import CustomerEvent
+from service.decision.reports.rows import CustomerEvent
 
 RANK = {"journey.entered": 1, "journey.advanced": 2, "journey.exited": 3}
 

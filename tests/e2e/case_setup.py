@@ -22,9 +22,10 @@ from service.decision.constrain import Constrained
 from service.decision.decide import Draft, Terms, conclude
 from service.decision.facts import ANY, Facts
 from service.decision.plan import Plan
+from service.decision.reports.rows import Outcome, OutcomeType, RowStatus
 from service.decision.variables import with_variables
-from service.state.port import Committed, Outcome, OutcomeType, RowStatus
-from service.state.sqlite import SqliteState
+from service.state.port import Committed
+from service.state.store import SqlState
 from tests.e2e.wire import at, values
 from tests.fixtures_service import Service
 
@@ -66,7 +67,7 @@ class CaseModel:
         return np.zeros((len(journeys), 1))
 
 
-async def set_up(case: CaseDocument, customer: str, service: Service, state: SqliteState, plan: Plan) -> None:
+async def set_up(case: CaseDocument, customer: str, service: Service, state: SqlState, plan: Plan) -> None:
     """Events over the wire, contacts and kills by way of the store."""
     now, _ = moment_of(case, plan)
     service.clock.now = now
@@ -80,7 +81,7 @@ async def set_up(case: CaseDocument, customer: str, service: Service, state: Sql
         await state.kill(target, why, now)
 
 
-async def tear_down(case: CaseDocument, state: SqliteState) -> None:
+async def tear_down(case: CaseDocument, state: SqlState) -> None:
     """Kills concern everybody."""
     for target in case.kills or {}:
         assert await state.unkill(target)
@@ -118,7 +119,7 @@ def _told(case: CaseDocument, now: datetime, plan: Plan) -> Iterator[tuple[str, 
         yield "feed.heartbeat", ago, {"source": source}
 
 
-async def _contact(made: CaseContact, customer: str, state: SqliteState, plan: Plan) -> None:
+async def _contact(made: CaseContact, customer: str, state: SqlState, plan: Plan) -> None:
     """Commits a decision of that time which ranked this journey alone, and reports what followed."""
     contact, journey_id = made.contact, made.contact.journey_id
     decision_id = f"{customer}-{contact.decision_id}"

@@ -11,9 +11,9 @@ from features.schema import FeatureSchema
 from service.catalogue.case_answer import differences
 from service.catalogue.cases import read_cases
 from service.catalogue.load import EXAMPLE, load
-from service.state.sqlite import SqliteState
 from tests.e2e.case_setup import CaseFeatures, CaseModel, ask, set_up, tear_down
 from tests.fixtures_service import running, settings_of
+from tests.stores import sqlite_state
 
 
 @pytest.mark.timeout(300)
@@ -26,7 +26,7 @@ async def test_a_service_answers_every_case_as_the_core_does(own_home: Path) -> 
     features, model, settings = CaseFeatures(schema), CaseModel(), settings_of(own_home)
     found: list[str] = []
     async with running(own_home, features=features, model=model) as service:
-        state = SqliteState(settings.state_file, settings.durability)
+        state = sqlite_state(settings.state_file, settings.durability)
         try:
             for number, case in enumerate(cases):
                 customer, document = f"case-{number}", case.document.model_copy(update={"ended": None})

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from service.state.engine import Durability
-from service.state.postgres import PostgresEngine, PostgresState
+from service.state.postgres import PostgresEngine
+from service.state.store import SqlState
 from tests.postgres_server import PostgresServer, database_name, postgres_server
+from tests.stores import postgres_state
 
-OpenState = Callable[[], Awaitable[PostgresState]]
+OpenState = Callable[[], Awaitable[SqlState]]
 OpenEngine = Callable[[], Awaitable[PostgresEngine]]
 
 
@@ -33,10 +35,10 @@ def url(server: PostgresServer, tmp_path: Path) -> Iterator[str]:
 @pytest.fixture
 async def open_state(url: str) -> AsyncIterator[OpenState]:
     """Opens one more store object over the same database, with what it acknowledges on the disk."""
-    opened: list[PostgresState] = []
+    opened: list[SqlState] = []
 
-    async def open_one() -> PostgresState:
-        opened.append(PostgresState(url, Durability.POWER_SAFE))
+    async def open_one() -> SqlState:
+        opened.append(postgres_state(url, Durability.POWER_SAFE))
         return opened[-1]
 
     yield open_one
@@ -45,7 +47,7 @@ async def open_state(url: str) -> AsyncIterator[OpenState]:
 
 
 @pytest.fixture
-async def state(open_state: OpenState) -> PostgresState:
+async def state(open_state: OpenState) -> SqlState:
     return await open_state()
 
 

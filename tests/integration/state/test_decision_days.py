@@ -14,8 +14,9 @@ from psycopg.rows import dict_row
 
 from service.state.partitions import days_past, drop_day
 from service.state.port import Committed, StateUnavailable
-from service.state.postgres import READERS, PostgresState
+from service.state.postgres import READERS
 from service.state.retention import Retention
+from service.state.store import SqlState
 from service.state.upkeep import DROP_AGAIN_AFTER_S, Upkeep
 from tests.builders import NOW
 from tests.contract.rows import KEY, MINUTE, capped, committed, event, propose, situation
@@ -48,7 +49,7 @@ def reading(url: str) -> Iterator[psycopg.Connection[Any]]:
         yield connection
 
 
-def quick(state: PostgresState, pauses: list[float]) -> Upkeep:
+def quick(state: SqlState, pauses: list[float]) -> Upkeep:
     """The upkeep of a store that remembers for how long it should have slept."""
 
     async def sleep(seconds: float) -> None:
@@ -57,7 +58,7 @@ def quick(state: PostgresState, pauses: list[float]) -> Upkeep:
     return Upkeep(state.engine, Retention(), sleep)
 
 
-async def test_room_is_made_for_today_and_tomorrow_beside_somebody_who_reads(state: PostgresState, url: str) -> None:
+async def test_room_is_made_for_today_and_tomorrow_beside_somebody_who_reads(state: SqlState, url: str) -> None:
     with reading(url) as connection:
         async with asyncio.timeout(4):
             await quick(state, []).make_room(NOW)
@@ -66,13 +67,13 @@ async def test_room_is_made_for_today_and_tomorrow_beside_somebody_who_reads(sta
     assert indexes(url, "decisions_20180104") == indexes(url, "decisions")
 
 
-async def test_a_commit_finds_the_room_that_another_process_made(state: PostgresState, open_state: OpenState) -> None:
+async def test_a_commit_finds_the_room_that_another_process_made(state: SqlState, open_state: OpenState) -> None:
     await quick(await open_state(), []).make_room(NOW)
     await quick(state, []).make_room(NOW)
     assert isinstance(await state.commit(await propose(state, now=NOW + DAY), None), Committed)
 
 
-async def test_a_commit_does_not_ask_for_its_day_again_because_a_reader_connected(state: PostgresState) -> None:
+async def test_a_commit_does_not_ask_for_its_day_again_because_a_reader_connected(state: SqlState) -> None:
     """It would be overtaken by calls that came later."""
     await committed(state, await propose(state))
     proposed = await propose(state, decision_id="d2", customer_id="2")
@@ -88,7 +89,7 @@ async def test_several_may_make_room_at_once(open_state: OpenState, url: str) ->
     assert days(url) == [TODAY, TOMORROW]
 
 
-async def test_a_day_is_dropped_as_a_whole_and_the_others_stay(state: PostgresState, url: str) -> None:
+async def test_a_day_is_dropped_as_a_whole_and_the_others_stay(state: SqlState, url: str) -> None:
     for i, at in enumerate((NOW, NOW + MINUTE, NOW + 2 * DAY)):
         await committed(state, await propose(state, capped(9), decision_id=f"d{i}", now=at))
     gone = await quick(state, []).prune(NOW + 401 * DAY)
@@ -97,7 +98,7 @@ async def test_a_day_is_dropped_as_a_whole_and_the_others_stay(state: PostgresSt
     assert await state.decision("d2", LATER) is not None
 
 
-async def test_a_day_that_somebody_reads_stays_and_nobody_waits_for_it_for_long(state: PostgresState, url: str) -> None:
+async def test_a_day_that_somebody_reads_stays_and_nobody_waits_for_it_for_long(state: SqlState, url: str) -> None:
     """What belongs to its decisions stays too; the next time it goes."""
     await committed(state, await propose(state), KEY)
     pauses: list[float] = []
@@ -121,7 +122,7 @@ async def test_a_day_that_somebody_reads_stays_and_nobody_waits_for_it_for_long(
     }
 
 
-async def test_a_day_that_another_drops_meanwhile_is_not_there(state: PostgresState, url: str) -> None:
+async def test_a_day_that_another_drops_meanwhile_is_not_there(state: SqlState, url: str) -> None:
     """The one waits its turn with statements and a table that it knows already, and must look again."""
     await committed(state, await propose(state))
     reader = psycopg.connect(
@@ -150,7 +151,7 @@ async def _until_it_waits(url: str) -> None:
                 await asyncio.sleep(0)
 
 
-async def test_a_day_that_was_dropped_can_be_decided_on_again(state: PostgresState) -> None:
+async def test_a_day_that_was_dropped_can_be_decided_on_again(state: SqlState) -> None:
     """As history is taken in."""
     await committed(state, await propose(state))
     await quick(state, []).prune(LATER)

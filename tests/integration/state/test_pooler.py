@@ -10,13 +10,14 @@ import pytest
 
 from service.state.engine import Durability
 from service.state.port import StateUnavailable
-from service.state.postgres import PostgresState
 from service.state.postgres_connection import IDLE_MS, STATEMENT_MS
 from service.state.session import Session, Sql, Work, places
+from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.rows import accepted, committed, event, propose, situation
 from tests.pooler import Mode, pooler
 from tests.postgres_server import PostgresServer, database_name
+from tests.stores import postgres_state
 
 CALLERS = 64
 SHOWN = ("statement_timeout", "idle_in_transaction_session_timeout", "synchronous_commit", "row_security")
@@ -40,7 +41,7 @@ async def test_limits_and_durability_hold_behind_a_pooler_in_session_mode(
     server: PostgresServer, database: str, durability: Durability, commits: str
 ) -> None:
     with pooler(server.folder, database, Mode.SESSION) as url:
-        state = PostgresState(url, durability)
+        state = postgres_state(url, durability)
         await state.engine.demand_service()
         for settings in (await state.engine.write(Work(shown)), await state.engine.read(shown)):
             assert settings == {
@@ -52,7 +53,7 @@ async def test_limits_and_durability_hold_behind_a_pooler_in_session_mode(
         await state.close()
 
 
-async def every_caller_is_answered(state: PostgresState) -> None:
+async def every_caller_is_answered(state: SqlState) -> None:
     async def call(name: str) -> None:
         assert await state.record_events([event(f"e{name}", "purchase", customer_id=name, amount=1.0)], NOW) == [
             accepted(f"e{name}")
@@ -69,7 +70,7 @@ async def test_every_caller_is_answered_behind_a_pooler_with_few_sessions(
 ) -> None:
     """Connections that the pooler keeps waiting are not waited for by any caller."""
     with pooler(server.folder, database, Mode.SESSION, size=size) as url:
-        state = PostgresState(f"{url}?connect_timeout=1")
+        state = postgres_state(f"{url}?connect_timeout=1")
         await state.engine.demand_service()
         await every_caller_is_answered(state)
         await state.close()
@@ -85,7 +86,7 @@ async def test_a_pooler_in_transaction_mode_is_refused_with_what_to_set(
 ) -> None:
     shared = pooler(server.folder, database, Mode.TRANSACTION, size=size, is_full=is_full, in_turn=in_turn)
     with shared as url, pytest.raises(StateUnavailable, match="set it to session mode"):
-        PostgresState(f"{url}?connect_timeout=1")
+        postgres_state(f"{url}?connect_timeout=1")
 
 
 async def test_a_pooler_without_a_session_for_reads_is_refused_in_seconds(
@@ -93,4 +94,4 @@ async def test_a_pooler_without_a_session_for_reads_is_refused_in_seconds(
 ) -> None:
     why = "its pool may be full: a service takes 2 to 5 connections"
     with pooler(server.folder, database, Mode.SESSION, size=1) as url, pytest.raises(StateUnavailable, match=why):
-        PostgresState(f"{url}?connect_timeout=1")
+        postgres_state(f"{url}?connect_timeout=1")

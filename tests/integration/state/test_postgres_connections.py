@@ -11,11 +11,13 @@ import psycopg
 import pytest
 
 from service.state.port import StateUnavailable
-from service.state.postgres import READERS, PostgresState
+from service.state.postgres import READERS
+from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.rows import accepted, committed, event, opened, propose, situation
 from tests.integration.state.roles import carry_out, owned
 from tests.postgres_server import PostgresServer, database_name
+from tests.stores import postgres_state
 
 CALLERS = 64
 WAIT_S = 30
@@ -49,7 +51,7 @@ def connections(server: PostgresServer, role: str) -> int:
         return int(count)
 
 
-async def every_caller_is_answered(state: PostgresState, again: str) -> None:
+async def every_caller_is_answered(state: SqlState, again: str) -> None:
     async def call(name: str) -> None:
         row = event(f"e{name}", "purchase", customer_id=name, amount=1.0)
         assert await state.record_events([row], NOW) == [accepted(row.event_id)]
@@ -64,7 +66,7 @@ async def test_every_caller_is_answered_whatever_the_limit_also_after_all_were_l
     server: PostgresServer, role: str, own_url: str, connections: int
 ) -> None:
     limit(server, role, connections)
-    state = PostgresState(own_url)
+    state = postgres_state(own_url)
     await state.engine.demand_service()
     for again in ("once", "twice"):
         await every_caller_is_answered(state, again)
@@ -77,7 +79,7 @@ async def test_the_writer_takes_a_connection_from_the_reads_that_took_them_all(
     server: PostgresServer, role: str, own_url: str
 ) -> None:
     limit(server, role, 2)
-    state = PostgresState(own_url)
+    state = postgres_state(own_url)
     end_all(server, role)
     both = threading.Barrier(2, timeout=WAIT_S)
     await asyncio.gather(*(state.engine.read(lambda session: both.wait()) for _ in range(2)))
@@ -92,7 +94,7 @@ async def test_a_service_does_not_start_without_a_connection_for_reads(
     server: PostgresServer, role: str, own_url: str
 ) -> None:
     limit(server, role, 1)
-    state = PostgresState(own_url)
+    state = postgres_state(own_url)
     with pytest.raises(StateUnavailable, match="too many connections for role"):
         await state.engine.demand_service()
     await state.kill("news", "a kill needs one", NOW)
@@ -103,7 +105,7 @@ async def test_connections_that_there_are_are_used_while_no_other_is_let_in(
     server: PostgresServer, role: str, own_url: str
 ) -> None:
     """As after the password was changed."""
-    state = PostgresState(own_url)
+    state = postgres_state(own_url)
     await state.engine.demand_service()
     carry_out(server.url(), f"ALTER ROLE {role} NOLOGIN")
     await every_caller_is_answered(state, "shared")

@@ -10,11 +10,13 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from service.decision.reports.rows import OutcomeType
 from service.state.decision_keys import find_row
 from service.state.engine import Durability
-from service.state.port import OutcomeType, StatementRefused, StateUnavailable
-from service.state.postgres import PostgresEngine, PostgresState
+from service.state.port import StatementRefused, StateUnavailable
+from service.state.postgres import PostgresEngine
 from service.state.session import Keys, Row, Session, Sql, Work, places
+from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.rows import accepted, committed, event, opened, outcome, propose, situation
 from tests.integration.state.conftest import OpenEngine, OpenState
@@ -79,7 +81,7 @@ def raise_(result: object) -> None:
     raise result
 
 
-async def test_an_event_with_a_nul_is_refused_for_its_caller_alone(state: PostgresState) -> None:
+async def test_an_event_with_a_nul_is_refused_for_its_caller_alone(state: SqlState) -> None:
     names = [f"c{i}" for i in range(12)]
     names[5] = "c\x005"
     rows = [event(f"e{i}", "purchase", customer_id=name, amount=1.0) for i, name in enumerate(names)]
@@ -163,7 +165,7 @@ async def test_a_decision_is_looked_for_in_the_one_partition_that_its_id_tells(e
     assert _partitions(row["QUERY PLAN"]) == {f"decisions_{date(2018, 1, 10):%Y%m%d}"}
 
 
-async def test_a_decision_is_found_though_its_id_tells_another_day(state: PostgresState) -> None:
+async def test_a_decision_is_found_though_its_id_tells_another_day(state: SqlState) -> None:
     """As one that was taken over from elsewhere may."""
     decision_id = str(UUID(int=1 << 80 | 7 << 76 | 2 << 62))
     await committed(state, await propose(state, decision_id=decision_id))

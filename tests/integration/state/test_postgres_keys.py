@@ -8,9 +8,10 @@ import psycopg
 import pytest
 
 from service.decision.facts import FactKind
-from service.state.port import CustomerEvent, RowStatus
-from service.state.postgres import PostgresEngine, PostgresState
+from service.decision.reports.rows import CustomerEvent, RowStatus
+from service.state.postgres import PostgresEngine
 from service.state.session import Keys, Row, Session, Sql, Work
+from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.rows import event, situation
 from tests.integration.state.conftest import OpenEngine, OpenState
@@ -143,7 +144,7 @@ async def test_calls_over_the_same_customers_in_opposite_orders_never_deadlock(o
     """Of two store objects: batches of all customers, and calls for one each, which share transactions."""
     stores, names = (await open_state(), await open_state()), [f"c{i}" for i in range(12)]
 
-    async def write(store: PostgresState, name: str, order: list[str]) -> None:
+    async def write(store: SqlState, name: str, order: list[str]) -> None:
         for step in range(10):
             batch = [bought(f"{name}-{step}-{who}", who) for who in order]
             ones = [[bought(f"{name}-{step}-{who}-alone", who)] for who in order]

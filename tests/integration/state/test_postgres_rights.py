@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from service.state.port import StateUnavailable
-from service.state.postgres import PostgresState
 from service.state.postgres_connection import STATEMENT_MS
 from service.state.session import Sql
+from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.rows import committed, propose, situation
 from tests.integration.state.roles import as_role, carry_out, owned
 from tests.postgres_server import PostgresServer, database_name
+from tests.stores import postgres_state
 
 USER = "{role}_user"
 GRANTED = (
@@ -46,9 +47,9 @@ def user(server: PostgresServer, role: str, own_url: str) -> Iterator[str]:
     carry_out(server.url(), f"DROP ROLE {name}")
 
 
-async def started(url: str) -> PostgresState:
+async def started(url: str) -> SqlState:
     """A store as a service opens it."""
-    state = PostgresState(url)
+    state = postgres_state(url)
     try:
         await state.engine.demand_service()
     except BaseException:

@@ -13,14 +13,15 @@ from psycopg.conninfo import conninfo_to_dict
 
 from service.cli import main
 from service.state.port import StateUnavailable
-from service.state.postgres import PostgresState
 from service.state.postgres_schema import migrate_database, status_of, store_at, survey_of
+from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.rows import accepted, committed, event, propose, situation
 from tests.integration.state.roles import carry_out
 from tests.postgres_server import PostgresServer, database_name
+from tests.stores import postgres_state
 
-USES: list[Callable[[str], object]] = [PostgresState, status_of, store_at, survey_of, migrate_database]
+USES: list[Callable[[str], object]] = [postgres_state, status_of, store_at, survey_of, migrate_database]
 NAME = "Ána 漢 😀"
 
 
@@ -64,11 +65,11 @@ def test_a_search_path_in_the_url_is_obeyed_by_migrate_and_by_all_others(empty_u
         assert found.fetchall() == [("own",)]
         assert connection.execute("SELECT count(*) FROM own.decisions").fetchone() == (1,)
     with pytest.raises(StateUnavailable, match="it has no tables"):
-        PostgresState(f"{empty_url}&options=-c%20search_path%3Dother")
+        postgres_state(f"{empty_url}&options=-c%20search_path%3Dother")
 
 
 async def decided(url: str) -> None:
-    state = PostgresState(url)
+    state = postgres_state(url)
     await state.engine.demand_service()
     await committed(state, await propose(state, customer_id=NAME))
     await state.close()
@@ -92,7 +93,7 @@ async def test_variables_of_libpq_do_not_lead_elsewhere_nor_change_a_session(
     for name, value in elsewhere.items():
         monkeypatch.setenv(name, value)
     assert status_of(url) is not None
-    state = PostgresState(url)
+    state = postgres_state(url)
     row = event("e1", "purchase", customer_id=NAME, amount=1.0)
     assert await state.record_events([row], NOW) == [accepted("e1")]
     await situation(state, NAME)
@@ -103,7 +104,7 @@ async def test_variables_of_libpq_do_not_lead_elsewhere_nor_change_a_session(
 def test_of_several_hosts_the_one_that_can_be_had_is_taken(url: str, use: Callable[[str], object]) -> None:
     place = str(conninfo_to_dict(url)["host"])
     used = use(url.replace(f"host={place}", f"host=/nowhere,{place}"))
-    if isinstance(used, PostgresState):
+    if isinstance(used, SqlState):
         asyncio.run(used.close())
 
 

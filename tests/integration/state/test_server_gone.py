@@ -11,32 +11,35 @@ import psycopg
 import pytest
 
 from service.decision.facts import FactKind
-from service.state.port import OutcomeType, StateUnavailable
-from service.state.postgres import READERS, PostgresState
+from service.decision.reports.rows import OutcomeType
+from service.state.port import StateUnavailable
+from service.state.postgres import READERS
+from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.rows import FAR, accepted, committed, contacts, event, opened, outcome, propose, situation
 from tests.postgres_server import PostgresServer
+from tests.stores import postgres_state
 
 WRITERS = 6
 BEFORE_IT_GOES = 60
 WAIT_S = 30
 DAY = timedelta(days=1)
 End = Callable[[PostgresServer], None]
-Call = Callable[[PostgresState], Awaitable[object]]
+Call = Callable[[SqlState], Awaitable[object]]
 
 ENDS = pytest.mark.parametrize("end", [PostgresServer.stop, PostgresServer.kill], ids=["stopped", "killed"])
 
 
-async def commit_today(state: PostgresState) -> None:
+async def commit_today(state: SqlState) -> None:
     await committed(state, await propose(state, decision_id="d-later", customer_id="another"))
 
 
-async def commit_tomorrow(state: PostgresState) -> None:
+async def commit_tomorrow(state: SqlState) -> None:
     """The first decision of a day makes the place where it lies."""
     await committed(state, await propose(state, decision_id="d-later", customer_id="another", now=NOW + DAY))
 
 
-async def read_by_all_readers(state: PostgresState) -> None:
+async def read_by_all_readers(state: SqlState) -> None:
     await asyncio.gather(*(situation(state) for _ in range(4 * READERS)))
 
 
@@ -63,7 +66,7 @@ def gone(server: PostgresServer, end: End = PostgresServer.stop) -> Iterator[Non
         server.start()
 
 
-async def used(state: PostgresState) -> None:
+async def used(state: SqlState) -> None:
     """Opens every connection of the store."""
     await committed(state, await propose(state))
     await state.record_events([event("e0", "purchase", amount=1.0)], NOW)
@@ -73,7 +76,7 @@ async def used(state: PostgresState) -> None:
 class Writer:
     """Writes until the store is away. It keeps what was acknowledged, and tells once there is enough of it."""
 
-    def __init__(self, state: PostgresState) -> None:
+    def __init__(self, state: SqlState) -> None:
         self.decisions: list[str] = []
         self.events: list[str] = []
         self.is_busy = asyncio.Event()
@@ -95,7 +98,7 @@ class Writer:
 
 @ENDS
 async def test_what_was_acknowledged_before_the_server_went_is_there_once_it_is_back(
-    state: PostgresState, server: PostgresServer, end: End
+    state: SqlState, server: PostgresServer, end: End
 ) -> None:
     writer = Writer(state)
     tasks = [asyncio.create_task(writer.write(str(i))) for i in range(WRITERS)]
@@ -118,7 +121,7 @@ async def test_what_was_acknowledged_before_the_server_went_is_there_once_it_is_
 
 @EACH_CALL
 async def test_no_call_is_answered_while_the_server_is_away(
-    state: PostgresState, server: PostgresServer, call: Call
+    state: SqlState, server: PostgresServer, call: Call
 ) -> None:
     await used(state)
     proposed = await propose(state, decision_id="d-away", customer_id="2")
@@ -136,7 +139,7 @@ async def test_no_call_is_answered_while_the_server_is_away(
 @ENDS
 @EACH_CALL
 async def test_the_first_call_after_the_server_was_away_unnoticed_is_answered(
-    state: PostgresState, server: PostgresServer, end: End, call: Call
+    state: SqlState, server: PostgresServer, end: End, call: Call
 ) -> None:
     """Every connection of the store is broken, and the store does not know it yet."""
     await used(state)
@@ -147,7 +150,7 @@ async def test_the_first_call_after_the_server_was_away_unnoticed_is_answered(
 
 @EACH_CALL
 async def test_the_first_call_after_the_server_ended_every_connection_is_answered(
-    state: PostgresState, url: str, call: Call
+    state: SqlState, url: str, call: Call
 ) -> None:
     await used(state)
     assert ended(url, "application_name = 'rumbo'") >= 2
@@ -155,7 +158,7 @@ async def test_the_first_call_after_the_server_ended_every_connection_is_answere
 
 
 async def test_a_write_whose_connection_is_ended_before_its_commit_is_done_again_once(
-    state: PostgresState, url: str
+    state: SqlState, url: str
 ) -> None:
     await used(state)
     with psycopg.connect(url) as other:
@@ -169,7 +172,7 @@ async def test_a_write_whose_connection_is_ended_before_its_commit_is_done_again
     assert (await situation(state)).versions[FactKind.INCIDENTS] == 1
 
 
-async def test_a_write_whose_connection_is_ended_again_and_again_is_unavailable(state: PostgresState, url: str) -> None:
+async def test_a_write_whose_connection_is_ended_again_and_again_is_unavailable(state: SqlState, url: str) -> None:
     await used(state)
     with psycopg.connect(url) as other:
         other.execute("LOCK TABLE events IN ACCESS EXCLUSIVE MODE")
@@ -184,7 +187,7 @@ async def test_a_write_whose_connection_is_ended_again_and_again_is_unavailable(
 
 @pytest.mark.slow
 async def test_a_lock_that_is_never_given_back_is_unavailable_and_the_store_goes_on_after(
-    state: PostgresState, url: str
+    state: SqlState, url: str
 ) -> None:
     await used(state)
     with psycopg.connect(url) as other:
@@ -220,7 +223,7 @@ async def test_a_read_that_took_too_long_leaves_nothing_behind(url: str, monkeyp
     """Whenever it comes: among the calls before are those after which the driver prepares its statements."""
     monkeypatch.setattr("service.state.postgres_connection.STATEMENT_MS", 100)
     for reads_before in range(3, 8):
-        state = PostgresState(url)
+        state = postgres_state(url)
         with psycopg.connect(url) as holding:
             for _ in range(reads_before):
                 await situation(state)

@@ -13,8 +13,9 @@ from click.testing import CliRunner, Result
 
 from service.catalogue.load import EXAMPLE
 from service.check_command import check
-from service.state.port import CustomerEvent, StateUnavailable
-from service.state.sqlite import SqliteState
+from service.decision.reports.rows import CustomerEvent
+from service.state.port import StateUnavailable
+from tests.stores import sqlite_state
 
 FAULTY = Path(__file__).with_name("faulty")
 NOW = ("--now", "2026-06-01")
@@ -104,7 +105,7 @@ def test_folder_that_does_not_exist_is_a_wrong_call(tmp_path: Path) -> None:
 async def _stand(home: Path, *places: tuple[str, str, str]) -> None:
     """Customers who entered a journey at a stage."""
     at = datetime(2026, 5, 31, tzinfo=UTC)
-    state = SqliteState(home / "state.db")
+    state = sqlite_state(home / "state.db")
     try:
         for customer, journey, stage in places:
             attributes = {"journey_id": journey, "stage": stage}

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from features.schema import FeatureSchema
-from service.catalogue.conditions import ConditionInvalid
-from service.catalogue.conditions_again import CompilerAgain
+from service.catalogue.conditions import CompilerAgain, ConditionInvalid
 from service.catalogue.load import EXAMPLE, Catalogue, CatalogueFolder, CatalogueInvalid, load
 from tests.builders import facts, feature
 

@@ -17,11 +17,13 @@ from service.decision.constraints.registry import Cap, Policies
 from service.decision.decide import Decision
 from service.decision.journey import JourneyKind
 from service.decision.record import canonical, to_document
+from service.decision.reports.rows import CustomerEvent
 from service.hydrate import FeatureReader, Hydrator
 from service.scoring import Model, Scoring
 from service.state.engine import Durability
-from service.state.port import AlreadyDecided, CommitResult, Committed, CustomerEvent, RequestKey, Undecided
-from service.state.sqlite import SqliteState
+from service.state.port import AlreadyDecided, CommitResult, Committed, RequestKey, Undecided
+from service.state.sqlite import SqliteEngine
+from service.state.store import SqlState
 from service.timing import Stages
 from tests.builders import NOW, STRICT, Offered, catalogue, journey
 from tests.contract.rows import WEEK
@@ -90,11 +92,11 @@ class House:
         await self.state.close()
 
 
-class RestlessState(SqliteState):
+class RestlessState(SqlState):
     """Before each attempt to keep a decision something of `meanwhile` comes about, as long as there is any."""
 
     def __init__(self, file: Path) -> None:
-        super().__init__(file, Durability.PROCESS_SAFE)
+        super().__init__(SqliteEngine(file, Durability.PROCESS_SAFE))
         self.meanwhile: list[Callable[[], Awaitable[object]]] = []
 
     async def commit(self, decision: Decision, key: RequestKey | None) -> CommitResult:

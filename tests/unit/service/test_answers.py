@@ -18,9 +18,10 @@ from service.decision.constraints.registry import Cap
 from service.decision.decide import Decision, Degraded, Terms, begin, conclude
 from service.decision.facts import Contact, Facts, Situation, SituationFact
 from service.decision.journey import Action, JourneyKind, Lever, Stage, StagePlan
+from service.decision.reports.rows import Outcome, OutcomeType, RowResult, RowStatus
 from service.decision.verdict import Verdict, deny
 from service.scoring import Contributions
-from service.state.port import ContactState, KeptOutcome, Outcome, OutcomeType, RowResult, RowStatus, StoredDecision
+from service.state.port import ContactState, KeptOutcome, StoredDecision
 from tests.builders import NOW, Offered, catalogue, contact, decide, facts, journey, scores_of
 from tests.variants import with_rule
 

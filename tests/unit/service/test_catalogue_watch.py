@@ -23,8 +23,9 @@ from service.catalogues import KeptCatalogues
 from service.feature_feed import stopped
 from service.metrics import Metrics
 from service.state.session import Sql
-from service.state.sqlite import SqliteState
+from service.state.store import SqlState
 from tests.builders import NOW
+from tests.stores import sqlite_state
 
 JOURNEY = Path("journeys") / "rescue-basket.yaml"
 
@@ -53,7 +54,7 @@ class Watched:
     folder: Path
     catalogues: KeptCatalogues
     metrics: Metrics
-    state: SqliteState
+    state: SqlState
     watch: CatalogueWatch
     looks: Looks
     told: list[bool]
@@ -81,7 +82,7 @@ class Watched:
 async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
     folder, schema, metrics, looks = tmp_path / "catalogue", FeatureSchema.load(), Metrics(), Looks()
     shutil.copytree(EXAMPLE, folder)
-    state = SqliteState(tmp_path / "state.db")
+    state = sqlite_state(tmp_path / "state.db")
     loaded = CatalogueFolder(folder, schema)
     stamp = loaded.stamp()
     catalogues = KeptCatalogues(loaded.load(), schema, state, lambda: NOW)

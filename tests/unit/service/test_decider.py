@@ -15,19 +15,20 @@ from numpy.typing import NDArray
 from features.encoder import JourneyRow
 from features.reading import FeatureReading
 from features.values import FeatureRow, FeatureStatus, FeatureValue, Scalar
-from service.catalogues import CatalogueLost, KeptCatalogues
-from service.decider import ATTEMPTS, Question
-from service.decision.arbitrate import Score, ScoreSource
-from service.decision.plan import Plan
-from service.decision.record import to_document
-from service.errors import (
+from service.application.errors import (
     DecisionExpired,
     DecisionImported,
     DecisionRevoked,
     DecisionUnknown,
     RequestReused,
 )
-from service.state.port import CustomerEvent, OutcomeType, StateUnavailable
+from service.catalogues import CatalogueLost, KeptCatalogues
+from service.decider import ATTEMPTS, Question
+from service.decision.arbitrate import Score, ScoreSource
+from service.decision.plan import Plan
+from service.decision.record import to_document
+from service.decision.reports.rows import CustomerEvent, OutcomeType
+from service.state.port import StateUnavailable
 from service.timing import Stages
 from tests.builders import COMPILER, NOW, Offered, journey
 from tests.contract.history import imported, plain

@@ -19,16 +19,17 @@ from features.situation import Fact, IncidentFact
 from service.feature_feed import BATCH, FIRST_PAUSE_S, LONGEST_PAUSE_S, FeatureFeed, stopped
 from service.metrics import Metrics
 from service.state.engine import Durability
-from service.state.sqlite import SqliteState
+from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.rows import event, opened
+from tests.stores import sqlite_state
 
 HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-async def state(tmp_path: Path) -> AsyncIterator[SqliteState]:
-    kept = SqliteState(tmp_path / "state.db", Durability.PROCESS_SAFE)
+async def state(tmp_path: Path) -> AsyncIterator[SqlState]:
+    kept = sqlite_state(tmp_path / "state.db", Durability.PROCESS_SAFE)
     yield kept
     await kept.close()
 
@@ -41,7 +42,7 @@ def stored(feast: Path, name: str, customer_id: str = "1") -> list[dict[str, str
     return json.loads(str(value.value)) if value.is_present else []
 
 
-async def test_incidents_and_consents_reach_the_online_store_as_they_stand(state: SqliteState, own_feast: Path) -> None:
+async def test_incidents_and_consents_reach_the_online_store_as_they_stand(state: SqlState, own_feast: Path) -> None:
     await state.record_events(
         [
             opened("e1", NOW - HOUR, incident_id="a", class_="delivery", severity="high"),
@@ -72,7 +73,7 @@ async def test_incidents_and_consents_reach_the_online_store_as_they_stand(state
     assert stored(own_feast, "incidents_json", "2") == []
 
 
-async def test_a_running_feed_tells_what_it_is_woken_for(state: SqliteState, own_feast: Path) -> None:
+async def test_a_running_feed_tells_what_it_is_woken_for(state: SqlState, own_feast: Path) -> None:
     feed = FeatureFeed(state, SituationWriter(own_feast), Metrics())
     feeding = asyncio.create_task(feed.run())
     await state.record_events([opened()], NOW)
@@ -115,13 +116,13 @@ class Pauses:
         await asyncio.sleep(0)
 
 
-async def drained(state: SqliteState) -> None:
+async def drained(state: SqlState) -> None:
     """Until nothing waits; the time limit of the test ends a feed that never gets there."""
     while await state.waiting_for_features(1):
         await asyncio.sleep(0)
 
 
-async def test_a_store_that_fails_is_told_again_after_pauses_that_double_up_to_a_minute(state: SqliteState) -> None:
+async def test_a_store_that_fails_is_told_again_after_pauses_that_double_up_to_a_minute(state: SqlState) -> None:
     sink, pauses = FakeSink(*[StoreUnavailable("gone")] * 9), Pauses()
     feed = FeatureFeed(state, sink, Metrics(), pauses.sleep)
     await state.record_events([opened()], NOW)
@@ -134,7 +135,7 @@ async def test_a_store_that_fails_is_told_again_after_pauses_that_double_up_to_a
     assert pauses.seconds == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
 
 
-async def test_after_a_success_the_pauses_begin_anew(state: SqliteState) -> None:
+async def test_after_a_success_the_pauses_begin_anew(state: SqlState) -> None:
     gone = StoreUnavailable("gone")
     sink, pauses = FakeSink(gone, gone), Pauses()
     feed = FeatureFeed(state, sink, Metrics(), pauses.sleep)
@@ -150,7 +151,7 @@ async def test_after_a_success_the_pauses_begin_anew(state: SqliteState) -> None
     assert pauses.seconds == [0.5, 1.0, 0.5]
 
 
-async def test_nothing_is_forgotten_while_the_store_was_not_told(state: SqliteState) -> None:
+async def test_nothing_is_forgotten_while_the_store_was_not_told(state: SqlState) -> None:
     await state.record_events([opened()], NOW)
     metrics = Metrics()
     feed = FeatureFeed(state, FakeSink(StoreUnavailable("gone")), metrics)
@@ -164,7 +165,7 @@ async def test_nothing_is_forgotten_while_the_store_was_not_told(state: SqliteSt
 
 
 async def test_a_list_that_cannot_be_read_hinders_neither_other_customers_nor_the_customers_other_list(
-    state: SqliteState, caplog: pytest.LogCaptureFixture
+    state: SqlState, caplog: pytest.LogCaptureFixture
 ) -> None:
     granted = event("e2", "consent.granted", NOW, purpose="marketing", channel="web")
     other = event("e3", "incident.opened", customer_id="2", incident_id="i")
@@ -179,7 +180,7 @@ async def test_a_list_that_cannot_be_read_hinders_neither_other_customers_nor_th
     assert "cannot be read" in caplog.text
 
 
-async def test_a_customer_is_told_once_however_often_she_waits(state: SqliteState) -> None:
+async def test_a_customer_is_told_once_however_often_she_waits(state: SqlState) -> None:
     await state.record_events([opened(f"e{i}", NOW + i * HOUR) for i in range(5)], NOW)
     sink = FakeSink()
     feed = FeatureFeed(state, sink, Metrics())
@@ -188,7 +189,7 @@ async def test_a_customer_is_told_once_however_often_she_waits(state: SqliteStat
     assert sink.told == [("1", "incidents")]
 
 
-async def test_more_than_a_batch_is_told_in_order(state: SqliteState) -> None:
+async def test_more_than_a_batch_is_told_in_order(state: SqlState) -> None:
     customers = [f"c{i}" for i in range(BATCH + 3)]
     rows = [event(f"e-{c}", "incident.opened", customer_id=c, incident_id="i") for c in customers]
     await state.record_events(rows, NOW)
@@ -200,7 +201,7 @@ async def test_more_than_a_batch_is_told_in_order(state: SqliteState) -> None:
     assert [customer_id for customer_id, _ in sink.told] == customers
 
 
-async def test_closing_the_feed_closes_its_sink(state: SqliteState) -> None:
+async def test_closing_the_feed_closes_its_sink(state: SqlState) -> None:
     sink = FakeSink()
     FeatureFeed(state, sink, Metrics()).close()
     assert sink.is_closed

@@ -23,10 +23,10 @@ from service.housekeeping import EVERY_S, FIRST_AFTER_S, Housekeeping
 from service.metrics import Metrics
 from service.state.engine import Durability
 from service.state.retention import Retention
-from service.state.sqlite import SqliteState
 from service.state.upkeep import Upkeep
 from tests.builders import NOW
 from tests.contract.rows import committed, event, propose
+from tests.stores import sqlite_state
 
 DAY = timedelta(days=1)
 SCHEMA = FeatureSchema.load()
@@ -59,7 +59,7 @@ class House:
 
     def __init__(self, file: Path) -> None:
         self.file, self.now, self.hours, self.metrics = file, NOW, Hours(), Metrics()
-        self.state = SqliteState(file, Durability.PROCESS_SAFE)
+        self.state = sqlite_state(file, Durability.PROCESS_SAFE)
         self.catalogues = KeptCatalogues(CATALOGUE, SCHEMA, self.state, self.clock)
         self.upkeep = Upkeep(self.state.engine, Retention())
         self.housekeeping = Housekeeping(self.upkeep, self.catalogues, self.metrics, self.clock, self.hours.sleep)

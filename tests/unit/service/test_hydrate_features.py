@@ -14,13 +14,14 @@ from features.values import FeatureStatus, FeatureValue
 from service.decision.constraints.capacity import Pool
 from service.decision.decide import Degraded
 from service.decision.facts import Use
+from service.decision.reports.rows import CustomerEvent
 from service.decision.windows import Rolling
 from service.hydrate import Hydrator, merge
 from service.state.engine import Durability
-from service.state.port import CustomerEvent, StateUnavailable
-from service.state.sqlite import SqliteState
+from service.state.port import StateUnavailable
 from tests.builders import NOW, Offered, catalogue, journey
 from tests.contract.rows import FAR, committed, event, propose
+from tests.stores import sqlite_state
 from tests.unit.service.readings import (
     ASKED,
     PRESENT,
@@ -133,7 +134,7 @@ class FixedFeatures:
 
 
 async def test_both_stores_are_read_once_for_one_decision(tmp_path: Path) -> None:
-    features, kept = FixedFeatures(), SqliteState(tmp_path / "state.db", Durability.PROCESS_SAFE)
+    features, kept = FixedFeatures(), sqlite_state(tmp_path / "state.db", Durability.PROCESS_SAFE)
     await kept.record_events([PURCHASE], NOW)
     hydrator = Hydrator(features, kept)
     found = await hydrator.hydrate(ASKED, NOW, FAR)
@@ -147,7 +148,7 @@ async def test_both_stores_are_read_once_for_one_decision(tmp_path: Path) -> Non
 
 async def test_what_concerns_everybody_is_a_fact_of_every_customer(tmp_path: Path) -> None:
     """The kill list, the feeds, and the uses of the pools asked for: customer 1 has no row in either store."""
-    kept = SqliteState(tmp_path / "state.db", Durability.PROCESS_SAFE)
+    kept = sqlite_state(tmp_path / "state.db", Durability.PROCESS_SAFE)
     plan = catalogue(Offered(journey=journey("news"), capacity=CAPACITY)).plan
     await committed(kept, await propose(kept, plan, customer_id="2"))
     await kept.kill("news", "wrong price", NOW)
@@ -183,7 +184,7 @@ async def test_incidents_that_are_over_for_long_are_asked_for_where_the_feature_
     tmp_path: Path,
 ) -> None:
     """The state store has heard of `i1` since: it is over, though no grace reaches so far. Of `i2` it knows nothing."""
-    kept = SqliteState(tmp_path / "state.db", Durability.PROCESS_SAFE)
+    kept = sqlite_state(tmp_path / "state.db", Durability.PROCESS_SAFE)
     await kept.record_events([event("e1", "incident.resolved", NOW - 8 * DAY, incident_id="i1")], NOW)
     near = replace(FAR, grace=DAY)
     assert (await kept.situation("1", NOW, near)).incident_heard_at == {}
@@ -195,7 +196,7 @@ async def test_incidents_that_are_over_for_long_are_asked_for_where_the_feature_
 
 
 async def test_a_state_store_that_does_not_answer_ends_the_hydration(tmp_path: Path) -> None:
-    kept = SqliteState(tmp_path / "state.db", Durability.PROCESS_SAFE)
+    kept = sqlite_state(tmp_path / "state.db", Durability.PROCESS_SAFE)
     await kept.close()
     hydrator = Hydrator(FixedFeatures(), kept)
     with pytest.raises(StateUnavailable):

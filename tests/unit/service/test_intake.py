@@ -15,12 +15,15 @@ from features.schema import FeatureSchema
 from service.catalogue.load import EXAMPLE, Catalogue, load, parse
 from service.catalogues import KeptCatalogues
 from service.decision.facts import FactKind
+from service.decision.reports.rows import CustomerEvent, Outcome, OutcomeType, RowResult, RowStatus
 from service.intake import ROWS_AT_ONCE, Intake
 from service.state.engine import Durability
-from service.state.port import CustomerEvent, Outcome, OutcomeType, RowResult, RowStatus, StateUnavailable
-from service.state.sqlite import SqliteState
+from service.state.port import StateUnavailable
+from service.state.sqlite import SqliteEngine
+from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.rows import FAR
+from tests.stores import sqlite_state
 
 SCHEMA = FeatureSchema.load()
 UNREAD = RowResult(row_id="u1", status=RowStatus.REJECTED, field="occurred_at", code="NOT_SET")
@@ -48,14 +51,14 @@ def bell() -> Bell:
 
 
 @pytest.fixture
-async def state(tmp_path: Path) -> AsyncIterator[SqliteState]:
-    kept = SqliteState(tmp_path / "state.db", Durability.PROCESS_SAFE)
+async def state(tmp_path: Path) -> AsyncIterator[SqlState]:
+    kept = sqlite_state(tmp_path / "state.db", Durability.PROCESS_SAFE)
     yield kept
     await kept.close()
 
 
 @pytest.fixture
-def intake(state: SqliteState, catalogue: Catalogue, bell: Bell) -> Intake:
+def intake(state: SqlState, catalogue: Catalogue, bell: Bell) -> Intake:
     return Intake(state, KeptCatalogues(catalogue, SCHEMA, state, lambda: NOW), lambda: NOW, bell.ring)
 
 
@@ -85,7 +88,7 @@ UNDECLARED = (
 @pytest.mark.parametrize(("attributes", "field"), UNDECLARED)
 @pytest.mark.parametrize("verb", ["granted", "withdrawn"])
 async def test_consent_by_a_name_that_no_catalogue_declares_is_rejected_by_that_name(
-    intake: Intake, state: SqliteState, verb: str, attributes: dict[str, str], field: str
+    intake: Intake, state: SqlState, verb: str, attributes: dict[str, str], field: str
 ) -> None:
     rows = [consent("e1", verb, **attributes), consent("e2", verb, purpose="marketing", channel="email")]
     assert await intake.record_events(rows) == [rejected("e1", f"attributes.{field}", "UNDECLARED"), accepted("e2")]
@@ -111,7 +114,7 @@ async def test_a_withdrawal_of_all_else_still_names_what_is_declared(
 
 
 async def test_names_of_a_catalogue_that_is_kept_may_still_be_spoken_of(
-    intake: Intake, state: SqliteState, tmp_path: Path
+    intake: Intake, state: SqlState, tmp_path: Path
 ) -> None:
     """Another service has it in force, or had: it is known from the very moment that it is kept."""
     row = consent("e1", purpose="newsletter", channel="kiosk")
@@ -124,7 +127,7 @@ async def test_names_of_a_catalogue_that_is_kept_may_still_be_spoken_of(
     assert await intake.record_events([grant]) == [accepted("e2")]
 
 
-async def test_service_may_be_withdrawn_though_no_catalogue_declares_it(state: SqliteState, tmp_path: Path) -> None:
+async def test_service_may_be_withdrawn_though_no_catalogue_declares_it(state: SqlState, tmp_path: Path) -> None:
     """Journeys without a purpose yield to it."""
     folder = tmp_path / "catalogue"
     shutil.copytree(EXAMPLE, folder)
@@ -148,7 +151,7 @@ def waiting_for(catalogue: Catalogue, part: str, source: str) -> Catalogue:
 
 
 async def test_heartbeats_are_taken_of_the_sources_that_catalogues_name_and_of_no_others(
-    state: SqliteState, catalogue: Catalogue
+    state: SqlState, catalogue: Catalogue
 ) -> None:
     """Of the one in force, and of one that another service has in force over the same store."""
     here = KeptCatalogues(waiting_for(catalogue, "consents", "crm"), SCHEMA, state, lambda: NOW)
@@ -190,7 +193,7 @@ def rejected(row_id: str, field: str, code: str) -> RowResult:
     return RowResult(row_id=row_id, status=RowStatus.REJECTED, field=field, code=code)
 
 
-async def test_each_row_is_answered_in_its_place_and_the_good_ones_are_kept(intake: Intake, state: SqliteState) -> None:
+async def test_each_row_is_answered_in_its_place_and_the_good_ones_are_kept(intake: Intake, state: SqlState) -> None:
     first_stage = next(iter((load(EXAMPLE, SCHEMA)).stages["pantry-mailer"]))
     results = await intake.record_events(
         [
@@ -222,7 +225,7 @@ async def test_each_row_is_answered_in_its_place_and_the_good_ones_are_kept(inta
     assert (situation.versions[FactKind.PLACES], list(situation.enrolments)) == (1, ["pantry-mailer"])
 
 
-async def test_a_call_without_a_good_row_does_not_touch_the_store(intake: Intake, state: SqliteState) -> None:
+async def test_a_call_without_a_good_row_does_not_touch_the_store(intake: Intake, state: SqlState) -> None:
     await state.close()
     assert await intake.record_events([UNREAD, purchase("e1", type="?")]) == [
         UNREAD,
@@ -256,13 +259,13 @@ async def test_outcomes_are_answered_in_their_place(intake: Intake) -> None:
     ]
 
 
-async def test_a_store_that_is_gone_acknowledges_nothing(intake: Intake, state: SqliteState) -> None:
+async def test_a_store_that_is_gone_acknowledges_nothing(intake: Intake, state: SqlState) -> None:
     await state.close()
     with pytest.raises(StateUnavailable):
         await intake.record_events([purchase("e1")])
 
 
-class ShortState(SqliteState):
+class ShortState(SqlState):
     """Goes away after a number of calls."""
 
     left = 1
@@ -278,7 +281,7 @@ async def test_a_batch_whose_second_part_fails_is_not_acknowledged_and_may_be_se
     tmp_path: Path, catalogue: Catalogue, bell: Bell
 ) -> None:
     """The feature store is told of the first part all the same."""
-    short = ShortState(tmp_path / "state.db", Durability.PROCESS_SAFE)
+    short = ShortState(SqliteEngine(tmp_path / "state.db", Durability.PROCESS_SAFE))
     intake = Intake(short, KeptCatalogues(catalogue, SCHEMA, short, lambda: NOW), lambda: NOW, bell.ring)
     rows = [purchase(f"e{i}") for i in range(ROWS_AT_ONCE + 1)]
     with pytest.raises(StateUnavailable):

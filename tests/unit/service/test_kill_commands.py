@@ -17,7 +17,8 @@ from features.errors import RumboError
 from service.commands import kill, kills, unkill
 from service.decision.journey import JourneyKind
 from service.state.port import Kill, StateUnavailable
-from service.state.sqlite import SqliteState
+from service.state.store import SqlState
+from tests.stores import sqlite_state
 from tests.unit.service.house import ASK, House
 
 COMMANDS = {"kill": kill, "unkill": unkill, "kills": kills}
@@ -31,16 +32,16 @@ def home(tmp_path: Path) -> Path:
 
 
 def keep(home: Path, version: str, source: str) -> None:
-    async def run(state: SqliteState) -> list[Kill]:
+    async def run(state: SqlState) -> list[Kill]:
         await state.keep_catalogue(version, source)
         return []
 
     _within(home, run)
 
 
-def _within(home: Path, ask: Callable[[SqliteState], Awaitable[list[Kill]]]) -> list[Kill]:
+def _within(home: Path, ask: Callable[[SqlState], Awaitable[list[Kill]]]) -> list[Kill]:
     async def run() -> list[Kill]:
-        state = SqliteState(home / "state.db")
+        state = sqlite_state(home / "state.db")
         try:
             return await ask(state)
         finally:
@@ -71,7 +72,7 @@ def test_what_is_killed_is_shown_line_by_line(home: Path) -> None:
     assert rumbo(home, "kills").output == "nothing is killed\n"
     at = datetime(2018, 1, 3, 12, 30, 5, tzinfo=UTC)
 
-    async def throw(state: SqliteState) -> list[Kill]:
+    async def throw(state: SqlState) -> list[Kill]:
         await state.kill("news", "wrong price", at)
         await state.kill("kind:loyalty", "audit", at)
         return []

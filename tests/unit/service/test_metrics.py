@@ -13,8 +13,8 @@ from features.values import FeatureStatus
 from service.decision.constraints.registry import Cap
 from service.decision.decide import Decision, Degraded, Terms, begin, conclude
 from service.decision.facts import Situation
+from service.decision.reports.rows import RowResult, RowStatus
 from service.metrics import JsonLines, Metrics
-from service.state.port import RowResult, RowStatus
 from service.timing import Stages
 from tests.builders import Offered, catalogue, contact, facts, feature, journey, scores_of
 from tests.contract.rows import WEEK

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from service.application.errors import DecisionRevoked
 from service.decider import Question
 from service.decision.constraints.capacity import Pool
 from service.decision.constraints.in_flight import InFlightLimit, Member
@@ -15,9 +16,8 @@ from service.decision.constraints.registry import Policies
 from service.decision.decide import Decision
 from service.decision.journey import JourneyKind, Stage, StagePlan
 from service.decision.plan import Lifetime
+from service.decision.reports.rows import OutcomeType
 from service.decision.windows import Calendar, Period, Rolling, Window
-from service.errors import DecisionRevoked
-from service.state.port import OutcomeType
 from tests.builders import NOW, Offered, action, journey
 from tests.contract.rows import MINUTE, WEEK, event, outcome, picked
 from tests.unit.service.house import ASK, House, text

@@ -18,8 +18,8 @@ from service.hydrate import Hydrator, merge
 from service.stand_in import StandIn, keep_reading
 from service.state.engine import Durability
 from service.state.port import StateUnavailable
-from service.state.sqlite import SqliteState
 from tests.builders import NOW
+from tests.stores import sqlite_state
 from tests.unit.service.readings import ASKED, T1, T2, UNAVAILABLE, consents, incident_fact, incidents, reading, value
 
 EVERYTHING = frozenset(SituationFact)
@@ -61,7 +61,7 @@ def test_a_reading_that_comes_late_does_not_bring_an_older_list_back() -> None:
 
 
 async def test_every_reading_of_the_state_is_remembered_and_used_when_there_is_none(tmp_path: Path) -> None:
-    state = SqliteState(tmp_path / "state.db", Durability.PROCESS_SAFE)
+    state = sqlite_state(tmp_path / "state.db", Durability.PROCESS_SAFE)
     hydrator = Hydrator(NoFeatures(), state)
     await state.kill("news", "a test", NOW)
     await hydrator.hydrate(ASKED, NOW, Reach())

@@ -15,9 +15,8 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from service.state.postgres import PostgresState
 from service.state.schema import HEAD
-from service.state.sqlite import SqliteState
+from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.rows import event, situation
 from tests.contract.test_kill_readers import other_process
@@ -27,7 +26,7 @@ from tests.unit.state.test_schema import old_file
 
 __all__ = ["database"]
 
-State = SqliteState | PostgresState
+State = SqlState
 
 
 @pytest.fixture

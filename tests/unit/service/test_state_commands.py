@@ -22,16 +22,16 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from service.cli import main
+from service.decision.reports.rows import OutcomeType
 from service.state.engine import Durability
 from service.state.inventory import TABLES
-from service.state.port import OutcomeType
-from service.state.postgres import PostgresState
 from service.state.schema import HEAD, VERSION_TABLE, _config
-from service.state.sqlite import SqliteState
+from service.state.store import SqlState
 from service.state.upkeep import TABLES as PRUNED
 from tests.builders import NOW
 from tests.contract.rows import KEY, capped, committed, event, opened, outcome, propose
 from tests.postgres_server import PostgresServer, database_name
+from tests.stores import postgres_state, sqlite_state
 from tests.unit.state.test_schema import copied, old_file, written
 
 ROOT = Path(__file__).parents[3]
@@ -65,11 +65,11 @@ class Place:
         pipe = subprocess.PIPE
         return subprocess.Popen(command, cwd=ROOT, env={**os.environ, **self.env}, stdout=pipe, stderr=pipe, text=True)
 
-    def within(self, work: Callable[[SqliteState | PostgresState], Awaitable[None]]) -> None:
+    def within(self, work: Callable[[SqlState], Awaitable[None]]) -> None:
         """Something done by a program that has the store open."""
 
         async def run() -> None:
-            state = SqliteState(self.file, FAST) if self.url is None else PostgresState(self.url, FAST)
+            state = sqlite_state(self.file, FAST) if self.url is None else postgres_state(self.url, FAST)
             try:
                 await work(state)
             finally:
@@ -119,7 +119,7 @@ def stand_at(place: Place, step: str) -> None:
     place.execute(f"UPDATE {VERSION_TABLE} SET version_num = '{step}'")
 
 
-async def fill(state: SqliteState | PostgresState) -> None:
+async def fill(state: SqlState) -> None:
     """Rows at NOW, years ago."""
     await state.record_events([opened(), event("e2", "purchase", customer_id="2", amount=1.0)], NOW)
     await committed(state, await propose(state, capped(), customer_id="2"), KEY)

@@ -19,9 +19,9 @@ from click.testing import CliRunner, Result
 from features.schema import FeatureSchema
 from service.cli import INTERRUPTED, main
 from service.state.export_schema import documented, export_schema
-from service.state.sqlite import SqliteState
 from tests.builders import NOW
 from tests.contract.history import DAY, decided, plain, present, table_in
+from tests.stores import sqlite_state
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def home(tmp_path: Path) -> Path:
     """A home with a decision on each of two days, whose windows ended years ago; those of one were presented."""
 
     async def fill() -> None:
-        state = SqliteState(tmp_path / "home" / "state.db")
+        state = sqlite_state(tmp_path / "home" / "state.db")
         await decided(state, "d1")
         await present(state, "d1")
         await present(state, "d1", "survey")

@@ -15,12 +15,15 @@ from typing import Any
 
 import pytest
 
+from service.decision.reports.rows import OutcomeType, RowStatus
 from service.state.engine import Durability
-from service.state.port import ContactState, OutcomeType, RowStatus, StateUnavailable
+from service.state.port import ContactState, StateUnavailable
 from service.state.schema import HEAD, VERSION_TABLE, steps
-from service.state.sqlite import APPLICATION_ID, SqliteState, migrate_file, status_of
+from service.state.sqlite import APPLICATION_ID, migrate_file, status_of
+from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.rows import KEY, committed, contacts, event, opened, outcome, picked, propose, situation
+from tests.stores import sqlite_state
 
 FAST = Durability.PROCESS_SAFE
 BEFORE_STEPS = Path(__file__).with_name("tables_before_steps.sql")
@@ -41,7 +44,7 @@ def old_file(file: Path, user_version: int = 2) -> Path:
 
 async def written(file: Path) -> Path:
     """A store of today in which every table that there was before steps has rows."""
-    state = SqliteState(file, FAST)
+    state = sqlite_state(file, FAST)
     await state.record_events(
         [
             opened(class_="delivery"),
@@ -144,7 +147,7 @@ async def test_a_file_of_the_time_before_steps_is_refused_with_the_command_that_
     file = old_file(tmp_path / "state.db")
     before = shape(file)
     with pytest.raises(StateUnavailable, match=rf"stand at step 0001, .* knows {HEAD}: run `rumbo state migrate`"):
-        SqliteState(file, FAST)
+        sqlite_state(file, FAST)
     assert shape(file) == before
     assert status_of(file) == "0001"
 
@@ -177,7 +180,7 @@ async def test_what_was_told_of_wrong_times_counts_as_it_does_today_once_the_fil
 ) -> None:
     """As a program of then kept it: shown 8 days before it was decided, and granted 4 minutes after it was told."""
     new, file, minute, day = tmp_path / "new.db", old_file(tmp_path / "old.db"), 60_000_000, 86_400_000_000
-    state = SqliteState(new, FAST)
+    state = sqlite_state(new, FAST)
     await state.record_events([event("g", "consent.granted", purpose="marketing", channel="email")], NOW)
     await state.record_events([event("w", "consent.withdrawn", purpose="marketing", channel="email")], NOW)
     await committed(state, await propose(state, customer_id="2", decision_id="d1"))
@@ -191,7 +194,7 @@ async def test_what_was_told_of_wrong_times_counts_as_it_does_today_once_the_fil
         database.execute("UPDATE consents SET granted_at = granted_at + ?", (4 * minute,))
         database.commit()
     migrate_file(file)
-    state, today = SqliteState(file, FAST), SqliteState(new, FAST)
+    state, today = sqlite_state(file, FAST), sqlite_state(new, FAST)
     for customer_id in ("1", "2"):
         found, expected = await situation(state, customer_id), await situation(today, customer_id)
         assert replace(found, versions=expected.versions) == expected
@@ -204,7 +207,7 @@ async def test_the_store_works_on_a_file_that_was_brought_forward(tmp_path: Path
     file = old_file(tmp_path / "old.db")
     copied(await written(tmp_path / "new.db"), file)
     migrate_file(file)
-    state, kept = SqliteState(file, FAST), SqliteState(tmp_path / "new.db", FAST)
+    state, kept = sqlite_state(file, FAST), sqlite_state(tmp_path / "new.db", FAST)
     for customer_id in ("1", "2"):
         found, expected = await situation(state, customer_id), await situation(kept, customer_id)
         assert len(set(found.versions.values())) == 1
@@ -225,7 +228,7 @@ async def test_the_store_works_on_a_file_that_was_brought_forward(tmp_path: Path
 async def test_a_file_that_was_brought_forward_has_the_tables_of_a_new_one(tmp_path: Path) -> None:
     file = old_file(tmp_path / "old.db")
     migrate_file(file)
-    await SqliteState(tmp_path / "new.db", FAST).close()
+    await sqlite_state(tmp_path / "new.db", FAST).close()
     assert shape(file) == shape(tmp_path / "new.db")
 
 
@@ -235,13 +238,13 @@ def test_a_file_of_any_other_version_before_steps_is_refused_and_left_as_it_is(
 ) -> None:
     file = old_file(tmp_path / "state.db", user_version)
     before = shape(file)
-    for refuse in (SqliteState, migrate_file, status_of):
+    for refuse in (sqlite_state, migrate_file, status_of):
         with pytest.raises(StateUnavailable, match=f"version {user_version}"):
             refuse(file)
     assert shape(file) == before
 
 
-@pytest.mark.parametrize("use", [SqliteState, migrate_file])
+@pytest.mark.parametrize("use", [sqlite_state, migrate_file])
 async def test_a_file_of_a_later_step_is_refused_and_left_as_it_is(
     tmp_path: Path, use: Callable[[Path], object]
 ) -> None:
@@ -253,7 +256,7 @@ async def test_a_file_of_a_later_step_is_refused_and_left_as_it_is(
     assert (shape(file), status_of(file)) == (before, "9999")
 
 
-@pytest.mark.parametrize("use", [SqliteState, migrate_file, status_of])
+@pytest.mark.parametrize("use", [SqlState, migrate_file, status_of])
 def test_a_file_of_another_program_is_refused_and_left_as_it_is(tmp_path: Path, use: Callable[[Path], object]) -> None:
     file = tmp_path / "state.db"
     with closing(sqlite3.connect(file)) as database:

@@ -10,17 +10,18 @@ from typing import Any
 import psycopg
 import pytest
 
+from service.decision.reports.rows import RowStatus
 from service.state.engine import Durability
-from service.state.port import RowStatus, StateUnavailable
-from service.state.postgres import PostgresState
+from service.state.port import StateUnavailable
 from service.state.postgres_schema import migrate_database, status_of
 from service.state.schema import HEAD, VERSION_TABLE
 from tests.builders import NOW
 from tests.contract.rows import KEY, committed, opened, picked, propose, situation
 from tests.postgres_server import PostgresServer, database_name
+from tests.stores import postgres_state
 
 FAST = Durability.PROCESS_SAFE
-USES: list[Callable[[str], object]] = [PostgresState, migrate_database]
+USES: list[Callable[[str], object]] = [postgres_state, migrate_database]
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def at_step(url: str, step: str) -> None:
 
 def test_a_database_without_tables_is_refused_with_the_command_that_helps(url: str) -> None:
     with pytest.raises(StateUnavailable, match=rf"it has no tables, .* knows {HEAD}: run `rumbo state migrate`"):
-        PostgresState(url)
+        postgres_state(url)
     assert status_of(url) is None
     assert catalogue_of(url) == []
 
@@ -59,7 +60,7 @@ def test_a_database_without_tables_is_refused_with_the_command_that_helps(url: s
 async def test_an_empty_database_gets_its_tables_and_the_store_works_on_them(url: str) -> None:
     assert migrate_database(url) == (None, HEAD)
     assert status_of(url) == HEAD
-    state = PostgresState(url, FAST)
+    state = postgres_state(url, FAST)
     assert [r.status for r in await state.record_events([opened()], NOW)] == [RowStatus.ACCEPTED]
     assert picked(await committed(state, await propose(state, customer_id="2"), KEY)) == ["news"]
     await state.close()
@@ -67,7 +68,7 @@ async def test_an_empty_database_gets_its_tables_and_the_store_works_on_them(url
 
 async def test_migrating_a_database_again_changes_nothing(url: str) -> None:
     migrate_database(url)
-    state = PostgresState(url, FAST)
+    state = postgres_state(url, FAST)
     await state.record_events([opened()], NOW)
     before = await situation(state), catalogue_of(url)
     assert migrate_database(url) == (HEAD, HEAD)
@@ -110,7 +111,7 @@ def test_a_database_of_an_earlier_step_is_refused_with_the_command_that_helps(ur
     migrate_database(url)
     at_step(url, "0001")
     with pytest.raises(StateUnavailable, match=rf"stand at step 0001, .* knows {HEAD}: run `rumbo state migrate`"):
-        PostgresState(url)
+        postgres_state(url)
 
 
 @pytest.mark.parametrize("use", [*USES, status_of])

@@ -15,7 +15,8 @@ import pytest
 from service.state.engine import Durability
 from service.state.port import StatementRefused, StateUnavailable
 from service.state.session import Session, Sql, Work
-from service.state.sqlite import SqliteEngine, SqliteState
+from service.state.sqlite import SqliteEngine
+from tests.stores import sqlite_state
 
 FAST = Durability.PROCESS_SAFE
 CUSTOMERS = Sql("SELECT customer_id FROM customers ORDER BY customer_id")
@@ -49,7 +50,7 @@ def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(tmp_path: Path)
     file = tmp_path / "state.db"
     file.write_bytes(b"this is no database" * 1000)
     with pytest.raises(StateUnavailable, match=r"state\.db cannot be opened: file is not a database"):
-        SqliteState(file)
+        sqlite_state(file)
     assert file.read_bytes() == b"this is no database" * 1000
 
 
@@ -57,18 +58,18 @@ def test_a_folder_or_a_place_below_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for place in (tmp_path, tmp_path / "file" / "state.db"):
         with pytest.raises(StateUnavailable):
-            SqliteState(place)
+            sqlite_state(place)
 
 
 def test_a_refusal_leaves_no_thread_behind(tmp_path: Path) -> None:
     before = threading.active_count()
     with pytest.raises(StateUnavailable):
-        SqliteState(tmp_path)
+        sqlite_state(tmp_path)
     assert threading.active_count() == before
 
 
 async def test_folders_on_the_way_are_made(tmp_path: Path) -> None:
-    await SqliteState(tmp_path / "a" / "b" / "state.db", FAST).close()
+    await sqlite_state(tmp_path / "a" / "b" / "state.db", FAST).close()
     assert (tmp_path / "a" / "b" / "state.db").is_file()
 
 
@@ -78,7 +79,7 @@ def test_several_may_open_a_new_file_at_once(tmp_path: Path, round_: int) -> Non
     barrier, failures = threading.Barrier(6), []
 
     async def open_and_close() -> None:
-        await SqliteState(tmp_path / "state.db", FAST).close()
+        await sqlite_state(tmp_path / "state.db", FAST).close()
 
     def run() -> None:
         barrier.wait()

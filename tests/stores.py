@@ -1,0 +1,24 @@
+"""State stores over an engine, as `service.bootstrap` makes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from service.state.engine import Durability
+from service.state.postgres import PostgresEngine
+from service.state.sqlite import SqliteEngine
+from service.state.store import SqlState
+
+
+def sqlite_state(
+    file: Path, durability: Durability = Durability.POWER_SAFE, *, expected: str | None = None
+) -> SqlState:
+    """Raises: StateUnavailable as the engine does."""
+    return SqlState(SqliteEngine(file, durability, expected=expected))
+
+
+def postgres_state(
+    url: str, durability: Durability = Durability.POWER_SAFE, *, expected: str | None = None
+) -> SqlState:
+    """Raises: StateUnavailable as the engine does."""
+    return SqlState(PostgresEngine(url, durability, expected=expected))
