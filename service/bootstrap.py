@@ -24,53 +24,42 @@ from features.push import SituationWriter
 from features.schema import FeatureSchema
 from models.registry import fetch_tried_champion, stamp_of, trials_of
 from models.scorer import Scorer
-from service.admission import Share
-from service.background import collecting_later
+from service.application.catalogues import KeptCatalogues
+from service.application.decider import Decider
+from service.application.home_access import demand_own
+from service.application.hydrate import FeatureReader, Hydrator
+from service.application.intake import Intake
+from service.application.scoring import Model, Scoring
+from service.application.stand_in import keep_reading
+from service.background.catalogue_watch import CatalogueWatch
+from service.background.feature_feed import FeatureFeed, stopped
+from service.background.housekeeping import Housekeeping
+from service.background.kill_readers import KillReader
+from service.background.model_watch import ModelWatch
+from service.catalogue.documents.patience import Patience, patiently
 from service.catalogue.load import Catalogue, CatalogueFolder, load
-from service.catalogue.patience import Patience, patiently
-from service.catalogue_watch import CatalogueWatch
-from service.catalogues import KeptCatalogues
-from service.decider import Decider
 from service.decision.plan import Plan
-from service.door import Door
-from service.feature_feed import FeatureFeed, stopped
-from service.handler import Handler
-from service.home_access import demand_own
-from service.housekeeping import Housekeeping
-from service.hydrate import FeatureReader, Hydrator
-from service.intake import Intake
-from service.kill_readers import KillReader
 from service.metrics import Metrics
-from service.model_watch import ModelWatch
-from service.readiness import Part, Readiness
-from service.scoring import Model, Scoring
+from service.quiet_load import collecting_later
 from service.settings import Settings
-from service.stand_in import keep_reading
-from service.state.backup import Copied, Restored, back_up, restore
+from service.state.engines.inventory import StoreStatus
+from service.state.engines.session import micros
+from service.state.engines.sqlite import SqliteEngine, demand_there, migrate_file, store_in, survey_of
+from service.state.engines.store_file import FolderInUse, set_aside
 from service.state.home import HomeStore
-from service.state.inventory import StoreStatus
 from service.state.port import StateUnavailable
-from service.state.session import micros
-from service.state.sqlite import SqliteEngine, demand_there, migrate_file, store_in, survey_of
 from service.state.store import SqlState
-from service.state.store_file import FolderInUse, set_aside
-from service.state.upkeep import Upkeep
+from service.state.upkeep.backup import Copied, Restored, back_up, restore
+from service.state.upkeep.prune import Upkeep
+from service.wire.admission import Share
+from service.wire.door import Door
+from service.wire.handler import Handler
+from service.wire.readiness import Part, Readiness
+from service.wire.server import Application
 
 log = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Application:
-    """What the server needs: the methods and the door to them, and what to tell about it."""
-
-    handler: Handler
-    door: Door
-    intake: Intake
-    metrics: Metrics
-    watch: CatalogueWatch
-    readiness: Readiness
 
 
 def system_clock() -> datetime:
@@ -98,7 +87,7 @@ def _open(settings: Settings, known: HomeStore) -> SqlState:
         known.keep(settings.home, embedded=state.engine.store_id)
         return state
     with _needing_postgres():
-        from service.state.postgres import PostgresEngine
+        from service.state.engines.postgres import PostgresEngine
     url = settings.state_url.get_secret_value()
     state = SqlState(PostgresEngine(url, settings.durability, expected=known.postgresql))
     if settings.home.is_dir():  # one that asks from elsewhere has none
@@ -223,7 +212,7 @@ def survey(settings: Settings) -> StoreStatus:
         demand_there(settings.state_file, HomeStore.of(settings.home).embedded)
         return survey_of(settings.state_file)
     with _needing_postgres():
-        from service.state import postgres_schema
+        from service.state.engines import postgres_schema
     return postgres_schema.survey_of(settings.state_url.get_secret_value())
 
 
@@ -236,7 +225,7 @@ def migrate_state(settings: Settings) -> tuple[str | None, str | None]:
         demand_there(settings.state_file, HomeStore.of(settings.home).embedded)
         return migrate_file(settings.state_file)
     with _needing_postgres():
-        from service.state.postgres_schema import migrate_database
+        from service.state.engines.postgres_schema import migrate_database
     return migrate_database(settings.state_url.get_secret_value())
 
 
@@ -302,7 +291,7 @@ def _store_there(settings: Settings) -> str | None:
     if settings.state_url is None:
         return store_in(settings.state_file)
     with _needing_postgres():
-        from service.state.postgres_schema import store_at
+        from service.state.engines.postgres_schema import store_at
     return store_at(settings.state_url.get_secret_value())
 
 

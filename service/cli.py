@@ -29,8 +29,8 @@ from typing import Any
 import click
 
 from features.errors import RumboError
-from service.home_access import private_files
-from service.variables import strangers
+from service.application.home_access import private_files
+from service.commands.variables import strangers
 
 GROUP = "rumbo.commands"
 INTERRUPTED = 130  # 128 + SIGINT, what a shell reports

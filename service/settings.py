@@ -14,9 +14,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from features.errors import RumboError
 from service.catalogue import EXAMPLE
-from service.state.engine import Durability
-from service.state.postgres_url import PostgresUrl
-from service.state.retention import Retention
+from service.state.engines.engine import Durability
+from service.state.engines.postgres_url import PostgresUrl
+from service.state.upkeep.retention import Retention
 
 LONGEST_DAYS = 36500
 ANY_HOST: Final = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "::": "[::1]"}

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalData
 from features.values import FeatureStatus, FeatureValue, Scalar
-from service.catalogue.conditions import ConditionCompiler, customer_types
+from service.catalogue.conditions.compile import ConditionCompiler, customer_types
 from service.decision.arbitrate import Score, ScoreSource
 from service.decision.constraints.capacity import Pool
 from service.decision.constraints.cooldown import Cooldown

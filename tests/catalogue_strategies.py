@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-from service.catalogue.holiday_calendar import PublicHolidays
+from service.catalogue.bind.holiday_calendar import PublicHolidays
 from service.decision.constraints.audience import CompanyPolicy
 from service.decision.constraints.capacity import Pool
 from service.decision.constraints.caps import PressureCap

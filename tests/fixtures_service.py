@@ -19,14 +19,14 @@ from pydantic import SecretStr
 
 from rumbo.decision.v1 import decision_pb2, events_pb2, outcomes_pb2, record_pb2
 from rumbo.decision.v1.service_pb2_grpc import DecisionServiceStub
+from service.application.hydrate import FeatureReader
+from service.application.scoring import Model
 from service.bootstrap import application
 from service.catalogue.load import EXAMPLE
-from service.hydrate import FeatureReader
-from service.scoring import Model
-from service.seed import seed_consents
-from service.server import Address, serving
+from service.commands.events import seed_consents
 from service.settings import Settings
-from service.state.engine import Durability
+from service.state.engines.engine import Durability
+from service.wire.server import Address, serving
 from tests.fixtures_features import NOW
 from tests.plain_catalogue import write_plain_catalogue
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 import psycopg
 
-from service.state.postgres_schema import migrate_database
+from service.state.engines.postgres_schema import migrate_database
 
 NOBODY = 65534
 """PostgreSQL refuses to run as root."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from service.state.engine import Durability
-from service.state.postgres import PostgresEngine
-from service.state.sqlite import SqliteEngine
+from service.state.engines.engine import Durability
+from service.state.engines.postgres import PostgresEngine
+from service.state.engines.sqlite import SqliteEngine
 from service.state.store import SqlState
 
 

@@ -13,13 +13,13 @@ from pydantic import ValidationError
 from features.errors import RumboError
 from features.schema import FeatureSchema
 from service.catalogue import EXAMPLE as EXAMPLE
-from service.catalogue.bind import CatalogueBinder
-from service.catalogue.files import Stamps
-from service.catalogue.patience import GoOn, always
-from service.catalogue.policy_schema import PoliciesDocument
-from service.catalogue.problems import Problem
-from service.catalogue.schema import CatalogueDocument
-from service.catalogue.source import Reader, Source, form_problems
+from service.catalogue.bind.catalogue import CatalogueBinder
+from service.catalogue.documents.files import Stamps
+from service.catalogue.documents.journey import CatalogueDocument
+from service.catalogue.documents.patience import GoOn, always
+from service.catalogue.documents.policies import PoliciesDocument
+from service.catalogue.documents.problems import Problem
+from service.catalogue.documents.source import Reader, Source, form_problems
 from service.decision.plan import Plan
 
 _MAX_TOLD = 100

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from pydantic import ValidationError
 
+from features.errors import RumboError
 from features.values import Scalar
-from service.catalogue.conditions import ConditionCompiler
+from service.catalogue.conditions.compile import ConditionCompiler
+from service.catalogue.documents.journey import CatalogueDocument, ObjectiveDocument
+from service.catalogue.documents.source import form_problems
 from service.catalogue.load import CatalogueInvalid
-from service.catalogue.schema import CatalogueDocument, ObjectiveDocument
-from service.catalogue.source import form_problems
 from service.decision.constraints.rule import Condition
 from service.decision.facts import Facts
-from service.state.events import EVENT_FORMS, EventForm
+from service.decision.reports.events import EVENT_FORMS, EventForm
 
 _SOME_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class CatalogueLost(RumboError):
+    """A record refers to a catalogue that is no longer kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,3 +67,22 @@ def _objective(document: ObjectiveDocument) -> KeptObjective:
     if document.event is not None and document.where is not None:
         where = ConditionCompiler(objective_types(EVENT_FORMS[document.event])).compile(document.where)
     return KeptObjective(within=document.within, event=document.event, outcome=document.outcome, where=where)
+
+
+class KeptObjectives:
+    """The objectives of the catalogues that a store keeps; each is read once, when it is first needed."""
+
+    def __init__(self) -> None:
+        self._by_version: dict[str, Mapping[str, KeptObjective]] = {}
+
+    def of(self, read: Callable[[str], str | None], version: str, journey_id: str) -> KeptObjective:
+        """`read` gives the canonical text of a version, if it is kept. Raises: CatalogueLost, CatalogueInvalid."""
+        if version not in self._by_version:
+            source = read(version)
+            if source is None:
+                raise CatalogueLost(f"catalogue {version} is not kept, so no reward of its decisions can be told")
+            self._by_version[version] = objectives_of(source)
+        try:
+            return self._by_version[version][journey_id]
+        except KeyError:
+            raise CatalogueLost(f"catalogue {version} as it is kept has no journey {journey_id}") from None

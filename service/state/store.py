@@ -14,36 +14,8 @@ from service.decision.decide import Decision
 from service.decision.facts import Consents
 from service.decision.reach import Reach
 from service.decision.reports.rows import CustomerEvent, Outcome, RowResult
-from service.state.catalogue_rows import keep_catalogue, use_catalogue
-from service.state.decision_rows import (
-    Proposed,
-    alone_keys,
-    commit_asks,
-    commit_decision,
-    commit_keys,
-    commit_shares,
-    decide_and_commit,
-    find_decision,
-    has_request,
-    release_decision,
-    tell_by_request,
-)
-from service.state.engine import Engine
-from service.state.event_rows import event_keys, keep_events
-from service.state.incident_rows import read_incidents
-from service.state.kill_rows import (
-    SERVICES,
-    drop_kill,
-    forget_services,
-    keep_kill,
-    kill_keys,
-    kill_list,
-    note_reading,
-    version_read_by,
-)
-from service.state.outbox_rows import COUNT_WAITING, changed_consents, changed_incidents, told, waiting
-from service.state.outcome_rows import keep_outcomes, outcome_keys
-from service.state.pool_rows import Counters, PoolsUnknown, register, register_keys
+from service.state.engines.engine import Engine
+from service.state.engines.session import Keys, Session, Sql, Work, customer_key, no_keys
 from service.state.port import (
     AlreadyDecided,
     CommitResult,
@@ -58,8 +30,36 @@ from service.state.port import (
     StoredDecision,
     Undecided,
 )
-from service.state.session import Keys, Session, Sql, Work, customer_key, no_keys
-from service.state.situation_rows import (
+from service.state.rows.catalogues import catalogue_source, keep_catalogue, use_catalogue
+from service.state.rows.decisions import (
+    Proposed,
+    alone_keys,
+    commit_asks,
+    commit_decision,
+    commit_keys,
+    commit_shares,
+    decide_and_commit,
+    find_decision,
+    has_request,
+    release_decision,
+    tell_by_request,
+)
+from service.state.rows.events import event_keys, keep_events
+from service.state.rows.incidents import read_incidents
+from service.state.rows.kills import (
+    SERVICES,
+    drop_kill,
+    forget_services,
+    keep_kill,
+    kill_keys,
+    kill_list,
+    note_reading,
+    version_read_by,
+)
+from service.state.rows.outbox import COUNT_WAITING, changed_consents, changed_incidents, told, waiting
+from service.state.rows.outcomes import keep_outcomes, outcome_keys
+from service.state.rows.pools import Counters, PoolsUnknown, register, register_keys
+from service.state.rows.situation import (
     STANDING,
     read_consents,
     read_situation,
@@ -180,9 +180,7 @@ class SqlState:
             await self._write(lambda session: register(session, pools, now), register_keys)
 
     async def catalogue(self, version: str) -> str | None:
-        question = Sql("SELECT source FROM catalogues WHERE version = ?", (version,))
-        (rows,) = await self._read(lambda session: session.ask(question))
-        return str(rows[0]["source"]) if rows else None
+        return await self._read(lambda session: catalogue_source(session, version))
 
     async def catalogue_versions(self) -> frozenset[str]:
         (rows,) = await self._read(lambda session: session.ask(Sql("SELECT version FROM catalogues")))

@@ -18,14 +18,14 @@ from time import perf_counter
 import pytest
 
 from features.schema import FeatureSchema
-from service.background import collecting_later
+from service.application.catalogues import KeptCatalogues
+from service.background.catalogue_watch import CatalogueWatch
+from service.background.feature_feed import stopped
 from service.catalogue.load import CatalogueFolder
-from service.catalogue_watch import CatalogueWatch
-from service.catalogues import KeptCatalogues
 from service.decision.decide import begin
 from service.decision.variables import with_variables
-from service.feature_feed import stopped
 from service.metrics import Metrics
+from service.quiet_load import collecting_later
 from tests.benchmarks.catalogues import NOW, customer
 from tests.benchmarks.results import tell
 from tests.large_catalogue import write_large_catalogue

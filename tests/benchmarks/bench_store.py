@@ -29,11 +29,11 @@ from service.decision.decide import Decision, Terms, begin, conclude
 from service.decision.facts import Situation
 from service.decision.plan import Plan
 from service.decision.variables import with_variables
-from service.state.decision_rows import Proposed
-from service.state.engine import Durability
+from service.state.engines.engine import Durability
+from service.state.engines.postgres_session import statement
+from service.state.engines.session import Row, Session, Sql, Work, carry_out
 from service.state.port import Committed
-from service.state.postgres_session import statement
-from service.state.session import Row, Session, Sql, Work, carry_out
+from service.state.rows.decisions import Proposed
 from service.state.store import SqlState
 from tests.benchmarks.catalogues import NOW, customer, plan_of
 from tests.benchmarks.grown import EACH, fill_postgres, fill_sqlite

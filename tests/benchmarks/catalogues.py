@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from features.schema import FeatureSchema, FeatureType
 from features.values import FeatureStatus, FeatureValue, Scalar
-from service.catalogue.bind import bind
-from service.catalogue.schema import CatalogueDocument
+from service.catalogue.bind.catalogue import bind
+from service.catalogue.documents.journey import CatalogueDocument
 from service.decision.facts import Consents, Contact, Enrolment, Facts, Response, Situation, Use
 from service.decision.journey import JourneyKind, Stage
 from service.decision.plan import Plan

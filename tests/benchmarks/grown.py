@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psycopg
 
-from service.state.session import instant, micros
+from service.state.engines.session import instant, micros
 from tests.benchmarks.catalogues import NOW
 
 DAYS, EACH = 100, 10

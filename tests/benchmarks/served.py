@@ -17,8 +17,8 @@ import grpc
 import uvloop
 
 from service.bootstrap import application
-from service.server import serving
 from service.settings import Settings
+from service.wire.server import serving
 from tests.fixtures_features import NOW
 
 METHOD = "/bench.Echo/Echo"

@@ -15,7 +15,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from service.decision.decide import Decision
 from service.decision.reach import Reach
 from service.decision.reports.rows import CustomerEvent, Outcome, OutcomeType, RowStatus
-from service.state.engine import Durability
+from service.state.engines.engine import Durability
 from service.state.port import AlreadyDecided, CommitResult, Committed, ContactState, FactsMoved, RequestKey
 from tests.builders import NOW
 from tests.concurrency.callers import decide_and_wait

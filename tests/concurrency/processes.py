@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from service.state.engine import Durability
+from service.state.engines.engine import Durability
 from tests.contract.adapters import URL, Store
 from tests.stores import postgres_state, sqlite_state
 

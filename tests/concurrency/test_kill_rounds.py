@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from service.state.engine import Durability
+from service.state.engines.engine import Durability
 from tests.concurrency.checks import check
 from tests.concurrency.processes import Job, Worker, said, workers
 from tests.concurrency.writers import Acknowledged, Round, write_until_killed

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from service.state.engine import Durability
+from service.state.engines.engine import Durability
 from service.state.port import KillReaders, KillSwitch, Outbox, Places, StateStore
 from tests.stores import postgres_state, sqlite_state
 

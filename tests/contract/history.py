@@ -14,18 +14,18 @@ import pyarrow.parquet as pq
 
 from features.values import FeatureValue
 from service.catalogue.load import parse
+from service.catalogue.objectives import KeptObjectives
 from service.decision.arbitrate import Score, ScoreSource
 from service.decision.decide import Decision, Terms, begin, conclude
 from service.decision.journey import JourneyKind
 from service.decision.reports.rows import OutcomeType
-from service.state.engine import Engine
-from service.state.export import Export
-from service.state.history import HistoryImport
-from service.state.history_rows import Kept
-from service.state.import_faults import RowFault
-from service.state.kept_objectives import KeptObjectives
+from service.state.engines.engine import Engine
+from service.state.export.rewards import AsOf
+from service.state.export.write import Export
+from service.state.history.faults import RowFault
+from service.state.history.keep import Kept
+from service.state.history.take import HistoryImport
 from service.state.port import Committed
-from service.state.rewards import AsOf
 from service.state.store import SqlState
 from tests.builders import NOW, SCHEMA, facts
 from tests.contract.adapters import Store

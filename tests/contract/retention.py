@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from service.state.retention import Retention
 from service.state.store import SqlState
-from service.state.upkeep import Upkeep
+from service.state.upkeep.prune import Upkeep
+from service.state.upkeep.retention import Retention
 from tests.contract.adapters import Store
 from tests.contract.rows import HORIZON
 

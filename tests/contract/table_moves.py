@@ -12,11 +12,11 @@ import time
 from pathlib import Path
 
 from features.schema import FeatureSchema
-from service.state.export import Export
-from service.state.history import HistoryImport
-from service.state.import_faults import RowFault
-from service.state.kept_objectives import KeptObjectives
-from service.state.rewards import AsOf
+from service.catalogue.objectives import KeptObjectives
+from service.state.export.rewards import AsOf
+from service.state.export.write import Export
+from service.state.history.faults import RowFault
+from service.state.history.take import HistoryImport
 from tests.contract.adapters import ADAPTERS
 from tests.contract.history import EPOCH, LATER, engine_of
 

@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.values import FeatureStatus
-from service.catalogues import CatalogueLost
-from service.state.engine import CHUNK
-from service.state.export import Day, ExportStopped
-from service.state.export_schema import documented, export_schema
-from service.state.session import Row, Session, Sql, Work
+from service.catalogue.objectives import CatalogueLost
+from service.state.engines.engine import CHUNK
+from service.state.engines.session import Row, Session, Sql, Work
+from service.state.export.table import documented, export_schema
+from service.state.export.write import Day, ExportStopped
 from tests.builders import NOW, SCHEMA, feature
 from tests.contract.adapters import Store
 from tests.contract.history import (

@@ -14,9 +14,9 @@ import pytest
 from service.decision.decide import Decision
 from service.decision.facts import FactKind
 from service.decision.reports.rows import OutcomeType
-from service.state.history_rows import Kept
+from service.state.engines.session import Session, Sql
+from service.state.history.keep import Kept
 from service.state.port import ContactState
-from service.state.session import Session, Sql
 from tests.builders import NOW, feature
 from tests.contract.adapters import ADAPTERS, URL, Store
 from tests.contract.history import (

@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from service.decision.reports.rows import OutcomeType
-from service.state.export_schema import ELIGIBLE, OUTCOME
-from service.state.history import HistoryImport
-from service.state.history_rows import Kept
-from service.state.import_faults import HistoryInvalid, RowFault
+from service.state.export.table import ELIGIBLE, OUTCOME
+from service.state.history.faults import HistoryInvalid, RowFault
+from service.state.history.keep import Kept
+from service.state.history.take import HistoryImport
 from tests.builders import NOW, SCHEMA
 from tests.contract.adapters import Store
 from tests.contract.history import LATER, decided, engine_of, exported, imported, plain, present

@@ -10,10 +10,10 @@ import pytest
 from service.decision.constraints.capacity import Pool
 from service.decision.reports.rows import OutcomeType
 from service.decision.windows import Calendar, Period, Rolling
-from service.state.decision_rows import Proposed
-from service.state.pool_rows import register, register_keys
+from service.state.engines.session import Session, Work
 from service.state.port import Committed, StatementRefused
-from service.state.session import Session, Work
+from service.state.rows.decisions import Proposed
+from service.state.rows.pools import register, register_keys
 from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.adapters import Store

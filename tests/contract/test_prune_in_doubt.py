@@ -12,11 +12,11 @@ import pytest
 from service.decision.constraints.capacity import Pool
 from service.decision.reports.rows import OutcomeType
 from service.decision.windows import Rolling
-from service.state.pruning_limit import PruneStopped
-from service.state.retention import Retention
-from service.state.session import Sql, Work, micros
+from service.state.engines.session import Sql, Work, micros
 from service.state.store import SqlState
-from service.state.upkeep import Upkeep
+from service.state.upkeep.prune import Upkeep
+from service.state.upkeep.pruning_limit import PruneStopped
+from service.state.upkeep.retention import Retention
 from tests.builders import NOW
 from tests.contract.adapters import Store
 from tests.contract.retention import DAY, INSTANT, KEPT, MIDNIGHT

@@ -13,10 +13,10 @@ from service.decision.constraints.capacity import Pool
 from service.decision.plan import Plan
 from service.decision.reports.rows import CustomerEvent, OutcomeType, RowStatus
 from service.decision.windows import Rolling
+from service.state.engines.session import Sql
 from service.state.port import Committed, ContactState
-from service.state.retention import Retention, RetentionTooShort
-from service.state.session import Sql
 from service.state.store import SqlState
+from service.state.upkeep.retention import Retention, RetentionTooShort
 from tests.builders import NOW
 from tests.contract.adapters import Store
 from tests.contract.conftest import OpenStore

@@ -6,9 +6,9 @@ import asyncio
 import threading
 
 from service.decision.reports.rows import OutcomeType
-from service.state.session import Keys, Session, Sql, Work, customer_key
+from service.state.engines.session import Keys, Session, Sql, Work, customer_key
 from service.state.store import SqlState
-from service.state.upkeep import BATCH, TABLES, Upkeep
+from service.state.upkeep.prune import BATCH, TABLES, Upkeep
 from tests.builders import NOW
 from tests.contract.adapters import Store
 from tests.contract.conftest import OpenStore

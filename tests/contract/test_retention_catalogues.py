@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from service.state.session import Sql, Work
+from service.state.engines.session import Sql, Work
 from service.state.store import SqlState
-from service.state.unused_catalogues import catalogue_keys, unused_catalogues
+from service.state.upkeep.unused_catalogues import catalogue_keys, unused_catalogues
 from tests.builders import NOW
 from tests.contract.adapters import Store
 from tests.contract.retention import DAY, INSTANT, KEPT, MIDNIGHT, prune

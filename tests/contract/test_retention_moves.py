@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from service.decision.facts import Enrolment
 from service.decision.reports.rows import Outcome, OutcomeType
-from service.state.fold import JourneyMove, Move, enrolment
+from service.state.rows.fold import JourneyMove, Move, enrolment
 from tests.builders import NOW
 from tests.contract.adapters import Store
 from tests.contract.retention import DAY, MIDNIGHT, SHORT, prune, upkeep

@@ -14,9 +14,9 @@ from features.reading import FeatureReading, ViewFault
 from features.schema import FeatureSchema
 from features.values import FeatureRow, FeatureStatus, Scalar
 from rumbo.decision.v1 import decision_pb2, events_pb2, reason_pb2
-from service.catalogue.case_answer import Answer
-from service.catalogue.case_facts import CaseContact, consents_of, contacts_of, context_of, moment_of, stored_features
-from service.catalogue.case_schema import CaseDocument
+from service.catalogue.cases.answer import Answer
+from service.catalogue.cases.document import CaseDocument
+from service.catalogue.cases.facts import CaseContact, consents_of, contacts_of, context_of, moment_of, stored_features
 from service.decision.arbitrate import Score, ScoreSource
 from service.decision.constrain import Constrained
 from service.decision.decide import Draft, Terms, conclude

@@ -101,8 +101,8 @@ OUTAGES: Mapping[str, Outage] = {**ON_FILE, **ON_SERVER}
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits of a second, for stores that are opened from now on."""
-    monkeypatch.setattr("service.state.sqlite.BUSY_S", SOON_S)
-    monkeypatch.setattr("service.state.postgres_connection.STATEMENT_MS", int(SOON_S * 1000))
+    monkeypatch.setattr("service.state.engines.sqlite.BUSY_S", SOON_S)
+    monkeypatch.setattr("service.state.engines.postgres_connection.STATEMENT_MS", int(SOON_S * 1000))
     monkeypatch.setattr("service.state.store.ANSWER_S", 2 * SOON_S)
 
 

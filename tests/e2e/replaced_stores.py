@@ -11,10 +11,10 @@ from pathlib import Path
 
 import psycopg
 
-from service.state.engine import Durability
-from service.state.postgres_schema import migrate_database
-from service.state.sqlite import SqliteEngine
-from service.state.store_file import parts
+from service.state.engines.engine import Durability
+from service.state.engines.postgres_schema import migrate_database
+from service.state.engines.sqlite import SqliteEngine
+from service.state.engines.store_file import parts
 from tests.fixtures_service import STATE_URL
 
 Replacement = Callable[[Path], None]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from features.schema import FeatureSchema
-from service.catalogue.case_answer import differences
-from service.catalogue.cases import read_cases
+from service.catalogue.cases.answer import differences
+from service.catalogue.cases.run import read_cases
 from service.catalogue.load import EXAMPLE, load
 from tests.e2e.case_setup import CaseFeatures, CaseModel, ask, set_up, tear_down
 from tests.fixtures_service import running, settings_of

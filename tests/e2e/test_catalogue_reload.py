@@ -14,7 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from features.schema import FeatureSchema
 from rumbo.decision.v1 import decision_pb2
 from service.catalogue.load import load
-from service.readiness import Part
+from service.wire.readiness import Part
 from tests.fixtures_service import Service, running
 from tests.large_catalogue import write_large_catalogue
 

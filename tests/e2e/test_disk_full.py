@@ -21,7 +21,7 @@ import pytest
 
 from rumbo.decision.v1 import events_pb2
 from rumbo.decision.v1.service_pb2_grpc import DecisionServiceStub
-from service.state.engine import Durability
+from service.state.engines.engine import Durability
 from tests.e2e.outages import AWAY
 from tests.e2e.test_command_line import address_of, process
 from tests.e2e.wire import ACCEPTED, OPEN_DOOR, event, ranked_ids, refusal_of

@@ -9,7 +9,7 @@ from typing import Any
 
 from click.testing import CliRunner, Result
 
-from service.catalogue_commands import catalogue
+from service.commands.catalogue import catalogue
 from tests.e2e.wire import REGULAR, opened
 from tests.fixtures_service import Clock, row_counts, running
 

@@ -19,7 +19,7 @@ from features.reading import FeatureReading, ViewFault
 from features.schema import FeatureSchema
 from features.values import FeatureStatus
 from service.bootstrap import application
-from service.readiness import Part
+from service.wire.readiness import Part
 from tests.e2e.outages import Outage, Place
 from tests.fixtures_service import Clock, Service, copied, row_counts, running, settings_of
 
@@ -31,7 +31,7 @@ STATE, FEATURES, MODEL, CATALOGUE = (part.value for part in (Part.STATE, Part.FE
 @pytest.fixture(autouse=True)
 def watchful(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looks that follow one another, for services that are started from now on."""
-    monkeypatch.setattr("service.readiness.LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr("service.wire.readiness.LOOK_EVERY_S", 0.05)
 
 
 async def health_of(service: Service, name: str) -> int:

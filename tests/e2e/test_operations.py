@@ -20,7 +20,7 @@ from features.reading import FeatureReading
 from features.schema import FeatureSchema
 from service.bootstrap import application
 from service.metrics import JsonLines
-from service.server import AddressTaken, serving
+from service.wire.server import AddressTaken, serving
 from tests.e2e.wire import Refusal, event, opened, refusal_of, values
 from tests.fixtures_features import NOW
 from tests.fixtures_service import Clock, Service, row_counts, running, settings_of

@@ -129,7 +129,7 @@ async def test_a_call_whose_message_does_not_come_takes_no_room(service: Service
 async def test_a_message_that_does_not_come_in_time_ends_its_call(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.door.READ_S", 0.1)
+    monkeypatch.setattr("service.wire.door.READ_S", 0.1)
 
     async def nothing() -> AsyncIterator[bytes]:
         await asyncio.sleep(30)

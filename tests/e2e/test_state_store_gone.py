@@ -10,7 +10,7 @@ import grpc
 import pytest
 
 from rumbo.decision.v1 import decision_pb2
-from service.state.engine import Durability
+from service.state.engines.engine import Durability
 from tests.e2e.outages import AWAY, SOON_S, Outage, Place
 from tests.e2e.wire import (
     ACCEPTED,
@@ -117,7 +117,7 @@ async def test_callers_who_come_at_once_wait_no_longer_than_one(service: Service
 async def test_a_service_ends_while_its_store_is_away(
     place: Place, outage: Outage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.state.postgres.CLOSE_S", SOON_S)
+    monkeypatch.setattr("service.state.engines.postgres.CLOSE_S", SOON_S)
     if (named := place.home / STATE_URL).exists():
         named.write_text(f"{named.read_text()}&connect_timeout=2")  # the least that libpq takes
     async with asyncio.timeout(30):

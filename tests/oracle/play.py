@@ -19,9 +19,9 @@ from rumbo.decision.v1.service_pb2_grpc import DecisionServiceStub
 from rumbo.decision.v1.value_pb2 import Value
 from service import bootstrap
 from service.bootstrap import application, kill_switch
-from service.handler import Handler
-from service.server import serving
 from service.state.port import KillSwitch
+from service.wire.handler import Handler
+from service.wire.server import serving
 from tests.fixtures_service import Clock, settings_of
 from tests.oracle.draw import BEGINS, CHANNELS, PURPOSES, RESPONSES, SEVERITIES, Draw
 from tests.oracle.history import Contact, Customer, Move, Question, World

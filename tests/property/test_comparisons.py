@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.catalogue.conditions import CelCondition, ConditionCompiler
+from service.catalogue.conditions.compile import CelCondition, ConditionCompiler
 from service.decision.facts import Facts
 from tests.builders import facts
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.values import FeatureStatus, FeatureValue
-from service.catalogue.conditions import CelCondition
+from service.catalogue.conditions.compile import CelCondition
 from service.decision.facts import Facts
 from service.decision.variables import with_variables
 from tests.builders import COMPILER, SCHEMA, feature

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalData
 from features.values import FeatureStatus, FeatureValue
-from service.catalogue.analysis.examined import examined
-from service.catalogue.analysis.possible import check_possible
-from service.catalogue.bind import bind
-from service.catalogue.problems import Problems, Severity
-from service.catalogue.schema import CatalogueDocument
+from service.catalogue.bind.catalogue import bind
+from service.catalogue.check.examined import examined
+from service.catalogue.check.possible import check_possible
+from service.catalogue.documents.journey import CatalogueDocument
+from service.catalogue.documents.problems import Problems, Severity
 from service.decision.constrain import constrain
 from service.decision.enrolments import end_enrolments
 from service.decision.facts import Consents, Enrolment, Facts, Incident, OpenIncidents, Situation

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.values import Scalar
-from service.state.rewards import AsOf, Happened, Presented, Reward, reward_of
+from service.state.export.rewards import AsOf, Happened, Presented, Reward, reward_of
 from tests.builders import NOW
 
 HOUR = timedelta(hours=1)

@@ -14,8 +14,8 @@ from cel_expr_python import cel
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.catalogue.checked_expr import read
-from service.catalogue.solver import Outcome, Solver
+from service.catalogue.check.proof.solver import Outcome, Solver
+from service.catalogue.conditions.tree import read
 
 CEL_TYPES = {
     "string": cel.Type.STRING,
@@ -169,7 +169,7 @@ def test_the_runtime_never_contradicts_a_finding_about_what_a_condition_leaves(
 @given(text=CLAIMS, facts=FACTS)
 def test_the_formulas_allow_what_the_runtime_does(text: str, facts: dict[str, Any]) -> None:
     """For given facts the formulas must not rule out what the runtime answers: true, false or an error."""
-    from service.catalogue.proof.translate import Translation
+    from service.catalogue.check.proof.translate import Translation
 
     expression = SMALL_ENV.compile(text)
     answer = expression.eval(data=facts).value()
@@ -194,9 +194,9 @@ def _stated(name: str, value: Any, translation: Any) -> list[Any]:
     """That the variable has this value."""
     import z3
 
-    from service.catalogue.proof.doubles import number
-    from service.catalogue.proof.instants import nanoseconds
-    from service.catalogue.proof.terms import text_value
+    from service.catalogue.check.proof.doubles import number
+    from service.catalogue.check.proof.instants import nanoseconds
+    from service.catalogue.check.proof.terms import text_value
 
     def is_one(text: Any, among: Any) -> Any:
         return z3.Or(*(text == text_value(t) for t in among))

@@ -12,8 +12,8 @@ from service.decision.constraints.registry import BINDERS
 from service.decision.decide import Degraded
 from service.decision.facts import SituationFact
 from service.decision.verdict import Reason, ReasonKind, deny, unknown
-from service.texts import effect_text, language_of, text
-from service.wording import NAMES, TEXTS, Language
+from service.texts.fill import effect_text, language_of, text
+from service.texts.wording import NAMES, TEXTS, Language
 
 AT = datetime(2017, 12, 3, 5, 0, tzinfo=UTC)
 CODES = {

@@ -8,8 +8,8 @@ import pytest
 
 from service.decision.constraints.registry import BINDERS
 from service.decision.verdict import Reason, ReasonKind, deny, unknown
-from service.texts import text
-from service.wording import DENIALS
+from service.texts.fill import text
+from service.texts.wording import DENIALS
 
 AT = datetime(2017, 12, 3, 5, 0, tzinfo=UTC)
 OWN = {"POLICY_LEAVE_IN_PEACE": {"es": "Se deja en paz al cliente.", "en": "The customer is left in peace."}}

@@ -8,8 +8,8 @@ import pytest
 
 from features.values import Scalar
 from service.decision.verdict import Reason, ReasonKind, deny
-from service.texts import text
-from service.wording import TEXTS, Told
+from service.texts.fill import text
+from service.texts.wording import TEXTS, Told
 
 AT = datetime(2017, 12, 3, 5, 0, tzinfo=UTC)
 

@@ -1,4 +1,4 @@
-"""Alembic's entry: carries out migrations over the connection that `service.state.schema` gives it."""
+"""Alembic's entry: carries out migrations over the connection that `service.state.engines.steps` gives it."""
 
 from alembic import context
 

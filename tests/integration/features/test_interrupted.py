@@ -20,7 +20,7 @@ from features.dataset import FILE, Dataset
 from features.errors import HomeNotPrepared
 from features.prepare import STEPS, TABLES, prepare_home
 from features.schema import FeatureSchema
-from service.seed import CONSENTS, seed_consents
+from service.commands.events import CONSENTS, seed_consents
 from tests.fixtures_features import NOW
 from tests.fixtures_service import settings_of
 from training.history import TARGETING, read_history

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from service.state.engine import Durability
-from service.state.postgres import PostgresEngine
+from service.state.engines.engine import Durability
+from service.state.engines.postgres import PostgresEngine
 from service.state.store import SqlState
 from tests.postgres_server import PostgresServer, database_name, postgres_server
 from tests.stores import postgres_state

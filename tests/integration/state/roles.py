@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import psycopg
 
-from service.state.postgres_schema import migrate_database
+from service.state.engines.postgres_schema import migrate_database
 from tests.postgres_server import PostgresServer
 
 

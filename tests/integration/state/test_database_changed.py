@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from service.state.engines.postgres_schema import migrate_database
+from service.state.engines.steps import VERSION_TABLE
 from service.state.port import StateUnavailable
-from service.state.postgres_schema import migrate_database
-from service.state.schema import VERSION_TABLE
 from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.rows import accepted, committed, event, propose

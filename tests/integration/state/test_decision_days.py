@@ -12,12 +12,12 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from service.state.partitions import days_past, drop_day
+from service.state.engines.partitions import days_past, drop_day
+from service.state.engines.postgres import READERS
 from service.state.port import Committed, StateUnavailable
-from service.state.postgres import READERS
-from service.state.retention import Retention
 from service.state.store import SqlState
-from service.state.upkeep import DROP_AGAIN_AFTER_S, Upkeep
+from service.state.upkeep.prune import DROP_AGAIN_AFTER_S, Upkeep
+from service.state.upkeep.retention import Retention
 from tests.builders import NOW
 from tests.contract.rows import KEY, MINUTE, capped, committed, event, propose, situation
 from tests.integration.state.conftest import OpenState

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from service.state.engine import Durability
+from service.state.engines.engine import Durability
+from service.state.engines.postgres_connection import IDLE_MS, STATEMENT_MS
+from service.state.engines.session import Session, Sql, Work, places
 from service.state.port import StateUnavailable
-from service.state.postgres_connection import IDLE_MS, STATEMENT_MS
-from service.state.session import Session, Sql, Work, places
 from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.rows import accepted, committed, event, propose, situation

@@ -10,8 +10,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from service.state.engines.postgres import READERS
 from service.state.port import StateUnavailable
-from service.state.postgres import READERS
 from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.rows import accepted, committed, event, opened, propose, situation

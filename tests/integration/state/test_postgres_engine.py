@@ -11,11 +11,11 @@ import psycopg
 import pytest
 
 from service.decision.reports.rows import OutcomeType
-from service.state.decision_keys import find_row
-from service.state.engine import Durability
+from service.state.engines.engine import Durability
+from service.state.engines.postgres import PostgresEngine
+from service.state.engines.session import Keys, Row, Session, Sql, Work, places
 from service.state.port import StatementRefused, StateUnavailable
-from service.state.postgres import PostgresEngine
-from service.state.session import Keys, Row, Session, Sql, Work, places
+from service.state.rows.decision_ids import find_row
 from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.rows import accepted, committed, event, opened, outcome, propose, situation

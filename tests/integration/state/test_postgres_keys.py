@@ -9,8 +9,8 @@ import pytest
 
 from service.decision.facts import FactKind
 from service.decision.reports.rows import CustomerEvent, RowStatus
-from service.state.postgres import PostgresEngine
-from service.state.session import Keys, Row, Session, Sql, Work
+from service.state.engines.postgres import PostgresEngine
+from service.state.engines.session import Keys, Row, Session, Sql, Work
 from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.rows import event, situation

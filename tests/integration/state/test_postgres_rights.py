@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from service.state.engines.postgres_connection import STATEMENT_MS
+from service.state.engines.session import Sql
 from service.state.port import StateUnavailable
-from service.state.postgres_connection import STATEMENT_MS
-from service.state.session import Sql
 from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.rows import committed, propose, situation

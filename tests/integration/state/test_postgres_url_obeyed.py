@@ -12,8 +12,8 @@ from click.testing import CliRunner, Result
 from psycopg.conninfo import conninfo_to_dict
 
 from service.cli import main
+from service.state.engines.postgres_schema import migrate_database, status_of, store_at, survey_of
 from service.state.port import StateUnavailable
-from service.state.postgres_schema import migrate_database, status_of, store_at, survey_of
 from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.rows import accepted, committed, event, propose, situation

@@ -12,8 +12,8 @@ import pytest
 
 from service.decision.facts import FactKind
 from service.decision.reports.rows import OutcomeType
+from service.state.engines.postgres import READERS
 from service.state.port import StateUnavailable
-from service.state.postgres import READERS
 from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.rows import FAR, accepted, committed, contacts, event, opened, outcome, propose, situation
@@ -221,7 +221,7 @@ async def blocked(url: str) -> None:
 
 async def test_a_read_that_took_too_long_leaves_nothing_behind(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whenever it comes: among the calls before are those after which the driver prepares its statements."""
-    monkeypatch.setattr("service.state.postgres_connection.STATEMENT_MS", 100)
+    monkeypatch.setattr("service.state.engines.postgres_connection.STATEMENT_MS", 100)
     for reads_before in range(3, 8):
         state = postgres_state(url)
         with psycopg.connect(url) as holding:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 
-from service.state.postgres import PostgresEngine
-from service.state.session import Keys, Session, Sql, Work
+from service.state.engines.postgres import PostgresEngine
+from service.state.engines.session import Keys, Session, Sql, Work
 
 WAIT_S = 30
 TRANSACTION = Sql("SELECT pg_current_xact_id()::text AS id")

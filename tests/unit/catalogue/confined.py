@@ -8,8 +8,8 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from service.catalogue.cases import CasesUnreadable, read_cases
-from service.catalogue.check import check
+from service.catalogue.cases.run import CasesUnreadable, read_cases
+from service.catalogue.check.check import check
 from service.catalogue.load import CatalogueInvalid, load
 from tests.unit.catalogue.test_check import NOW, SCHEMA
 

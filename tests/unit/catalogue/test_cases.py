@@ -11,10 +11,10 @@ import pytest
 
 from features.schema import FeatureSchema
 from features.values import FeatureStatus
-from service.catalogue.case_answer import decide
-from service.catalogue.case_facts import facts_of
-from service.catalogue.case_schema import CaseDocument
-from service.catalogue.cases import Case, CasesUnreadable, Report, read_cases, run
+from service.catalogue.cases.answer import decide
+from service.catalogue.cases.document import CaseDocument
+from service.catalogue.cases.facts import facts_of
+from service.catalogue.cases.run import Case, CasesUnreadable, Report, read_cases, run
 from service.catalogue.load import EXAMPLE, load
 from service.decision.constraints.registry import BINDERS, group_of
 from service.decision.plan import Plan

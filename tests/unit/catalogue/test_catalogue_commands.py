@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from service.catalogue.load import EXAMPLE
-from service.catalogue_commands import catalogue
+from service.commands.catalogue import catalogue
 
 
 def run(*arguments: str) -> Result:

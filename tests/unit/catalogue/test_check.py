@@ -19,11 +19,11 @@ import pytest
 import yaml
 
 from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalData
-from service.catalogue.analysis.decided import Asked, Decided
-from service.catalogue.check import Finding, check
-from service.catalogue.conditions import ConditionCompiler, customer_types
-from service.catalogue.problems import Fault
-from service.catalogue.solver import Outcome
+from service.catalogue.check.check import Finding, check
+from service.catalogue.check.decided import Asked, Decided
+from service.catalogue.check.proof.solver import Outcome
+from service.catalogue.conditions.compile import ConditionCompiler, customer_types
+from service.catalogue.documents.problems import Fault
 
 FAULTY = Path(__file__).with_name("faulty")
 NOW = datetime(2026, 6, 1, tzinfo=UTC)

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from service.catalogue.load import EXAMPLE
-from service.check_command import check
+from service.commands.catalogue import check
 from service.decision.reports.rows import CustomerEvent
 from service.state.port import StateUnavailable
 from tests.stores import sqlite_state

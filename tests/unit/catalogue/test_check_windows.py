@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from service.catalogue.analysis.caps import looks_as_far
-from service.catalogue.analysis.quiet import is_never_awake
+from service.catalogue.check.caps import looks_as_far
+from service.catalogue.check.quiet import is_never_awake
 from service.decision.constraints.quiet_hours import QuietHours
 from service.decision.constraints.unknown import STRICT
 from service.decision.windows import Per, Period, window_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from cel_expr_python import cel
 
-from service.catalogue.checked_expr import (
+from service.catalogue.conditions.tree import (
     Call,
     CheckedExprUnreadable,
     Comprehension,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from service.catalogue.case_facts import moment_of
-from service.catalogue.case_schema import CasesDocument
+from service.catalogue.cases.document import CasesDocument
+from service.catalogue.cases.facts import moment_of
 from service.catalogue.load import Catalogue, load, parse
 from service.decision.constraints.not_valid_now import NotValidNow
 from tests.unit.catalogue.test_check import SCHEMA, catalogue

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from service.catalogue.checked_expr import read
-from service.catalogue.comparisons import Comparison, Conjunction, conjunction_of
-from service.catalogue.conditions import ConditionCompiler
+from service.catalogue.conditions.comparisons import Comparison, Conjunction, conjunction_of
+from service.catalogue.conditions.compile import ConditionCompiler
+from service.catalogue.conditions.tree import read
 
 TYPES = {"x": "double", "i": "int", "b": "bool", "s": "string", "now": "timestamp"}
 COMPILER = ConditionCompiler(TYPES)

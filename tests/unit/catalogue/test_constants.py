@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from service.catalogue.conditions import MAX_CONDITION
+from service.catalogue.conditions.compile import MAX_CONDITION
 from service.catalogue.load import CatalogueInvalid, load, parse
 from tests.unit.catalogue.test_check import SCHEMA, catalogue, findings
 

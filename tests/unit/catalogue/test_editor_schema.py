@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.catalogue.editor_schema import FOLDER, FORMS, json_schema, write, written
+from service.catalogue.documents.editor_schema import FOLDER, FORMS, json_schema, write, written
 from service.catalogue.load import EXAMPLE
 
 FILES = (EXAMPLE / "policies.yaml", *(EXAMPLE / "journeys").glob("*.yaml"), *(EXAMPLE / "cases").glob("*.yaml"))

@@ -9,9 +9,9 @@ import pytest
 
 from features.complete_journey.journeys import JOURNEY_IDS
 from features.schema import FeatureSchema
+from service.catalogue.documents.journey import JourneyDocument
+from service.catalogue.documents.policies import IncidentClassDocument
 from service.catalogue.load import EXAMPLE, Catalogue, load, parse
-from service.catalogue.policy_schema import IncidentClassDocument
-from service.catalogue.schema import JourneyDocument
 from service.decision.constraints.registry import BINDERS, group_of
 from service.decision.journey import HELPING_KINDS, JourneyKind, Stage
 

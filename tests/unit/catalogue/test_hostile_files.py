@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from service.catalogue.files import MAX_ENTRIES
+from service.catalogue.documents.files import MAX_ENTRIES
+from service.catalogue.documents.nodes import MAX_BYTES, MAX_DEPTH, MAX_NODES
+from service.catalogue.documents.patience import LoadEnded, Patience
+from service.catalogue.documents.source import Reader
 from service.catalogue.load import CatalogueFolder, CatalogueInvalid, load
-from service.catalogue.nodes import MAX_BYTES, MAX_DEPTH, MAX_NODES
-from service.catalogue.patience import LoadEnded, Patience
-from service.catalogue.source import Reader
 from tests.unit.catalogue.confined import cases, checked, checked_and_loaded, confined, loaded
 from tests.unit.catalogue.test_check import SCHEMA, catalogue
 

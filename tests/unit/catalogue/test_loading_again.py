@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from features.schema import FeatureSchema
-from service.catalogue.conditions import CompilerAgain, ConditionInvalid
+from service.catalogue.conditions.compile import CompilerAgain, ConditionInvalid
 from service.catalogue.load import EXAMPLE, Catalogue, CatalogueFolder, CatalogueInvalid, load
 from tests.builders import facts, feature
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from service.catalogue.documents.nodes import compose, value_of
 from service.catalogue.load import load, parse
-from service.catalogue.nodes import compose, value_of
 from tests.unit.catalogue.test_check import SCHEMA, catalogue, findings
 
 PIZZA = "journeys/pizza.yaml"

@@ -16,9 +16,9 @@ import yaml
 from cel_expr_python import cel
 
 from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalData
-from service.catalogue.bounds import Assignment, is_possible
-from service.catalogue.conditions import customer_types
-from service.catalogue.solver import Bounds, Finding, Outcome, Solver, bounds_of
+from service.catalogue.check.proof.bounds import Assignment, is_possible
+from service.catalogue.check.proof.solver import Bounds, Finding, Outcome, Solver, bounds_of
+from service.catalogue.conditions.compile import customer_types
 
 CORPUS = yaml.safe_load(Path(__file__).with_name("conditions.yaml").read_text(encoding="utf-8"))
 CEL_TYPES = {
@@ -137,7 +137,7 @@ def test_what_an_earlier_condition_leaves_is_where_it_is_false_unknown_or_fails(
 
 
 def test_z3_is_imported_only_when_there_is_something_to_prove() -> None:
-    code = "import sys, service.catalogue.solver; sys.exit('z3' in sys.modules)"
+    code = "import sys, service.catalogue.check.proof.solver; sys.exit('z3' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from features.schema import FeatureSchema
-from service.catalogue.forms import format_duration, parse_duration
+from service.catalogue.documents.forms import format_duration, parse_duration
 from service.catalogue.load import Catalogue, load, parse
 from service.decision.constraints.registry import BINDERS
 from service.decision.journey import JourneyKind

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from service.catalogue.conditions import ConditionCompiler, ConditionInvalid, customer_types
+from service.catalogue.conditions.compile import ConditionCompiler, ConditionInvalid, customer_types
 from service.decision.facts import Enrolment, Incident, OpenIncidents, Situation
 from service.decision.journey import Stage
 from tests.builders import COMPILER, NOW, SCHEMA, facts, feature

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from features.values import FeatureStatus, FeatureValue
-from service.catalogue.holiday_calendar import PublicHolidays
+from service.catalogue.bind.holiday_calendar import PublicHolidays
 from service.decision.constraints.quiet_hours import QuietHours
 from service.decision.constraints.unknown import OnUnknown, WhenUnknown
 from service.decision.verdict import Reason, ReasonKind

@@ -11,18 +11,18 @@ from pathlib import Path
 
 from features.reading import FeatureReading
 from features.schema import FeatureSchema
+from service.application.decider import Decider, Question
+from service.application.hydrate import FeatureReader, Hydrator
+from service.application.scoring import Model, Scoring
 from service.catalogue.load import EXAMPLE, Catalogue, load
-from service.decider import Decider, Question
 from service.decision.constraints.registry import Cap, Policies
 from service.decision.decide import Decision
 from service.decision.journey import JourneyKind
 from service.decision.record import canonical, to_document
 from service.decision.reports.rows import CustomerEvent
-from service.hydrate import FeatureReader, Hydrator
-from service.scoring import Model, Scoring
-from service.state.engine import Durability
+from service.state.engines.engine import Durability
+from service.state.engines.sqlite import SqliteEngine
 from service.state.port import AlreadyDecided, CommitResult, Committed, RequestKey, Undecided
-from service.state.sqlite import SqliteEngine
 from service.state.store import SqlState
 from service.timing import Stages
 from tests.builders import NOW, STRICT, Offered, catalogue, journey

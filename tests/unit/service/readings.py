@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from features.reading import FeatureReading, ViewFault
 from features.situation import ConsentFact, ConsentStatus, IncidentFact, IncidentStatus, render
 from features.values import FeatureStatus, FeatureValue, Scalar
+from service.application.hydrate import Asked, Hydrated, merge
 from service.decision.facts import Consents, Incident, OpenIncidents, ResolvedIncident, Situation
-from service.hydrate import Asked, Hydrated, merge
 from service.state.port import StateReading
 from tests.builders import NOW
 

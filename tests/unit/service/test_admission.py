@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.admission import LONGEST_PAUSE_S, SHORTEST_PAUSE_S, DeadlineUnreachable, Overloaded, Refused, Share
+from service.wire.admission import LONGEST_PAUSE_S, SHORTEST_PAUSE_S, DeadlineUnreachable, Overloaded, Refused, Share
 
 
 class Seconds:

@@ -12,16 +12,16 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from features.values import FeatureStatus
 from rumbo.decision.v1 import decision_pb2, journey_pb2, outcomes_pb2, reason_pb2, record_pb2, row_pb2, value_pb2
-from service.convert import answers, enums
-from service.decider import Recorded
+from service.application.decider import Recorded
+from service.application.scoring import Contributions
 from service.decision.constraints.registry import Cap
 from service.decision.decide import Decision, Degraded, Terms, begin, conclude
 from service.decision.facts import Contact, Facts, Situation, SituationFact
 from service.decision.journey import Action, JourneyKind, Lever, Stage, StagePlan
 from service.decision.reports.rows import Outcome, OutcomeType, RowResult, RowStatus
 from service.decision.verdict import Verdict, deny
-from service.scoring import Contributions
 from service.state.port import ContactState, KeptOutcome, StoredDecision
+from service.wire import answers, enums
 from tests.builders import NOW, Offered, catalogue, contact, decide, facts, journey, scores_of
 from tests.variants import with_rule
 

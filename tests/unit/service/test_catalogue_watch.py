@@ -16,13 +16,13 @@ from pathlib import Path
 import pytest
 
 from features.schema import FeatureSchema
+from service.application.catalogues import KeptCatalogues
+from service.background.catalogue_watch import CatalogueWatch
+from service.background.feature_feed import stopped
+from service.catalogue.documents.patience import Patience, patiently
 from service.catalogue.load import EXAMPLE, CatalogueFolder
-from service.catalogue.patience import Patience, patiently
-from service.catalogue_watch import CatalogueWatch
-from service.catalogues import KeptCatalogues
-from service.feature_feed import stopped
 from service.metrics import Metrics
-from service.state.session import Sql
+from service.state.engines.session import Sql
 from service.state.store import SqlState
 from tests.builders import NOW
 from tests.stores import sqlite_state

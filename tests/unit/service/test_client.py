@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rumbo.decision.v1.value_pb2 import Value
-from service.client import ContextUnreadable, context_values
+from service.wire.client import ContextUnreadable, context_values
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from features.encoder import JourneyRow
 from features.reading import FeatureReading
 from features.values import FeatureRow, FeatureStatus, FeatureValue, Scalar
+from service.application.catalogues import KeptCatalogues
+from service.application.decider import ATTEMPTS, Question
 from service.application.errors import (
     DecisionExpired,
     DecisionImported,
@@ -22,8 +24,7 @@ from service.application.errors import (
     DecisionUnknown,
     RequestReused,
 )
-from service.catalogues import CatalogueLost, KeptCatalogues
-from service.decider import ATTEMPTS, Question
+from service.catalogue.objectives import CatalogueLost
 from service.decision.arbitrate import Score, ScoreSource
 from service.decision.plan import Plan
 from service.decision.record import to_document

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rumbo.decision.v1 import decision_pb2, journey_pb2, outcomes_pb2, reason_pb2, record_pb2, row_pb2
-from service.convert import enums
 from service.decision.reports.rows import OutcomeType
+from service.wire import enums
 from tests.builders import NOW
 
 INSTANT = timedelta(microseconds=1)

@@ -16,9 +16,9 @@ from features.online import OnlineFeatures
 from features.push import SituationWriter
 from features.schema import FeatureSchema
 from features.situation import Fact, IncidentFact
-from service.feature_feed import BATCH, FIRST_PAUSE_S, LONGEST_PAUSE_S, FeatureFeed, stopped
+from service.background.feature_feed import BATCH, FIRST_PAUSE_S, LONGEST_PAUSE_S, FeatureFeed, stopped
 from service.metrics import Metrics
-from service.state.engine import Durability
+from service.state.engines.engine import Durability
 from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.rows import event, opened

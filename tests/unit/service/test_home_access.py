@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from features.files import write_parquet, write_text
+from service.application.home_access import HomeUnsafe, demand_own, private_files
 from service.cli import main
-from service.home_access import HomeUnsafe, demand_own, private_files
 from tests.unit.service.test_state_commands import Place, fill
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO

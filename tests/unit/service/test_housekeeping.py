@@ -14,16 +14,16 @@ from typing import Any
 import pytest
 
 from features.schema import FeatureSchema
+from service.application.catalogues import KeptCatalogues
+from service.background.feature_feed import stopped
+from service.background.housekeeping import EVERY_S, FIRST_AFTER_S, Housekeeping
 from service.catalogue.load import EXAMPLE, load
-from service.catalogues import KeptCatalogues
 from service.decision.constraints.capacity import Pool
 from service.decision.windows import Rolling
-from service.feature_feed import stopped
-from service.housekeeping import EVERY_S, FIRST_AFTER_S, Housekeeping
 from service.metrics import Metrics
-from service.state.engine import Durability
-from service.state.retention import Retention
-from service.state.upkeep import Upkeep
+from service.state.engines.engine import Durability
+from service.state.upkeep.prune import Upkeep
+from service.state.upkeep.retention import Retention
 from tests.builders import NOW
 from tests.contract.rows import committed, event, propose
 from tests.stores import sqlite_state

@@ -11,13 +11,13 @@ import pytest
 from features.reading import FeatureReading, ViewFault
 from features.situation import IncidentFact, IncidentStatus, render
 from features.values import FeatureStatus, FeatureValue
+from service.application.hydrate import Hydrator, merge
 from service.decision.constraints.capacity import Pool
 from service.decision.decide import Degraded
 from service.decision.facts import Use
 from service.decision.reports.rows import CustomerEvent
 from service.decision.windows import Rolling
-from service.hydrate import Hydrator, merge
-from service.state.engine import Durability
+from service.state.engines.engine import Durability
 from service.state.port import StateUnavailable
 from tests.builders import NOW, Offered, catalogue, journey
 from tests.contract.rows import FAR, committed, event, propose

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from features.schema import FeatureSchema
+from service.application.catalogues import KeptCatalogues
+from service.application.intake import ROWS_AT_ONCE, Intake
 from service.catalogue.load import EXAMPLE, Catalogue, load, parse
-from service.catalogues import KeptCatalogues
 from service.decision.facts import FactKind
 from service.decision.reports.rows import CustomerEvent, Outcome, OutcomeType, RowResult, RowStatus
-from service.intake import ROWS_AT_ONCE, Intake
-from service.state.engine import Durability
+from service.state.engines.engine import Durability
+from service.state.engines.sqlite import SqliteEngine
 from service.state.port import StateUnavailable
-from service.state.sqlite import SqliteEngine
 from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.rows import FAR

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from features.errors import RumboError
-from service.commands import kill, kills, unkill
+from service.commands.kill import kill, kills, unkill
 from service.decision.journey import JourneyKind
 from service.state.port import Kill, StateUnavailable
 from service.state.store import SqlState

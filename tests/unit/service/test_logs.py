@@ -60,6 +60,6 @@ def test_libraries_that_tell_what_they_do_are_heard_only_when_they_warn(written:
 
 def test_what_postgresql_repeats_of_a_row_is_left_out(written: io.StringIO) -> None:
     told = 'duplicate key value violates "customers"\nDETAIL:  Key (customer_id)=(Ana) already exists.\nHINT:  none'
-    logging.getLogger("service.door").error("failed", exc_info=raised(ValueError(told)))
+    logging.getLogger("service.wire.door").error("failed", exc_info=raised(ValueError(told)))
     assert "Ana" not in written.getvalue()
     assert "duplicate key value" in json.loads(written.getvalue())["cause"]

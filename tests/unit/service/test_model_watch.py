@@ -9,9 +9,9 @@ import pytest
 from prometheus_client import generate_latest
 
 from models.errors import BundleCorrupt, RegistryUnusable, TrialUnfinished
+from service.application.scoring import Model, Scoring
+from service.background.model_watch import AGAIN_AFTER_S, AGAIN_AT_LATEST_S, ModelWatch
 from service.metrics import Metrics
-from service.model_watch import AGAIN_AFTER_S, AGAIN_AT_LATEST_S, ModelWatch
-from service.scoring import Model, Scoring
 from tests.unit.service.test_scoring import FakeModel
 
 FAULTS = [

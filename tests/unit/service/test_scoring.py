@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from features.encoder import JourneyRow
 from features.values import FeatureRow, FeatureStatus
+from service.application.scoring import Contributions, Scores, Scoring
 from service.decision.arbitrate import Score, ScoreSource
 from service.decision.decide import Decision, Degraded, Terms, begin, conclude
 from service.decision.facts import Facts
 from service.decision.plan import Candidate
-from service.scoring import Contributions, Scores, Scoring
 from tests.builders import NOW, Offered, catalogue, facts, feature, journey
 
 KNOWN = facts(features=[feature("spend", 12.5)])

@@ -15,11 +15,11 @@ from pydantic import SecretStr
 
 from service.catalogue import EXAMPLE
 from service.cli import main
-from service.commands import serve
-from service.options import OPTIONS, chosen
+from service.commands.options import OPTIONS, chosen
+from service.commands.serve import serve
+from service.commands.variables import VariableUnknown, strangers
 from service.settings import SettingInvalid, Settings
-from service.state.engine import Durability
-from service.variables import VariableUnknown, strangers
+from service.state.engines.engine import Durability
 
 HERE = Path(__file__).parent
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from rumbo.decision.v1 import decision_pb2, journey_pb2, value_pb2
-from service.show import answer_fields
+from service.commands.show_answer import answer_fields
 
 
 def names(message: type) -> set[str]:

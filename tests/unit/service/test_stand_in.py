@@ -10,13 +10,13 @@ import pytest
 
 from features.reading import FeatureReading, ViewFault
 from features.values import FeatureStatus
-from service import stand_in
+from service.application import stand_in
+from service.application.hydrate import Hydrator, merge
+from service.application.stand_in import StandIn, keep_reading
 from service.decision.decide import Degraded
 from service.decision.facts import Consents, Situation, SituationFact
 from service.decision.reach import Reach
-from service.hydrate import Hydrator, merge
-from service.stand_in import StandIn, keep_reading
-from service.state.engine import Durability
+from service.state.engines.engine import Durability
 from service.state.port import StateUnavailable
 from tests.builders import NOW
 from tests.stores import sqlite_state

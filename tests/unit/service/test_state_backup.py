@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from service.state.schema import HEAD
+from service.state.engines.steps import HEAD
 from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.rows import event, situation

@@ -23,11 +23,11 @@ from sqlalchemy.pool import NullPool
 
 from service.cli import main
 from service.decision.reports.rows import OutcomeType
-from service.state.engine import Durability
-from service.state.inventory import TABLES
-from service.state.schema import HEAD, VERSION_TABLE, _config
+from service.state.engines.engine import Durability
+from service.state.engines.inventory import TABLES
+from service.state.engines.steps import HEAD, VERSION_TABLE, _config
 from service.state.store import SqlState
-from service.state.upkeep import TABLES as PRUNED
+from service.state.upkeep.prune import TABLES as PRUNED
 from tests.builders import NOW
 from tests.contract.rows import KEY, capped, committed, event, opened, outcome, propose
 from tests.postgres_server import PostgresServer, database_name

@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 
 from features.schema import FeatureSchema
 from service.cli import INTERRUPTED, main
-from service.state.export_schema import documented, export_schema
+from service.state.export.table import documented, export_schema
 from tests.builders import NOW
 from tests.contract.history import DAY, decided, plain, present, table_in
 from tests.stores import sqlite_state

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from service.cli import main
-from service.state.store_file import parts
+from service.state.engines.store_file import parts
 from tests.unit.service.test_state_commands import PASSWORD, Place, database, fill, place
 
 __all__ = ["database", "place"]

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from service.state.session import Session, Sql, Work
-from service.state.sqlite import SqliteSession
+from service.state.engines.session import Session, Sql, Work
+from service.state.engines.sqlite import SqliteSession
 
 WAIT_S = 20
 NAMES = Sql("SELECT name FROM names ORDER BY rowid")

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from features.values import Scalar
+from service.decision.reports.events import EVENT_FORMS, Fault, fault_of
 from service.decision.reports.rows import CustomerEvent
-from service.state.events import EVENT_FORMS, Fault, fault_of
 from tests.builders import NOW
 
 INSTANT = timedelta(microseconds=1)

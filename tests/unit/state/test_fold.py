@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from service.decision.facts import Enrolment
 from service.decision.journey import Stage
-from service.state.fold import JourneyMove, Move, enrolment
+from service.state.rows.fold import JourneyMove, Move, enrolment
 from tests.builders import NOW
 
 HOUR = timedelta(hours=1)

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.state.group_commit import LARGEST_GROUP, GroupCommit
+from service.state.engines.group_commit import LARGEST_GROUP, GroupCommit
+from service.state.engines.session import Work
 from service.state.port import StatementRefused, StateUnavailable
-from service.state.session import Work
 from tests.unit.state.ledger import WAIT_S, Gate, Ledger, adding, failing
 
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from service.decision.reports.events import Fault
+from service.decision.reports.outcomes import fault_of
 from service.decision.reports.rows import Outcome, OutcomeType
-from service.state.events import Fault
-from service.state.outcomes import fault_of
 from tests.builders import NOW
 
 INSTANT = timedelta(microseconds=1)

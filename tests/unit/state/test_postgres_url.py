@@ -13,9 +13,9 @@ from psycopg.conninfo import conninfo_to_dict
 
 from service.cli import main
 from service.settings import Settings
-from service.state.engine import Durability
-from service.state.postgres_connection import session_settings
-from service.state.postgres_url import OF_RUMBO, PostgresUrl, UrlInvalid
+from service.state.engines.engine import Durability
+from service.state.engines.postgres_connection import session_settings
+from service.state.engines.postgres_url import OF_RUMBO, PostgresUrl, UrlInvalid
 
 SECRET = ("hush", "4711")
 """Two parts of each password here, of which no text may hold one."""

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from service.decision.reports.rows import OutcomeType, RowStatus
-from service.state.engine import Durability
+from service.state.engines.engine import Durability
+from service.state.engines.sqlite import APPLICATION_ID, migrate_file, status_of
+from service.state.engines.steps import HEAD, VERSION_TABLE, steps
 from service.state.port import ContactState, StateUnavailable
-from service.state.schema import HEAD, VERSION_TABLE, steps
-from service.state.sqlite import APPLICATION_ID, migrate_file, status_of
 from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.rows import KEY, committed, contacts, event, opened, outcome, picked, propose, situation
@@ -308,7 +308,10 @@ def test_several_threads_may_make_and_bring_forward_files_of_their_own_at_once(t
 async def test_several_processes_may_bring_one_file_forward_at_once(tmp_path: Path) -> None:
     file = old_file(tmp_path / "old.db")
     before = copied(await written(tmp_path / "new.db"), file)
-    code = "import sys, pathlib; from service.state.sqlite import migrate_file; migrate_file(pathlib.Path(sys.argv[1]))"
+    code = (
+        "import sys, pathlib; from service.state.engines.sqlite import migrate_file;"
+        " migrate_file(pathlib.Path(sys.argv[1]))"
+    )
     running = [
         await asyncio.create_subprocess_exec(
             sys.executable, "-c", code, str(file), cwd=Path(__file__).parents[3], stderr=subprocess.PIPE

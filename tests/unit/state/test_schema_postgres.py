@@ -11,10 +11,10 @@ import psycopg
 import pytest
 
 from service.decision.reports.rows import RowStatus
-from service.state.engine import Durability
+from service.state.engines.engine import Durability
+from service.state.engines.postgres_schema import migrate_database, status_of
+from service.state.engines.steps import HEAD, VERSION_TABLE
 from service.state.port import StateUnavailable
-from service.state.postgres_schema import migrate_database, status_of
-from service.state.schema import HEAD, VERSION_TABLE
 from tests.builders import NOW
 from tests.contract.rows import KEY, committed, opened, picked, propose, situation
 from tests.postgres_server import PostgresServer, database_name

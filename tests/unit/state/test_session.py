@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.state.session import instant, micros, optional_instant, optional_micros, places
+from service.state.engines.session import instant, micros, optional_instant, optional_micros, places
 
 TIMES = st.datetimes(
     timezones=st.sampled_from([UTC, timezone(timedelta(hours=-5)), timezone(timedelta(hours=5, minutes=45))]),

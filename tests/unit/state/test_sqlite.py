@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from service.state.engine import Durability
+from service.state.engines.engine import Durability
+from service.state.engines.session import Session, Sql, Work
+from service.state.engines.sqlite import SqliteEngine
 from service.state.port import StatementRefused, StateUnavailable
-from service.state.session import Session, Sql, Work
-from service.state.sqlite import SqliteEngine
 from tests.stores import sqlite_state
 
 FAST = Durability.PROCESS_SAFE

@@ -1,0 +1,309 @@
+"""One decision from question to committed answer: hydrate, constrain, score, select, commit; again if facts moved."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
+
+from features.values import Scalar
+from service.application.errors import (
+    DecisionExpired,
+    DecisionImported,
+    DecisionRevoked,
+    DecisionUnknown,
+    RequestReused,
+)
+from service.application.hydrate import Asked, Hydrated, Hydrator, incidents_open_in, merge
+from service.application.scoring import Contributions, Scores, Scoring
+from service.catalogue.load import Catalogue
+from service.decision.constrain import constrain
+from service.decision.constraints.capacity import Pool
+from service.decision.decide import Decision, Draft, Terms, begin, conclude
+from service.decision.enrolments import end_enrolments
+from service.decision.facts import Contact, Facts, Use
+from service.decision.plan import Candidate, Plan
+from service.decision.record import replay
+from service.state.port import (
+    AlreadyDecided,
+    Committed,
+    ContactState,
+    FactsMoved,
+    RequestKey,
+    StatementRefused,
+    StateReading,
+    StateStore,
+    StateUnavailable,
+    StoredDecision,
+    Undecided,
+)
+from service.timing import Stages
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A valid request for a decision. `limit` None asks for the channel's slots."""
+
+    customer_id: str
+    channel: str
+    placement: str | None = None
+    context: Mapping[str, Scalar]
+    limit: int | None = None
+    request_id: str | None = None
+    is_dry_run: bool = False
+
+    @property
+    def asked(self) -> Asked:
+        return Asked(customer_id=self.customer_id, channel=self.channel, placement=self.placement, context=self.context)
+
+    def fingerprint(self) -> str:
+        """A hash of what may not change under one request id."""
+        parameters = [self.channel, self.placement, sorted(self.context.items()), self.limit]
+        return hashlib.sha256(json.dumps(parameters).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """A decision of the past, decided again from its record, and how its contacts stand now."""
+
+    decision: Decision
+    stored: StoredDecision
+    revoked: frozenset[str]
+    contributions: Mapping[str, Contributions]
+
+
+class Catalogues(Protocol):
+    """Which catalogue is in force, and the earlier ones by their version."""
+
+    @property
+    def current(self) -> Catalogue: ...
+
+    async def of_version(self, version: str) -> Catalogue: ...
+
+
+class Decider:
+    """The application behind the wire. Safe for any number of concurrent calls of one event loop."""
+
+    def __init__(
+        self,
+        *,
+        catalogues: Catalogues,
+        hydrator: Hydrator,
+        scoring: Scoring,
+        state: StateStore,
+        clock: Callable[[], datetime],
+        new_id: Callable[[datetime], str],
+        allows_unrecorded: bool = False,
+    ) -> None:
+        """`allows_unrecorded`: while the state store is away, journeys that need nothing of it may be shown."""
+        self._catalogues = catalogues
+        self._hydrator = hydrator
+        self._scoring = scoring
+        self._state = state
+        self._clock = clock
+        self._new_id = new_id
+        self._allows_unrecorded = allows_unrecorded
+
+    async def decide(
+        self, question: Question, stages: Stages, demand: Callable[[Decision], None] = lambda _: None
+    ) -> Decision:
+        """The committed decision; under a known request id, the one that was committed then.
+
+        `demand` raises unless a decision that is about to be committed can be told; then nothing is reserved.
+
+        While the state store is away, an unrecorded one if that is allowed: without id, request id or reservation.
+
+        Raises: RequestReused, DecisionExpired, DecisionRevoked, StateUnavailable.
+        """
+        try:
+            return await self._decide(question, stages, demand)
+        except StateUnavailable as error:
+            if not self._allows_unrecorded or isinstance(error, StatementRefused):
+                raise
+            log.warning("the state store is away, so an answer is not recorded: %s", error)
+        return await self._propose(question, "", stages, has_state=False)
+
+    async def _decide(self, question: Question, stages: Stages, demand: Callable[[Decision], None]) -> Decision:
+        if question.is_dry_run:
+            return await self._propose(question, "", stages)
+        if question.request_id is None:
+            return await self._decide_anew(question, None, stages, demand)
+        now = self._clock()
+        known = await self._state.decision_of_request(question.customer_id, question.request_id, now)
+        if known is not None:
+            return await self._repeat(known, question)
+        key = RequestKey(request_id=question.request_id, fingerprint=question.fingerprint())
+        return await self._decide_anew(question, key, stages, demand)
+
+    async def recorded(self, decision_id: str, *, is_full: bool) -> Recorded:
+        """The record of a decision, with every reason; `is_full`: with the contributions to the scores too, which cost.
+
+        Raises: DecisionUnknown, DecisionImported, StateUnavailable.
+        """
+        stored = await self._state.decision(decision_id, self._clock())
+        if stored is None:
+            raise DecisionUnknown("no decision has this id")
+        if stored.is_imported:
+            raise DecisionImported("this decision was imported as history; export the store to see it")
+        decision = await self._again(stored)
+        return Recorded(
+            decision=decision,
+            stored=stored,
+            revoked=await self._revoked(stored, decision),
+            contributions=await self._scoring.contributions(decision) if is_full else {},
+        )
+
+    async def _decide_anew(
+        self, question: Question, key: RequestKey | None, stages: Stages, demand: Callable[[Decision], None]
+    ) -> Decision:
+        for _ in range(ATTEMPTS - 1):
+            proposed = await self._propose(question, self._new_id(self._clock()), stages)
+            demand(proposed)
+            with stages.of("commit"):
+                result = await self._state.commit(proposed, key)
+            match result:
+                case Committed(decision=decision):
+                    return decision
+                case AlreadyDecided(stored=stored):
+                    return await self._repeat(stored, question)
+                case FactsMoved():
+                    continue
+        return await self._decide_alone(question, key, stages, demand)
+
+    async def _decide_alone(
+        self, question: Question, key: RequestKey | None, stages: Stages, demand: Callable[[Decision], None]
+    ) -> Decision:
+        """The last attempt, which nothing overtakes: what waits for others comes before the transaction.
+
+        Features are read and every journey of the channel is scored; inside, rules and selection go over what then
+        holds, and what survives is scored again only if that changed a feature.
+        """
+        plan, now = self._catalogues.current.plan, self._clock()
+        asked, reach = question.asked, plan.reach_on(question.channel)
+        with stages.of("hydrate"):
+            before = await self._hydrator.hydrate(asked, now, reach)
+        with stages.of("score"):
+            every = [c for offered in plan.journeys.get(question.channel, ()) for c in offered.elsewhere[:1]]
+            scores = await self._scoring.score(every, before.facts)
+        decision_id = self._new_id(now)
+
+        def decide(state: StateReading) -> Decision:
+            hydrated = merge(asked, now, before.reading, state)
+            draft = begin(plan, hydrated.facts)
+            has_same = hydrated.facts.features == before.facts.features
+            found = scores if has_same else self._scoring.score_here(draft.survivors, hydrated.facts)
+            decision = _concluded(draft, found, hydrated, question, decision_id)
+            demand(decision)
+            return decision
+
+        undecided = Undecided(
+            decision_id=decision_id,
+            customer_id=question.customer_id,
+            decided_at=now,
+            reach=reach,
+            decide=decide,
+            named=incidents_open_in(before.reading),
+        )
+        with stages.of("commit"):
+            result = await self._state.decide_alone(undecided, key)
+        if isinstance(result, AlreadyDecided):
+            return await self._repeat(result.stored, question)
+        return result.decision
+
+    async def _propose(
+        self, question: Question, decision_id: str, stages: Stages, *, has_state: bool = True
+    ) -> Decision:
+        plan, now = self._catalogues.current.plan, self._clock()
+        with stages.of("hydrate"):
+            if has_state:
+                hydrated = await self._hydrator.hydrate(question.asked, now, plan.reach_on(question.channel))
+            else:
+                hydrated = await self._hydrator.hydrate_without_state(question.asked, now)
+        with stages.of("constrain"):
+            draft = begin(plan, hydrated.facts)
+        with stages.of("score"):
+            scores = await self._scoring.score(draft.survivors, draft.facts)
+        with stages.of("select"):
+            return _concluded(draft, scores, hydrated, question, decision_id)
+
+    async def _repeat(self, stored: StoredDecision, question: Question) -> Decision:
+        """The answer given before, if it may still be acted upon."""
+        if stored.request_fingerprint != question.fingerprint():
+            raise RequestReused("this request_id was used with other parameters")
+        if self._clock() >= stored.valid_until:
+            raise DecisionExpired(f"decision {stored.decision_id} was valid until {stored.valid_until.isoformat()}")
+        decision = await self._again(stored)
+        if await self._revoked(stored, decision):
+            raise DecisionRevoked(f"current facts deny a journey of decision {stored.decision_id}")
+        return decision
+
+    async def _again(self, stored: StoredDecision) -> Decision:
+        recorded = stored.record["input"]
+        catalogue = await self._catalogues.of_version(recorded["catalogue_version"])
+        return replay(catalogue.plan, recorded)
+
+    async def _revoked(self, stored: StoredDecision, decision: Decision) -> frozenset[str]:
+        """The reserved journeys of a decision that the facts of now deny; its own contacts do not count against it."""
+        reserved = {j for j, state in stored.contact_states.items() if state is ContactState.RESERVED}
+        if not reserved:
+            return frozenset()
+        facts, plan = decision.draft.facts, self._catalogues.current.plan
+        asked = Asked(
+            customer_id=facts.customer_id, channel=facts.channel, placement=facts.placement, context=facts.context
+        )
+        reach = plan.reach_on(facts.channel)
+        hydrated = await self._hydrator.hydrate(asked, self._clock(), reach)
+        now, _ = end_enrolments(plan, hydrated.facts)
+        picked = [p.scored.candidate for p in decision.picks if p.scored.candidate.journey_id in reserved]
+        allowed = constrain(plan, _in_force(plan, picked), _without(stored.decision_id, now, reach.pools)).allowed
+        return frozenset(reserved - {c.journey_id for c in allowed})
+
+
+def _concluded(draft: Draft, scores: Scores, hydrated: Hydrated, question: Question, decision_id: str) -> Decision:
+    slots = draft.plan.channels[question.channel].slots
+    terms = Terms(
+        decision_id=decision_id,
+        limit=slots if question.limit is None else question.limit,
+        model_version=scores.model_version,
+        degraded=hydrated.degraded + scores.degraded,
+    )
+    return conclude(draft, {c.journey_id: scores.by_journey[c.journey_id] for c in draft.survivors}, terms)
+
+
+def _without(decision_id: str, facts: Facts, pools: Iterable[Pool]) -> Facts:
+    """The facts as they were without the contacts of this decision, nor what those use of the pools."""
+    contacts = facts.situation.contacts
+    own = [c for c in contacts if c.decision_id == decision_id]
+    left = {pool.pool_id: _left(facts.situation.uses.get(pool.pool_id, ()), own, pool) for pool in pools}
+    uses = {pool_id: listed for pool_id, listed in left.items() if listed}
+    others = replace(facts, situation=replace(facts.situation, uses=uses))
+    return others.with_contacts(c for c in contacts if c.decision_id != decision_id)
+
+
+def _left(uses: Iterable[Use], own: Iterable[Contact], pool: Pool) -> tuple[Use, ...]:
+    amounts = {use.ends_at: use.amount for use in uses}
+    for contact in own:
+        use = pool.use_of(contact)
+        if use is not None and use.ends_at in amounts:
+            amounts[use.ends_at] -= use.amount
+    return tuple(Use(ends_at=ends_at, amount=amount) for ends_at, amount in amounts.items() if amount > 0)
+
+
+def _in_force(plan: Plan, picked: list[Candidate]) -> list[Candidate]:
+    """The same candidates as the plan has them now, guarded by STAGE; what left the catalogue has none."""
+    offered = {o.journey.journey_id: o for p in picked[:1] for o in plan.journeys.get(p.channel, ())}
+    return [
+        now
+        for then in picked
+        if then.journey_id in offered
+        for now in offered[then.journey_id].elsewhere
+        if now.stage is then.stage and now.action.action_id == then.action.action_id
+    ]

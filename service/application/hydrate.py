@@ -1,0 +1,254 @@
+"""Gathers the facts of one decision: one feature read and one state read at the same time, then merged.
+
+Feast or state: whichever knows of an open incident or of a withdrawal closes the gate. What Feast alone says can only
+close it; per incident (per purpose and channel) the state store wins once it has heard of it at or after Feast's time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
+
+from features.derived import derive
+from features.errors import SituationUnreadable
+from features.reading import FeatureReading, ViewFault
+from features.situation import ConsentFact, ConsentStatus, Fact, IncidentFact, IncidentStatus, parse
+from features.values import FeatureStatus, FeatureValue, Scalar
+from service.application.stand_in import StandIn
+from service.decision.decide import Degraded
+from service.decision.facts import (
+    Consents,
+    Facts,
+    Incident,
+    OpenIncidents,
+    ResolvedIncident,
+    Situation,
+    SituationFact,
+)
+from service.decision.reach import Reach
+from service.decision.variables import with_variables
+from service.state.port import KillList, StateReading, StateStore
+
+SITUATION_VIEWS = ("incidents", "consents")
+LAST_PURCHASE = "last_purchase_at"
+INCIDENTS, CONSENTS = IncidentFact.feature, ConsentFact.feature
+MOST_NAMED = 1000
+"""Of more incidents that only the feature store calls open nobody asks whether they are over: they count as open."""
+
+
+class FeatureReader(Protocol):
+    """Reads every stored feature of a customer; trouble is a status, never an exception."""
+
+    def read(self, customer_id: str, now: datetime) -> FeatureReading: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Who asks for what: the part of a request that facts are gathered for."""
+
+    customer_id: str
+    channel: str
+    placement: str | None
+    context: Mapping[str, Scalar]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hydrated:
+    """`reading` is what the feature store told of it."""
+
+    facts: Facts
+    degraded: tuple[Degraded, ...]
+    reading: FeatureReading
+
+
+class Hydrator:
+    """Reads both stores. The feature store is synchronous, so it has a thread of its own."""
+
+    def __init__(self, features: FeatureReader, state: StateStore) -> None:
+        self._features = features
+        self._state = state
+        self._stand_in = StandIn()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="features")
+
+    async def warm(self, now: datetime) -> None:
+        """Opens the feature store, which may cost seconds, before the first customer waits for it."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._features.read, "", now)
+
+    async def has_features(self, now: datetime) -> bool:
+        """Whether the feature store can be read."""
+        reading = await asyncio.get_running_loop().run_in_executor(self._thread, self._features.read, "", now)
+        return all(fault.status is not FeatureStatus.UNAVAILABLE for fault in reading.degraded)
+
+    async def hydrate(self, asked: Asked, now: datetime, reach: Reach) -> Hydrated:
+        """As far as `reach`. Raises: StateUnavailable; trouble of the feature store is a status of its facts."""
+        loop = asyncio.get_running_loop()
+        reading, state = await asyncio.gather(
+            loop.run_in_executor(self._thread, self._features.read, asked.customer_id, now),
+            self._state.situation(asked.customer_id, now, reach),
+        )
+        self._stand_in.remember(state.situation)
+        unheard = incidents_open_in(reading) - state.incident_heard_at.keys()
+        if unheard and not state.situation.incidents.is_truncated:  # may be over for so long that they do not count
+            state = await self._state.situation(asked.customer_id, now, reach, unheard)
+        return merge(asked, now, reading, state)
+
+    async def hydrate_without_state(self, asked: Asked, now: datetime) -> Hydrated:
+        """The facts while the state store is away: what it would tell is unread, but for what stands in."""
+        loop = asyncio.get_running_loop()
+        reading = await loop.run_in_executor(self._thread, self._features.read, asked.customer_id, now)
+        return merge(asked, now, reading, self._stand_in.reading())
+
+    def remember_kills(self, listed: KillList) -> None:
+        """For the time when the state store is away."""
+        kills = {kill.target: kill.why for kill in listed.kills}
+        self._stand_in.remember(Situation(kills=kills, kills_version=listed.version))
+
+    async def remember(self, now: datetime) -> None:
+        """Reads what stands in for the state store while it is away. Raises: StateUnavailable."""
+        self._stand_in.remember((await self._state.situation("", now, Reach())).situation)
+
+    def close(self) -> None:
+        self._thread.shutdown()
+
+
+def incidents_open_in(reading: FeatureReading) -> frozenset[str]:
+    """The ids that the feature store calls open, in so far as the state store is asked for them by name."""
+    value = reading.values.get(INCIDENTS)
+    if value is None or not value.is_present or f'"{IncidentStatus.OPEN.value}"' not in str(value.value):
+        return frozenset()
+    _, listed = _listed(IncidentFact, value)
+    return frozenset([fact.incident_id for fact in listed if fact.status is IncidentStatus.OPEN][:MOST_NAMED])
+
+
+def merge(asked: Asked, now: datetime, reading: FeatureReading, state: StateReading) -> Hydrated:
+    """Pure: what both stores said, as the facts of one decision."""
+    values = dict(reading.values)
+    incidents_value, consents_value = values.pop(INCIDENTS, None), values.pop(CONSENTS, None)
+    situation = replace(
+        state.situation,
+        incidents=_incidents(state, incidents_value, now),
+        consents=_consents(state, consents_value),
+    )
+    if situation.unread and situation.consents.status is not FeatureStatus.PRESENT:
+        situation = replace(situation, unread=situation.unread | {SituationFact.WITHDRAWALS})
+    last_purchase = values.get(LAST_PURCHASE)
+    if last_purchase is not None:
+        values[LAST_PURCHASE] = _later(last_purchase, situation)
+    facts = Facts(
+        now=now,
+        customer_id=asked.customer_id,
+        channel=asked.channel,
+        placement=asked.placement,
+        context=asked.context,
+        features=derive(values, now),
+        is_known=_is_known(reading, situation),
+        situation=situation,
+    )
+    degraded = tuple(_degraded(reading.degraded, situation))
+    return Hydrated(facts=with_variables(facts), degraded=degraded, reading=reading)
+
+
+def _incidents(state: StateReading, value: FeatureValue | None, now: datetime) -> OpenIncidents:
+    """What Feast alone knows to be open closes the gate; what it alone knows to be over keeps it closed for a grace."""
+    own = state.situation.incidents
+    if own.is_truncated:
+        return own  # closes every gate as it is
+    status, listed = _listed(IncidentFact, value)
+    known, resolved = {i.incident_id: i for i in own.known}, list(own.resolved)
+    for fact in listed:
+        if _has_heard(state.incident_heard_at.get(fact.incident_id), fact.at):
+            continue
+        if fact.status is IncidentStatus.OPEN:
+            known[fact.incident_id] = _opened(fact, known.get(fact.incident_id))
+        elif fact.incident_id not in known and (state.reach is None or fact.at > now - state.reach.grace):
+            resolved.append(_over(fact))
+    return replace(own, known=tuple(known.values()), resolved=tuple(resolved), status=status).bounded()
+
+
+def _over(fact: IncidentFact) -> ResolvedIncident:
+    return ResolvedIncident(incident_class=fact.incident_class, severity=fact.severity, resolved_at=fact.at)
+
+
+def _opened(fact: IncidentFact, own: Incident | None) -> Incident:
+    """As the feature store has it; where the state store says otherwise, unknown, which counts as the strictest."""
+    if own is None:
+        return Incident(
+            incident_id=fact.incident_id,
+            opened_at=fact.at,
+            incident_class=fact.incident_class,
+            severity=fact.severity,
+        )
+    return replace(
+        own,
+        incident_class=own.incident_class if own.incident_class == fact.incident_class else None,
+        severity=own.severity if own.severity == fact.severity else None,
+    )
+
+
+def _consents(state: StateReading, value: FeatureValue | None) -> Consents:
+    own = state.situation.consents
+    status, listed = _listed(ConsentFact, value)
+    withdrawn_at = dict(own.withdrawn_at)
+    for fact in listed:
+        if state.reach is not None and not state.reach.covers(fact.purpose, fact.channel):
+            continue
+        key = (fact.purpose, fact.channel)
+        heard_at = max((at[key] for at in (own.granted_at, own.withdrawn_at) if key in at), default=None)
+        if fact.status is ConsentStatus.WITHDRAWN and not _has_heard(heard_at, fact.at):
+            withdrawn_at[key] = fact.at
+    return replace(own, withdrawn_at=withdrawn_at, status=status)
+
+
+def _has_heard(heard_at: datetime | None, at: datetime) -> bool:
+    return heard_at is not None and heard_at >= at
+
+
+def _listed(kind: type[Fact], value: FeatureValue | None) -> tuple[FeatureStatus, tuple[Fact, ...]]:
+    """What the feature store lists. No row is no incident; what cannot be read may hide one."""
+    if value is None or value.status in (FeatureStatus.NOT_FOUND, FeatureStatus.NULL):
+        return FeatureStatus.PRESENT, ()
+    if value.status is not FeatureStatus.PRESENT:
+        return value.status, ()
+    try:
+        return FeatureStatus.PRESENT, parse(kind, str(value.value))
+    except SituationUnreadable:
+        return FeatureStatus.UNAVAILABLE, ()
+
+
+def _later(stored: FeatureValue, situation: Situation) -> FeatureValue:
+    """The later of the stored last purchase and the one reported since; nothing is claimed while one is unreadable."""
+    if situation.unread:
+        return FeatureValue(name=stored.name, status=FeatureStatus.UNAVAILABLE)
+    reported = situation.last_purchase_at
+    if reported is None or stored.status is FeatureStatus.UNAVAILABLE:
+        return stored
+    if isinstance(stored.value, datetime) and stored.is_present and stored.value >= reported:
+        return stored
+    return FeatureValue(name=stored.name, status=FeatureStatus.PRESENT, value=reported, event_time=reported)
+
+
+def _is_known(reading: FeatureReading, situation: Situation) -> bool | None:
+    """None when no row was found, but not everything could be asked."""
+    if reading.has_any_row or situation.has_events:
+        return True
+    if situation.unread:
+        return None
+    is_complete = all(f.status is not FeatureStatus.UNAVAILABLE for f in reading.degraded)
+    return False if is_complete else None
+
+
+def _degraded(faults: Iterable[ViewFault], situation: Situation) -> Iterable[Degraded]:
+    """What the reader could not rely on, and the lists that it read but nobody understands."""
+    if situation.unread:
+        yield Degraded(what="state", status=FeatureStatus.UNAVAILABLE, effect="UNRECORDED")
+    statuses = {fault.view: fault.status for fault in faults}
+    for view, status in zip(SITUATION_VIEWS, (situation.incidents.status, situation.consents.status), strict=True):
+        if status is not FeatureStatus.PRESENT:
+            statuses.setdefault(view, status)
+    for view, status in statuses.items():
+        effect = "GATES_CLOSED" if view in SITUATION_VIEWS else "CONDITIONS_UNKNOWN"
+        yield Degraded(what=f"features.{view}", status=status, effect=effect)

@@ -1,0 +1,119 @@
+"""Takes events and outcomes: checks each row, keeps the valid ones, answers for all in order.
+
+A transaction keeps ROWS_AT_ONCE, and of larger parts no two at the same time, so that no batch keeps a decision or a
+withdrawal waiting. One that fails half-way fails as a whole: nothing of it is acknowledged, and sent again its rows are
+duplicates as far as they were kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import nullcontext
+from datetime import datetime
+from functools import reduce
+from operator import or_
+from typing import Protocol, TypeVar
+
+from service.catalogue.load import Catalogue
+from service.decision.reports import events, outcomes
+from service.decision.reports.events import Fault, Names
+from service.decision.reports.rows import CustomerEvent, Outcome, RowResult, RowStatus
+from service.state.port import StateStore, StateUnavailable
+
+Row = TypeVar("Row", CustomerEvent, Outcome)
+Given = TypeVar("Given")
+ROWS_AT_ONCE = 200
+FEW_ROWS = 20
+"""A part of so many does not wait for its turn."""
+
+
+class Catalogues(Protocol):
+    """Which catalogue is in force, and which names it and those that are kept declare."""
+
+    @property
+    def current(self) -> Catalogue: ...
+
+    async def declared(self, wanted: Names) -> Names: ...
+
+
+class Intake:
+    """`on_events` is called when events were kept, or may have been: whoever tells the feature store may wake up."""
+
+    def __init__(
+        self,
+        state: StateStore,
+        catalogues: Catalogues,
+        clock: Callable[[], datetime],
+        on_events: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._state = state
+        self._catalogues = catalogues
+        self._clock = clock
+        self._on_events = on_events
+        self._turn = asyncio.Lock()
+
+    async def record_events(self, rows: Sequence[CustomerEvent | RowResult]) -> list[RowResult]:
+        """`rows` holds events, and results of those that could not even be read. Raises: StateUnavailable."""
+        spoken_of = reduce(or_, (events.names_in(r) for r in rows if isinstance(r, CustomerEvent)), Names())
+        declared = await self._catalogues.declared(spoken_of)
+        now = self._clock()
+        try:
+            results = await self._record(
+                rows, lambda e: self._event_fault(e, now, declared), self._state.record_events, now
+            )
+        except (StateUnavailable, asyncio.CancelledError):
+            self._on_events()
+            raise
+        if any(r.status is RowStatus.ACCEPTED for r in results):
+            self._on_events()
+        return results
+
+    async def record_outcomes(self, rows: Sequence[Outcome | RowResult]) -> list[RowResult]:
+        """As `record_events`."""
+        now = self._clock()
+        return await self._record(rows, lambda o: _outcome_fault(o, now), self._state.record_outcomes, now)
+
+    async def _record(
+        self,
+        rows: Sequence[Row | RowResult],
+        fault_of: Callable[[Row], RowResult | None],
+        keep: Callable[[Sequence[Row], datetime], Awaitable[list[RowResult]]],
+        now: datetime,
+    ) -> list[RowResult]:
+        checked: list[Row | RowResult] = []
+        for some in _parts(rows, FEW_ROWS):
+            if checked:
+                await asyncio.sleep(0)  # all other calls have their turn
+            checked += [row if isinstance(row, RowResult) else fault_of(row) or row for row in some]
+        valid = [row for row in checked if not isinstance(row, RowResult)]
+        kept: list[RowResult] = []
+        for part in _parts(valid, ROWS_AT_ONCE):
+            async with self._turn if len(part) > FEW_ROWS else nullcontext():
+                kept += await keep(part, now)
+        results = iter(kept)
+        return [row if isinstance(row, RowResult) else next(results) for row in checked]
+
+    def _event_fault(self, event: CustomerEvent, now: datetime, declared: Names) -> RowResult | None:
+        fault = events.fault_of(event, now, self._missing_stage) or events.name_fault(event, declared)
+        return _rejection(event.event_id, fault)
+
+    def _missing_stage(self, journey_id: str, stage: str | None) -> str | None:
+        stages = self._catalogues.current.stages.get(journey_id)
+        if stages is None:
+            return "journey_id"
+        return None if stage is None or stage in stages else "stage"
+
+
+def _outcome_fault(outcome: Outcome, now: datetime) -> RowResult | None:
+    return _rejection(outcome.outcome_id, outcomes.fault_of(outcome, now))
+
+
+def _rejection(row_id: str, fault: Fault | None) -> RowResult | None:
+    if fault is None:
+        return None
+    return RowResult(row_id=row_id, status=RowStatus.REJECTED, field=fault.field, code=fault.code)
+
+
+def _parts(rows: Sequence[Given], size: int) -> Iterator[Sequence[Given]]:
+    return (rows[begin : begin + size] for begin in range(0, len(rows), size))

@@ -1,0 +1,107 @@
+"""Puts a changed catalogue in force without a restart. An invalid one never replaces a good one, and says so."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from service.application.catalogues import KeptCatalogues
+from service.catalogue.documents.files import Stamps
+from service.catalogue.documents.patience import Patience, patiently
+from service.catalogue.load import Catalogue, CatalogueFolder, CatalogueInvalid
+from service.metrics import Metrics
+from service.quiet_load import in_background
+from service.state.port import StateUnavailable
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S, AGAIN_AFTER_S = 0.15, 5.0
+
+
+class Listener(Protocol):
+    """Told whether what lies in the folder is what serves."""
+
+    async def __call__(self, *, is_valid: bool) -> None: ...
+
+
+class CatalogueWatch:
+    """Looks at the folder a few times a second, and at once when told to (SIGHUP). `run` until cancelled."""
+
+    def __init__(self, folder: CatalogueFolder, loaded: Stamps, catalogues: KeptCatalogues, metrics: Metrics) -> None:
+        """`loaded`: the stamp of the folder before the catalogue in force was read, so that no change falls between."""
+        self._folder = folder
+        self._loaded = loaded
+        self._catalogues = catalogues
+        self._metrics = metrics
+        self._is_due = asyncio.Event()
+        self._listeners: list[Listener] = []
+
+    def listen(self, listener: Listener) -> None:
+        """`listener` is told after every load."""
+        self._listeners.append(listener)
+
+    def reload(self) -> None:
+        """Loads at the next turn of the event loop, changed or not."""
+        self._is_due.set()
+
+    async def run(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        """A change is loaded once it has stood still for one look, so that files written one by one come together."""
+        seen = self._loaded
+        while True:
+            await self._wait(sleep)
+            stamp = await asyncio.to_thread(self._folder.stamp)
+            is_told, is_still = self._is_due.is_set(), stamp == seen
+            seen = stamp
+            if is_told or (is_still and stamp != self._loaded):
+                self._is_due.clear()
+                self._loaded = stamp
+                await self.load(sleep)
+
+    async def load(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        """Reads the folder and, if it is valid, puts it in force for every decision that begins from now on.
+
+        While the state store is away it waits: a valid catalogue is not refused for that.
+        """
+        try:
+            catalogue = await patiently(self._load)
+            await self._put_in_force(catalogue, sleep)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong, the good one stays and the watch goes on
+            faults = error.told if isinstance(error, CatalogueInvalid) else (str(error),)
+            log.error(
+                "catalogue refused, %s stays in force",
+                self._catalogues.current.version,
+                extra={"fields": {"faults": faults}},
+            )
+            await self._tell(is_valid=False)
+            return
+        log.info("catalogue %s in force", catalogue.version)
+        self._metrics.in_force("catalogue", catalogue.version)
+        await self._tell(is_valid=True)
+
+    async def _put_in_force(self, catalogue: Catalogue, sleep: Callable[[float], Awaitable[None]]) -> None:
+        while True:
+            try:
+                return await self._catalogues.put_in_force(catalogue)
+            except StateUnavailable as error:
+                log.warning("catalogue %s waits for the state store: %s", catalogue.version, error)
+                await sleep(AGAIN_AFTER_S)
+
+    def _load(self, patience: Patience) -> Catalogue:
+        with in_background():
+            return self._folder.load(patience)
+
+    async def _tell(self, *, is_valid: bool) -> None:
+        self._metrics.catalogue_loaded(is_valid=is_valid)
+        for listener in self._listeners:
+            await listener(is_valid=is_valid)
+
+    async def _wait(self, sleep: Callable[[float], Awaitable[None]]) -> None:
+        """Until the next look, or until told."""
+        told, pause = asyncio.create_task(self._is_due.wait()), asyncio.ensure_future(sleep(LOOK_EVERY_S))
+        try:
+            await asyncio.wait({told, pause}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            told.cancel()
+            pause.cancel()

@@ -1,0 +1,100 @@
+"""Binds documents into a plan: rules shared, candidates indexed. All errors are found, not the first."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from zoneinfo import ZoneInfo
+
+from features.schema import FeatureSchema
+from features.values import Scalar
+from service.catalogue.bind.journey import JourneyBinder, SharedRules
+from service.catalogue.bind.names import check_names
+from service.catalogue.bind.policies import bind_channel, bind_policies
+from service.catalogue.conditions.compile import CompilerAgain, customer_types
+from service.catalogue.documents.journey import CatalogueDocument, JourneyDocument
+from service.catalogue.documents.patience import GoOn, always
+from service.catalogue.documents.policies import PoliciesDocument
+from service.catalogue.documents.problems import Problem, Problems
+from service.decision.constraints.audience import policy_code
+from service.decision.constraints.registry import Policies
+from service.decision.plan import JourneyOnChannel, Plan
+
+_PYTHON_TYPES: dict[str, type[Scalar]] = {"string": str, "double": float, "int": int, "bool": bool}
+
+
+def bind(document: CatalogueDocument, schema: FeatureSchema, version: str) -> tuple[Plan, list[Problem]]:
+    """Returns: the plan and every problem found; the plan is to be used only when there is none."""
+    return CatalogueBinder(schema).bind(document, version)
+
+
+class CatalogueBinder:
+    """Binds one catalogue after another. What is the same object as in the last one is not bound again."""
+
+    def __init__(self, schema: FeatureSchema, *, is_kept: bool = False) -> None:
+        """`is_kept`: what was once in force is bound as it was then, whatever is asked of new ones."""
+        self._schema = schema
+        self._is_kept = is_kept
+        self._compiler: CompilerAgain | None = None
+        self._policies: Policies | None = None
+        self._kept: Mapping[str, JourneyBinder] = {}
+
+    def bind(self, document: CatalogueDocument, version: str, go_on: GoOn = always) -> tuple[Plan, list[Problem]]:
+        """As `bind`. `go_on` is asked before each condition and each journey. Raises: what that raises."""
+        problems, company = Problems(), document.policies
+        types = customer_types(self._schema, company.context)
+        with CompilerAgain(types, self._compiler, go_on, is_kept=self._is_kept) as compiler:
+            policies = bind_policies(document, self._schema, compiler, problems, self._policies)
+            excluded = _excluded(document)
+            kept = [self._kept_of(j, company, excluded.get(j.journey, ())) for j in document.journeys]
+            check_names(document, [binder is not None for binder in kept], problems, is_kept=self._is_kept)
+            binders: list[JourneyBinder] = []
+            for j, binder in zip(document.journeys, kept, strict=True):
+                go_on()
+                binders.append(
+                    JourneyBinder(j, company, policies, compiler, problems, excluded.get(j.journey, ()))
+                    if binder is None
+                    else binder.again(policies, compiler, problems)
+                )
+        if not problems.found:
+            self._compiler, self._policies = compiler, policies
+            self._kept = {b.journey.journey_id: b for b in binders}
+        return _plan(document, policies, binders, version), problems.found
+
+    def _kept_of(
+        self, journey: JourneyDocument, company: PoliciesDocument, excluded: Sequence[str]
+    ) -> JourneyBinder | None:
+        kept = self._kept.get(journey.journey)
+        return kept if kept is not None and kept.is_of(journey, company, excluded) else None
+
+
+def _plan(document: CatalogueDocument, policies: Policies, binders: Sequence[JourneyBinder], version: str) -> Plan:
+    company = document.policies
+    channels = {name: bind_channel(name, c) for name, c in company.channels.items()}
+    shared = SharedRules(rule for binder in binders for rule in binder.rules)
+    by_channel: dict[str, list[JourneyOnChannel]] = {name: [] for name in channels}
+    for binder in binders:
+        for name, offered in binder.on_channels(channels, shared).items():
+            by_channel[name].append(offered)
+    return Plan(
+        version=version,
+        rules=shared.rules,
+        channels=channels,
+        context_types={name: _PYTHON_TYPES[t] for name, t in company.context.items()},
+        journeys={name: tuple(offered) for name, offered in by_channel.items()},
+        pools=(*policies.budgets, *(b.capacity for b in binders if b.capacity is not None)),
+        lifetimes={b.journey.journey_id: b.lifetime for b in binders},
+        texts={policy_code(p.id): p.text.model_dump() for p in company.policies},
+        purposes=frozenset(company.purposes),
+        zone=ZoneInfo(company.time_zone),
+    )
+
+
+def _excluded(document: CatalogueDocument) -> Mapping[str, Sequence[str]]:
+    """Symmetric: each journey with those that it, or they, named in `never_with`."""
+    pairs: dict[str, set[str]] = defaultdict(set)
+    for journey in document.journeys:
+        for other in journey.never_with:
+            pairs[journey.journey].add(other)
+            pairs[other].add(journey.journey)
+    return {journey: sorted(others) for journey, others in pairs.items()}

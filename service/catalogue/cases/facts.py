@@ -1,0 +1,318 @@
+"""A case as facts: the same values that both stores would give, so that cases run on the core and over gRPC alike."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from features.derived import DERIVED, derive
+from features.errors import RumboError
+from features.freshness import is_stale
+from features.schema import FeatureSchema, FeatureSpec, FeatureType
+from features.values import FeatureStatus, FeatureValue, Scalar
+from service.catalogue.cases.document import CaseDocument, ContactDocument, FactDocument, Value
+from service.catalogue.documents.forms import instant_of, parse_moment
+from service.decision.constraints.consent_missing import ConsentMissing
+from service.decision.facts import (
+    ANY,
+    SERVICE,
+    ConsentKey,
+    Consents,
+    Contact,
+    Enrolment,
+    Facts,
+    Incident,
+    OpenIncidents,
+    ResolvedIncident,
+    Response,
+    Situation,
+    Use,
+)
+from service.decision.plan import Candidate, Plan, Unconfirmed
+from service.decision.variables import with_variables
+from service.state.rows.fold import JourneyMove, Move, enrolment
+
+CUSTOMER = "case"
+GRANTED_AGO = timedelta(days=90)
+"""How old the consents of a case are."""
+
+_SOURCES = {derived.name: derived.source for derived in DERIVED}
+_ANNIVERSARY = "days_to_anniversary"
+
+
+class CaseInvalid(RumboError):
+    """A case that speaks of what does not exist."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseContact:
+    """A contact of a case, as the candidate it was made for, and what followed."""
+
+    candidate: Candidate
+    contact: Contact
+    responses: tuple[Response, ...]
+
+
+def facts_of(case: CaseDocument, plan: Plan, schema: FeatureSchema) -> Facts:
+    """Raises: CaseInvalid."""
+    now, channel = moment_of(case, plan)
+    situation = situation_of(case, plan)
+    stored = stored_features(case, schema, now)
+    return with_variables(
+        Facts(
+            now=now,
+            customer_id=CUSTOMER,
+            channel=channel,
+            placement=case.placement,
+            context=context_of(case, plan),
+            features={**derive(stored, now), **stored},
+            is_known=_is_known(case, stored, situation),
+            situation=situation,
+        )
+    )
+
+
+def moment_of(case: CaseDocument, plan: Plan) -> tuple[datetime, str]:
+    """When the case asks, and on which channel. Raises: CaseInvalid."""
+    if case.now is None or case.channel is None:
+        raise CaseInvalid("now and channel must be given, here or in defaults")
+    if case.channel not in plan.channels:
+        raise CaseInvalid(f"channel '{case.channel}' is not declared")
+    if not plan.channels[case.channel].has(case.placement):
+        raise CaseInvalid(f"placement '{case.placement}' is not declared for {case.channel}")
+    return instant_of(case.now, plan.zone), case.channel
+
+
+def context_of(case: CaseDocument, plan: Plan) -> dict[str, Scalar]:
+    """Raises: CaseInvalid for a key that is not declared."""
+    found: dict[str, Scalar] = {}
+    for name, value in (case.context or {}).items():
+        if name not in plan.context_types or value is None:
+            raise CaseInvalid(f"context '{name}' is not declared")
+        is_whole_double = plan.context_types[name] is float and isinstance(value, int)
+        found[name] = float(value) if is_whole_double else value
+    return found
+
+
+def stored_features(case: CaseDocument, schema: FeatureSchema, now: datetime) -> dict[str, FeatureValue]:
+    """Every stored feature with its status: a derived one gives the time it follows from. Raises: CaseInvalid."""
+    given = {} if case.stranger else dict(_given(case, schema, now))
+    stored = (spec for specs in schema.by_view.values() for spec in specs)
+    if case.feature_store is not None:
+        return {spec.name: FeatureValue(name=spec.name, status=case.feature_store) for spec in stored}
+    return {
+        spec.name: given.get(spec.name, FeatureValue(name=spec.name, status=FeatureStatus.NOT_FOUND)) for spec in stored
+    }
+
+
+def _given(case: CaseDocument, schema: FeatureSchema, now: datetime) -> Iterator[tuple[str, FeatureValue]]:
+    for name, fact in case.features.items():
+        spec = schema.by_name.get(name)
+        if spec is None:
+            raise CaseInvalid(f"there is no feature '{name}'")
+        document = fact if isinstance(fact, FactDocument) else _plain(fact)
+        source = schema.by_name[_SOURCES[name]] if spec.is_derived else spec
+        yield source.name, _feature(document, spec, source, case, now)
+
+
+def _plain(value: Value) -> FactDocument:
+    return FactDocument(status=FeatureStatus.NULL) if value is None else FactDocument(value=value)
+
+
+def _feature(
+    fact: FactDocument, spec: FeatureSpec, source: FeatureSpec, case: CaseDocument, now: datetime
+) -> FeatureValue:
+    if fact.status is not None or fact.value is None:
+        return FeatureValue(name=source.name, status=fact.status or FeatureStatus.NULL)
+    age = fact.age or (case.ages or {}).get(source.view) or timedelta(0)
+    status = FeatureStatus.STALE if is_stale(now - age, now, source.max_age_s) else FeatureStatus.PRESENT
+    value = _source_time(spec.name, fact.value, now) if spec.is_derived else _typed(spec, fact.value)
+    return FeatureValue(name=source.name, status=status, value=value, event_time=now - age)
+
+
+def _source_time(name: str, days: Value, now: datetime) -> datetime:
+    """The time from which so many days follow."""
+    if isinstance(days, str) or days is None:
+        raise CaseInvalid(f"{name} is a number of days")
+    try:
+        ahead = now + timedelta(days=days)
+        return ahead.replace(year=ahead.year - 1) if name == _ANNIVERSARY else now - timedelta(days=days)
+    except (ValueError, OverflowError) as error:
+        raise CaseInvalid(f"{name}: no time lies {days:g} days from now") from error
+
+
+def _instant(name: str, text: str) -> datetime:
+    try:
+        moment = parse_moment(text)
+    except ValueError as error:
+        raise CaseInvalid(f"{name}: {error}") from error
+    if not isinstance(moment, datetime):
+        raise CaseInvalid(f"{name} is a time: give it with its zone, such as 2026-12-31T00:00:00Z")
+    return moment
+
+
+def _typed(spec: FeatureSpec, value: Value) -> Scalar:
+    types: Mapping[FeatureType, type[Scalar]] = {
+        FeatureType.STRING: str,
+        FeatureType.INT: int,
+        FeatureType.BOOL: bool,
+    }
+    if spec.type is FeatureType.DOUBLE and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if spec.type is FeatureType.TIMESTAMP and isinstance(value, str):
+        return _instant(spec.name, value)
+    if value is None or type(value) is not types.get(spec.type):
+        raise CaseInvalid(f"{spec.name} is a {spec.type.value}")
+    return value
+
+
+def _is_known(case: CaseDocument, stored: Mapping[str, FeatureValue], situation: Situation) -> bool | None:
+    has_row = any(f.status is not FeatureStatus.NOT_FOUND for f in stored.values())
+    if situation.has_events or (has_row and case.feature_store is None):
+        return True
+    return None if case.feature_store is not None else False
+
+
+def situation_of(case: CaseDocument, plan: Plan) -> Situation:
+    """What follows from the events, contacts and outcomes of a case. Raises: CaseInvalid."""
+    now, _ = moment_of(case, plan)
+    contacts = tuple(contacts_of(case, plan))
+    consents, incidents = consents_of(case, plan), _incidents(case, now)
+    has_events = bool(case.incidents or case.enrolments or consents.granted_at or consents.withdrawn_at)
+    return Situation(
+        has_events=has_events,
+        incidents=incidents,
+        consents=consents,
+        contacts=tuple(sorted((c.contact for c in contacts), key=lambda c: (c.at, c.decision_id))),
+        responses=tuple(sorted((r for c in contacts for r in c.responses), key=lambda r: r.at)),
+        enrolments=_enrolments(case, contacts, now, plan),
+        kills=case.kills or {},
+        uses=_uses(case, contacts, now, plan),
+        feeds={source: now - ago for source, ago in (case.feeds or {}).items()},
+    )
+
+
+def _status(case: CaseDocument) -> FeatureStatus:
+    return FeatureStatus.PRESENT if case.feature_store is None else case.feature_store
+
+
+def _incidents(case: CaseDocument, now: datetime) -> OpenIncidents:
+    listed = tuple(enumerate(case.incidents or ()))
+    resolved = [(now - i.resolved, i) for _, i in listed if i.resolved is not None]
+    return OpenIncidents(
+        known=tuple(
+            Incident(incident_id=f"case-{n}", opened_at=now - i.opened, incident_class=i.class_, severity=i.severity)
+            for n, i in listed
+            if i.resolved is None
+        ),
+        resolved=tuple(
+            ResolvedIncident(incident_class=i.class_, severity=i.severity, resolved_at=at) for at, i in resolved
+        ),
+        status=_status(case),
+        last_resolved_at=max((at for at, _ in resolved), default=None),
+    )
+
+
+def consents_of(case: CaseDocument, plan: Plan) -> Consents:
+    """Raises: CaseInvalid."""
+    now, _ = moment_of(case, plan)
+    given = case.consents if isinstance(case.consents, dict) else {}
+    if case.consents == "all":
+        given = dict.fromkeys(_purposes(plan), "all")
+    granted = {
+        (purpose, channel): now - GRANTED_AGO
+        for purpose, channels in given.items()
+        for channel in (plan.channels if channels == "all" else channels)
+    }
+    withdrawn = {(w.purpose or ANY, w.channel or ANY): now - w.ago for w in case.withdrawn or ()}
+    _demand_declared((*granted, *withdrawn), plan)
+    return Consents(granted_at=granted, withdrawn_at=withdrawn, status=_status(case))
+
+
+def _demand_declared(spoken_of: Iterable[ConsentKey], plan: Plan) -> None:
+    for purpose, channel in spoken_of:
+        if purpose not in (*plan.purposes, SERVICE, ANY):
+            raise CaseInvalid(f"purpose '{purpose}' is not declared")
+        if channel not in (*plan.channels, ANY):
+            raise CaseInvalid(f"channel '{channel}' is not declared")
+
+
+def _purposes(plan: Plan) -> list[str]:
+    """Every purpose that some journey needs."""
+    return sorted({rule.purpose for rule in plan.rules if isinstance(rule, ConsentMissing)})
+
+
+def contacts_of(case: CaseDocument, plan: Plan) -> Iterator[CaseContact]:
+    """Raises: CaseInvalid for a journey that has nothing to show there."""
+    now, _ = moment_of(case, plan)
+    for n, document in enumerate(case.contacts or ()):
+        candidate = _contacted(document, plan)
+        for k in range(document.times):
+            at = now - document.ago - k * (document.every or timedelta(0))
+            contact = _contact(document, candidate, f"case-{n}-{k}", at, plan)
+            responses = tuple(
+                Response(decision_id=contact.decision_id, journey_id=document.journey, type=r.type, at=now - r.ago)
+                for r in document.responses
+            )
+            yield CaseContact(candidate=candidate, contact=contact, responses=responses)
+
+
+def _contacted(document: ContactDocument, plan: Plan) -> Candidate:
+    offered = next(
+        (o for o in plan.journeys.get(document.channel, ()) if o.journey.journey_id == document.journey), None
+    )
+    stage = document.stage or (None if offered is None else offered.journey.first_stage)
+    staged = () if offered is None or stage is None else offered.by_stage.get(stage, ())
+    if not staged:
+        raise CaseInvalid(f"contacts: {document.journey} has nothing at that stage on {document.channel}")
+    return staged[0]
+
+
+def _contact(document: ContactDocument, candidate: Candidate, decision_id: str, at: datetime, plan: Plan) -> Contact:
+    channel = plan.channels[document.channel]
+    is_presented = document.state == "presented"
+    ends = None if is_presented else at + channel.reserve
+    return Contact(
+        decision_id=decision_id,
+        journey_id=document.journey,
+        kind=candidate.kind,
+        channel=document.channel,
+        at=at,
+        counts_until=ends if channel.unconfirmed is Unconfirmed.RELEASE else None,
+        reserved_until=ends,
+        is_presented=is_presented,
+        cost=candidate.action.cost,
+    )
+
+
+def _enrolments(case: CaseDocument, contacts: Iterable[CaseContact], now: datetime, plan: Plan) -> dict[str, Enrolment]:
+    moves: dict[str, list[JourneyMove]] = defaultdict(list)
+    for c in contacts:
+        if c.contact.is_presented:
+            stage = c.candidate.stage.value
+            moves[c.contact.journey_id].append(JourneyMove(c.contact.at, Move.PRESENTED, c.contact.decision_id, stage))
+    for e in case.enrolments or ():
+        if e.journey not in plan.lifetimes:
+            raise CaseInvalid(f"enrolments: there is no journey '{e.journey}'")
+        moves[e.journey].append(JourneyMove(now - e.ago, Move.ENTERED, "case", e.stage.value))
+        if e.exited is not None:
+            moves[e.journey].append(JourneyMove(now - e.exited, Move.EXITED, "case", ""))
+    folded = ((journey, enrolment(journey, moved)) for journey, moved in sorted(moves.items()))
+    return {journey: place for journey, place in folded if place is not None}
+
+
+def _uses(case: CaseDocument, contacts: Iterable[CaseContact], now: datetime, plan: Plan) -> dict[str, tuple[Use, ...]]:
+    """What the case says of others, and what the customer's own contacts use."""
+    uses: dict[str, list[Use]] = defaultdict(list)
+    for pool_id, use in (case.uses or {}).items():
+        if pool_id not in {pool.pool_id for pool in plan.pools}:
+            raise CaseInvalid(f"uses: there is no pool '{pool_id}'")
+        uses[pool_id].append(Use(ends_at=now + use.for_, amount=use.amount))
+    for pool in plan.pools:
+        for contact in (c.contact for c in contacts):
+            ends = min(pool.window.end(contact.at), contact.counts_until or pool.window.end(contact.at))
+            if pool.uses(contact) and ends > now:
+                uses[pool.pool_id].append(Use(ends_at=ends, amount=pool.uses(contact)))
+    return {pool: tuple(listed) for pool, listed in uses.items()}

@@ -1,0 +1,169 @@
+"""Caps that contradict each other: a cap that another always reaches first says something that is not so.
+
+| found | severity |
+|---|---|
+| a pressure cap or a budget that another one, of the same or a wider scope, always reaches first | warning |
+| `ignored.times` more than the contact cap grants while contacts are remembered (400 days) | warning |
+| `never_after` the journey itself: `contact` says that | warning |
+| a contact cap that a pressure cap on all its channels always reaches first | notice |
+| a capacity whose units cost more than a budget of the same period holds | notice |
+| an in-flight limit that no number of journeys of that kind can reach | notice |
+| a cooldown longer than the journey is valid: one response ends it | notice |
+| `max_duration` shorter than the objective's window: customers leave before it can be told | notice |
+
+A cap is reached first if it counts at least as much, grants no more and looks back at least as far. A rolling window
+looks as far back as a calendar period if it is at least as long as the longest such period with its clock changes; a
+calendar period never does, for it begins anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from service.catalogue.check.examined import Examined, Offered, Path, offered
+from service.catalogue.documents.journey import JourneyDocument
+from service.catalogue.documents.problems import POLICIES, Fault, Problems, Severity
+from service.decision.constraints.capacity import Pool
+from service.decision.constraints.caps import PressureCap
+from service.decision.windows import Calendar, Per, Period
+
+_REMEMBERED = timedelta(days=400)
+"""`Plan.horizon`: so far back contacts are read."""
+_LONGEST = {
+    Period.DAY: timedelta(days=1, hours=2),
+    Period.WEEK: timedelta(days=7, hours=2),
+    Period.MONTH: timedelta(days=31, hours=2),
+}
+_WITHIN = {(Period.DAY, Period.WEEK), (Period.DAY, Period.MONTH)}
+
+
+def check_caps(catalogue: Examined, problems: Problems) -> None:
+    _check_pressure(catalogue, problems)
+    _check_budgets(catalogue, problems)
+    _check_in_flight(catalogue, problems)
+    for journey in catalogue.document.journeys:
+        places = list(offered(journey))
+        for path, severity, text in (
+            *_contact(journey, places, catalogue),
+            *_capacity(journey, places, catalogue),
+            *_ignored(journey),
+            *_durations(journey),
+        ):
+            problems.add(journey.journey, path, Fault.CAPS, text, None, severity)
+
+
+def looks_as_far(outer: Per, inner: Per) -> bool:
+    """Whether all that counts within `inner` always counts within `outer` as well."""
+    if isinstance(outer, timedelta):
+        return outer >= (inner if isinstance(inner, timedelta) else _LONGEST[inner])
+    return outer == inner or (inner, outer) in _WITHIN
+
+
+def _check_pressure(catalogue: Examined, problems: Problems) -> None:
+    caps = catalogue.policies.pressure
+    for i, cap in enumerate(caps):
+        first = next((c for k, c in enumerate(caps) if k != i and _comes_first(c, k, cap, i)), None)
+        if first is not None:
+            text = f"pressure cap {cap.cap_id} is never reached: {first.cap_id} always is reached first"
+            problems.add(POLICIES, ("pressure", i, "at_most"), Fault.CAPS, text, None, Severity.WARNING)
+
+
+def _comes_first(one: PressureCap, k: int, other: PressureCap, i: int) -> bool:
+    """Of two equal ones, the one that is written first."""
+    if not (one.kinds >= other.kinds and one.channels >= other.channels and one.at_most <= other.at_most):
+        return False
+    are_equal = (one.kinds, one.channels, one.at_most, one.per) == (
+        other.kinds,
+        other.channels,
+        other.at_most,
+        other.per,
+    )
+    return looks_as_far(one.per, other.per) and (k < i or not are_equal)
+
+
+def _check_budgets(catalogue: Examined, problems: Problems) -> None:
+    pools = catalogue.policies.budgets
+    for i, pool in enumerate(pools):
+        first = next((p for k, p in enumerate(pools) if k != i and _is_spent_first(p, k, pool, i)), None)
+        if first is not None:
+            text = f"{pool.pool_id} is never spent: {first.pool_id} always is spent first"
+            problems.add(POLICIES, ("budgets", i, "amount"), Fault.CAPS, text, None, Severity.WARNING)
+
+
+def _is_spent_first(one: Pool, k: int, other: Pool, i: int) -> bool:
+    pairs = ((one.journeys, other.journeys), (one.kinds, other.kinds), (one.channels, other.channels))
+    if not all(not wide or (narrow and wide >= narrow) for wide, narrow in pairs) or one.limit > other.limit:
+        return False
+    are_equal = (
+        one.limit == other.limit and all(wide == narrow for wide, narrow in pairs) and one.window == other.window
+    )
+    return looks_as_far(_per(one), _per(other)) and (k < i or not are_equal)
+
+
+def _check_in_flight(catalogue: Examined, problems: Problems) -> None:
+    for kind, limit in catalogue.company.in_flight.items():
+        count = sum(1 for journey in catalogue.document.journeys if journey.kind is kind)
+        if limit > count:
+            text = f"the limit of {limit} is never reached: there are {count} {kind} journeys"
+            problems.add(POLICIES, ("in_flight", kind.value), Fault.CAPS, text, None, Severity.NOTICE)
+
+
+Found = Iterator[tuple[Path, Severity, str]]
+
+
+def _contact(journey: JourneyDocument, places: list[Offered], catalogue: Examined) -> Found:
+    contact = journey.contact
+    if contact is None or "PRESSURE_CAP" in journey.bypass:
+        return
+    for cap in catalogue.policies.pressure:
+        counts_all = all(o.kind in cap.kinds and o.channel in cap.channels for o in places)
+        if counts_all and cap.at_most <= contact.at_most and looks_as_far(cap.per, contact.per):
+            text = f"this cap is never reached: pressure cap {cap.cap_id} always is reached first"
+            yield ("contact", "at_most"), Severity.NOTICE, text
+            return
+
+
+def _capacity(journey: JourneyDocument, places: list[Offered], catalogue: Examined) -> Found:
+    capacity = journey.capacity
+    if capacity is None or "BUDGET" in journey.bypass:
+        return
+    for pool in catalogue.policies.budgets:
+        guards_all = all(pool.guards(journey.journey, o.kind, o.channel) for o in places)
+        least = capacity.units * min(o.action.cost for o in places)
+        if guards_all and least > pool.limit and looks_as_far(_per(pool), capacity.per):
+            text = f"{capacity.units} units cost {least:g} at least, and {pool.pool_id} holds {pool.limit:g}"
+            yield ("capacity", "units"), Severity.NOTICE, text
+            return
+
+
+def _ignored(journey: JourneyDocument) -> Found:
+    contact, cooldown = journey.contact, journey.cooldown
+    if any(after.journey == journey.journey for after in journey.never_after):
+        at = next(i for i, after in enumerate(journey.never_after) if after.journey == journey.journey)
+        yield ("never_after", at, "journey"), Severity.WARNING, "a journey after itself: say `contact` instead"
+    if contact is None or cooldown is None or cooldown.ignored is None or not isinstance(contact.per, timedelta):
+        return
+    granted = contact.at_most * -(-_REMEMBERED // contact.per)
+    if cooldown.ignored.times > granted:
+        text = (
+            f"{cooldown.ignored.times} are never ignored: the contact cap grants {granted} in {_REMEMBERED.days} days"
+        )
+        yield ("cooldown", "ignored", "times"), Severity.WARNING, text
+
+
+def _durations(journey: JourneyDocument) -> Found:
+    valid, cooldown, lasts = journey.valid, journey.cooldown, journey.max_duration
+    if cooldown is not None and valid is not None and valid.from_ is not None and valid.until is not None:
+        rests = (("REJECTED", cooldown.rejected), ("ACCEPTED", cooldown.accepted), ("CONVERTED", cooldown.converted))
+        for response, rest in rests:
+            if rest is not None and rest >= valid.until - valid.from_:
+                text = f"the rest after {response} is as long as the journey is valid: one such response ends it"
+                yield ("cooldown", response), Severity.NOTICE, text
+    if lasts is not None and lasts < journey.objective.within:
+        text = "customers leave the journey before the objective's window is over"
+        yield ("max_duration",), Severity.NOTICE, text
+
+
+def _per(pool: Pool) -> Per:
+    return pool.window.period if isinstance(pool.window, Calendar) else pool.window.per

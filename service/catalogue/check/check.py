@@ -1,0 +1,176 @@
+"""Checks a catalogue as an owner needs it: everything that is wrong, where it stands, and what may have been meant.
+
+First what `source.read` and `bind` find: files, form, names, conditions. These are errors, and a catalogue with any of
+them cannot be loaded. If there is none, the analysis follows, which takes a solver: see `service.catalogue.check`,
+whose modules say what they look for and how severe it is. An ERROR is to keep a catalogue from being used, a WARNING
+is surely not what was meant but does no harm, a NOTICE is worth knowing; what could not be decided is a notice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime
+from pathlib import Path
+
+import yaml
+
+from features.schema import FeatureSchema
+from service.catalogue.bind.catalogue import bind
+from service.catalogue.bind.policies import company_instant
+from service.catalogue.check.analysed_conditions import check_conditions
+from service.catalogue.check.bypasses import check_bypasses
+from service.catalogue.check.caps import check_caps
+from service.catalogue.check.examined import examined
+from service.catalogue.check.expiry import check_expiry
+from service.catalogue.check.faults import Near, node_at, told_better
+from service.catalogue.check.meaning import check_meaning
+from service.catalogue.check.places import place_in_lines
+from service.catalogue.check.possible import check_possible
+from service.catalogue.check.stranded import stranded
+from service.catalogue.check.texts import check_texts
+from service.catalogue.check.tones import check_tones
+from service.catalogue.documents.journey import CatalogueDocument
+from service.catalogue.documents.problems import POLICIES, Fault, Problem, Problems, Severity
+from service.catalogue.documents.source import Place, Source, read, without_place
+from service.decision.reports.events import EVENT_FORMS
+from service.state.port import Standing
+
+_ANOTHER = "another journey has this id"
+_ORDER = list(Severity)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One problem where it stands. `file` is within the catalogue; lines and columns count from 1."""
+
+    file: str
+    line: int
+    column: int
+    severity: Severity
+    fault: Fault
+    text: str
+    suggestion: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.severity.lower()}[{self.fault}]: {self.text}"
+
+    def fields(self) -> dict[str, str | int]:
+        return asdict(self)
+
+
+def check(
+    folder: Path,
+    schema: FeatureSchema,
+    now: datetime | date,
+    against: Path | None = None,
+    standing: Iterable[Standing] = (),
+) -> tuple[Finding, ...]:
+    """All findings in the order of the files. `against`: an older catalogue, to find ids that changed their meaning.
+
+    `now`, if it is a day, is the first instant of it in the catalogue's zone. `standing`: where customers of a service
+    stand, to find those for whom there is no place any more.
+    """
+    source = read(folder)
+    problems = list(_unsound(source, schema))
+    if not problems and source.policies is not None:
+        document = CatalogueDocument(policies=source.policies, journeys=source.journeys)
+        problems = _analysed(document, schema, company_instant(now, source.policies))
+        problems += [] if against is None else _changed(against, document)
+        problems += stranded(document, standing)
+    located = {_located(source, problem): None for problem in problems}
+    return tuple(sorted(located, key=lambda f: (f.file, f.line, f.column, _ORDER.index(f.severity), f.fault, f.text)))
+
+
+def _analysed(document: CatalogueDocument, schema: FeatureSchema, now: datetime) -> list[Problem]:
+    catalogue, problems = examined(document, schema, now), Problems()
+    check_texts(catalogue, problems)
+    check_expiry(catalogue, problems)
+    check_caps(catalogue, problems)
+    check_bypasses(catalogue, problems)
+    check_conditions(catalogue, problems)
+    check_tones(catalogue, problems)
+    check_possible(catalogue, problems)
+    return problems.found
+
+
+def _changed(against: Path, document: CatalogueDocument) -> list[Problem]:
+    """By what of the older catalogue can be read."""
+    old, problems = read(against), Problems()
+    if old.policies is None or old.problems:
+        text = "the older catalogue cannot be read, so ids were not compared"
+        problems.add(POLICIES, (), Fault.FILE, f"{text}: {old.problems[0]}", None, Severity.WARNING)
+        return problems.found
+    check_meaning(CatalogueDocument(policies=old.policies, journeys=old.journeys), document, problems)
+    return problems.found
+
+
+def _unsound(source: Source, schema: FeatureSchema) -> Iterator[Problem]:
+    """What keeps the documents from being used at all. Those that can be read are bound even if others cannot."""
+    found = list(source.problems)
+    ids = _ids(source)
+    if source.policies is not None:
+        _, bound = bind(CatalogueDocument(policies=source.policies, journeys=source.journeys), schema, "")
+        absent = {f"there is no journey '{journey}'" for journey in ids} | {_ANOTHER}
+        found += [problem for problem in bound if problem.text not in absent]
+    roots = {name: file.root for name, file in source.files.items() if file.root is not None}
+    roots |= {journey: roots[name] for journey, name in source.file_of.items() if name in roots}
+    yield from told_better(found, roots, _near(source, ids))
+    yield from _twice(ids)
+
+
+def _ids(source: Source) -> Mapping[str, Sequence[str]]:
+    """The files of each journey id, those of files that are not of the right form among them."""
+    found: dict[str, list[str]] = {}
+    for name, file in source.files.items():
+        node = node_at(file.root, ("journey",))
+        if name != POLICIES and isinstance(node, yaml.ScalarNode):
+            found.setdefault(node.value, []).append(name)
+    return found
+
+
+def _twice(ids: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
+    """At the second file, and each one after it."""
+    for journey, files in ids.items():
+        for name in files[1:]:
+            text = f"the journey id '{journey}' is taken: {files[0]} has it"
+            yield Problem(subject=name, path=("journey",), fault=Fault.NAME, text=text, column=0)
+
+
+def _near(source: Source, ids: Iterable[str]) -> Near:
+    company = source.policies
+    channels = {} if company is None else company.channels
+    return Near(
+        channels=frozenset(channels),
+        placements=frozenset(placement for c in channels.values() for placement in c.placements or ()),
+        purposes=frozenset(() if company is None else company.purposes),
+        journeys=frozenset(ids),
+        others=frozenset(EVENT_FORMS),
+    )
+
+
+def _place(source: Source, problem: Problem) -> Place:
+    place = source.place(problem)
+    file = source.files.get(place.file)
+    node = None if file is None else node_at(file.root, problem.path)
+    if problem.column is None or file is None or node is None or node.start_mark.line == node.end_mark.line:
+        return place
+    return place_in_lines(place.file, file.text or "", node, problem.column) or place
+
+
+def _located(source: Source, problem: Problem) -> Finding:
+    place = _place(source, problem)
+    return Finding(
+        file=place.file,
+        line=place.line,
+        column=place.column,
+        severity=problem.severity,
+        fault=problem.fault,
+        text=without_place(problem.text) if problem.fault is Fault.FILE else problem.text,
+        suggestion=problem.suggestion,
+    )
+
+
+def in_folder(findings: Iterable[Finding], folder: Path) -> tuple[Finding, ...]:
+    """With files named as seen from where the command was called."""
+    return tuple(replace(finding, file=(folder / finding.file).as_posix()) for finding in findings)

@@ -1,0 +1,102 @@
+"""The conditions of one catalogue, each compiled and decided once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from time import monotonic
+
+from cel_expr_python import cel
+
+from service.catalogue.check.proof.bounds import Bounds
+from service.catalogue.check.proof.solver import Finding, Outcome, Solver
+from service.catalogue.conditions.compile import CelCondition, ConditionCompiler
+
+CHANNEL, PLACEMENT, NOW = "channel", "placement", "now"
+_TIMEOUT_MS = 1000
+ALL_WITHIN_S = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is known of the request: its channel and placement are among these (empty: any), it comes after `since`."""
+
+    channels: tuple[str, ...] = ()
+    placements: tuple[str, ...] = ()
+    since: datetime | None = None
+
+    def seen_by(self, names: Iterable[str]) -> Asked:
+        """Without what conditions that read only these names do not depend on."""
+        read = set(names)
+        return Asked(
+            channels=self.channels if CHANNEL in read else (),
+            placements=self.placements if PLACEMENT in read else (),
+            since=self.since if NOW in read else None,
+        )
+
+    def bounds(self) -> dict[str, Bounds]:
+        found: dict[str, Bounds] = {}
+        if self.channels:
+            found[CHANNEL] = Bounds(among=self.channels)
+        if self.placements:
+            found[PLACEMENT] = Bounds(among=self.placements)
+        if self.since is not None:
+            found[NOW] = Bounds(low=self.since)
+        return found
+
+
+class Decided:
+    """Answers whether conditions can hold, alone and together, and remembers the answers.
+
+    Each question takes a few seconds at most; after `within_s` no more are asked, and the rest is not decided.
+    """
+
+    def __init__(
+        self,
+        compiler: ConditionCompiler,
+        bounds: Mapping[str, Bounds],
+        *,
+        within_s: float = ALL_WITHIN_S,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._compiler = compiler
+        self._bounds = dict(bounds)
+        self._within_s = within_s
+        self._clock = clock
+        self._begins = clock()
+        self._solvers: dict[Asked, Solver] = {}
+        self._findings: dict[tuple[tuple[str, ...], tuple[str, ...], Asked], Finding] = {}
+
+    def names(self, text: str) -> tuple[str, ...]:
+        """The names that a condition, which compiles, reads."""
+        return self._compiler.compile(text).names
+
+    def together(self, texts: Sequence[str], asked: Asked, none_of: Sequence[str] = ()) -> Finding:
+        """Whether all of these can hold at once, and none of the others."""
+        hold, fail = tuple(sorted(set(texts))), tuple(sorted(set(none_of)))
+        seen = asked.seen_by(name for text in (*hold, *fail) for name in self.names(text))
+        key = (hold, fail, seen)
+        if key not in self._findings and self._clock() - self._begins > self._within_s:
+            why = f"the solver has worked on this catalogue for {self._within_s:g} s"
+            return Finding(outcome=Outcome.NOT_DECIDED, why=why)
+        if key not in self._findings:
+            all_of, without = ([self._expression(text) for text in some] for some in (hold, fail))
+            self._findings[key] = self._solver(seen).decide_together(all_of, none_of=without)
+        return self._findings[key]
+
+    def alone(self, text: str, asked: Asked) -> Finding:
+        return self.together((text,), asked)
+
+    def ever_after(self, text: str, asked: Asked, since: datetime) -> Finding:
+        """The same from `since` on: what could hold once may be over."""
+        return self.together((text,), replace(asked, since=since))
+
+    def _solver(self, asked: Asked) -> Solver:
+        if asked not in self._solvers:
+            self._solvers[asked] = Solver(self._compiler.types, {**self._bounds, **asked.bounds()}, _TIMEOUT_MS)
+        return self._solvers[asked]
+
+    def _expression(self, text: str) -> cel.Expression:
+        condition: CelCondition = self._compiler.compile(text)
+        return condition.expression

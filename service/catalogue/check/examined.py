@@ -1,0 +1,106 @@
+"""What every analysis looks at: the documents, what they are bound to, and their conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from features.schema import FeatureSchema
+from service.catalogue.bind.policies import bind_policies
+from service.catalogue.check.decided import Asked, Decided
+from service.catalogue.check.proof.bounds import bounds_of
+from service.catalogue.conditions.compile import ConditionCompiler, customer_types
+from service.catalogue.documents.journey import ActionDocument, CatalogueDocument, JourneyDocument
+from service.catalogue.documents.policies import PoliciesDocument
+from service.catalogue.documents.problems import Problems
+from service.decision.constraints.registry import Policies, group_of
+from service.decision.journey import JourneyKind, Stage
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offered:
+    """One action of a journey on one of its channels. `kind` is the effective one: an offer counts as promotional."""
+
+    journey: JourneyDocument
+    stage: Stage
+    action: ActionDocument
+    channel: str
+    kind: JourneyKind
+    at_stage: int
+    at_action: int
+    at_channel: int
+
+    @property
+    def asked(self) -> Asked:
+        return Asked(channels=(self.channel,), placements=self.action.placements)
+
+    @property
+    def path(self) -> Path:
+        return ("stages", self.at_stage, "actions", self.at_action)
+
+    def bypasses(self, code: str) -> bool:
+        return bool({code, group_of(code)} & set(self.journey.bypass))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """A catalogue that can be read and bound. `now`: the day against which what has an end is held."""
+
+    document: CatalogueDocument
+    policies: Policies
+    compiler: ConditionCompiler
+    decided: Decided
+    now: datetime
+
+    @property
+    def company(self) -> PoliciesDocument:
+        return self.document.policies
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        return tuple(sorted(self.company.channels))
+
+
+def examined(document: CatalogueDocument, schema: FeatureSchema, now: datetime) -> Examined:
+    """Of documents without a problem."""
+    compiler = ConditionCompiler(customer_types(schema, document.policies.context))
+    policies = bind_policies(document, schema, compiler, Problems())
+    decided = Decided(compiler, bounds_of(schema))
+    return Examined(document=document, policies=policies, compiler=compiler, decided=decided, now=now)
+
+
+def offered(journey: JourneyDocument) -> Iterator[Offered]:
+    """Every action of a journey on every channel of it."""
+    for i, stage in enumerate(journey.stages):
+        for k, action in enumerate(stage.actions):
+            for n, channel in enumerate(action.channels):
+                yield Offered(
+                    journey=journey,
+                    stage=stage.stage,
+                    action=action,
+                    channel=channel,
+                    kind=JourneyKind.PROMOTIONAL if action.offer else journey.kind,
+                    at_stage=i,
+                    at_action=k,
+                    at_channel=n,
+                )
+
+
+def channels_of(journey: JourneyDocument) -> tuple[str, ...]:
+    return tuple(sorted({channel for s in journey.stages for a in s.actions for channel in a.channels}))
+
+
+def audience_of(journey: JourneyDocument) -> tuple[str | None, Path]:
+    """The condition and its path."""
+    if journey.audience is None or isinstance(journey.audience, str):
+        return journey.audience, ("audience",)
+    return journey.audience.when, ("audience", "when")
+
+
+def never_with(journey_id: str, document: CatalogueDocument) -> tuple[str, ...]:
+    """The journeys that this one never goes with, whoever of the two said so, as `bind` makes it; sorted."""
+    named = {other for j in document.journeys if j.journey == journey_id for other in j.never_with}
+    return tuple(sorted(named | {j.journey for j in document.journeys if journey_id in j.never_with}))

@@ -1,0 +1,179 @@
+"""Faults of form and of names, made more telling: the field that was meant, the place within the file.
+
+pydantic tells every branch of a union, and puts what concerns a whole document at its first line. YAML's own faults
+carry their place in their words, and so does a suggestion in those of a condition.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+
+from service.catalogue.check.texts import LANGUAGES
+from service.catalogue.documents.journey import JourneyDocument
+from service.catalogue.documents.policies import PoliciesDocument
+from service.catalogue.documents.problems import POLICIES, Fault, Problem
+
+_EXTRA = "Extra inputs are not permitted"
+_REQUIRED = "Field required"
+_MEANT = re.compile(r"did you mean `(?P<name>[^`]+)`\?")
+_UNKNOWN = re.compile(r"unknown name `(?P<name>[^`]+)`")
+_OTHER_BRANCH = re.compile(r"Input should be a valid (string|tuple|list|dictionary)")
+_OPTION = re.compile(r"'([^']*)'")
+_UNDECLARED = re.compile(r"(?:channel|purpose|journey|placement) '(?P<name>[^']*)'|^'(?P<other>[^']*)' is no")
+_OF_A_KIND = "lists the consent purpose"
+_TWICE = "ids must differ"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Near:
+    """The names that a fault may have been about, by what it says is missing."""
+
+    channels: frozenset[str]
+    placements: frozenset[str]
+    purposes: frozenset[str]
+    journeys: frozenset[str]
+    others: frozenset[str]
+
+    def of(self, text: str) -> Iterable[str]:
+        listed = self.channels, self.placements, self.purposes, self.journeys
+        for word, names in zip(("channel", "placement", "purpose", "journey"), listed, strict=True):
+            if f"{word} '" in text:
+                return names
+        return self.others
+
+
+def told_better(problems: Sequence[Problem], roots: Mapping[str, yaml.Node], near: Near) -> Iterator[Problem]:
+    """The same faults. `roots`: the files' nodes by subject."""
+    for problem in problems:
+        root = roots.get(problem.subject)
+        if problem.fault is Fault.FORM and root is not None:
+            if not _is_other_branch(problem, problems, root):
+                yield _form(problem, root)
+        elif problem.fault is Fault.NAME:
+            found = _UNDECLARED.search(problem.text)
+            name = None if found is None else found["name"] or found["other"]
+            yield problem if name is None else _suggesting(problem, name, near.of(problem.text))
+        else:
+            yield _condition(problem, node_at(root, problem.path)) if problem.fault is Fault.CONDITION else problem
+
+
+def node_at(root: yaml.Node | None, path: Iterable[str | int]) -> yaml.Node | None:
+    """The node at a path; parts that are not in the file (the branches of a union) are passed over."""
+    node = root
+    for part in path:
+        if isinstance(node, yaml.MappingNode):
+            node = next((value for key, value in node.value if key.value == part), node)
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+    return node
+
+
+def _form(problem: Problem, root: yaml.Node) -> Problem:
+    node = node_at(root, problem.path)
+    if problem.text == _EXTRA:
+        name = str(problem.path[-1])
+        told = replace(problem, text=f"unknown field `{name}`")
+        return _suggesting(told, name, _fields(problem.subject, problem.path[:-1]))
+    if problem.text == _REQUIRED:
+        return replace(problem, text=f"the field `{problem.path[-1]}` is missing", fault=_fault(problem))
+    placed = replace(problem, path=(*problem.path, *_within(problem.text, node)), fault=_fault(problem))
+    if isinstance(node, yaml.ScalarNode) and problem.path and "Input should be '" in problem.text:
+        return _suggesting(placed, node.value, _OPTION.findall(problem.text))
+    return placed
+
+
+def _condition(problem: Problem, node: yaml.Node | None) -> Problem:
+    """With the suggestion, and at the beginning of an unknown name: CEL points at its last dot."""
+    meant, unknown = _MEANT.search(problem.text), _UNKNOWN.match(problem.text)
+    suggestion = "" if meant is None else meant["name"]
+    if problem.column is None or not isinstance(node, yaml.ScalarNode):
+        return replace(problem, suggestion=suggestion)
+    if unknown is None:
+        return replace(problem, suggestion=suggestion)
+    begins = node.value.rfind(unknown["name"], 0, problem.column + len(unknown["name"]))
+    return replace(problem, suggestion=suggestion, column=max(begins, 0))
+
+
+def _suggesting(problem: Problem, name: str, names: Iterable[str]) -> Problem:
+    near = get_close_matches(name, sorted(names), n=1, cutoff=0.6)
+    if not near:
+        return problem
+    return replace(problem, text=f"{problem.text}, did you mean `{near[0]}`?", suggestion=near[0])
+
+
+def _fault(problem: Problem) -> Fault:
+    """Missing languages and levers out of bounds are classes of their own."""
+    if problem.path and problem.path[-1] in LANGUAGES:
+        return Fault.TRANSLATION
+    return Fault.LEVER if problem.path == ("lever", "weight") else Fault.FORM
+
+
+def _within(text: str, node: yaml.Node | None) -> tuple[str | int, ...]:
+    """The field that a fault of a whole mapping is about: by its first word, or where an id comes again."""
+    if not isinstance(node, yaml.MappingNode):
+        return ()
+    keys = {key.value for key, _ in node.value}
+    first = re.split(r"[\s:]", text, maxsplit=1)[0]
+    if _TWICE in text:
+        start = first if first in keys else "stages"
+        ids = list(_ids(node_at(node, (start,)), (start,)))
+        again = (path for i, (path, value) in enumerate(ids) if value in {earlier for _, earlier in ids[:i]})
+        return next(again, (start,))
+    if _OF_A_KIND in text:
+        return ("kind",)
+    return (first,) if first in keys else ()
+
+
+def _ids(node: yaml.Node | None, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Every `id` below a node, in the order of the file."""
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == "id":
+                yield (*path, "id"), value.value
+            else:
+                yield from _ids(value, (*path, key.value))
+    elif isinstance(node, yaml.SequenceNode):
+        for i, item in enumerate(node.value):
+            yield from _ids(item, (*path, i))
+
+
+def _is_other_branch(problem: Problem, problems: Sequence[Problem], root: yaml.Node) -> bool:
+    """Whether it says that something is not of a form it was never meant to be: another fault speaks of it."""
+    wrong = _OTHER_BRANCH.match(problem.text)
+    if wrong is None:
+        return False
+    node = node_at(root, problem.path)
+    others = [p for p in problems if p is not problem and p.subject == problem.subject]
+    siblings = [p for p in others if p.path[: len(problem.path) - 1] == problem.path[:-1]]
+    return bool(siblings) and any(
+        node_at(root, p.path) is node or _OTHER_BRANCH.match(p.text) is None for p in siblings
+    )
+
+
+def _fields(subject: str, path: Iterable[str | int]) -> set[str]:
+    """The fields that a mapping at this path may have."""
+    models: list[type[BaseModel]] = [PoliciesDocument if subject == POLICIES else JourneyDocument]
+    for part in path:
+        below = [model for m in models for f, model in _models_below(m) if f == part]
+        models = below or [m for m in models if m.__name__ == part] or models
+    return {field.alias or name for model in models for name, field in model.model_fields.items()}
+
+
+def _models_below(model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
+    for name, field in model.model_fields.items():
+        for found in _models_in(field.annotation):
+            yield field.alias or name, found
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in getattr(annotation, "__args__", ()):
+        yield from _models_in(argument)

@@ -1,0 +1,63 @@
+"""Choices of a tone that an earlier choice of the same action leaves nothing: warnings.
+
+The first choice whose condition holds gives the tone. One whose condition holds only where that of an earlier one does,
+for one always holds or because they follow from each other, is never chosen. Found for the channels and placements of
+the action. A choice that can never hold by itself was reported by `analysis.conditions` and is not reported again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from service.catalogue.check.claims import MAY_BE_MISSING
+from service.catalogue.check.decided import Asked, Decided
+from service.catalogue.check.examined import Examined, Path
+from service.catalogue.check.proof.bounds import IS_KNOWN
+from service.catalogue.check.proof.solver import Outcome
+from service.catalogue.documents.journey import ActionDocument, ToneChoiceDocument, ToneDocument
+from service.catalogue.documents.problems import Fault, Problems, Severity
+
+
+def check_tones(catalogue: Examined, problems: Problems) -> None:
+    for journey in catalogue.document.journeys:
+        for i, stage in enumerate(journey.stages):
+            for k, action in enumerate(stage.actions):
+                _check_action(journey.journey, ("stages", i, "actions", k), action, catalogue.decided, problems)
+
+
+def _check_action(subject: str, path: Path, action: ActionDocument, decided: Decided, problems: Problems) -> None:
+    choices = action.tone.choose if isinstance(action.tone, ToneDocument) else ()
+    asked = Asked(channels=action.channels, placements=action.placements)
+    for n, choice in enumerate(choices[1:], start=1):
+        alone = decided.alone(choice.when, asked).outcome
+        if alone is Outcome.NEVER:
+            continue
+        where = (*path, "tone", "choose", n, "when")
+        finding = decided.together([choice.when], asked, [c.when for c in choices[:n]])
+        if finding.outcome is Outcome.NEVER:
+            problems.add(subject, where, Fault.NEVER, _told(choice, choices[:n], asked, decided), 0, Severity.WARNING)
+        elif finding.outcome is Outcome.NOT_DECIDED and alone is not Outcome.NOT_DECIDED:
+            text = f"whether the choices before it leave this tone anything could not be decided: {finding.why}"
+            problems.add(subject, where, Fault.NOT_DECIDED, text, 0, Severity.NOTICE)
+
+
+def _told(choice: ToneChoiceDocument, before: Sequence[ToneChoiceDocument], asked: Asked, decided: Decided) -> str:
+    core = _core(choice, before, asked, decided)
+    tones = " or ".join(dict.fromkeys(c.tone for c in core))
+    why = decided.together([choice.when], asked, [c.when for c in core]).why
+    needs = {n for c in core for n in decided.names(c.when) if n.startswith(MAY_BE_MISSING)} - {IS_KNOWN}
+    known = "" if needs <= set(decided.names(choice.when)) else " (but for missing facts)"
+    text = f"this tone is never chosen: an earlier choice ({tones}) holds whenever this one does{known}"
+    return f"{text} ({why})" if why else text
+
+
+def _core(
+    choice: ToneChoiceDocument, before: Sequence[ToneChoiceDocument], asked: Asked, decided: Decided
+) -> list[ToneChoiceDocument]:
+    """Of the choices before it, some that leave it nothing and of which none can be spared, the earliest first."""
+    core = list(before)
+    for one in reversed(before):
+        rest = [c for c in core if c is not one]
+        if rest and decided.together([choice.when], asked, [c.when for c in rest]).outcome is Outcome.NEVER:
+            core = rest
+    return core

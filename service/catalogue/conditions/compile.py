@@ -1,0 +1,250 @@
+"""Conditions in CEL, type-checked when the catalogue loads and evaluated over one shared activation a request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from types import TracebackType
+from typing import Any, Self
+
+from cel_expr_python import cel
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.unknown_fields import UnknownFieldSet
+
+from features.errors import RumboError
+from features.schema import FeatureSchema
+from service.catalogue.conditions.comparisons import Comparisons, State, conjunction_of
+from service.catalogue.conditions.constants import constant_faults
+from service.catalogue.conditions.tree import Checked, CheckedExprUnreadable
+from service.catalogue.documents.patience import GoOn, always
+from service.decision.facts import Facts
+from service.decision.variables import SITUATION_TYPES
+
+_TYPES = {
+    "string": cel.Type.STRING,
+    "double": cel.Type.DOUBLE,
+    "int": cel.Type.INT,
+    "bool": cel.Type.BOOL,
+    "timestamp": cel.Type.TIMESTAMP,
+    "list<string>": cel.Type.List(cel.Type.STRING),
+    "map<string, string>": cel.Type.Map(cel.Type.STRING, cel.Type.STRING),
+}
+_ACTIVATION = "cel.activation"
+_SAYS: Mapping[int, bool | None] = {State.FALSE: False, State.TRUE: True, State.UNKNOWN: None}
+_PLACE = re.compile(r"ERROR: <input>:(?P<line>-?\d+):(?P<column>-?\d+): (?P<what>.*)", re.DOTALL)
+_TOO_DEEP = re.compile(r"recursion (?:depth|limit)")
+MAX_CONDITION = 4096
+"""Characters. The runtime itself bounds how deep it is nested, and how often its macros go round."""
+_NESTED = "nested too deeply: at most 32 operations within each other"
+_UNDECLARED = re.compile(r"undeclared reference to '(?P<name>[^']*)'")
+_REFERENCE_MAP, _KEY_VALUE, _NAME, _OVERLOADS, _ANY_VALUE = 2, 2, 1, 3, 2
+"""Field numbers of cel.expr.CheckedExpr.reference_map, its entries, Reference.name and .overload_id, and Any.value."""
+
+
+class ConditionInvalid(RumboError):
+    """A condition that is not to be used: why, with a suggestion where one is near.
+
+    `column` counts from the start of the text, from 0, if it is known. `others` are its further faults.
+    """
+
+    def __init__(self, text: str, column: int | None = None, others: tuple[ConditionInvalid, ...] = ()) -> None:
+        super().__init__(text)
+        self.column = column
+        self.others = others
+
+
+@dataclass(frozen=True, slots=True)
+class CelCondition:
+    """A compiled condition; two of the same text are equal, so the rules that hold them are shared."""
+
+    text: str
+    names: tuple[str, ...] = field(compare=False)
+    _expression: cel.Expression = field(compare=False, repr=False)
+    _env: cel.Env = field(compare=False, repr=False)
+    _comparisons: Comparisons = field(compare=False, repr=False)
+    _row: int | None = field(compare=False, repr=False)
+
+    @property
+    def expression(self) -> cel.Expression:
+        """The checked expression, for analysis."""
+        return self._expression
+
+    def among(self, comparisons: Comparisons) -> CelCondition:
+        """The same, with what it compares in the columns of others."""
+        row = None if self._row is None else comparisons.add(self._comparisons.conjunction(self._row))
+        return replace(self, _comparisons=comparisons, _row=row)
+
+    def holds(self, facts: Facts) -> bool | None:
+        """True, False, or None when what is missing would settle it (or the evaluation fails).
+
+        The comparisons of all conditions are made at the first question about these facts.
+        """
+        if self._row is not None:
+            states = facts.scratch.get(self._comparisons)
+            if states is None or len(states) <= self._row:
+                states = facts.scratch[self._comparisons] = self._comparisons.over(facts.variables)
+            state = states[self._row]
+            if state != State.OPEN:
+                return _SAYS[state]
+        return self.holds_alone(facts)
+
+    def holds_alone(self, facts: Facts) -> bool | None:
+        """The same, by CEL: for facts that few other conditions are asked about."""
+        activation = facts.scratch.get(_ACTIVATION)
+        if activation is None:
+            activation = facts.scratch[_ACTIVATION] = self._env.Activation(facts.variables)
+        try:
+            result = self._expression.eval(activation).value()
+        except RuntimeError:  # a few expressions compile and then cannot be planned, such as a map with a key twice
+            return None
+        return result if isinstance(result, bool) else None
+
+
+def customer_types(schema: FeatureSchema, context: Mapping[str, str]) -> dict[str, str]:
+    """The variables of a condition about a customer, by name, with their types."""
+    return {
+        "now": "timestamp",
+        "channel": "string",
+        "placement": "string",
+        "customer.is_known": "bool",
+        **SITUATION_TYPES,
+        **{"customer." + f.name: f.type.value for f in schema.features},
+        **{"context." + name: type_name for name, type_name in context.items()},
+    }
+
+
+class ConditionCompiler:
+    """Compiles conditions over variables of known types."""
+
+    def __init__(self, types: Mapping[str, str], *, is_kept: bool = False) -> None:
+        """`types` gives each variable its type: string, double, int, bool, timestamp, a list or a map of strings.
+
+        `is_kept`: conditions of a catalogue that was once in force, which are taken as they are.
+        """
+        self.types = dict(types)
+        self.is_kept = is_kept
+        self._env = cel.NewEnv(variables={name: _TYPES[t] for name, t in self.types.items()})
+        self._comparisons = Comparisons()
+        self._compiled: dict[str, CelCondition] = {}
+
+    def compile(self, text: str) -> CelCondition:
+        """Raises: ConditionInvalid with the position and the cause, also if the condition is not a claim."""
+        if text not in self._compiled:
+            self._compiled[text] = self._new(text)
+        return self._compiled[text]
+
+    def _new(self, text: str) -> CelCondition:
+        if len(text) > MAX_CONDITION and not self.is_kept:
+            raise ConditionInvalid(f"a condition has at most {MAX_CONDITION} characters, this has {len(text)}")
+        try:
+            expression = self._env.compile(text)
+        except RuntimeError as error:
+            raise self._explained(str(error), text) from error
+        if expression.return_type().name() != "BOOL":
+            raise ConditionInvalid(f"a condition must be true or false, this is {expression.return_type().name()}")
+        names = tuple(name for name in _names(expression) if name in self.types)  # without those a macro binds
+        return CelCondition(text, names, expression, self._env, self._comparisons, self._row(expression))
+
+    def _row(self, expression: cel.Expression) -> int | None:
+        """Where its comparisons stand; None if it makes none. Raises: ConditionInvalid for constants that fail."""
+        try:
+            checked = Checked(expression)
+        except CheckedExprUnreadable as error:
+            if self.is_kept:
+                return None
+            raise ConditionInvalid(_NESTED) from error
+        if not self.is_kept:
+            self._try_constants(checked)
+        conjunction = conjunction_of(checked.root)
+        return None if conjunction is None else self._comparisons.add(conjunction)
+
+    def _try_constants(self, checked: Checked) -> None:
+        """Raises: ConditionInvalid."""
+        faults = sorted(constant_faults(self._env, checked), key=lambda fault: fault.offset)
+        told = [ConditionInvalid(f.text, None if f.offset < 0 else f.offset) for f in faults]
+        if told:
+            raise ConditionInvalid(str(told[0]), told[0].column, tuple(told[1:]))
+
+    def _explained(self, message: str, source: str) -> ConditionInvalid:
+        """The compiler's own words, with its place and a hint for the usual slips."""
+        if _TOO_DEEP.search(message):
+            return ConditionInvalid(_NESTED)
+        place = _PLACE.search(message)
+        text = message if place is None else place["what"].split("\n")[0]
+        unknown = _UNDECLARED.search(text)
+        if unknown is not None:
+            text = f"unknown name `{unknown['name']}`" + self._suggestion(unknown["name"])
+        elif "(double, int)" in text or "(int, double)" in text:
+            text += " (a whole number does not compare with a double: write 3.0 rather than 3)"
+        return ConditionInvalid(text, None if place is None else _offset(source, place))
+
+    def _suggestion(self, name: str) -> str:
+        near = get_close_matches(name, self.types, n=1, cutoff=0.6)
+        return f", did you mean `{near[0]}`?" if near else ""
+
+
+def _offset(source: str, place: re.Match[str]) -> int | None:
+    """From the start of the text; the compiler counts lines from 1, and columns within them."""
+    line, column = int(place["line"]), int(place["column"])
+    before = source.split("\n")[: line - 1]
+    return None if line < 1 or column < 1 else sum(len(one) + 1 for one in before) + column - 1
+
+
+def _names(expression: cel.Expression) -> Iterator[str]:
+    """The names that a checked expression refers to, sorted."""
+    checked = next(bytes_of for number, bytes_of in _fields(expression.serialize()) if number == _ANY_VALUE)
+    seen: dict[str, None] = {}
+    entries = [entry for number, entry in _fields(checked) if number == _REFERENCE_MAP]
+    for entry in entries:
+        reference = next((value for number, value in _fields(entry) if number == _KEY_VALUE), b"")
+        parts = dict(_fields(reference))
+        if _NAME in parts and _OVERLOADS not in parts:
+            seen[parts[_NAME].decode()] = None
+    yield from sorted(seen)
+
+
+def _fields(message: bytes) -> Iterator[tuple[int, Any]]:
+    """The top-level fields of a serialised message."""
+    parsed = Empty.FromString(message)
+    unknown = UnknownFieldSet(parsed)
+    for i in range(len(unknown)):
+        yield unknown[i].field_number, unknown[i].data
+
+
+class CompilerAgain(ConditionCompiler):
+    """Takes over what an earlier one compiled over the same variables. Entered while it compiles; then it lets go.
+
+    Conditions of two compilers are never mixed, since the comparisons of each stand in columns of their own.
+    """
+
+    def __init__(
+        self,
+        types: Mapping[str, str],
+        earlier: CompilerAgain | None = None,
+        go_on: GoOn = always,
+        *,
+        is_kept: bool = False,
+    ) -> None:
+        """`go_on` is asked before each condition that is new."""
+        super().__init__(types, is_kept=is_kept)
+        self._go_on = go_on
+        self._earlier: Mapping[str, CelCondition] = {}
+        if earlier is not None and earlier.types == self.types:
+            self._env, self._earlier = earlier._env, earlier._compiled
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._earlier, self._go_on = {}, always
+        self._comparisons.over({})  # lays them out, which the first request would else wait for
+
+    def _new(self, text: str) -> CelCondition:
+        known = self._earlier.get(text)
+        if known is None:
+            self._go_on()
+        return super()._new(text) if known is None else known.among(self._comparisons)

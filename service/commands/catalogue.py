@@ -1,0 +1,202 @@
+"""`rumbo catalogue`: check, test and explain journeys and rules, and write the schemas for editors.
+
+Heavy imports stay inside, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from features.errors import RumboError
+from service.commands.options import chosen, reads_settings
+
+if TYPE_CHECKING:
+    from rumbo.decision.v1 import decision_pb2
+    from service.catalogue.check.check import Finding
+    from service.settings import Settings
+    from service.state.port import Standing
+
+folder_option = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+class NotOffered(RumboError):
+    """The journey has nothing to show there, whoever the customer is."""
+
+
+@click.group()
+def catalogue() -> None:
+    """Check, test and explain journeys and their rules."""
+
+
+def _moment(context: click.Context, parameter: click.Parameter, value: str | None) -> datetime | date:
+    """A day of the catalogue's zone, or a time with its own. Default: now."""
+    from service.catalogue.documents.forms import parse_moment
+
+    try:
+        return datetime.now(UTC) if value is None else parse_moment(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+@catalogue.command()
+@click.argument("folder", metavar="DIR", type=folder_option)
+@click.option(
+    "--against", type=folder_option, metavar="OLD_DIR", help="An older catalogue: find ids that changed meaning."
+)
+@click.option(
+    "--now", callback=_moment, metavar="ISO", help="The day against which levers and ends are held. Default: now."
+)
+@click.option(
+    "--home",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The home of a service: tell how many customers stand where there is no place any more.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The findings as a JSON array.")
+@click.option("--strict", is_flag=True, help="Fail on warnings and notices as well.")
+def check(
+    folder: Path, against: Path | None, now: datetime | date, home: Path | None, as_json: bool, strict: bool
+) -> None:
+    """Tell everything that is wrong with the catalogue in DIR; exit status 1 if there is an error."""
+    from features.schema import FeatureSchema
+    from service.catalogue.check.check import check as findings_of
+    from service.catalogue.check.check import in_folder
+    from service.catalogue.documents.problems import Severity
+
+    standing = [] if home is None else _standing(home)
+    findings = in_folder(findings_of(folder, FeatureSchema.load(), now, against, standing), folder)
+    if as_json:
+        click.echo(json.dumps([finding.fields() for finding in findings], indent=2, ensure_ascii=False))
+    else:
+        for finding in findings:
+            click.echo(str(finding))
+        click.echo(_summary(findings))
+    if any(strict or finding.severity is Severity.ERROR for finding in findings):
+        raise click.exceptions.Exit(1)
+
+
+def _standing(home: Path) -> list[Standing]:
+    """Raises: StateUnavailable, if there is no store too."""
+    import asyncio
+
+    from service.bootstrap import state_store
+
+    async def read() -> list[Standing]:
+        async with state_store(chosen({"home": home})) as state:
+            return await state.standing()
+
+    return asyncio.run(read())
+
+
+def _summary(findings: Sequence[Finding]) -> str:
+    counts = Counter(finding.severity.lower() for finding in findings)
+    told = (_counted(counts[name], name) for name in ("error", "warning", "notice"))
+    return ", ".join(told)
+
+
+def _counted(count: int, name: str) -> str:
+    return f"{count} {name}" if count == 1 else f"{count} {name}s"
+
+
+@catalogue.command()
+@click.argument("folder", metavar="[DIR]", required=False, type=folder_option)
+@click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
+def test(folder: Path | None, as_json: bool) -> None:
+    """Decide the cases in DIR/cases; exit status 1 unless each is met.
+
+    DIR is RUMBO_CATALOGUE, else the example, unless it is given.
+
+    What a case does not list as eligible must be denied, and every constraint in use must be the only denial in one
+    case and allow in another.
+    """
+    from features.schema import FeatureSchema
+    from service.catalogue.cases.run import read_cases, run
+    from service.catalogue.load import load
+    from service.commands.show_catalogue import report_fields, show_report
+
+    directory, schema = chosen({"catalogue": folder}).catalogue, FeatureSchema.load()
+    report = run(read_cases(directory), load(directory, schema).plan, schema)
+    if as_json:
+        click.echo(json.dumps(report_fields(report), indent=2, ensure_ascii=False))
+    else:
+        show_report(report)
+    if not report.is_good:
+        raise click.exceptions.Exit(1)
+
+
+@catalogue.command()
+@click.argument("journey")
+@click.option("--customer", required=True, help="The customer's id.")
+@click.option("--channel", required=True, help="Such as email, web, app, call_center.")
+@click.option("--placement", help="The place on the channel, such as home.")
+@click.option("--context", multiple=True, metavar="NAME=VALUE", help="A declared context value; may be repeated.")
+@click.option("--locale", default="en", show_default=True, help="Language of the reasons: en or es.")
+@click.option("--json", "as_json", is_flag=True, help="The verdicts as JSON.")
+@reads_settings("home", "catalogue")
+def explain(
+    journey: str,
+    customer: str,
+    channel: str,
+    placement: str | None,
+    context: tuple[str, ...],
+    locale: str,
+    as_json: bool,
+    settings: Settings,
+) -> None:
+    """Tell what every rule that guards JOURNEY says of a customer now, the rules that allow it too.
+
+    Reads the stores of the home itself, and changes nothing. A running service is not asked: its answers tell denials
+    alone, and a record has what was known then.
+    """
+    import asyncio
+
+    from rumbo.decision.v1 import decision_pb2
+    from service.wire.client import context_values
+
+    request = decision_pb2.DecideRequest(
+        customer_id=customer,
+        channel=channel,
+        placement=placement,
+        context=context_values(context),
+        locale=locale,
+    )
+    asyncio.run(_explain(journey, request, settings, as_json=as_json))
+
+
+@catalogue.command()
+@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(file_okay=False, path_type=Path))
+def schema(folder: Path | None) -> None:
+    """Write the JSON Schema of the YAML files into DIR (default: beside the catalogue's code), for editors."""
+    from service.catalogue.documents.editor_schema import FOLDER, write
+
+    changed = list(write(folder or FOLDER))
+    for file in changed:
+        click.echo(f"wrote {file}")
+    if not changed:
+        click.echo("nothing changed")
+
+
+async def _explain(journey: str, request: decision_pb2.DecideRequest, settings: Settings, *, as_json: bool) -> None:
+    from service.bootstrap import facts_only, system_clock
+    from service.commands.show_catalogue import explanation_fields, show_explanation
+    from service.decision.decide import begin
+    from service.wire.requests import question
+
+    async with facts_only(settings) as known:
+        asked = question(request, known.plan).asked
+        facts = (await known.hydrator.hydrate(asked, system_clock(), known.plan.reach_on(asked.channel))).facts
+    draft = begin(known.plan, facts)
+    candidate = next((c for c in known.plan.candidates(draft.facts) if c.journey_id == journey), None)
+    if candidate is None:
+        raise NotOffered(f"there is no journey '{journey}' with something to show on {asked.channel}")
+    if as_json:
+        fields = explanation_fields(known.plan, candidate, draft.facts, request.locale)
+        click.echo(json.dumps(fields, indent=2, ensure_ascii=False))
+    else:
+        show_explanation(known.plan, candidate, draft.facts, request.locale)

@@ -1,0 +1,155 @@
+"""`rumbo state export` and `rumbo state import`: decisions and what became of them, as a table of Parquet files.
+
+Heavy imports stay inside, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from service.commands.options import reads_settings
+from service.quiet_load import collecting_later
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from service.settings import Settings
+    from service.state.history.keep import Kept
+
+_DAY = click.DateTime(formats=["%Y-%m-%d"])
+
+
+def _print_schema(ctx: click.Context, parameter: click.Parameter, is_asked: bool) -> None:
+    """As a table of Markdown, and ends."""
+    if not is_asked:
+        return
+    from features.schema import FeatureSchema
+    from service.state.export.table import documented, export_schema
+
+    click.echo("| column | type | unit | what it is |\n|---|---|---|---|")
+    for column in documented(export_schema(FeatureSchema.load())):
+        click.echo("| " + " | ".join(text.replace("|", "\\|") for text in column) + " |")
+    ctx.exit()
+
+
+@click.command("export")
+@reads_settings("home")
+@click.option("--since", type=_DAY, metavar="YYYY-MM-DD", required=True, help="The first day (UTC).")
+@click.option("--until", type=_DAY, metavar="YYYY-MM-DD", help="The day before which to stop. Default: none.")
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="The folder for day=YYYY-MM-DD/decisions.parquet.",
+)
+@click.option(
+    "--schema",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_schema,
+    help="Print what each column is, and end.",
+)
+def export_(settings: Settings, since: datetime, until: datetime | None, folder: Path) -> None:
+    """Write decisions and what became of them as Parquet, a folder a day.
+
+    Days that were exported before are replaced, each at once. A reward is told once its window is over.
+    """
+    with collecting_later():
+        rows, days = asyncio.run(_export(settings, since.date(), None if until is None else until.date(), folder))
+    click.echo(f"{rows:,} rows of {days:,} days in {folder}" if days else "no decisions in these days")
+
+
+@click.command("import")
+@reads_settings("home")
+@click.argument("place", metavar="DIR", type=click.Path(exists=True, path_type=Path))
+@click.option("--skip-bad", is_flag=True, help="List rows that cannot be taken, and import the others.")
+def import_(settings: Settings, place: Path, skip_bad: bool) -> None:
+    """Take a table of decisions as history: what `rumbo state export` wrote, or a plain one.
+
+    Required columns: customer_id, decided_at, journey_id, propensity, reward. Caps and cooldowns count what it holds;
+    nobody is enrolled by it. If a row cannot be taken nothing is, unless --skip-bad. What is known already stays.
+    """
+    kept = asyncio.run(_import(settings, place, skip_bad=skip_bad))
+    click.echo(f"decisions: {kept.added:,} new, {kept.updated:,} brought up to date, {kept.known:,} known already")
+
+
+async def _export(settings: Settings, since: date, until: date | None, folder: Path) -> tuple[int, int]:
+    """Returns: rows and days."""
+    from features.schema import FeatureSchema
+    from service.bootstrap import state_store, system_clock
+    from service.catalogue.objectives import KeptObjectives
+    from service.state.export.rewards import AsOf
+    from service.state.export.write import Export
+
+    async with state_store(settings) as state:
+        now = system_clock()
+        as_of = AsOf(now=now, events_since=now - settings.retention.events)
+        export = Export(state.engine, FeatureSchema.load(), KeptObjectives(), folder, as_of)
+        days, rows = await export.days(since, until), 0
+        with _progress() as progress:
+            task = progress.add_task("", total=sum(day.decisions for day in days))
+            try:
+                for day in days:
+                    progress.update(task, description=f"{day.day}")
+                    rows += await export.write(day, lambda count: progress.advance(task, count))
+            except asyncio.CancelledError:
+                export.stop()
+                raise
+        return rows, len(days)
+
+
+async def _import(settings: Settings, place: Path, *, skip_bad: bool) -> Kept:
+    from features.schema import FeatureSchema
+    from service.bootstrap import state_store, system_clock
+    from service.state.history.faults import HistoryInvalid, RowFault
+    from service.state.history.take import HistoryImport
+
+    def refuse(fault: RowFault) -> None:
+        raise HistoryInvalid([fault], 1)
+
+    def skip(fault: RowFault) -> None:
+        click.echo(f"skipped: {fault}", err=True)
+
+    async with state_store(settings, is_made=True) as state:
+        history = HistoryImport(state.engine, FeatureSchema.load(), place, system_clock())
+        if history.ignored:
+            click.echo(f"columns that mean nothing here: {', '.join(history.ignored)}", err=True)
+        with _progress() as progress:
+            if not skip_bad:
+                checked = progress.add_task("checked", total=history.rows)
+                await history.check(lambda count: progress.advance(checked, count))
+            imported = progress.add_task("imported", total=history.rows)
+            return await history.write(lambda count: progress.advance(imported, count), skip if skip_bad else refuse)
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """A bar on standard error."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description:<10}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        yield progress

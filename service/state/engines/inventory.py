@@ -1,0 +1,102 @@
+"""What a store holds: rows and bytes by table, and what the feature store must still be told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from service.state.engines.session import Session, Sql, optional_instant
+
+TABLES = (
+    "customers",
+    "events",
+    "feeds",
+    "incidents",
+    "consents",
+    "moves",
+    "enrolments",
+    "decisions",
+    "requests",
+    "contacts",
+    "outcomes",
+    "pools",
+    "pool_uses",
+    "kills",
+    "versions",
+    "catalogues",
+    "outbox",
+)
+MOST_COUNTED = 1_000_000
+"""Of a larger table PostgreSQL says about how many rows it has, which it knows without counting."""
+_OLDEST = Sql("SELECT count(*) AS waiting, min(queued_at) AS oldest FROM outbox")
+_SIZES = Sql(
+    "SELECT named.name, sum(pg_total_relation_size(part.oid)) AS bytes, sum(greatest(c.reltuples, 0)) AS about"
+    " FROM unnest(string_to_array(?, ',')) AS named (name)"
+    " CROSS JOIN LATERAL (SELECT to_regclass(named.name)::oid AS oid"
+    "  UNION ALL SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass(named.name)) AS part"
+    " JOIN pg_class c ON c.oid = part.oid GROUP BY named.name",
+    (",".join(TABLES),),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """The rows of one table. `size_bytes`: with its indexes; None where the store does not say."""
+
+    rows: int
+    is_exact: bool = True
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """Tables that an earlier step does not have are left out. `oldest_waiting_at` is None if nothing waits."""
+
+    size_bytes: int = 0
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    waiting: int = 0
+    oldest_waiting_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreStatus:
+    """Which store, at which step its tables stand (None: it has none), and what it holds."""
+
+    name: str
+    step: str | None
+    inventory: Inventory
+
+
+def file_inventory(session: Session, file: Path) -> Inventory:
+    """Of a SQLite file, with what waits in its log."""
+    (found,) = session.ask(Sql("SELECT name FROM sqlite_schema WHERE type = 'table'"))
+    names = {row["name"] for row in found}
+    parts = (file, file.with_name(f"{file.name}-wal"))
+    tables = {name: Table(rows=_count(session, name)) for name in TABLES if name in names}
+    return _with_outbox(session, sum(part.stat().st_size for part in parts if part.exists()), tables)
+
+
+def database_inventory(session: Session) -> Inventory:
+    """Of the schema of a PostgreSQL database that the connection looks at first."""
+    (sizes,) = session.ask(_SIZES)
+    tables = {}
+    for row in sorted(sizes, key=lambda row: TABLES.index(row["name"])):
+        is_exact = row["about"] <= MOST_COUNTED
+        rows = _count(session, row["name"]) if is_exact else int(row["about"])
+        tables[row["name"]] = Table(rows=rows, is_exact=is_exact, size_bytes=int(row["bytes"]))
+    return _with_outbox(session, sum(table.size_bytes or 0 for table in tables.values()), tables)
+
+
+def _with_outbox(session: Session, size_bytes: int, tables: Mapping[str, Table]) -> Inventory:
+    if "outbox" not in tables:
+        return Inventory(size_bytes=size_bytes, tables=tables)
+    ((outbox,),) = session.ask(_OLDEST)
+    oldest = optional_instant(outbox["oldest"])
+    return Inventory(size_bytes=size_bytes, tables=tables, waiting=outbox["waiting"], oldest_waiting_at=oldest)
+
+
+def _count(session: Session, table: str) -> int:
+    ((row,),) = session.ask(Sql(f"SELECT count(*) AS rows FROM {table}"))
+    return int(row["rows"])

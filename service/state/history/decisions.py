@@ -1,0 +1,175 @@
+"""Rows of history put together as decisions, and the record of each."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from features.values import FeatureStatus
+from service.decision.facts_record import Json, number, recorded_value, time_text
+from service.state.engines.session import instant
+from service.state.export.table import FEATURE
+from service.state.history.faults import RowFault
+from service.state.history.rows import completed, faults_of
+from service.state.history.table import TableRow
+from service.state.port import IMPORTED
+
+_SHARED = ("customer_id", "decided_at", "channel", "placement")
+"""What all rows of a decision have in common."""
+_TOGETHER = "all rows of a decision, each once, one after another"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryDecision:
+    """The rows of one decision, each with a value for every column."""
+
+    rows: Sequence[TableRow]
+
+    @property
+    def cells(self) -> Mapping[str, Any]:
+        """What its rows share."""
+        return self.rows[0].cells
+
+    @property
+    def decision_id(self) -> str:
+        return str(self.cells["decision_id"])
+
+    @property
+    def customer_id(self) -> str:
+        return str(self.cells["customer_id"])
+
+
+def decisions_of(rows: Iterable[TableRow | RowFault], now: datetime) -> Iterator[HistoryDecision | RowFault]:
+    """The decisions of a table whose rows stand together. What is held at once is one decision; ids go to disk."""
+    with closing(_Ids()) as ids:
+        together: list[TableRow] = []
+        current, is_new = None, True
+        for row in _valid(rows, now):
+            if isinstance(row, RowFault):
+                yield row
+                continue
+            if row.cells["decision_id"] != current:
+                if together:
+                    yield HistoryDecision(rows=together)
+                current, together = row.cells["decision_id"], []
+                is_new = ids.add(f"decision {current}")
+            fault = _misfit(together, row) if is_new else row.fault("decision_id", "NOT_TOGETHER", _TOGETHER)
+            fault = fault or _reused(ids, row)
+            if fault is not None:
+                yield fault
+            else:
+                together.append(row)
+        if together:
+            yield HistoryDecision(rows=together)
+
+
+class _Ids:
+    """The ids that were seen, in a file without a name that goes when it is closed."""
+
+    def __init__(self) -> None:
+        self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._database.execute("PRAGMA journal_mode = OFF")
+        self._database.execute("CREATE TABLE seen (id TEXT PRIMARY KEY) WITHOUT ROWID")
+
+    def add(self, name: str) -> bool:
+        """Whether it is new."""
+        return self._database.execute("INSERT OR IGNORE INTO seen VALUES (?)", (name,)).rowcount == 1
+
+    def close(self) -> None:
+        self._database.close()
+
+
+def _valid(rows: Iterable[TableRow | RowFault], now: datetime) -> Iterator[TableRow | RowFault]:
+    for row in rows:
+        if isinstance(row, RowFault):
+            yield row
+        elif faults := faults_of(row, now):
+            yield from faults
+        else:
+            yield completed(row)
+
+
+def _misfit(together: Sequence[TableRow], row: TableRow) -> RowFault | None:
+    """Why a row is no further row of a decision."""
+    for other in together:
+        for name in _SHARED:
+            if other.cells.get(name) != row.cells.get(name):
+                return row.fault(name, "NOT_OF_ITS_DECISION", "as in the other rows of the decision")
+        for name in ("journey_id", "rank"):
+            if other.cells[name] == row.cells[name]:
+                return row.fault(name, "DUPLICATE", "once in a decision")
+    return None
+
+
+def _reused(ids: _Ids, row: TableRow) -> RowFault | None:
+    if all(ids.add(f"outcome {outcome['outcome_id']}") for outcome in row.cells["outcomes"]):
+        return None
+    return row.fault("outcomes", "DUPLICATE", "an outcome_id once")
+
+
+def document_of(decision: HistoryDecision, times: Collection[str]) -> Json:
+    """Its record: what is needed to export it again, and no input that a decision could be made from once more.
+
+    `times`: the features that are times.
+    """
+    cells = decision.cells
+    return {
+        "input": {
+            "now": time_text(instant(cells["decided_at"])),
+            "customer_id": decision.customer_id,
+            "channel": cells["channel"],
+            "placement": cells.get("placement"),
+            "context": json.loads(cells["context"]),
+            "features": _features(cells, times),
+            "decision_id": decision.decision_id,
+            "model_version": cells["model_version"],
+            "catalogue_version": cells["catalogue_version"],
+        },
+        "output": {"ranked": [_ranked(row.cells) for row in decision.rows]},
+        IMPORTED: {
+            "eligible": [_eligible(one) for one in cells.get("eligible") or ()],
+            "rewards": {row.cells["journey_id"]: _reward(row.cells) for row in decision.rows},
+        },
+    }
+
+
+def _ranked(cells: Mapping[str, Any]) -> Json:
+    same = ("rank", "journey_id", "kind", "stage", "action_id", "tone", "is_offer", "tier")
+    given = ("value", "lever", "context_weight", "cost")
+    return {
+        **{name: cells[name] for name in same},
+        **{name: cells.get(name) for name in given},
+        "p_outcome": _number(cells.get("p_outcome")),
+        "priority": _number(cells.get("priority")),
+        "source": cells.get("score_source"),
+        "selection_probability": cells["propensity"],
+    }
+
+
+def _eligible(one: Mapping[str, Any]) -> list[Any]:
+    names = ("journey_id", "place", "rank", "p_outcome", "score_source", "propensity")
+    return [_number(one[name]) if isinstance(one[name], float) else one[name] for name in names]
+
+
+def _reward(cells: Mapping[str, Any]) -> list[Any]:
+    return [cells["reward"], cells["is_censored"], cells.get("window_ends_at")]
+
+
+def _features(cells: Mapping[str, Any], times: Collection[str]) -> Json:
+    """As a record has them; nobody tells when they were true."""
+    recorded = {name: [status, None, None] for name, status in cells.get("absent_features") or ()}
+    for column, value in cells.items():
+        if column.startswith(FEATURE) and value is not None:
+            name = column.removeprefix(FEATURE)
+            served = recorded_value(instant(value) if name in times else value)
+            recorded[name] = [FeatureStatus.PRESENT.value, served, None]
+    return recorded
+
+
+def _number(value: float | None) -> float | str | None:
+    return None if value is None else number(value)

@@ -1,0 +1,284 @@
+"""Keeps imported decisions with their contacts and outcomes, so that caps, cooldowns and training see them.
+
+Nobody is enrolled by them: a table of decisions does not tell which enrolments have ended since.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from service.decision.journey import JourneyKind
+from service.state.engines.session import (
+    EVERYTHING_DECIDED_BY,
+    POOLS,
+    Keys,
+    Row,
+    Session,
+    Sql,
+    customer_key,
+    instant,
+    micros,
+    places,
+)
+from service.state.history.decisions import HistoryDecision
+from service.state.history.faults import RowFault
+from service.state.port import IMPORTED
+from service.state.rows.contacts import contact_of_row
+from service.state.rows.events import fingerprint_of
+from service.state.rows.pools import Counters
+from service.state.rows.versions import raise_every_version
+
+_COUNTED_FOR = timedelta(days=400)
+"""No limit looks further back."""
+_AT_ONCE, _IDS_AT_ONCE = 500, 5000
+"""Rows, or ids, in one statement: databases take some ten thousand values."""
+_STATES = ("RESERVED", "RELEASED", "PRESENTED")
+"""A later state wins over an earlier one, as with outcomes that are reported."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """How many decisions were new, had changed since they were imported, and were there already."""
+
+    added: int = 0
+    updated: int = 0
+    known: int = 0
+
+    def __add__(self, other: Kept) -> Kept:
+        return Kept(
+            added=self.added + other.added, updated=self.updated + other.updated, known=self.known + other.known
+        )
+
+
+Recorded = tuple[HistoryDecision, str]
+"""A decision and the canonical text of its record."""
+
+
+def history_keys(decisions: Sequence[HistoryDecision]) -> Keys:
+    customers = {customer_key(decision.customer_id) for decision in decisions}
+    return Keys(alone=frozenset({*customers, POOLS}), shared=frozenset({EVERYTHING_DECIDED_BY}))
+
+
+def conflicts(session: Session, decisions: Sequence[HistoryDecision]) -> list[list[RowFault]]:
+    """For each decision: the rows whose ids stand for something else in the store."""
+    ids = [decision.decision_id for decision in decisions]
+    told = [outcome["outcome_id"] for d in decisions for row in d.rows for outcome in row.cells["outcomes"]]
+    slices = [told[first : first + _IDS_AT_ONCE] for first in range(0, len(told), _IDS_AT_ONCE)]
+    known, *outcomes = session.ask(
+        Sql(f"SELECT decision_id, customer_id, decided_at FROM decisions WHERE decision_id IN {places(ids)}", ids),
+        *(
+            Sql(f"SELECT outcome_id, decision_id, journey_id FROM outcomes WHERE outcome_id IN {places(s)}", s)
+            for s in slices
+        ),
+    )
+    owners = {row["decision_id"]: (row["customer_id"], row["decided_at"]) for row in known}
+    spoken_of = {row["outcome_id"]: (row["decision_id"], row["journey_id"]) for rows in outcomes for row in rows}
+    return [list(_conflicts(decision, owners, spoken_of)) for decision in decisions]
+
+
+def _conflicts(
+    decision: HistoryDecision, owners: Mapping[str, Any], spoken_of: Mapping[str, Any]
+) -> Iterator[RowFault]:
+    own = decision.customer_id, decision.cells["decided_at"]
+    for row in decision.rows:
+        if owners.get(decision.decision_id, own) != own:
+            yield row.fault("decision_id", "ID_REUSED", "another decision of the store has it")
+        place = decision.decision_id, row.cells["journey_id"]
+        if any(spoken_of.get(outcome["outcome_id"], place) != place for outcome in row.cells["outcomes"]):
+            yield row.fault("outcomes", "ID_REUSED", "another contact's outcome in the store has it")
+
+
+def keep_history(session: Session, decisions: Sequence[Recorded], now: datetime, counters: Counters) -> Kept:
+    """Keeps what is new, brings up to date what was imported before, and leaves alone what was decided here."""
+    keeper = _Keeper(session, [decision for decision, _ in decisions], now, counters.at(session))
+    for decision, record in decisions:
+        keeper.keep(decision, record)
+    keeper.tell()
+    return keeper.kept
+
+
+@dataclass(slots=True)
+class _Keeper:
+    """What the store holds of some decisions, read at once."""
+
+    session: Session
+    decisions: Sequence[HistoryDecision]
+    now: datetime
+    counters: Counters
+    kept: Kept = field(default_factory=Kept)
+    changed: dict[str, None] = field(default_factory=dict)
+    new: dict[str, list[Row]] = field(default_factory=lambda: {"decisions": [], "contacts": [], "outcomes": []})
+    records: Mapping[str, str] = field(init=False)
+    contacts: Mapping[tuple[str, str], Row] = field(init=False)
+    outcomes: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        ids = [decision.decision_id for decision in self.decisions]
+        times = [decision.cells["decided_at"] for decision in self.decisions]
+        records, contacts, outcomes = self.session.ask(
+            Sql(
+                f"SELECT decision_id, record FROM decisions WHERE decision_id IN {places(ids)}"
+                " AND decided_at BETWEEN ? AND ?",
+                (*ids, min(times), max(times)),
+            ),
+            Sql(f"SELECT * FROM contacts WHERE decision_id IN {places(ids)}", ids),
+            Sql(f"SELECT outcome_id FROM outcomes WHERE decision_id IN {places(ids)}", ids),
+        )
+        self.records = {row["decision_id"]: row["record"] for row in records}
+        self.contacts = {(row["decision_id"], row["journey_id"]): row for row in contacts}
+        self.outcomes = frozenset(row["outcome_id"] for row in outcomes)
+
+    def keep(self, decision: HistoryDecision, record: str) -> None:
+        known = self.records.get(decision.decision_id)
+        if known is not None and IMPORTED not in json.loads(known):
+            self.kept += Kept(known=1)
+            return
+        is_changed = known != record
+        if known is None:
+            self.new["decisions"].append(_decision(decision, record))
+        elif is_changed:
+            self.session.tell(_renewed(decision, record))
+        for row in decision.rows:
+            is_changed |= self._keep_contact(decision, row.cells)
+            is_changed |= self._keep_outcomes(decision, row.cells)
+        if is_changed:
+            self.changed[decision.customer_id] = None
+        self.kept += Kept(added=1) if known is None else Kept(updated=1) if is_changed else Kept(known=1)
+
+    def tell(self) -> None:
+        """The new rows, and that the customers' facts and contacts are others than were read before."""
+        for table, rows in self.new.items():
+            for first in range(0, len(rows), _AT_ONCE):
+                self.session.tell(_insert(table, rows[first : first + _AT_ONCE]))
+        if self.changed:
+            self.session.tell(raise_every_version(list(self.changed)))
+
+    def _keep_contact(self, decision: HistoryDecision, cells: Mapping[str, Any]) -> bool:
+        """Whether anything changed."""
+        after = _contact(decision, cells)
+        if after is None:
+            return False
+        before = self.contacts.get((decision.decision_id, cells["journey_id"]))
+        if before is None:
+            self.new["contacts"].append(after)
+        else:
+            after = _later(before, after)
+            if after == dict(before):
+                return False
+            self.session.tell(_advance(after))
+        self._count(before, after)
+        return True
+
+    def _keep_outcomes(self, decision: HistoryDecision, cells: Mapping[str, Any]) -> bool:
+        """Whether there was a new one."""
+        unknown = [outcome for outcome in cells["outcomes"] if outcome["outcome_id"] not in self.outcomes]
+        self.new["outcomes"] += (_outcome(decision, cells["journey_id"], outcome, self.now) for outcome in unknown)
+        return bool(unknown)
+
+    def _count(self, before: Row | None, after: Row) -> None:
+        """In the pools, what a limit may still look at."""
+        then = micros(self.now - _COUNTED_FOR)
+        old, new = (
+            contact_of_row(row) if row is not None and row["state"] != "RELEASED" and row["at"] > then else None
+            for row in (before, after)
+        )
+        self.counters.change(self.session, old, new)
+
+
+def _decision(decision: HistoryDecision, record: str) -> Row:
+    cells = decision.cells
+    return {
+        "decision_id": decision.decision_id,
+        "customer_id": decision.customer_id,
+        "decided_at": cells["decided_at"],
+        "valid_until": cells["valid_until"],
+        "fingerprint": "",
+        "catalogue_version": cells["catalogue_version"],
+        "record": record,
+    }
+
+
+def _renewed(decision: HistoryDecision, record: str) -> Sql:
+    return Sql(
+        "UPDATE decisions SET record = ? WHERE decision_id = ? AND decided_at = ?",
+        (record, decision.decision_id, decision.cells["decided_at"]),
+    )
+
+
+def _contact(decision: HistoryDecision, cells: Mapping[str, Any]) -> Row | None:
+    """As a row; None if it was no longer kept. A reservation that has expired is a reservation of the past.
+
+    It counts as if its outcomes were reported: from its decision on, and from the latest time at which it was shown.
+    """
+    state, decided_at = cells["contact_state"], cells["decided_at"]
+    if state is None:
+        return None
+    shown = [o["occurred_at"] for o in cells["outcomes"] if o["type"] == "PRESENTED"]
+    presented_at = max(decided_at, cells["presented_at"]) if state == "PRESENTED" else None
+    return {
+        "decision_id": decision.decision_id,
+        "journey_id": cells["journey_id"],
+        "customer_id": decision.customer_id,
+        "kind": JourneyKind.PROMOTIONAL.value if cells["is_offer"] else cells["kind"],
+        "channel": cells["channel"],
+        "stage": cells["stage"],
+        "at": decided_at if presented_at is None else max(presented_at, *shown),
+        "decided_at": decided_at,
+        "presented_at": presented_at,
+        "reserved_until": cells["valid_until"],
+        "counts_until": None if state == "PRESENTED" else cells.get("counts_until"),
+        "state": "RESERVED" if state == "EXPIRED" else state,
+        "cost": cells.get("cost") or 0.0,
+        "displaces": "[]",
+    }
+
+
+def _later(before: Row, after: Row) -> Row:
+    """A contact as it stood, brought up to date by how it stands in a table: no later state and no count is undone."""
+    if _STATES.index(after["state"]) < _STATES.index(before["state"]):
+        return before
+    first = [row["presented_at"] for row in (before, after) if row["presented_at"] is not None]
+    changed = {
+        "state": after["state"],
+        "at": max(before["at"], after["at"]),
+        "presented_at": min(first, default=None),
+        "counts_until": after["counts_until"] if after["state"] != before["state"] else before["counts_until"],
+    }
+    return {**before, **changed}
+
+
+def _advance(contact: Row) -> Sql:
+    names = ("state", "at", "presented_at", "counts_until", "decision_id", "journey_id")
+    return Sql(
+        "UPDATE contacts SET state = ?, at = ?, presented_at = ?, counts_until = ?"
+        " WHERE decision_id = ? AND journey_id = ?",
+        [contact[name] for name in names],
+    )
+
+
+def _outcome(decision: HistoryDecision, journey_id: str, outcome: Mapping[str, Any], now: datetime) -> Row:
+    kind, value, at = outcome["type"], outcome["value"], outcome["occurred_at"]
+    return {
+        "outcome_id": outcome["outcome_id"],
+        "decision_id": decision.decision_id,
+        "journey_id": journey_id,
+        "customer_id": decision.customer_id,
+        "type": kind,
+        "value": value,
+        "occurred_at": at,
+        "at": max(at, decision.cells["decided_at"]),
+        "received_at": micros(now),
+        "late": int(outcome["is_late"]),
+        "fingerprint": fingerprint_of(decision.decision_id, journey_id, kind, value, instant(at)),
+    }
+
+
+def _insert(table: str, rows: Sequence[Row]) -> Sql:
+    """Rows of the same columns, in one statement."""
+    names = tuple(rows[0])
+    listed = ", ".join(places(names) for _ in rows)
+    return Sql(f"INSERT INTO {table} ({', '.join(names)}) VALUES {listed}", [v for row in rows for v in row.values()])

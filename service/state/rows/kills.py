@@ -1,0 +1,92 @@
+"""The kill list, and its version: every decision that read an earlier one is made again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from service.state.engines.session import EVERYTHING_DECIDED_BY, Keys, Row, Session, Sql, instant, micros, places
+from service.state.port import Kill, KillList
+
+KILLS = Sql("SELECT target, since, why FROM kills ORDER BY target")
+VERSIONS = Sql("SELECT name, version FROM versions")
+
+
+def kill_keys(session: Session) -> Keys:
+    """No decision commits while the list changes."""
+    return Keys(alone=frozenset({EVERYTHING_DECIDED_BY}))
+
+
+def keep_kill(session: Session, target: str, why: str, now: datetime) -> None:
+    """The version stays if the list says the same already."""
+    (known,) = session.ask(Sql("SELECT why FROM kills WHERE target = ?", (target,)))
+    if known and known[0]["why"] == why:
+        return
+    session.tell(
+        Sql(
+            "INSERT INTO kills (target, since, why) VALUES (?, ?, ?)"
+            " ON CONFLICT (target) DO UPDATE SET why = excluded.why",
+            (target, micros(now), why),
+        ),
+        raise_version("kills"),
+    )
+
+
+def drop_kill(session: Session, target: str) -> bool:
+    """Returns: whether it was on the list."""
+    (known,) = session.ask(Sql("SELECT why FROM kills WHERE target = ?", (target,)))
+    if known:
+        session.tell(Sql("DELETE FROM kills WHERE target = ?", (target,)), raise_version("kills"))
+    return bool(known)
+
+
+def kills_of(rows: Iterable[Row]) -> list[Kill]:
+    return [Kill(target=row["target"], since=instant(row["since"]), why=row["why"]) for row in rows]
+
+
+def kill_list(session: Session) -> KillList:
+    versions, kills = session.ask(VERSIONS, KILLS)
+    return KillList(version=read_versions(versions).get("kills", 0), kills=tuple(kills_of(kills)))
+
+
+def version_read_by(session: Session, service_id: str) -> int | None:
+    """The version that a service said last to have read; None if the store does not know the service."""
+    (rows,) = session.ask(Sql("SELECT kills_version FROM services WHERE service_id = ?", (service_id,)))
+    return int(rows[0]["kills_version"]) if rows else None
+
+
+def note_reading(service_id: str, name: str, version: int, now: datetime) -> Sql:
+    return Sql(
+        "INSERT INTO services (service_id, name, kills_version, read_at) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (service_id) DO UPDATE SET kills_version = excluded.kills_version, read_at = excluded.read_at",
+        (service_id, name, version, micros(now)),
+    )
+
+
+def forget_services(service_ids: Iterable[str]) -> Sql:
+    listed = sorted(service_ids)
+    return Sql(f"DELETE FROM services WHERE service_id IN {places(listed)}", listed)
+
+
+SERVICES = Sql("SELECT service_id, name, kills_version FROM services ORDER BY name, service_id")
+
+
+def versions_of(session: Session) -> dict[str, int]:
+    """The versions within a transaction that shares the rules; a list that never changed has none."""
+    if "versions" not in session.memo:
+        (rows,) = session.ask(VERSIONS)
+        session.memo["versions"] = read_versions(rows)
+    versions: dict[str, int] = session.memo["versions"]
+    return versions
+
+
+def read_versions(rows: Iterable[Row]) -> dict[str, int]:
+    return {row["name"]: int(row["version"]) for row in rows}
+
+
+def raise_version(name: str) -> Sql:
+    return Sql(
+        "INSERT INTO versions (name, version) VALUES (?, 1)"
+        " ON CONFLICT (name) DO UPDATE SET version = versions.version + 1",
+        (name,),
+    )

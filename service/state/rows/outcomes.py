@@ -1,0 +1,202 @@
+"""Keeps outcomes, and moves the contact they speak of.
+
+An outcome counts from the time that it tells, but not before its decision; what it moves in the customer's journeys
+happened by the time that it came. Several reports that a contact was presented are one presentation, which counts from
+the latest of them and began with the earliest. So neither the order in which reports come nor one more of them ever
+moves a count back.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from service.decision.facts import FactKind
+from service.decision.reports.rows import Outcome, OutcomeType, RowResult, RowStatus
+from service.state.engines.session import (
+    EVERYTHING_DECIDED_BY,
+    POOLS,
+    Keys,
+    Row,
+    Session,
+    Sql,
+    customer_key,
+    instant,
+    micros,
+    places,
+)
+from service.state.port import KeptOutcome
+from service.state.rows.contacts import contact_of_row, raise_contacts_version
+from service.state.rows.decision_ids import find_row
+from service.state.rows.events import duplicate_or_reused, fingerprint_of
+from service.state.rows.fold import JourneyMove, Move
+from service.state.rows.moves import Moves
+from service.state.rows.pools import Counters
+from service.state.rows.versions import raise_versions
+
+Key = tuple[str, str]
+"""(decision id, journey id)"""
+_MOVING = (OutcomeType.PRESENTED, OutcomeType.NOT_PRESENTED)
+
+
+def outcome_keys(session: Session, outcomes: Sequence[Outcome]) -> Keys:
+    """The customers whose contacts these outcomes speak of, which never change; the pools, if a contact may move."""
+    ids = sorted({o.decision_id for o in outcomes})
+    (rows,) = session.ask(
+        Sql(f"SELECT DISTINCT customer_id FROM contacts WHERE decision_id IN {places(ids)}", ids),
+    )
+    customers = frozenset(customer_key(row["customer_id"]) for row in rows)
+    moves = any(o.type in _MOVING for o in outcomes)
+    return Keys(alone=customers | {POOLS} if moves else customers, shared=frozenset({EVERYTHING_DECIDED_BY}))
+
+
+def keep_outcomes(session: Session, outcomes: Sequence[Outcome], now: datetime, counters: Counters) -> list[RowResult]:
+    """Keeps each valid outcome once. Rejected: an unknown decision, a journey it did not rank, a reused id."""
+    keeper = _Keeper(session, outcomes, now, counters)
+    results = [keeper.keep(outcome) for outcome in outcomes]
+    keeper.tell()
+    return results
+
+
+class _Keeper:
+    """Everything that some outcomes concern, read at once; each outcome sees what those before it changed."""
+
+    def __init__(self, session: Session, outcomes: Sequence[Outcome], now: datetime, counters: Counters) -> None:
+        ids, decisions = [o.outcome_id for o in outcomes], sorted({o.decision_id for o in outcomes})
+        known, contacts = session.ask(
+            Sql(f"SELECT outcome_id, fingerprint FROM outcomes WHERE outcome_id IN {places(ids)}", ids),
+            Sql(f"SELECT * FROM contacts WHERE decision_id IN {places(decisions)}", decisions),
+        )
+        self._session, self._now = session, now
+        self._counters = counters.at(session)
+        self._known: dict[str, str] = {row["outcome_id"]: row["fingerprint"] for row in known}
+        self._contacts: dict[Key, dict[str, Any]] = {(r["decision_id"], r["journey_id"]): dict(r) for r in contacts}
+        self._moves = Moves(session, (p for o in outcomes if o.type is OutcomeType.PRESENTED for p in self._places(o)))
+
+    def keep(self, outcome: Outcome) -> RowResult:
+        fingerprint = fingerprint_of(
+            outcome.decision_id, outcome.journey_id, outcome.type.value, outcome.value, outcome.occurred_at
+        )
+        if outcome.outcome_id in self._known:
+            is_same = self._known[outcome.outcome_id] == fingerprint
+            return duplicate_or_reused(outcome.outcome_id, "outcome_id", is_same)
+        contact = self._contacts.get((outcome.decision_id, outcome.journey_id))
+        if contact is None:
+            return self._not_ranked(outcome)
+        self._known[outcome.outcome_id] = fingerprint
+        is_late = outcome.type is OutcomeType.PRESENTED and self._is_late(contact)
+        self._session.tell(
+            _row(outcome, contact, self._now, is_late=is_late, fingerprint=fingerprint),
+            raise_versions(contact["customer_id"], *_kinds(outcome)),
+        )
+        self._move(outcome, contact)
+        return RowResult(row_id=outcome.outcome_id, status=RowStatus.ACCEPTED, late=is_late)
+
+    def tell(self) -> None:
+        self._moves.tell()
+
+    def _places(self, outcome: Outcome) -> list[tuple[str, str]]:
+        """Where a customer's place may change once this is presented: here, and where it displaces."""
+        contact = self._contacts.get((outcome.decision_id, outcome.journey_id))
+        if contact is None:
+            return []
+        return [(contact["customer_id"], journey) for journey in (outcome.journey_id, *_displaced(contact))]
+
+    def _not_ranked(self, outcome: Outcome) -> RowResult:
+        is_known = find_row(self._session, outcome.decision_id) is not None
+        field, code = ("journey_id", "NOT_RANKED") if is_known else ("decision_id", "UNKNOWN_DECISION")
+        return RowResult(row_id=outcome.outcome_id, status=RowStatus.REJECTED, field=field, code=code)
+
+    def _is_late(self, contact: Row) -> bool:
+        """Reported when the reservation had been given back, or its time was over."""
+        is_over: bool = micros(self._now) >= contact["reserved_until"]
+        return contact["state"] == "RELEASED" or (contact["state"] == "RESERVED" and is_over)
+
+    def _move(self, outcome: Outcome, contact: dict[str, Any]) -> None:
+        """PRESENTED confirms, and wins over NOT_PRESENTED whatever the order; that gives back."""
+        before = None if contact["state"] == "RELEASED" else contact_of_row(contact)
+        if outcome.type is OutcomeType.PRESENTED:
+            self._present(outcome, contact)
+        elif outcome.type is OutcomeType.NOT_PRESENTED and contact["state"] == "RESERVED":
+            contact["state"] = "RELEASED"
+        else:
+            return
+        after = None if contact["state"] == "RELEASED" else contact_of_row(contact)
+        self._session.tell(
+            Sql(
+                "UPDATE contacts SET state = ?, at = ?, presented_at = ?, counts_until = ?"
+                " WHERE decision_id = ? AND journey_id = ?",
+                [contact[n] for n in ("state", "at", "presented_at", "counts_until", "decision_id", "journey_id")],
+            ),
+            raise_contacts_version(contact["customer_id"]),
+        )
+        self._counters.change(self._session, before, after)
+
+    def _present(self, outcome: Outcome, contact: dict[str, Any]) -> None:
+        """Enters the journey, and ends those whose place it takes, from when it was first presented on."""
+        customer_id, cause = contact["customer_id"], f"{outcome.decision_id}/{outcome.journey_id}"
+        at = _at(outcome, contact)
+        shown_at = max(contact["decided_at"], min(at, micros(self._now)))
+        first_at = shown_at if contact["presented_at"] is None else min(shown_at, contact["presented_at"])
+        contact.update(state="PRESENTED", at=max(at, contact["at"]), presented_at=first_at, counts_until=None)
+        entered = JourneyMove(instant(shown_at), Move.PRESENTED, cause, contact["stage"])
+        self._moves.keep_last((customer_id, outcome.journey_id), entered)
+        for displaced in _displaced(contact):
+            self._moves.keep_first((customer_id, displaced), JourneyMove(instant(first_at), Move.EXITED, cause, ""))
+
+
+def _at(outcome: Outcome, contact: Row) -> int:
+    """When it counts from."""
+    return int(max(micros(outcome.occurred_at), contact["decided_at"]))
+
+
+def _kinds(outcome: Outcome) -> tuple[FactKind, ...]:
+    """PRESENTED moves the customer through the journey too, and out of those that it displaces."""
+    is_presented = outcome.type is OutcomeType.PRESENTED
+    return (FactKind.OUTCOMES, FactKind.PLACES) if is_presented else (FactKind.OUTCOMES,)
+
+
+def _displaced(contact: Row) -> list[str]:
+    listed: list[str] = json.loads(contact["displaces"])
+    return listed
+
+
+def _row(outcome: Outcome, contact: Row, now: datetime, *, is_late: bool, fingerprint: str) -> Sql:
+    return Sql(
+        "INSERT INTO outcomes (outcome_id, decision_id, journey_id, customer_id, type, value, occurred_at, at,"
+        " received_at, late, fingerprint) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            outcome.outcome_id,
+            outcome.decision_id,
+            outcome.journey_id,
+            contact["customer_id"],
+            outcome.type.value,
+            outcome.value,
+            micros(outcome.occurred_at),
+            _at(outcome, contact),
+            micros(now),
+            int(is_late),
+            fingerprint,
+        ),
+    )
+
+
+def outcomes_of(decision_id: str) -> Sql:
+    return Sql("SELECT * FROM outcomes WHERE decision_id = ? ORDER BY occurred_at, outcome_id", (decision_id,))
+
+
+def kept_outcome(row: Row) -> KeptOutcome:
+    return KeptOutcome(
+        outcome=Outcome(
+            outcome_id=row["outcome_id"],
+            decision_id=row["decision_id"],
+            journey_id=row["journey_id"],
+            type=OutcomeType(row["type"]),
+            value=row["value"],
+            occurred_at=instant(row["occurred_at"]),
+        ),
+        recorded_at=instant(row["received_at"]),
+        is_late=bool(row["late"]),
+    )

@@ -1,0 +1,64 @@
+"""Catalogues that no decision refers to: marked when they are first found so, and deleted some time later.
+
+A service that keeps its catalogue again, as it does when it starts and once an hour, takes the mark away: a catalogue
+in force stays, decided under or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from service.state.engines.session import EVERYTHING_DECIDED_BY, Keys, Row, Session, Sql, micros, places
+from service.state.upkeep.retention import IN_TURN, Retention
+
+_USED = "EXISTS (SELECT 1 FROM decisions d WHERE d.catalogue_version = catalogues.version)"
+_ANY_UNKNOWN = "EXISTS (SELECT 1 FROM decisions d WHERE d.catalogue_version = ?)"
+_UNKNOWN = "?"
+"""What a program of an earlier step recorded may refer to any."""
+_LISTED = Sql(
+    f"SELECT version, unused_since, {_USED} OR {_ANY_UNKNOWN} AS is_used FROM catalogues ORDER BY version", (_UNKNOWN,)
+)
+
+
+class UnusedCatalogues:
+    """What is to be done about the catalogues of a store at an instant."""
+
+    def __init__(self, rows: Sequence[Row], retention: Retention, now: datetime) -> None:
+        self._now = micros(now)
+        self._before = micros(now - retention.catalogues)
+        marked = [row for row in rows if row["unused_since"] is not None]
+        self._found = [row["version"] for row in rows if not row["is_used"] and row["unused_since"] is None]
+        self._used = [row["version"] for row in marked if row["is_used"]]
+        self.past = [r["version"] for r in marked if not r["is_used"] and r["unused_since"] < self._before]
+
+    @property
+    def has_news(self) -> bool:
+        return bool(self._found or self._used)
+
+    def mark(self, session: Session) -> None:
+        """Those that were found unused, from now on; no longer those that are used again."""
+        change = "UPDATE catalogues SET unused_since = ? WHERE version IN "
+        session.tell(
+            Sql(change + places(self._found), (self._now, *self._found)),
+            Sql(change + places(self._used), (None, *self._used)),
+        )
+
+    def delete(self, session: Session) -> int:
+        """Those that have been unused for long and still are. Returns: how many."""
+        text = (
+            f"DELETE FROM catalogues WHERE version IN {places(self.past)} AND unused_since < ?"
+            f" AND NOT {_USED} AND NOT {_ANY_UNKNOWN} RETURNING version"
+        )
+        (gone,) = session.ask(Sql(text, (*self.past, self._before, _UNKNOWN)))
+        return len(gone)
+
+
+def unused_catalogues(session: Session, retention: Retention, now: datetime) -> UnusedCatalogues:
+    (rows,) = session.ask(_LISTED)
+    return UnusedCatalogues(rows, retention, now)
+
+
+def catalogue_keys(session: Session) -> Keys:
+    """Nothing is decided while catalogues go."""
+    return Keys(alone=frozenset({EVERYTHING_DECIDED_BY, IN_TURN}))

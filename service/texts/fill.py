@@ -1,0 +1,168 @@
+"""What people read: the text of every reason and of every degraded effect. Programs read codes."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from features.values import Scalar
+from service.decision.constraints.registry import POLICY, group_of
+from service.decision.decide import Degraded
+from service.decision.verdict import Reason, ReasonKind
+from service.texts.wording import (
+    ALL_THE_SAME,
+    BECAUSE,
+    DURATION_UNITS,
+    EFFECTS,
+    IN_GRACE,
+    NAMES,
+    SAYS_NOTHING,
+    STATUSES,
+    TEXTS,
+    UNKNOWN,
+    UNKNOWN_AND_PASSED,
+    WHETHER,
+    Language,
+    Told,
+)
+
+OwnTexts = Mapping[str, Mapping[str, str]]
+"""The catalogue's own texts: by reason code, then by language."""
+
+NO_TEXTS: OwnTexts = {}
+_FEED = "feed."
+_OPTIONAL = re.compile(r"\[([^]]*)]")
+_FIELD = re.compile(r"{(\w+)")
+
+
+def text(reason: Reason, locale: str, own_texts: OwnTexts = NO_TEXTS) -> str:
+    """The reason in the language of `locale` ("es", "es-ES", "en-US"…), English for any other. Never raises."""
+    language = language_of(locale)
+    group = group_of(reason.code)
+    before = ALL_THE_SAME.by(language) if reason.kind is ReasonKind.BYPASS else ""
+    if _is_unknown(reason) and group in WHETHER:
+        return before + _unknown(reason, group, language)
+    own = own_texts.get(reason.code, {}).get(language.value)
+    if own is not None and reason.kind is not ReasonKind.UNKNOWN:
+        return before + own
+    told = TEXTS.get(group, Told(f"Reason: {reason.code}.", f"Motivo: {reason.code}."))
+    if "grace_until" in reason.params:
+        told = IN_GRACE
+    return before + _fill(told.by(language), _shown(reason, language))
+
+
+def _is_unknown(reason: Reason) -> bool:
+    """A denial that is passed keeps its parameters: those of an unknown one name the status of a fact."""
+    return reason.kind is ReasonKind.UNKNOWN or (reason.kind is ReasonKind.BYPASS and "status" in reason.params)
+
+
+def effect_text(degraded: Degraded, locale: str) -> str:
+    """What a degradation did to the answer, in the language of `locale`."""
+    language = language_of(locale)
+    told = EFFECTS.get(degraded.effect)
+    if told is None:
+        return degraded.effect
+    status = STATUSES.get(degraded.status.value)
+    return told.by(language).format(
+        what=degraded.what, status=degraded.status.value if status is None else status.by(language)
+    )
+
+
+def language_of(locale: str) -> Language:
+    """The language of a BCP 47 or POSIX locale; English unless it is Spanish."""
+    is_spanish = re.split(r"[-_.]", locale.strip().lower())[0] == Language.ES
+    return Language.ES if is_spanish else Language.EN
+
+
+class _Shown(str):
+    """A value as people read it. Formatted with `one|many`, it is a number with its noun."""
+
+    __slots__ = ()
+
+    def __format__(self, nouns: str) -> str:
+        one, _, many = nouns.partition("|")
+        return f"{self!s} {one if self == '1' else many}" if nouns else str(self)
+
+
+def _fill(template: str, shown: Mapping[str, _Shown]) -> str:
+    """The template with every optional part whose values are all known."""
+
+    def part(match: re.Match[str]) -> str:
+        is_known = all(field in shown for field in _FIELD.findall(match[1]))
+        return match[1].format_map(shown) if is_known else ""
+
+    return _OPTIONAL.sub(part, template)
+
+
+def _unknown(reason: Reason, group: str, language: Language) -> str:
+    status, fact = str(reason.params.get("status")), str(reason.params.get("fact"))
+    if status == "NOT_FOUND" and (fact.startswith("context.") or fact == "placement"):
+        status = "NOT_SAID"
+    elif fact.startswith(_FEED):
+        status = "SILENT"
+    because = BECAUSE.get(status, Told("", "")).by(language)
+    whether = WHETHER[group].by(language)
+    told = UNKNOWN_AND_PASSED if reason.kind is ReasonKind.BYPASS else UNKNOWN
+    return told.by(language).format(whether=whether) + _fill(because, _shown(reason, language)) + "."
+
+
+def _shown(reason: Reason, language: Language) -> dict[str, _Shown]:
+    """The parameters as people read them, without those that say nothing."""
+    params = {k: v for k, v in reason.params.items() if v != "" and SAYS_NOTHING.get(k) != v}
+    shown = {name: _Shown(_value(name, value, language)) for name, value in params.items()}
+    if reason.eligible_after is not None:
+        shown["eligible_after"] = _Shown(_instant(reason.eligible_after + timedelta(seconds=59, microseconds=999_999)))
+    if group_of(reason.code) in ("AUDIENCE", POLICY) and (observed := _observed(params)):
+        shown["observed"] = _Shown(observed)
+    return shown
+
+
+def _value(name: str, value: Scalar, language: Language) -> str:
+    named = NAMES.get(name, {}).get(str(value))
+    if named is not None:
+        return named.by(language)
+    if name == "channel":
+        return f"({value})"
+    if (name == "per" or name.endswith("_s")) and isinstance(value, int):
+        return _duration(value, language)
+    if name == "pool" or (name == "fact" and str(value).startswith(_FEED)):
+        return re.split("[.:]", str(value), maxsplit=1)[-1]
+    if not isinstance(value, float):
+        return _plain(value)
+    plain = f"{value * 100:.3g}%" if name == "p_outcome" else _number(value)
+    return plain if language is Language.EN else plain.replace(".", ",").replace("%", " %")
+
+
+def _observed(params: Mapping[str, Scalar]) -> str:
+    """What the condition saw, as a condition would write it."""
+    own = ("condition", "fact", "status")
+    return ", ".join(f"{name} = {_plain(value)}" for name, value in params.items() if name not in own)
+
+
+def _plain(value: Scalar) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, datetime):
+        return _instant(value)
+    return _number(value) if isinstance(value, float) else str(value)
+
+
+def _number(value: float) -> str:
+    """Two decimals at most, none from 1,000 on; two digits of what is smaller than that."""
+    if not math.isfinite(value) or (value != 0 and abs(value) < 0.01):
+        return f"{value:.2g}"
+    rounded = f"{value:.0f}" if abs(value) >= 1000 else f"{value:.2f}".rstrip("0").rstrip(".")
+    return "0" if rounded == "-0" else rounded
+
+
+def _instant(at: datetime) -> str:
+    utc = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    return f"{utc:%Y-%m-%d %H:%M} UTC"
+
+
+def _duration(seconds: int, language: Language) -> str:
+    """In the largest unit that is exact."""
+    size, nouns = next((size, nouns) for size, nouns in DURATION_UNITS if seconds % size == 0)
+    return format(_Shown(seconds // size), nouns.by(language))

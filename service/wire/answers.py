@@ -1,0 +1,235 @@
+"""Domain values to messages; texts are made here, in the caller's language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from features.values import Scalar
+from rumbo.decision.v1 import (
+    decision_pb2,
+    events_pb2,
+    journey_pb2,
+    outcomes_pb2,
+    reason_pb2,
+    record_pb2,
+    row_pb2,
+    value_pb2,
+)
+from service.application.decider import Recorded
+from service.decision.arbitrate import Scored
+from service.decision.constrain import Rejected
+from service.decision.decide import Decision, Degraded
+from service.decision.reasons import for_eligible, for_pick
+from service.decision.reports.rows import RowResult, RowStatus
+from service.decision.select import Pick
+from service.decision.tone import tone_of
+from service.decision.verdict import Reason
+from service.state.port import KeptOutcome
+from service.texts.fill import effect_text, text
+from service.wire.enums import (
+    CONTACT,
+    KIND,
+    OUTCOME,
+    REASON_KIND,
+    ROW_STATUS,
+    STAGE,
+    STATUS,
+    timestamp,
+    whole_seconds_up,
+)
+
+HORIZON = timedelta(days=90)
+LONGEST_TEXT = 500
+"""Characters of a value that a reason quotes; a longer one ends with an ellipsis."""
+
+
+def event_result(result: RowResult) -> events_pb2.EventResult:
+    message = events_pb2.EventResult(event_id=result.row_id, status=ROW_STATUS[result.status])
+    if result.status is RowStatus.REJECTED:
+        message.rejection.CopyFrom(row_pb2.Rejection(field=result.field, code=result.code))
+    return message
+
+
+def outcome_result(result: RowResult) -> outcomes_pb2.OutcomeResult:
+    message = outcomes_pb2.OutcomeResult(outcome_id=result.row_id, status=ROW_STATUS[result.status], late=result.late)
+    if result.status is RowStatus.REJECTED:
+        message.rejection.CopyFrom(row_pb2.Rejection(field=result.field, code=result.code))
+    return message
+
+
+def answer(decision: Decision, *, is_full: bool, locale: str) -> decision_pb2.DecideResponse:
+    """The answer to a question."""
+    response = decision_pb2.DecideResponse(
+        decision_id=decision.terms.decision_id,
+        decided_at=timestamp(decision.decided_at),
+        valid_until=timestamp(decision.valid_until),
+        ranked=[_ranked(pick, decision, locale) for pick in decision.picks],
+        no_journey=_no_journey(decision, locale),
+        counts=decision_pb2.Counts(
+            candidates=len(decision.picks) + len(decision.selection.eligible) + len(decision.rejected),
+            eligible=len(decision.selection.eligible),
+            rejected=len(decision.rejected),
+        ),
+        limit=decision.terms.limit,
+        model_version=decision.terms.model_version,
+        catalogue_version=decision.draft.plan.version,
+        degraded=_degraded(decision.terms.degraded, locale),
+    )
+    if is_full:
+        response.eligible.extend(_eligible(s, decision, locale) for s in decision.selection.eligible)
+        response.rejected.extend(_rejected(r, decision, locale) for r in decision.rejected)
+    return response
+
+
+def record(recorded: Recorded, *, is_full: bool, locale: str) -> record_pb2.GetDecisionResponse:
+    """The record of a decision, and where its contacts stand now."""
+    decision, facts = recorded.decision, recorded.decision.draft.facts
+    response = record_pb2.GetDecisionResponse(
+        decision_id=recorded.stored.decision_id,
+        customer_id=facts.customer_id,
+        channel=facts.channel,
+        placement=facts.placement,
+        decided_at=timestamp(decision.decided_at),
+        valid_until=timestamp(decision.valid_until),
+        ranked=[_recorded_journey(pick, recorded, locale) for pick in decision.picks],
+        no_journey=_no_journey(decision, locale),
+        model_version=decision.terms.model_version,
+        catalogue_version=decision.draft.plan.version,
+        degraded=_degraded(decision.terms.degraded, locale),
+        outcomes=[_recorded_outcome(kept) for kept in recorded.stored.outcomes],
+    )
+    if is_full:
+        response.eligible.extend(_eligible(s, decision, locale) for s in decision.selection.eligible)
+        response.rejected.extend(_rejected(r, decision, locale) for r in decision.rejected)
+    return response
+
+
+def _recorded_journey(pick: Pick, recorded: Recorded, locale: str) -> record_pb2.RecordedJourney:
+    journey_id = pick.scored.candidate.journey_id
+    is_revoked = journey_id in recorded.revoked
+    state = CONTACT[recorded.stored.contact_states[journey_id]]
+    contributions = recorded.contributions.get(journey_id)
+    return record_pb2.RecordedJourney(
+        journey=_ranked(pick, recorded.decision, locale),
+        contact_state=record_pb2.CONTACT_STATE_REVOKED if is_revoked else state,
+        contributions=None
+        if contributions is None
+        else record_pb2.Contributions(base=contributions.base, by_feature=contributions.by_feature),
+    )
+
+
+def _recorded_outcome(kept: KeptOutcome) -> record_pb2.RecordedOutcome:
+    return record_pb2.RecordedOutcome(
+        outcome=outcomes_pb2.Outcome(
+            outcome_id=kept.outcome.outcome_id,
+            decision_id=kept.outcome.decision_id,
+            journey_id=kept.outcome.journey_id,
+            type=OUTCOME[kept.outcome.type],
+            value=kept.outcome.value,
+            occurred_at=timestamp(kept.outcome.occurred_at),
+        ),
+        recorded_at=timestamp(kept.recorded_at),
+        late=kept.is_late,
+    )
+
+
+def _ranked(pick: Pick, decision: Decision, locale: str) -> journey_pb2.RankedJourney:
+    scored, candidate = pick.scored, pick.scored.candidate
+    return journey_pb2.RankedJourney(
+        rank=pick.rank,
+        journey_id=candidate.journey_id,
+        kind=KIND[candidate.journey.kind],
+        stage=STAGE[candidate.stage],
+        action_id=candidate.action.action_id,
+        tone=tone_of(candidate, decision.draft.facts)[0],
+        is_offer=candidate.action.is_offer,
+        priority=scored.priority,
+        p_outcome=scored.score.p_outcome,
+        value=candidate.journey.objective.value,
+        selection_probability=pick.selection_probability,
+        reasons=_reasons(for_pick(pick, decision), decision, locale),
+    )
+
+
+def _eligible(scored: Scored, decision: Decision, locale: str) -> journey_pb2.EligibleJourney:
+    return journey_pb2.EligibleJourney(
+        journey_id=scored.candidate.journey_id,
+        kind=KIND[scored.candidate.journey.kind],
+        stage=STAGE[scored.candidate.stage],
+        action_id=scored.candidate.action.action_id,
+        priority=scored.priority,
+        p_outcome=scored.score.p_outcome,
+        value=scored.candidate.journey.objective.value,
+        reasons=_reasons(for_eligible(scored), decision, locale),
+    )
+
+
+def _rejected(rejected: Rejected, decision: Decision, locale: str) -> journey_pb2.RejectedJourney:
+    return journey_pb2.RejectedJourney(
+        journey_id=rejected.candidate.journey_id,
+        reasons=_reasons(rejected.reasons, decision, locale),
+        eligible_after=_within_horizon(decision.eligible_after(rejected), decision.decided_at),
+    )
+
+
+def _no_journey(decision: Decision, locale: str) -> journey_pb2.NoJourney | None:
+    reasons = decision.no_journey
+    if reasons is None:
+        return None
+    return journey_pb2.NoJourney(reasons=_reasons(reasons, decision, locale), value=0.0, selection_probability=1.0)
+
+
+def _degraded(degraded: Iterable[Degraded], locale: str) -> list[decision_pb2.Degraded]:
+    return [
+        decision_pb2.Degraded(what=d.what, status=STATUS[d.status], effect=effect_text(d, locale)) for d in degraded
+    ]
+
+
+def _reasons(reasons: Iterable[Reason], decision: Decision, locale: str) -> list[reason_pb2.Reason]:
+    return [_reason(_cut(reason), decision, locale) for reason in reasons]
+
+
+def _reason(reason: Reason, decision: Decision, locale: str) -> reason_pb2.Reason:
+    return reason_pb2.Reason(
+        code=reason.code,
+        kind=REASON_KIND[reason.kind],
+        params=_params(reason.params),
+        text=text(reason, locale, decision.draft.plan.texts),
+        eligible_after=_within_horizon(reason.eligible_after, decision.decided_at),
+    )
+
+
+def _cut(reason: Reason) -> Reason:
+    """The same with the beginning of each long text: many journeys may have read the same one, and each says so."""
+    params = dict(reason.params)
+    long = {name: value for name, value in params.items() if isinstance(value, str) and len(value) > LONGEST_TEXT}
+    if not long:
+        return reason._replace(params=params)
+    cut = {name: value[: LONGEST_TEXT - 1] + "…" for name, value in long.items()}
+    return reason._replace(params={**params, **cut})
+
+
+def _params(params: Mapping[str, Scalar]) -> dict[str, value_pb2.Value]:
+    return {name: _value(value) for name, value in params.items()}
+
+
+def _value(value: Scalar) -> value_pb2.Value:
+    if isinstance(value, bool):
+        return value_pb2.Value(bool_value=value)
+    if isinstance(value, int):
+        return value_pb2.Value(int64_value=value)
+    if isinstance(value, float):
+        return value_pb2.Value(double_value=value)
+    if isinstance(value, datetime):
+        return value_pb2.Value(string_value=value.astimezone(UTC).isoformat().replace("+00:00", "Z"))
+    return value_pb2.Value(string_value=value)
+
+
+def _within_horizon(at: datetime | None, decided_at: datetime) -> Timestamp | None:
+    """Whole seconds, rounded up; absent beyond the horizon."""
+    if at is None or at > decided_at + HORIZON:
+        return None
+    return whole_seconds_up(at)

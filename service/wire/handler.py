@@ -1,0 +1,97 @@
+"""The methods of the service: convert, call, convert back. Bytes in, messages out; `door` lets calls in and out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from rumbo.decision.v1 import decision_pb2, events_pb2, outcomes_pb2, record_pb2
+from service.application.decider import Catalogues, Decider
+from service.application.intake import Intake
+from service.decision.decide import Decision
+from service.metrics import Metrics
+from service.timing import Stages
+from service.wire import answers, readable, requests
+from service.wire.status import demand_room
+
+Row = TypeVar("Row")
+READ_AT_ONCE = 16
+"""Rows that are read before others have their turn."""
+ADDED_AT_COMMIT_BYTES = 128 * 1024
+"""More than the reasons of every ranked journey that another decision may take meanwhile."""
+
+
+class Handler:
+    """`rumbo.decision.v1.DecisionService` over the application."""
+
+    def __init__(self, *, decider: Decider, intake: Intake, catalogues: Catalogues, metrics: Metrics) -> None:
+        self._decider = decider
+        self._intake = intake
+        self._catalogues = catalogues
+        self._metrics = metrics
+
+    async def Decide(self, sent: bytes) -> decision_pb2.DecideResponse:
+        stages = Stages()
+        request = readable.question(sent)
+        question = requests.question(request, self._catalogues.current.plan)
+        telling = _Telling(request, stages)
+        decision = await self._decider.decide(question, stages, telling.demand)
+        response = telling.of(decision)
+        self._metrics.decided(decision, stages, is_dry_run=question.is_dry_run)
+        return response
+
+    async def RecordEvents(self, sent: bytes) -> events_pb2.RecordEventsResponse:
+        rows = await _each(
+            "events", readable.event_rows(sent), lambda f, row: requests.event(f, readable.event(f, row))
+        )
+        results = await self._intake.record_events(rows)
+        self._metrics.recorded("event", results)
+        return events_pb2.RecordEventsResponse(results=map(answers.event_result, results))
+
+    async def RecordOutcomes(self, sent: bytes) -> outcomes_pb2.RecordOutcomesResponse:
+        rows = await _each(
+            "outcomes", readable.outcome_rows(sent), lambda f, row: requests.outcome(f, readable.outcome(f, row))
+        )
+        results = await self._intake.record_outcomes(rows)
+        self._metrics.recorded("outcome", results)
+        return outcomes_pb2.RecordOutcomesResponse(results=map(answers.outcome_result, results))
+
+    async def GetDecision(self, sent: bytes) -> record_pb2.GetDecisionResponse:
+        request = readable.recall(sent)
+        requests.demand_id("decision_id", request.decision_id)
+        is_full = request.explain == decision_pb2.EXPLAIN_FULL
+        recorded = await self._decider.recorded(request.decision_id, is_full=is_full)
+        return answers.record(recorded, is_full=is_full, locale=request.locale)
+
+
+class _Telling:
+    """The answer to a question: made before the commit, for what cannot be told must not be reserved."""
+
+    def __init__(self, request: decision_pb2.DecideRequest, stages: Stages) -> None:
+        self._request = request
+        self._stages = stages
+        self._told: tuple[Decision, decision_pb2.DecideResponse] | None = None
+
+    def demand(self, proposed: Decision) -> None:
+        """Raises: AnswerTooLarge; what the commit may add has room."""
+        response = self.of(proposed)
+        self._told = proposed, response
+        demand_room(response.ByteSize() + ADDED_AT_COMMIT_BYTES)
+
+    def of(self, decision: Decision) -> decision_pb2.DecideResponse:
+        if self._told is not None and self._told[0] is decision:
+            return self._told[1]
+        with self._stages.of("encode"):
+            is_full = self._request.explain == decision_pb2.EXPLAIN_FULL
+            return answers.answer(decision, is_full=is_full, locale=self._request.locale)
+
+
+async def _each(field: str, sent: Sequence[bytes], read: Callable[[str, bytes], Row]) -> list[Row]:
+    """Every row, read in turns with all other calls."""
+    rows: list[Row] = []
+    for i, row in enumerate(sent):
+        if i % READ_AT_ONCE == READ_AT_ONCE - 1:
+            await asyncio.sleep(0)
+        rows.append(read(f"{field}[{i}]", row))
+    return rows
