@@ -20,7 +20,7 @@ from service.decision.reports.rows import OutcomeType
 from service.decision.windows import Calendar, Period, Rolling, Window
 from tests.builders import NOW, Offered, action, journey
 from tests.contract.rows import MINUTE, WEEK, event, outcome, picked
-from tests.unit.service.house import ASK, House, text
+from tests.unit.application.house import ASK, House, text
 
 DAY = timedelta(days=1)
 ALL_KINDS = Policies(incident_default=frozenset(JourneyKind), incident_classes={})

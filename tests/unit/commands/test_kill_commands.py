@@ -19,7 +19,7 @@ from service.decision.journey import JourneyKind
 from service.state.port import Kill, StateUnavailable
 from service.state.store import SqlState
 from tests.stores import sqlite_state
-from tests.unit.service.house import ASK, House
+from tests.unit.application.house import ASK, House
 
 COMMANDS = {"kill": kill, "unkill": unkill, "kills": kills}
 

@@ -20,8 +20,8 @@ from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.rows import event, situation
 from tests.contract.test_kill_readers import other_process
-from tests.unit.service.test_state_commands import PASSWORD, Place, database, fill
-from tests.unit.service.test_state_home import known, rumbo
+from tests.unit.commands.test_state_commands import PASSWORD, Place, database, fill
+from tests.unit.commands.test_state_home import known, rumbo
 from tests.unit.state.test_schema import old_file
 
 __all__ = ["database"]

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from features.files import write_parquet, write_text
 from service.application.home_access import HomeUnsafe, demand_own, private_files
 from service.cli import main
-from tests.unit.service.test_state_commands import Place, fill
+from tests.unit.commands.test_state_commands import Place, fill
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from service.cli import main
 from service.state.engines.store_file import parts
-from tests.unit.service.test_state_commands import PASSWORD, Place, database, fill, place
+from tests.unit.commands.test_state_commands import PASSWORD, Place, database, fill, place
 
 __all__ = ["database", "place"]
 

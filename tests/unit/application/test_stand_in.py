@@ -20,7 +20,17 @@ from service.state.engines.engine import Durability
 from service.state.port import StateUnavailable
 from tests.builders import NOW
 from tests.stores import sqlite_state
-from tests.unit.service.readings import ASKED, T1, T2, UNAVAILABLE, consents, incident_fact, incidents, reading, value
+from tests.unit.application.readings import (
+    ASKED,
+    T1,
+    T2,
+    UNAVAILABLE,
+    consents,
+    incident_fact,
+    incidents,
+    reading,
+    value,
+)
 
 EVERYTHING = frozenset(SituationFact)
 BUT_WITHDRAWALS = EVERYTHING - {SituationFact.WITHDRAWALS}

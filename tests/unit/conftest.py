@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.service.house import House, OpenHouse, RestlessState
+from tests.unit.application.house import House, OpenHouse, RestlessState
 
 
 @pytest.fixture

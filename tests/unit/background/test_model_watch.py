@@ -12,7 +12,7 @@ from models.errors import BundleCorrupt, RegistryUnusable, TrialUnfinished
 from service.application.scoring import Model, Scoring
 from service.background.model_watch import AGAIN_AFTER_S, AGAIN_AT_LATEST_S, ModelWatch
 from service.metrics import Metrics
-from tests.unit.service.test_scoring import FakeModel
+from tests.unit.application.test_scoring import FakeModel
 
 FAULTS = [
     RegistryUnusable("database is locked"),

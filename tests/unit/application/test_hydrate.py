@@ -12,7 +12,7 @@ from features.values import FeatureStatus
 from service.decision.decide import Degraded
 from service.decision.facts import Consents, OpenIncidents, ResolvedIncident
 from service.state.port import StateReading
-from tests.unit.service.readings import (
+from tests.unit.application.readings import (
     T1,
     T2,
     T3,

@@ -34,7 +34,7 @@ from service.timing import Stages
 from tests.builders import COMPILER, NOW, Offered, journey
 from tests.contract.history import imported, plain
 from tests.contract.rows import MINUTE, WEEK, codes, contacts, event, opened, outcome, picked
-from tests.unit.service.house import (
+from tests.unit.application.house import (
     ASK,
     EXAMPLE_CATALOGUE,
     NEWS,

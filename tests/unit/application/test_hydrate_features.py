@@ -22,7 +22,7 @@ from service.state.port import StateUnavailable
 from tests.builders import NOW, Offered, catalogue, journey
 from tests.contract.rows import FAR, committed, event, propose
 from tests.stores import sqlite_state
-from tests.unit.service.readings import (
+from tests.unit.application.readings import (
     ASKED,
     PRESENT,
     T1,

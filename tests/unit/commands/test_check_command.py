@@ -17,7 +17,7 @@ from service.decision.reports.rows import CustomerEvent
 from service.state.port import StateUnavailable
 from tests.stores import sqlite_state
 
-FAULTY = Path(__file__).with_name("faulty")
+FAULTY = Path(__file__).parents[1] / "catalogue" / "faulty"
 NOW = ("--now", "2026-06-01")
 
 
