@@ -14,7 +14,7 @@ from service.decision.record import canonical
 from service.state.engines.session import Row, micros, optional_micros
 from service.state.export.rewards import Reward
 from service.state.port import IMPORTED
-from service.state.rows.contacts import state_of
+from service.state.rows.contact_row import state_of
 
 Cells = tuple[Any, ...]
 """One row, in the order of the schema."""

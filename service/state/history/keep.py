@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from service.decision.journey import JourneyKind
@@ -27,13 +27,11 @@ from service.state.engines.session import (
 from service.state.history.decisions import HistoryDecision
 from service.state.history.faults import RowFault
 from service.state.port import IMPORTED
-from service.state.rows.contacts import contact_of_row
+from service.state.rows.contacts import Contacts
 from service.state.rows.events import fingerprint_of
 from service.state.rows.pools import Counters
 from service.state.rows.versions import raise_every_version
 
-_COUNTED_FOR = timedelta(days=400)
-"""No limit looks further back."""
 _AT_ONCE, _IDS_AT_ONCE = 500, 5000
 """Rows, or ids, in one statement: databases take some ten thousand values."""
 _STATES = ("RESERVED", "RELEASED", "PRESENTED")
@@ -111,7 +109,8 @@ class _Keeper:
     counters: Counters
     kept: Kept = field(default_factory=Kept)
     changed: dict[str, None] = field(default_factory=dict)
-    new: dict[str, list[Row]] = field(default_factory=lambda: {"decisions": [], "contacts": [], "outcomes": []})
+    new: dict[str, list[Row]] = field(default_factory=lambda: {"decisions": [], "outcomes": []})
+    moved: list[tuple[Row | None, Row]] = field(default_factory=list)
     records: Mapping[str, str] = field(init=False)
     contacts: Mapping[tuple[str, str], Row] = field(init=False)
     outcomes: frozenset[str] = field(init=False)
@@ -154,6 +153,7 @@ class _Keeper:
         for table, rows in self.new.items():
             for first in range(0, len(rows), _AT_ONCE):
                 self.session.tell(_insert(table, rows[first : first + _AT_ONCE]))
+        Contacts(self.session, self.counters).take(self.moved, self.now)
         if self.changed:
             self.session.tell(raise_every_version(list(self.changed)))
 
@@ -163,14 +163,11 @@ class _Keeper:
         if after is None:
             return False
         before = self.contacts.get((decision.decision_id, cells["journey_id"]))
-        if before is None:
-            self.new["contacts"].append(after)
-        else:
+        if before is not None:
             after = _later(before, after)
             if after == dict(before):
                 return False
-            self.session.tell(_advance(after))
-        self._count(before, after)
+        self.moved.append((before, after))
         return True
 
     def _keep_outcomes(self, decision: HistoryDecision, cells: Mapping[str, Any]) -> bool:
@@ -178,15 +175,6 @@ class _Keeper:
         unknown = [outcome for outcome in cells["outcomes"] if outcome["outcome_id"] not in self.outcomes]
         self.new["outcomes"] += (_outcome(decision, cells["journey_id"], outcome, self.now) for outcome in unknown)
         return bool(unknown)
-
-    def _count(self, before: Row | None, after: Row) -> None:
-        """In the pools, what a limit may still look at."""
-        then = micros(self.now - _COUNTED_FOR)
-        old, new = (
-            contact_of_row(row) if row is not None and row["state"] != "RELEASED" and row["at"] > then else None
-            for row in (before, after)
-        )
-        self.counters.change(self.session, old, new)
 
 
 def _decision(decision: HistoryDecision, record: str) -> Row:
@@ -249,15 +237,6 @@ def _later(before: Row, after: Row) -> Row:
         "counts_until": after["counts_until"] if after["state"] != before["state"] else before["counts_until"],
     }
     return {**before, **changed}
-
-
-def _advance(contact: Row) -> Sql:
-    names = ("state", "at", "presented_at", "counts_until", "decision_id", "journey_id")
-    return Sql(
-        "UPDATE contacts SET state = ?, at = ?, presented_at = ?, counts_until = ?"
-        " WHERE decision_id = ? AND journey_id = ?",
-        [contact[name] for name in names],
-    )
 
 
 def _outcome(decision: HistoryDecision, journey_id: str, outcome: Mapping[str, Any], now: datetime) -> Row:

@@ -1,89 +1,160 @@
-"""Contacts as rows: what a decision reserves, and how that stands."""
+"""The one door through which contacts change.
+
+With a row go what the pools count of it and the version of its customer's contacts: caps, capacity and budgets are
+exact (P6) only if the three never part. No other module writes the table, which a test holds.
+
+    RESERVED --present--> PRESENTED        RESERVED --release--> RELEASED --present--> PRESENTED
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from service.decision.facts import Contact
-from service.decision.journey import JourneyKind
-from service.state.engines.session import Row, Sql, instant, micros, optional_instant, optional_micros
-from service.state.port import ContactState
+from service.state.engines.session import Row, Session, Sql, micros, optional_micros, places
+from service.state.rows.contact_row import contact_of_row
+from service.state.rows.past import PastRows
+from service.state.rows.pools import Counters
+
+_COUNTED_FOR = timedelta(days=400)
+"""No limit looks further back."""
+_COLUMNS = (
+    "decision_id", "journey_id", "customer_id", "kind", "channel", "stage", "at", "decided_at", "presented_at",
+    "reserved_until", "counts_until", "state", "cost", "displaces",
+)  # fmt: skip
+_AT_ONCE = 500
+"""Rows in one statement: databases take some ten thousand values."""
+_CHANGED = ("state", "at", "presented_at", "counts_until")
+"""The columns that change after a contact was reserved."""
 
 
-def contacts_of(customer_id: str, now: datetime, back: timedelta) -> Sql:
-    """A question for the contacts that count: presented, or reserved and not yet given back.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reservation:
+    """A contact to be reserved. `displaces`: the journeys that end once it is presented."""
 
-    Those of the last time `back`, and those whose reservation is open, however old.
-    """
-    counting = (
-        "SELECT * FROM contacts WHERE customer_id = ? AND state <> 'RELEASED'"
-        " AND (counts_until IS NULL OR counts_until > ?)"
-    )
-    whose = customer_id, micros(now)
+    contact: Contact
+    stage: str
+    displaces: Sequence[str]
+
+
+class Contacts:
+    """The contacts of one transaction, which holds their customers and, where one may use a pool, the counters."""
+
+    def __init__(self, session: Session, counters: Counters) -> None:
+        self._session = session
+        self._counters = counters
+
+    def reserve(self, customer_id: str, reserved_until: datetime, reservations: Iterable[Reservation]) -> None:
+        """Until then each may be presented, and counts."""
+        for one in reservations:
+            self._insert([_reserved(customer_id, reserved_until, one)])
+            self._counters.change(self._session, None, one.contact)
+        self._session.tell(_raise_version([customer_id]))
+
+    def present(self, contact: Row, *, at: int, presented_at: int) -> Row:
+        """It counts from `at`, and was first shown at `presented_at` (microseconds). Returns: the row afterwards."""
+        return self._changed(
+            contact, {"state": "PRESENTED", "at": at, "presented_at": presented_at, "counts_until": None}
+        )
+
+    def release(self, contact: Row) -> Row:
+        """It counts no more, until it is presented all the same. Returns: the row afterwards."""
+        return self._changed(contact, {"state": "RELEASED"})
+
+    def release_reserved(self, decision_id: str, customer_id: str) -> None:
+        """Gives back all that a decision still has reserved."""
+        (rows,) = self._session.ask(
+            Sql("SELECT * FROM contacts WHERE decision_id = ? AND state = 'RESERVED'", (decision_id,))
+        )
+        for row in rows:
+            self._update({**row, "state": "RELEASED"})
+            self._counters.change(self._session, contact_of_row(row), None)
+        if rows:
+            self._session.tell(_raise_version([customer_id]))
+
+    def take(self, changes: Sequence[tuple[Row | None, Row]], now: datetime) -> None:
+        """Takes contacts in from elsewhere, as they stand there: (the row that is here, if any, and the new one)."""
+        then = micros(now - _COUNTED_FOR)
+        for before, after in changes:
+            if before is not None:
+                self._update(after)
+            old, new = (None if row is None or row["at"] <= then else _counted(row) for row in (before, after))
+            self._counters.change(self._session, old, new)
+        self._insert([after for before, after in changes if before is None])
+        customers = dict.fromkeys(after["customer_id"] for _, after in changes)
+        if customers:
+            self._session.tell(_raise_version(list(customers)))
+
+    @staticmethod
+    def forgotten(before: datetime) -> PastRows:
+        """Those that were neither counted nor reserved since; nothing that counts changes when they go."""
+        return PastRows(
+            table="contacts",
+            key=("decision_id", "journey_id"),
+            order="at",
+            where="at < ? AND reserved_until < ?",
+            values=(micros(before), micros(before)),
+            by_customer=True,
+        )
+
+    def _changed(self, before: Row, changes: Mapping[str, Any]) -> Row:
+        after = {**before, **changes}
+        self._update(after)
+        self._session.tell(_raise_version([before["customer_id"]]))
+        self._counters.change(self._session, _counted(before), _counted(after))
+        return after
+
+    def _insert(self, rows: Sequence[Row]) -> None:
+        for first in range(0, len(rows), _AT_ONCE):
+            batch = rows[first : first + _AT_ONCE]
+            listed = ", ".join(places(_COLUMNS) for _ in batch)
+            values = [row[name] for row in batch for name in _COLUMNS]
+            self._session.tell(Sql(f"INSERT INTO contacts ({', '.join(_COLUMNS)}) VALUES {listed}", values))
+
+    def _update(self, row: Row) -> None:
+        changed = ", ".join(f"{name} = ?" for name in _CHANGED)
+        self._session.tell(
+            Sql(
+                f"UPDATE contacts SET {changed} WHERE decision_id = ? AND journey_id = ?",
+                [row[name] for name in (*_CHANGED, "decision_id", "journey_id")],
+            )
+        )
+
+
+def _reserved(customer_id: str, reserved_until: datetime, one: Reservation) -> Row:
+    contact = one.contact
+    return {
+        "decision_id": contact.decision_id,
+        "journey_id": contact.journey_id,
+        "customer_id": customer_id,
+        "kind": contact.kind.value,
+        "channel": contact.channel,
+        "stage": one.stage,
+        "at": micros(contact.at),
+        "decided_at": micros(contact.at),
+        "presented_at": None,
+        "reserved_until": micros(reserved_until),
+        "counts_until": optional_micros(contact.counts_until),
+        "state": "RESERVED",
+        "cost": contact.cost,
+        "displaces": json.dumps(list(one.displaces)),
+    }
+
+
+def _counted(row: Row) -> Contact | None:
+    """What the pools count of it."""
+    return None if row["state"] == "RELEASED" else contact_of_row(row)
+
+
+def _raise_version(customers: Collection[str]) -> Sql:
+    """Every decision that read their contacts before is settled anew when it commits."""
     return Sql(
-        f"{counting} AND at > ? UNION {counting} AND reserved_until > ? ORDER BY at, decision_id, journey_id",
-        (*whose, micros(now - back), *whose, micros(now)),
-    )
-
-
-def contact_of_row(row: Row) -> Contact:
-    is_presented = row["state"] == "PRESENTED"
-    return Contact(
-        decision_id=row["decision_id"],
-        journey_id=row["journey_id"],
-        kind=JourneyKind(row["kind"]),
-        channel=row["channel"],
-        at=instant(row["at"]),
-        counts_until=optional_instant(row["counts_until"]),
-        reserved_until=None if is_presented else instant(row["reserved_until"]),
-        is_presented=is_presented,
-        cost=row["cost"],
-        decided_at=_other(row, "decided_at"),
-        presented_at=_other(row, "presented_at"),
-    )
-
-
-def _other(row: Row, column: str) -> datetime | None:
-    """A time of a contact, if it is another than when it counts from."""
-    return None if row[column] == row["at"] else optional_instant(row[column])
-
-
-def state_of(row: Row, now: datetime) -> ContactState:
-    """A reservation whose time is over is EXPIRED, whether its channel then counts or releases it."""
-    state = ContactState(row["state"])
-    if state is ContactState.RESERVED and now >= instant(row["reserved_until"]):
-        return ContactState.EXPIRED
-    return state
-
-
-def insert_contact(contact: Contact, customer_id: str, stage: str, valid_until: datetime, ends: Sequence[str]) -> Sql:
-    """Reserves. `ends`: the journeys that end once it is presented."""
-    return Sql(
-        "INSERT INTO contacts (decision_id, journey_id, customer_id, kind, channel, stage, at, decided_at,"
-        " reserved_until, counts_until, state, cost, displaces)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'RESERVED', ?, ?)",
-        (
-            contact.decision_id,
-            contact.journey_id,
-            customer_id,
-            contact.kind.value,
-            contact.channel,
-            stage,
-            micros(contact.at),
-            micros(contact.at),
-            micros(valid_until),
-            optional_micros(contact.counts_until),
-            contact.cost,
-            json.dumps(list(ends)),
-        ),
-    )
-
-
-def raise_contacts_version(customer_id: str) -> Sql:
-    return Sql(
-        "INSERT INTO customers (customer_id, contacts_version) VALUES (?, 1)"
-        " ON CONFLICT (customer_id) DO UPDATE SET contacts_version = customers.contacts_version + 1",
-        (customer_id,),
+        "INSERT INTO customers (customer_id, contacts_version) VALUES "
+        + ", ".join("(?, 1)" for _ in customers)
+        + " ON CONFLICT (customer_id) DO UPDATE SET contacts_version = customers.contacts_version + 1",
+        tuple(customers),
     )

@@ -33,13 +33,8 @@ from service.state.port import (
     StoredDecision,
     Undecided,
 )
-from service.state.rows.contacts import (
-    contact_of_row,
-    contacts_of,
-    insert_contact,
-    raise_contacts_version,
-    state_of,
-)
+from service.state.rows.contact_row import contact_of_row, contacts_of, state_of
+from service.state.rows.contacts import Contacts, Reservation
 from service.state.rows.decision_ids import find_row
 from service.state.rows.fold import JourneyMove, Move
 from service.state.rows.kills import VERSIONS, versions_of
@@ -218,12 +213,11 @@ def _end_enrolments(session: Session, decision: Decision) -> None:
 
 
 def _reserve(session: Session, decision: Decision, counters: Counters) -> None:
-    customer_id = decision.draft.facts.customer_id
-    for pick, contact in zip(decision.picks, _contacts(decision), strict=True):
-        stage, displaced = pick.scored.candidate.stage.value, decision.displaced(pick)
-        session.tell(insert_contact(contact, customer_id, stage, decision.valid_until, displaced))
-        counters.change(session, None, contact)
-    session.tell(raise_contacts_version(customer_id))
+    reservations = (
+        Reservation(contact=contact, stage=pick.scored.candidate.stage.value, displaces=decision.displaced(pick))
+        for pick, contact in zip(decision.picks, _contacts(decision), strict=True)
+    )
+    Contacts(session, counters).reserve(decision.draft.facts.customer_id, decision.valid_until, reservations)
 
 
 def alone_keys(customer_id: str) -> Keys:
@@ -236,21 +230,11 @@ def release_decision(session: Session, decision_id: str, customer_id: str, count
 
     Not if another call under that id was told of the decision meanwhile.
     """
-    contacts, told = session.ask(
-        Sql("SELECT * FROM contacts WHERE decision_id = ? AND state = 'RESERVED'", (decision_id,)),
-        Sql(
-            "SELECT request_id FROM requests WHERE customer_id = ? AND decision_id = ? AND told = 1",
-            (customer_id, decision_id),
-        ),
-    )
+    question = "SELECT request_id FROM requests WHERE customer_id = ? AND decision_id = ? AND told = 1"
+    (told,) = session.ask(Sql(question, (customer_id, decision_id)))
     if told:
         return
-    counted = counters.at(session)
-    for row in contacts:
-        counted.change(session, contact_of_row(row), None)
-    if contacts:
-        released = "UPDATE contacts SET state = 'RELEASED' WHERE decision_id = ? AND state = 'RESERVED'"
-        session.tell(Sql(released, (decision_id,)), raise_contacts_version(customer_id))
+    Contacts(session, counters.at(session)).release_reserved(decision_id, customer_id)
     session.tell(Sql("DELETE FROM requests WHERE customer_id = ? AND decision_id = ?", (customer_id, decision_id)))
 
 

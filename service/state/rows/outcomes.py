@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from service.decision.facts import FactKind
 from service.decision.reports.rows import Outcome, OutcomeType, RowResult, RowStatus
@@ -28,7 +27,7 @@ from service.state.engines.session import (
     places,
 )
 from service.state.port import KeptOutcome
-from service.state.rows.contacts import contact_of_row, raise_contacts_version
+from service.state.rows.contacts import Contacts
 from service.state.rows.decision_ids import find_row
 from service.state.rows.events import duplicate_or_reused, fingerprint_of
 from service.state.rows.fold import JourneyMove, Move
@@ -70,9 +69,9 @@ class _Keeper:
             Sql(f"SELECT * FROM contacts WHERE decision_id IN {places(decisions)}", decisions),
         )
         self._session, self._now = session, now
-        self._counters = counters.at(session)
+        self._door = Contacts(session, counters.at(session))
         self._known: dict[str, str] = {row["outcome_id"]: row["fingerprint"] for row in known}
-        self._contacts: dict[Key, dict[str, Any]] = {(r["decision_id"], r["journey_id"]): dict(r) for r in contacts}
+        self._contacts: dict[Key, Row] = {(row["decision_id"], row["journey_id"]): dict(row) for row in contacts}
         self._moves = Moves(session, (p for o in outcomes if o.type is OutcomeType.PRESENTED for p in self._places(o)))
 
     def keep(self, outcome: Outcome) -> RowResult:
@@ -114,37 +113,25 @@ class _Keeper:
         is_over: bool = micros(self._now) >= contact["reserved_until"]
         return contact["state"] == "RELEASED" or (contact["state"] == "RESERVED" and is_over)
 
-    def _move(self, outcome: Outcome, contact: dict[str, Any]) -> None:
+    def _move(self, outcome: Outcome, contact: Row) -> None:
         """PRESENTED confirms, and wins over NOT_PRESENTED whatever the order; that gives back."""
-        before = None if contact["state"] == "RELEASED" else contact_of_row(contact)
+        place = outcome.decision_id, outcome.journey_id
         if outcome.type is OutcomeType.PRESENTED:
-            self._present(outcome, contact)
+            self._contacts[place] = self._present(outcome, contact)
         elif outcome.type is OutcomeType.NOT_PRESENTED and contact["state"] == "RESERVED":
-            contact["state"] = "RELEASED"
-        else:
-            return
-        after = None if contact["state"] == "RELEASED" else contact_of_row(contact)
-        self._session.tell(
-            Sql(
-                "UPDATE contacts SET state = ?, at = ?, presented_at = ?, counts_until = ?"
-                " WHERE decision_id = ? AND journey_id = ?",
-                [contact[n] for n in ("state", "at", "presented_at", "counts_until", "decision_id", "journey_id")],
-            ),
-            raise_contacts_version(contact["customer_id"]),
-        )
-        self._counters.change(self._session, before, after)
+            self._contacts[place] = self._door.release(contact)
 
-    def _present(self, outcome: Outcome, contact: dict[str, Any]) -> None:
+    def _present(self, outcome: Outcome, contact: Row) -> Row:
         """Enters the journey, and ends those whose place it takes, from when it was first presented on."""
         customer_id, cause = contact["customer_id"], f"{outcome.decision_id}/{outcome.journey_id}"
         at = _at(outcome, contact)
         shown_at = max(contact["decided_at"], min(at, micros(self._now)))
         first_at = shown_at if contact["presented_at"] is None else min(shown_at, contact["presented_at"])
-        contact.update(state="PRESENTED", at=max(at, contact["at"]), presented_at=first_at, counts_until=None)
         entered = JourneyMove(instant(shown_at), Move.PRESENTED, cause, contact["stage"])
         self._moves.keep_last((customer_id, outcome.journey_id), entered)
         for displaced in _displaced(contact):
             self._moves.keep_first((customer_id, displaced), JourneyMove(instant(first_at), Move.EXITED, cause, ""))
+        return self._door.present(contact, at=max(at, contact["at"]), presented_at=first_at)
 
 
 def _at(outcome: Outcome, contact: Row) -> int:

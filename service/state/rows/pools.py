@@ -20,7 +20,7 @@ from service.decision.journey import JourneyKind
 from service.decision.plan import Candidate
 from service.decision.windows import Calendar, Period, Rolling, Window
 from service.state.engines.session import EVERYTHING_DECIDED_BY, POOLS, Keys, Row, Session, Sql, instant, micros, places
-from service.state.rows.contacts import contact_of_row
+from service.state.rows.contact_row import contact_of_row
 from service.state.rows.kills import versions_of
 
 COUNTED_AS = 2

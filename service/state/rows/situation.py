@@ -18,7 +18,7 @@ from service.decision.journey import Stage
 from service.decision.reach import Reach
 from service.state.engines.session import Row, Session, Sql, instant, micros, optional_instant, places
 from service.state.port import StateReading
-from service.state.rows.contacts import contact_of_row, contacts_of
+from service.state.rows.contact_row import contact_of_row, contacts_of
 from service.state.rows.incidents import (
     incidents_named,
     incidents_of_situation,

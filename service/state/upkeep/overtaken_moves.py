@@ -12,7 +12,8 @@ from datetime import datetime
 
 from service.state.engines.session import Keys, Row, Session, Sql, customer_key, micros
 from service.state.rows.fold import Move
-from service.state.upkeep.retention import IN_TURN, Retention, day_before
+from service.state.rows.past import IN_TURN
+from service.state.upkeep.retention import Retention, day_before
 
 _FIXED_EXIT = (
     f"x.move = {Move.EXITED:d} AND x.at < ? AND NOT EXISTS (SELECT 1 FROM contacts c"

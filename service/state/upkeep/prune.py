@@ -15,6 +15,7 @@ from datetime import date, datetime
 from service.state.engines.engine import Engine
 from service.state.engines.session import Row, Sql, Work
 from service.state.port import StateUnavailable
+from service.state.rows.past import Past
 from service.state.upkeep.overtaken_moves import overtaken_moves
 from service.state.upkeep.pruning_limit import (
     LARGEST_ROWS,
@@ -26,7 +27,6 @@ from service.state.upkeep.pruning_limit import (
 )
 from service.state.upkeep.retention import (
     DAY,
-    Past,
     Retention,
     day_before,
     past_contacts,

@@ -6,19 +6,17 @@ rows go some time after nobody can need them any more, by whole days in UTC, so 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 
 from features.errors import RumboError
-from service.state.engines.session import POOLS, Keys, Row, Session, Sql, Value, customer_key, micros, places
+from service.state.engines.session import POOLS, micros
+from service.state.rows.contacts import Contacts
+from service.state.rows.past import PastRows
 
 DAY = timedelta(days=1)
 HORIZON = 400 * DAY
 """`Plan.horizon`: so far back rules look at contacts and responses."""
-IN_TURN = "retention"
-"""The key of whoever deletes: two that delete the same rows would wait for each other."""
 
 
 class RetentionTooShort(RumboError):
@@ -66,62 +64,6 @@ def day_before(now: datetime, kept: timedelta) -> datetime:
     return (now - kept).astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-class Past(Protocol):
-    """Rows of one table that are past their time, in batches that each go in a transaction of their own."""
-
-    @property
-    def table(self) -> str: ...
-
-    def count(self) -> Sql:
-        """A question for how many there are, as `past`."""
-
-    def find(self, after: Row | None, at_most: int) -> Sql:
-        """A question for a batch; `after` is the last row of the one before."""
-
-    def needs(self, rows: Iterable[Row]) -> Keys:
-        """What others are kept from while these rows go."""
-
-    def delete(self, session: Session, rows: Sequence[Row]) -> int:
-        """Deletes what of these is still past its time. Returns: how many rows."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PastRows:
-    """Rows for which `where` holds, whatever else there is. Those of a customer go while nothing is decided for her."""
-
-    table: str
-    key: tuple[str, ...]
-    order: str
-    where: str
-    values: tuple[Value, ...]
-    by_customer: bool = False
-    alone: frozenset[str] = frozenset()
-
-    def count(self) -> Sql:
-        return Sql(f"SELECT count(*) AS past FROM {self.table} WHERE {self.where}", self.values)
-
-    def find(self, after: Row | None, at_most: int) -> Sql:
-        columns = ", ".join(dict.fromkeys((*self.key, "customer_id") if self.by_customer else self.key))
-        text = f"SELECT {columns} FROM {self.table} WHERE {self.where} ORDER BY {self.order} LIMIT ?"
-        return Sql(text, (*self.values, at_most))
-
-    def needs(self, rows: Iterable[Row]) -> Keys:
-        customers = (customer_key(row["customer_id"]) for row in rows) if self.by_customer else ()
-        return Keys(alone=frozenset({IN_TURN, *self.alone, *customers}))
-
-    def delete(self, session: Session, rows: Sequence[Row]) -> int:
-        """By the index of their key: CASE hides that of their time, by which all that is past would be read."""
-        (gone,) = session.ask(
-            Sql(
-                f"DELETE FROM {self.table} WHERE {self.key[0]} IN {places(range(len(rows)))}"
-                f" AND ({', '.join(self.key)}) IN (VALUES {', '.join(places(self.key) for _ in rows)})"
-                f" AND CASE WHEN {self.where} THEN 1 ELSE 0 END = 1 RETURNING {self.key[0]}",
-                (*(r[self.key[0]] for r in rows), *(r[name] for r in rows for name in self.key), *self.values),
-            )
-        )
-        return len(gone)
-
-
 def past_decisions(retention: Retention, now: datetime) -> PastRows:
     """Of a store that keeps all days in one table."""
     return PastRows(
@@ -149,16 +91,8 @@ def past_requests(retention: Retention, now: datetime) -> PastRows:
 
 
 def past_contacts(retention: Retention, now: datetime) -> PastRows:
-    """Neither counted nor reserved since; one that was told to be long ago stays as long as its decision."""
-    before = micros(day_before(now, retention.contacts))
-    return PastRows(
-        table="contacts",
-        key=("decision_id", "journey_id"),
-        order="at",
-        where="at < ? AND reserved_until < ?",
-        values=(before, before),
-        by_customer=True,
-    )
+    """One that was told to be long ago stays as long as its decision."""
+    return Contacts.forgotten(day_before(now, retention.contacts))
 
 
 def past_outcomes(retention: Retention, now: datetime) -> PastRows:

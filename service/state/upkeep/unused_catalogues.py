@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from service.state.engines.session import EVERYTHING_DECIDED_BY, Keys, Row, Session, Sql, micros, places
-from service.state.upkeep.retention import IN_TURN, Retention
+from service.state.rows.past import IN_TURN
+from service.state.upkeep.retention import Retention
 
 _USED = "EXISTS (SELECT 1 FROM decisions d WHERE d.catalogue_version = catalogues.version)"
 _ANY_UNKNOWN = "EXISTS (SELECT 1 FROM decisions d WHERE d.catalogue_version = ?)"

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from service.state.engines.session import EVERYTHING_DECIDED_BY, POOLS, Row, Session, Sql, micros, places
+from service.state.rows.past import PastRows
 from service.state.rows.pools import pools_changed
-from service.state.upkeep.retention import PastRows, Retention
+from service.state.upkeep.retention import Retention
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
