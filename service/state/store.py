@@ -15,7 +15,7 @@ from service.decision.facts import Consents
 from service.decision.reach import Reach
 from service.decision.reports.rows import CustomerEvent, Outcome, RowResult
 from service.state.engines.engine import Engine
-from service.state.engines.session import Keys, Session, Sql, Work, customer_key, no_keys
+from service.state.engines.session import Locks, Session, Sql, Transaction, customer_lock, no_locks
 from service.state.port import (
     AlreadyDecided,
     CommitResult,
@@ -32,33 +32,31 @@ from service.state.port import (
 )
 from service.state.rows.catalogues import catalogue_source, keep_catalogue, use_catalogue
 from service.state.rows.decisions import (
+    CommitRead,
     Proposed,
-    alone_keys,
-    commit_asks,
     commit_decision,
-    commit_keys,
-    commit_shares,
     decide_and_commit,
+    exclusive_locks,
     find_decision,
     has_request,
     release_decision,
     tell_by_request,
 )
-from service.state.rows.events import event_keys, keep_events
+from service.state.rows.events import event_locks, keep_events
 from service.state.rows.incidents import read_incidents
 from service.state.rows.kills import (
     SERVICES,
     drop_kill,
     forget_services,
     keep_kill,
-    kill_keys,
     kill_list,
+    kill_locks,
     note_reading,
     version_read_by,
 )
 from service.state.rows.outbox import COUNT_WAITING, changed_consents, changed_incidents, told, waiting
-from service.state.rows.outcomes import keep_outcomes, outcome_keys
-from service.state.rows.pools import Counters, PoolsUnknown, register, register_keys
+from service.state.rows.outcomes import keep_outcomes, outcome_locks
+from service.state.rows.pools import Counters, PoolsUnknown, register, register_locks
 from service.state.rows.situation import (
     STANDING,
     read_consents,
@@ -118,25 +116,25 @@ class SqlState:
     async def decision_of_request(self, customer_id: str, request_id: str, now: datetime) -> StoredDecision | None:
         if not await self._read(lambda session: has_request(session, customer_id, request_id)):
             return None
-        alone = Keys(alone=frozenset({customer_key(customer_id)}))
+        alone = Locks(exclusive=frozenset({customer_lock(customer_id)}))
         return await self._write(
             lambda session: tell_by_request(session, customer_id, request_id, now), lambda _: alone
         )
 
     async def record_events(self, events: Sequence[CustomerEvent], now: datetime) -> list[RowResult]:
-        return await self._write(lambda session: keep_events(session, events, now), lambda _: event_keys(events))
+        return await self._write(lambda session: keep_events(session, events, now), lambda _: event_locks(events))
 
     async def record_outcomes(self, outcomes: Sequence[Outcome], now: datetime) -> list[RowResult]:
         return await self._write(
             lambda session: keep_outcomes(session, outcomes, now, self._counters),
-            lambda session: outcome_keys(session, outcomes),
+            lambda session: outcome_locks(session, outcomes),
         )
 
     async def kill(self, target: str, why: str, now: datetime) -> None:
-        await self._write(lambda session: keep_kill(session, target, why, now), kill_keys, is_durable=True)
+        await self._write(lambda session: keep_kill(session, target, why, now), kill_locks, is_durable=True)
 
     async def unkill(self, target: str) -> bool:
-        return await self._write(lambda session: drop_kill(session, target), kill_keys, is_durable=True)
+        return await self._write(lambda session: drop_kill(session, target), kill_locks, is_durable=True)
 
     async def kills(self) -> list[Kill]:
         return list((await self.kill_list()).kills)
@@ -151,24 +149,24 @@ class SqlState:
     async def read_kills(self, service_id: str, name: str, now: datetime) -> KillList:
         listed, known = await self._read(lambda session: (kill_list(session), version_read_by(session, service_id)))
         if known != listed.version:
-            await self._write(lambda session: session.tell(note_reading(service_id, name, listed.version, now)))
+            await self._write(lambda session: session.execute(note_reading(service_id, name, listed.version, now)))
         return listed
 
     async def leave(self, service_id: str) -> None:
-        await self._write(lambda session: session.tell(forget_services([service_id])))
+        await self._write(lambda session: session.execute(forget_services([service_id])))
 
     async def behind(self, version: int) -> list[str]:
-        (rows,) = await self._read(lambda session: session.ask(SERVICES))
+        (rows,) = await self._read(lambda session: session.query(SERVICES))
         known = {row["service_id"]: row for row in rows}
         living = await in_time(self.engine.living(known))
         if ended := known.keys() - living:
-            await self._write(lambda session: session.tell(forget_services(ended)))
+            await self._write(lambda session: session.execute(forget_services(ended)))
         unread = [row["name"] for id_, row in known.items() if id_ in living and row["kills_version"] < version]
         return unread + sorted(living - known.keys())
 
     async def keep_catalogue(self, version: str, source: str) -> None:
         """Also in a database that takes the place of this one later, before anything else is written to it."""
-        keeping: Work[None] = Work(lambda session: session.tell(keep_catalogue(version, source)))
+        keeping: Transaction[None] = Transaction(lambda session: session.execute(keep_catalogue(version, source)))
         await in_time(self.engine.write(keeping))
         self.engine.do_first(keeping)
 
@@ -177,39 +175,39 @@ class SqlState:
 
     async def count_pools(self, pools: Sequence[Pool], now: datetime) -> None:
         if pools:
-            await self._write(lambda session: register(session, pools, now), register_keys)
+            await self._write(lambda session: register(session, pools, now), register_locks)
 
     async def catalogue(self, version: str) -> str | None:
         return await self._read(lambda session: catalogue_source(session, version))
 
     async def catalogue_versions(self) -> frozenset[str]:
-        (rows,) = await self._read(lambda session: session.ask(Sql("SELECT version FROM catalogues")))
+        (rows,) = await self._read(lambda session: session.query(Sql("SELECT version FROM catalogues")))
         return frozenset(row["version"] for row in rows)
 
     async def catalogues(self) -> list[str]:
         question = Sql("SELECT source FROM catalogues ORDER BY version")
-        (rows,) = await self._read(lambda session: session.ask(question))
+        (rows,) = await self._read(lambda session: session.query(question))
         return [str(row["source"]) for row in rows]
 
     async def standing(self) -> list[Standing]:
-        (rows,) = await self._read(lambda session: session.ask(STANDING))
+        (rows,) = await self._read(lambda session: session.query(STANDING))
         found = (Standing(journey_id=r["journey_id"], stage=r["stage"], customers=int(r["customers"])) for r in rows)
         return sorted(found, key=lambda place: (place.journey_id, place.stage))
 
     async def waiting_for_features(self, limit: int) -> list[tuple[int, str]]:
-        (rows,) = await self._read(lambda session: session.ask(waiting(limit)))
+        (rows,) = await self._read(lambda session: session.query(waiting(limit)))
         return [(row["sequence"], row["customer_id"]) for row in rows]
 
     async def count_waiting(self) -> int:
-        (rows,) = await self._read(lambda session: session.ask(COUNT_WAITING))
+        (rows,) = await self._read(lambda session: session.query(COUNT_WAITING))
         return int(rows[0]["waiting"])
 
     async def told_features(self, sequences: Sequence[int]) -> None:
-        await self._write(lambda session: session.tell(*told(sequences)))
+        await self._write(lambda session: session.execute(*told(sequences)))
 
     async def changed_facts(self, customer_id: str, sequences: Sequence[int]) -> tuple[list[IncidentTimes], Consents]:
         questions = changed_incidents(customer_id, sequences), changed_consents(customer_id, sequences)
-        incidents, consents = await self._read(lambda session: session.ask(*questions))
+        incidents, consents = await self._read(lambda session: session.query(*questions))
         return read_incidents(incidents), read_consents(consents)
 
     async def close(self) -> None:
@@ -218,11 +216,11 @@ class SqlState:
     async def _write(
         self,
         run: Callable[[Session], Result],
-        keys: Callable[[Session], Keys] = no_keys,
+        keys: Callable[[Session], Locks] = no_locks,
         *,
         is_durable: bool = False,
     ) -> Result:
-        return await in_time(self.engine.write(Work(run, keys, is_durable=is_durable)))
+        return await in_time(self.engine.write(Transaction(run, keys, is_durable=is_durable)))
 
     async def _read(self, work: Callable[[Session], Result]) -> Result:
         return await in_time(self.engine.read(work))
@@ -232,43 +230,38 @@ class SqlState:
         try:
             return await ask()
         except PoolsUnknown:
-            await self._write(lambda session: register(session, pools, now), register_keys)
+            await self._write(lambda session: register(session, pools, now), register_locks)
             return await ask()
 
     async def _committed(self, proposed: Proposed, key: RequestKey | None) -> CommitResult | None:
         decision = proposed.decision
-        work = self.committing(proposed, key)
-        return await self._kept(work, decision.terms.decision_id, decision.draft.facts.customer_id)
+        transaction = self.committing(proposed, key)
+        return await self._kept(transaction, decision.terms.decision_id, decision.draft.facts.customer_id)
 
     async def _decided_alone(self, undecided: Undecided, key: RequestKey | None) -> Committed | AlreadyDecided:
-        held = alone_keys(undecided.customer_id)
-        work = Work(lambda session: decide_and_commit(session, undecided, key, self._counters), lambda _: held)
-        return await self._kept(work, undecided.decision_id, undecided.customer_id)
+        read = CommitRead.to_itself(undecided.customer_id, undecided.decided_at, key)
+        transaction = read.transaction(lambda session: decide_and_commit(session, undecided, read, self._counters))
+        return await self._kept(transaction, undecided.decision_id, undecided.customer_id)
 
-    async def _kept(self, work: Work[Result], decision_id: str, customer_id: str) -> Result:
+    async def _kept(self, transaction: Transaction[Result], decision_id: str, customer_id: str) -> Result:
         """A caller that is gone before its answer, or waited too long for it, releases what it reserved."""
         try:
-            return await self.engine.write(work)
+            return await self.engine.write(transaction)
         except asyncio.CancelledError:
             self._release(decision_id, customer_id)
             raise
 
-    def committing(self, proposed: Proposed, key: RequestKey | None) -> Work[CommitResult | None]:
-        """The work of a commit; its answer is None if it must be done again with other keys."""
-        held = commit_keys(proposed.decision, self._counters)
-        return Work(
-            lambda session: commit_decision(session, proposed, key, self._counters, held),
-            lambda _: held,
-            commit_asks(proposed.decision.draft.facts.customer_id, key),
-            commit_shares(proposed.decision, held),
-        )
+    def committing(self, proposed: Proposed, key: RequestKey | None) -> Transaction[CommitResult | None]:
+        """The transaction of a commit; its answer is None if it must be done again with other locks."""
+        read = CommitRead.of(proposed.decision, key, self._counters)
+        return read.transaction(lambda session: commit_decision(session, proposed, read, self._counters))
 
     def _release(self, decision_id: str, customer_id: str) -> None:
         with suppress(StateUnavailable):  # closed meanwhile: then the reservation ends by its time
             released = self.engine.write(
-                Work(
+                Transaction(
                     lambda session: release_decision(session, decision_id, customer_id, self._counters),
-                    lambda _: alone_keys(customer_id),
+                    lambda _: exclusive_locks(customer_id),
                 )
             )
             released.add_done_callback(_note_failure)

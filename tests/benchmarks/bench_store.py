@@ -31,7 +31,7 @@ from service.decision.plan import Plan
 from service.decision.variables import with_variables
 from service.state.engines.engine import Durability
 from service.state.engines.postgres_session import statement
-from service.state.engines.session import Row, Session, Sql, Work, carry_out
+from service.state.engines.session import Row, Session, Sql, Transaction, carry_out
 from service.state.port import Committed
 from service.state.rows.decisions import Proposed
 from service.state.store import SqlState
@@ -73,19 +73,19 @@ class Recorder:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self.memo = session.memo
+        self.cache = session.cache
         self.heard: Statements = []
 
-    def expect(self, own: Sequence[Sql], shared: Sequence[Sql]) -> None:
+    def prefetch(self, own: Sequence[Sql], shared: Sequence[Sql]) -> None:
         """Each question is asked in its turn."""
 
-    def ask(self, *questions: Sql) -> list[list[Row]]:
+    def query(self, *questions: Sql) -> list[list[Row]]:
         self.heard += questions
-        return self._session.ask(*questions)
+        return self._session.query(*questions)
 
-    def tell(self, *statements: Sql) -> None:
+    def execute(self, *statements: Sql) -> None:
         self.heard += statements
-        self._session.tell(*statements)
+        self._session.execute(*statements)
 
 
 @pytest.mark.parametrize("durability", Durability)
@@ -183,18 +183,18 @@ async def _together(state: SqlState, proposed: Sequence[Proposed]) -> float:
 async def _statements(state: SqlState, plan: Plan, proposed: Sequence[Proposed]) -> list[Statements]:
     """What the commits ask and tell, in batches as a group does them."""
     await _ready(state, plan, is_closed=False)
-    works = [state.committing(one, None) for one in proposed]
+    transactions = [state.committing(one, None) for one in proposed]
     batches: list[Statements] = []
-    for first in range(0, len(works), GROUP):
-        group = works[first : first + GROUP]
-        batches.append(await state.engine.write(Work(partial(_heard, works=group))))
+    for first in range(0, len(transactions), GROUP):
+        group = transactions[first : first + GROUP]
+        batches.append(await state.engine.write(Transaction(partial(_heard, transactions=group))))
     await state.close()
     return batches
 
 
-def _heard(session: Session, works: Sequence[Work[Any]]) -> Statements:
+def _heard(session: Session, transactions: Sequence[Transaction[Any]]) -> Statements:
     recorder = Recorder(session)
-    carry_out(recorder, works, [work.keys(recorder) for work in works])
+    carry_out(recorder, transactions, [work.locks(recorder) for work in transactions])
     return recorder.heard
 
 

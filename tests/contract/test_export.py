@@ -16,7 +16,7 @@ import pytest
 from features.values import FeatureStatus
 from service.catalogue.objectives import CatalogueLost
 from service.state.engines.engine import CHUNK
-from service.state.engines.session import Row, Session, Sql, Work
+from service.state.engines.session import Row, Session, Sql, Transaction
 from service.state.export.table import documented, export_schema
 from service.state.export.write import Day, ExportStopped
 from tests.builders import NOW, SCHEMA, feature
@@ -195,7 +195,9 @@ async def test_a_scan_gives_chunks_of_one_snapshot(state: Store) -> None:
     """A row that is written while the scan is under way is not in it, nor in what is asked beside it."""
     engine, count = engine_of(state), 2 * CHUNK + 1
     insert = "INSERT INTO feeds (source, heartbeat_at) VALUES (?, ?)"
-    await engine.write(Work(lambda session: session.tell(*(Sql(insert, (f"s{i:05}", i)) for i in range(count)))))
+    await engine.write(
+        Transaction(lambda session: session.execute(*(Sql(insert, (f"s{i:05}", i)) for i in range(count))))
+    )
     reading, written = threading.Event(), threading.Event()
 
     def work(session: Session, chunks: Iterator[list[Row]]) -> tuple[list[int], int]:
@@ -204,11 +206,11 @@ async def test_a_scan_gives_chunks_of_one_snapshot(state: Store) -> None:
             sizes.append(len(chunk))
             reading.set()
             assert written.wait(30)
-        ((row,),) = session.ask(Sql("SELECT count(*) AS feeds FROM feeds"))
+        ((row,),) = session.query(Sql("SELECT count(*) AS feeds FROM feeds"))
         return sizes, int(row["feeds"])
 
     scan = asyncio.create_task(engine.scan(Sql("SELECT source FROM feeds ORDER BY source"), work))
     assert await asyncio.to_thread(reading.wait, 30)
-    await engine.write(Work(lambda session: session.tell(Sql(insert, ("zzz", 0)))))
+    await engine.write(Transaction(lambda session: session.execute(Sql(insert, ("zzz", 0)))))
     written.set()
     assert await scan == ([CHUNK, CHUNK, 1], count)

@@ -58,7 +58,7 @@ async def all_rows(state: Store) -> Mapping[str, list[dict[str, Any]]]:
     """Every row of every table that an import may touch."""
 
     def read(session: Session) -> Mapping[str, list[dict[str, Any]]]:
-        found = session.ask(*(Sql(f"SELECT * FROM {table}") for table in TABLES))
+        found = session.query(*(Sql(f"SELECT * FROM {table}") for table in TABLES))
         listed = ([dict(row) for row in rows] for rows in found)
         return {table: sorted(rows, key=repr) for table, rows in zip(TABLES, listed, strict=True)}
 

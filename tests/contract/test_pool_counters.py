@@ -10,10 +10,10 @@ import pytest
 from service.decision.constraints.capacity import Pool
 from service.decision.reports.rows import OutcomeType
 from service.decision.windows import Calendar, Period, Rolling
-from service.state.engines.session import Session, Work
+from service.state.engines.session import Session, Transaction
 from service.state.port import Committed, StatementRefused
 from service.state.rows.decisions import Proposed
-from service.state.rows.pools import register, register_keys
+from service.state.rows.pools import register, register_locks
 from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.adapters import Store
@@ -160,7 +160,7 @@ async def test_a_pool_that_became_known_in_a_transaction_that_was_undone_hides_n
         raise StatementRefused
 
     with pytest.raises(StatementRefused):
-        await state.engine.write(Work(refused, register_keys))
+        await state.engine.write(Transaction(refused, register_locks))
     await other.count_pools([counted], NOW)
     await give(state, holding(counted), "1")
     uses = (await situation(other, "nobody", NOW, [counted])).uses

@@ -12,7 +12,7 @@ import pytest
 from service.decision.constraints.capacity import Pool
 from service.decision.reports.rows import OutcomeType
 from service.decision.windows import Rolling
-from service.state.engines.session import Sql, Work, micros
+from service.state.engines.session import Sql, Transaction, micros
 from service.state.store import SqlState
 from service.state.upkeep.prune import Upkeep
 from service.state.upkeep.pruning_limit import PruneStopped
@@ -64,13 +64,13 @@ async def many(state: Store, count: int, at: datetime, name: str) -> None:
         " WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
         f" SELECT '{name}' || CAST(i AS text), '1', 'tests', 'purchase', {micros(at)}, {micros(at)}, '{{}}', '' FROM n"
     )
-    await state.engine.write(Work(lambda session: session.tell(Sql(text, (count,)))))
+    await state.engine.write(Transaction(lambda session: session.execute(Sql(text, (count,)))))
 
 
 async def held(state: Store) -> int:
     """How many events there are."""
     assert isinstance(state, SqlState)
-    (rows,) = await state.engine.read(lambda session: session.ask(Sql("SELECT count(*) AS events FROM events")))
+    (rows,) = await state.engine.read(lambda session: session.query(Sql("SELECT count(*) AS events FROM events")))
     return int(rows[0]["events"])
 
 

@@ -262,5 +262,5 @@ async def test_a_pool_that_was_deleted_and_comes_again_counts_every_contact(
 async def rows_of(state: Store, table: str) -> Counter[str]:
     """How many rows of a table each pool has."""
     assert isinstance(state, SqlState)
-    (rows,) = await state.engine.read(lambda session: session.ask(Sql(f"SELECT pool_key FROM {table}")))
+    (rows,) = await state.engine.read(lambda session: session.query(Sql(f"SELECT pool_key FROM {table}")))
     return Counter(row["pool_key"].split("@")[0] for row in rows)

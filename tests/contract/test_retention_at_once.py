@@ -6,7 +6,7 @@ import asyncio
 import threading
 
 from service.decision.reports.rows import OutcomeType
-from service.state.engines.session import Keys, Session, Sql, Work, customer_key
+from service.state.engines.session import Locks, Session, Sql, Transaction, customer_lock
 from service.state.store import SqlState
 from service.state.upkeep.prune import BATCH, TABLES, Upkeep
 from tests.builders import NOW
@@ -38,11 +38,11 @@ async def test_a_contact_does_not_go_from_under_a_report_that_is_being_kept(
     def report(session: Session) -> int:
         is_begun.set()
         assert may_end.wait(20)
-        (rows,) = session.ask(Sql("SELECT journey_id FROM contacts WHERE customer_id = ?", ("1",)))
+        (rows,) = session.query(Sql("SELECT journey_id FROM contacts WHERE customer_id = ?", ("1",)))
         return len(rows)
 
-    customer = Keys(alone=frozenset({customer_key("1")}))
-    reporting = other.engine.write(Work(report, lambda _: customer))
+    customer = Locks(exclusive=frozenset({customer_lock("1")}))
+    reporting = other.engine.write(Transaction(report, lambda _: customer))
     await asyncio.to_thread(is_begun.wait, 20)
     pruning = asyncio.create_task(upkeep(state).prune(MIDNIGHT + 400 * DAY))
     await asyncio.wait({pruning}, timeout=0.5)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from service.state.engines.session import Sql, Work
+from service.state.engines.session import Sql, Transaction
 from service.state.store import SqlState
-from service.state.upkeep.unused_catalogues import catalogue_keys, unused_catalogues
+from service.state.upkeep.unused_catalogues import catalogue_locks, unused_catalogues
 from tests.builders import NOW
 from tests.contract.adapters import Store
 from tests.contract.retention import DAY, INSTANT, KEPT, MIDNIGHT, prune
@@ -67,7 +67,7 @@ async def test_a_catalogue_that_comes_into_use_while_it_is_about_to_go_stays(sta
     about_to_go = await state.engine.read(lambda session: unused_catalogues(session, KEPT, now))
     assert about_to_go.past == [plan.version]
     await committed(state, await propose(state, plan, now=now))
-    assert await state.engine.write(Work(about_to_go.delete, catalogue_keys)) == 0
+    assert await state.engine.write(Transaction(about_to_go.delete, catalogue_locks)) == 0
     assert await state.catalogue(plan.version) == "source"
 
 
@@ -77,7 +77,7 @@ async def test_no_catalogue_goes_while_a_decision_may_refer_to_any(state: Store)
     await state.keep_catalogue("some", "source")
     await committed(state, await propose(state))
     unsaid = Sql("UPDATE decisions SET catalogue_version = ?", ("?",))
-    await state.engine.write(Work(lambda session: session.tell(unsaid)))
+    await state.engine.write(Transaction(lambda session: session.execute(unsaid)))
     for days in (0, 31, 62):
         assert await prune(state, NOW + days * DAY) == {}
     assert await state.catalogue("some") == "source"

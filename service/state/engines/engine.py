@@ -8,7 +8,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
-from service.state.engines.session import Row, Session, Sql, Work
+from service.state.engines.session import Row, Session, Sql, Transaction
 
 Result = TypeVar("Result")
 CHUNK = 500
@@ -36,13 +36,13 @@ class Engine(Protocol):
     async def scan(self, question: Sql, work: Callable[[Session, Iterator[list[Row]]], Result]) -> Result:
         """Runs `work` over one snapshot, with the rows of `question` in chunks of CHUNK."""
 
-    def write(self, work: Work[Result]) -> asyncio.Future[Result]:
-        """Runs `work` in a transaction that it may share; the answer comes once it is durable."""
+    def write(self, transaction: Transaction[Result]) -> asyncio.Future[Result]:
+        """Runs it in a transaction of the database that it may share; the answer comes once it is durable."""
 
     async def demand_service(self) -> None:
         """Raises: StateUnavailable if what a service needs of the database beyond its tables is not there."""
 
-    def do_first(self, work: Work[Any]) -> None:
+    def do_first(self, transaction: Transaction[Any]) -> None:
         """To be done, in a transaction of its own, before anything else is written to a database that may be new.
 
         It takes the place of what was to be done first before.

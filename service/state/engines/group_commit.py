@@ -1,8 +1,8 @@
 """Writes that wait while one transaction runs share the next, in the order of their arrival.
 
-    submit(work) ──> queue ──> one thread: begin, work, work, …, commit ──> each caller's answer
+    submit ──> queue ──> one thread: begin, run, run, …, commit ──> each caller's answer
 
-Nobody is answered before the transaction that holds the work is durable. Each work sees what those before it did. If
+Nobody is answered before what it asked for is durable. Each sees what those before it did. If
 one fails, the transaction is rolled back and each is done again by itself, so that it fails alone.
 """
 
@@ -15,23 +15,25 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Generic, TypeVar, cast
 
-from service.state.engines.session import Work
+from service.state.engines.session import Transaction
 from service.state.port import StatementRefused, StateUnavailable
 
 Result = TypeVar("Result")
 LARGEST_GROUP = 64
 
-Transact = Callable[[Sequence[Work[Any]]], list[Any]]
-"""Does all works in one durable transaction; any error rolls it back. After StateUnavailable none is done again."""
+Transact = Callable[[Sequence[Transaction[Any]]], list[Any]]
+"""Carries all out in one durable transaction of the database; any error rolls it back.
+
+After StateUnavailable none is done again."""
 
 
 class _Waiting(Generic[Result]):
-    """A work and whoever waits for it."""
+    """A transaction and whoever waits for it."""
 
-    __slots__ = ("answer", "error", "loop", "result", "work")
+    __slots__ = ("answer", "error", "loop", "result", "transaction")
 
-    def __init__(self, work: Work[Result], loop: asyncio.AbstractEventLoop) -> None:
-        self.work = work
+    def __init__(self, transaction: Transaction[Result], loop: asyncio.AbstractEventLoop) -> None:
+        self.transaction = transaction
         self.loop = loop
         self.answer: asyncio.Future[Result] = loop.create_future()
         self.result: Result | None = None
@@ -58,12 +60,12 @@ class GroupCommit:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def submit(self, work: Work[Result]) -> asyncio.Future[Result]:
-        """The answer comes once the work is durable. Work that is cancelled before it is begun is not done.
+    def submit(self, transaction: Transaction[Result]) -> asyncio.Future[Result]:
+        """The answer comes once it is durable. One that is cancelled before it is begun is not done.
 
         Raises: StateUnavailable after `close`.
         """
-        waiting = _Waiting(work, asyncio.get_running_loop())
+        waiting = _Waiting(transaction, asyncio.get_running_loop())
         with self._lock:
             if self._is_closed:
                 raise StateUnavailable("the state store is closed")
@@ -96,7 +98,7 @@ class GroupCommit:
         if not group:
             return
         try:
-            results = self._transact([waiting.work for waiting in group])
+            results = self._transact([waiting.transaction for waiting in group])
         except BaseException as error:  # noqa: BLE001 - whatever it is, it belongs to whoever asked
             if len(group) > 1 and (isinstance(error, StatementRefused) or not isinstance(error, StateUnavailable)):
                 for waiting in group:

@@ -71,7 +71,7 @@ class StoreStatus:
 
 def file_inventory(session: Session, file: Path) -> Inventory:
     """Of a SQLite file, with what waits in its log."""
-    (found,) = session.ask(Sql("SELECT name FROM sqlite_schema WHERE type = 'table'"))
+    (found,) = session.query(Sql("SELECT name FROM sqlite_schema WHERE type = 'table'"))
     names = {row["name"] for row in found}
     parts = (file, file.with_name(f"{file.name}-wal"))
     tables = {name: Table(rows=_count(session, name)) for name in TABLES if name in names}
@@ -80,7 +80,7 @@ def file_inventory(session: Session, file: Path) -> Inventory:
 
 def database_inventory(session: Session) -> Inventory:
     """Of the schema of a PostgreSQL database that the connection looks at first."""
-    (sizes,) = session.ask(_SIZES)
+    (sizes,) = session.query(_SIZES)
     tables = {}
     for row in sorted(sizes, key=lambda row: TABLES.index(row["name"])):
         is_exact = row["about"] <= MOST_COUNTED
@@ -92,11 +92,11 @@ def database_inventory(session: Session) -> Inventory:
 def _with_outbox(session: Session, size_bytes: int, tables: Mapping[str, Table]) -> Inventory:
     if "outbox" not in tables:
         return Inventory(size_bytes=size_bytes, tables=tables)
-    ((outbox,),) = session.ask(_OLDEST)
+    ((outbox,),) = session.query(_OLDEST)
     oldest = optional_instant(outbox["oldest"])
     return Inventory(size_bytes=size_bytes, tables=tables, waiting=outbox["waiting"], oldest_waiting_at=oldest)
 
 
 def _count(session: Session, table: str) -> int:
-    ((row,),) = session.ask(Sql(f"SELECT count(*) AS rows FROM {table}"))
+    ((row,),) = session.query(Sql(f"SELECT count(*) AS rows FROM {table}"))
     return int(row["rows"])

@@ -42,13 +42,13 @@ from service.state.engines.postgres_session import (
     PostgresSession,
     answering,
     array,
-    locks,
     number,
+    numbered,
     same_store,
     statement,
 )
 from service.state.engines.postgres_url import PostgresUrl
-from service.state.engines.session import Row, Session, Sql, Work, carry_out
+from service.state.engines.session import Row, Session, Sql, Transaction, carry_out
 from service.state.port import StateUnavailable
 
 log = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ class PostgresEngine:
         self._opened: dict[Connection, str] = {}
         self._opening = threading.Lock()
         self._days: set[date] = set()
-        self._first: Work[Any] | None = None
+        self._first: Transaction[Any] | None = None
         self._left_at_s = 0.0
         self._readers = Readers(self._connect_reader, READERS)
         self._read = ThreadPoolExecutor(READERS, thread_name_prefix="state-read")
@@ -112,13 +112,13 @@ class PostgresEngine:
         """Raises: StateUnavailable if the role lacks rights, or no connection beside the writer's can be had."""
         await self._in_reader(lambda: self._asked(demand_rights))
 
-    def do_first(self, work: Work[Any]) -> None:
+    def do_first(self, transaction: Transaction[Any]) -> None:
         """Is done in each connection for writes before anything else: the database may be another then."""
-        self._first = work
+        self._first = transaction
 
-    def write(self, work: Work[Result]) -> asyncio.Future[Result]:
-        """Runs `work` in a transaction that it may share; the answer comes once it is durable."""
-        return self._writes.submit(work)
+    def write(self, transaction: Transaction[Result]) -> asyncio.Future[Result]:
+        """Runs it in a transaction of the database that it may share; the answer comes once it is durable."""
+        return self._writes.submit(transaction)
 
     async def read(self, work: Callable[[Session], Result]) -> Result:
         """Runs `work`; what it asks at once is of one snapshot."""
@@ -160,12 +160,12 @@ class PostgresEngine:
     async def join(self, service_id: str) -> None:
         """By a lock of the connection for writes, which ends with it and is taken again with the next one."""
         key = self._joined[service_id] = number(f"service:{service_id}")
-        await self.write(Work(lambda session: session.ask(Sql(_JOIN, (key,)))))
+        await self.write(Transaction(lambda session: session.query(Sql(_JOIN, (key,)))))
 
     async def living(self, service_ids: Collection[str]) -> frozenset[str]:
         keys = {number(f"service:{service_id}"): service_id for service_id in service_ids}
         question = Sql(_LIVING, (array(keys),))
-        (rows,) = await self.read(lambda session: session.ask(question))
+        (rows,) = await self.read(lambda session: session.query(question))
         return frozenset(keys[row["key"]] for row in rows)
 
     async def close(self) -> None:
@@ -199,24 +199,24 @@ class PostgresEngine:
             raise StateUnavailable("the state store is closed") from error
         return await running
 
-    def _transact(self, works: Sequence[Work[Any]]) -> list[Any]:
+    def _transact(self, transactions: Sequence[Transaction[Any]]) -> list[Any]:
         """Once more if the connection turned out to be broken, or the server ended a deadlock, before the commit."""
         with answering():
             try:
-                return self._once(works)
+                return self._once(transactions)
             except Again:
-                return self._once(works)
+                return self._once(transactions)
 
-    def _once(self, works: Sequence[Work[Any]]) -> list[Any]:
+    def _once(self, transactions: Sequence[Transaction[Any]]) -> list[Any]:
         self._demand_writer()
         session = PostgresSession(self._writer)
         try:
-            session.tell(_BEGIN, same_store(self.store_id))
-            if any(work.is_durable for work in works):
-                session.tell(_DURABLE)
-            keys = [work.keys(session) for work in works]
-            session.lock(locks(keys))
-            results = carry_out(session, works, keys)
+            session.execute(_BEGIN, same_store(self.store_id))
+            if any(work.is_durable for work in transactions):
+                session.execute(_DURABLE)
+            locks = [one.locks(session) for one in transactions]
+            session.lock(numbered(locks))
+            results = carry_out(session, transactions, locks)
             session.commit()
         except BaseException as error:
             is_lost = self._roll_back(error)
@@ -241,9 +241,9 @@ class PostgresEngine:
         if self._first is not None:
             self._carry_out_first(self._first)
 
-    def _carry_out_first(self, work: Work[Any]) -> None:
+    def _carry_out_first(self, transaction: Transaction[Any]) -> None:
         try:
-            self._once([work])
+            self._once([transaction])
         except BaseException:
             self._forget(self._writer)
             raise
@@ -301,7 +301,7 @@ class PostgresEngine:
     def _session(self, reader: Connection) -> PostgresSession:
         """Of a read, whose first question is answered only by the store that was opened."""
         session = PostgresSession(reader)
-        session.tell(same_store(self.store_id))
+        session.execute(same_store(self.store_id))
         return session
 
     def _forget(self, connection: Connection) -> None:

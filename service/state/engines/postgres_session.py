@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-from service.state.engines.session import Keys, Row, Sql, Value
+from service.state.engines.session import BatchCache, Locks, Row, Sql, Value
 from service.state.port import StatementRefused, StateUnavailable
 
 Connection = psycopg.Connection[dict[str, Any]]
@@ -30,17 +30,17 @@ class PostgresSession:
         self._expected: dict[_Identity, list[Row]] = {}
         self._shared: dict[_Identity, list[Row]] = {}
         self._is_locking = False
-        self.memo: dict[str, Any] = {}
+        self.cache = BatchCache()
         self.is_committing = False
 
-    def expect(self, own: Sequence[Sql], shared: Sequence[Sql]) -> None:
+    def prefetch(self, own: Sequence[Sql], shared: Sequence[Sql]) -> None:
         """Sends the keys too, if they wait to be sent: nobody works before they are held."""
         questions = [*own, *shared]
         found = self._fetch(questions) if questions or self._is_locking else []
         answers = list(zip(map(_identity, questions), found, strict=True))
         self._expected, self._shared = dict(answers[: len(own)]), dict(answers[len(own) :])
 
-    def ask(self, *questions: Sql) -> list[list[Row]]:
+    def query(self, *questions: Sql) -> list[list[Row]]:
         identities = [_identity(question) for question in questions]
         for expected in (self._expected, self._shared):
             if expected and all(identity in expected for identity in identities):
@@ -69,12 +69,12 @@ class PostgresSession:
                 cursor.nextset()
         return rows
 
-    def tell(self, *statements: Sql) -> None:
+    def execute(self, *statements: Sql) -> None:
         self._shared = {}
         self._told.extend(statements)
 
     def lock(self, keys: Mapping[int, bool]) -> None:
-        """These keys, shared or alone, are taken in ascending order, with `expect` and before what it asks."""
+        """These keys, shared or alone, are taken in ascending order, with `prefetch` and before what it asks."""
         self._is_locking, ordered = True, sorted(keys)
         self._told.append(Sql(_LOCK, (array(ordered), array(keys[key] for key in ordered))))
 
@@ -103,12 +103,12 @@ def array(values: Iterable[int | bool]) -> str:
     return "{" + ",".join(map(str, values)) + "}"
 
 
-def locks(keys: Iterable[Keys]) -> dict[int, bool]:
-    """Each key's number, and whether it is shared; who wants it alone gets it alone."""
+def numbered(locks: Iterable[Locks]) -> dict[int, bool]:
+    """The number of each, and whether it is shared; what one wants exclusively is exclusive."""
     wanted: dict[int, bool] = {}
-    for one in keys:
+    for one in locks:
         wanted.update({number(key): True for key in one.shared if number(key) not in wanted})
-        wanted.update({number(key): False for key in one.alone})
+        wanted.update({number(key): False for key in one.exclusive})
     return wanted
 
 

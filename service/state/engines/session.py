@@ -1,7 +1,7 @@
 """One transaction of a store as the row modules see it, whichever database is behind it.
 
-    Session ──ask──> rows        questions that one round trip answers, over all that was told
-            ──tell─> (nothing)   statements, carried out in order before the next question or the end
+    Session ──query──> rows            questions that one round trip answers, over all that was executed
+            ──execute─> (nothing)      statements, carried out in order before the next question or the end
 
 Statements are of the SQL that SQLite and PostgreSQL share, with `?` for each value. Times are whole microseconds since
 1970 in UTC.
@@ -29,90 +29,104 @@ class Sql(NamedTuple):
     values: Sequence[Value] = ()
 
 
-class Session(Protocol):
-    """A transaction under way. An error of what was told comes with the next question, or at the end.
+PoolBook = dict[str, dict[int, float]]
+"""Amounts by when they end, by pool."""
 
-    `memo` holds what was read for several works and stays true while only they change it.
+
+@dataclass(slots=True)
+class BatchCache:
+    """What was read for several transactions that run as one batch, and stays true while only they change it.
+
+    `versions` of the rules, which they share; `pools`: what is used of each, kept up by whoever changes a counter.
     """
 
-    memo: dict[str, Any]
+    versions: dict[str, int] | None = None
+    pools: PoolBook = field(default_factory=dict)
 
-    def expect(self, own: Sequence[Sql], shared: Sequence[Sql]) -> None:
-        """These will be asked soon: they may be fetched together.
 
-        Those of `own` are of rows that nothing told before then changes. Answers to `shared` are dropped, and asked for
-        again, once anything is told or anything else is asked.
+class Session(Protocol):
+    """A transaction under way. An error of what was executed comes with the next question, or at the end."""
+
+    cache: BatchCache
+
+    def prefetch(self, own: Sequence[Sql], shared: Sequence[Sql]) -> None:
+        """These will be queried soon: they may be fetched together.
+
+        Those of `own` are of rows that nothing executed before then changes. Answers to `shared` are dropped, and
+        fetched again, once anything is executed or anything else is queried.
         """
 
-    def ask(self, *questions: Sql) -> list[list[Row]]:
+    def query(self, *questions: Sql) -> list[list[Row]]:
         """The rows of each question, in order."""
 
-    def tell(self, *statements: Sql) -> None:
+    def execute(self, *statements: Sql) -> None:
         """Changes rows, at the latest before the next question or the end."""
 
 
 @dataclass(frozen=True, slots=True)
-class Keys:
+class Locks:
     """What a transaction must have to itself, and what it may share with others that only share it."""
 
-    alone: frozenset[str] = frozenset()
+    exclusive: frozenset[str] = frozenset()
     shared: frozenset[str] = frozenset()
 
 
-EVERYTHING_DECIDED_BY = "rules"
-"""The key of the kill list and the pools: a decision shares it, a change of them has it alone."""
-POOLS = "pools"
-"""The key of all counters of shared pools: whoever changes one has them alone."""
+RULES_LOCK = "rules"
+"""Of the kill list and the pools, by which everything is decided: a decision shares it, a change of them excludes."""
+POOLS_LOCK = "pools"
+"""Of all counters of shared pools: whoever changes one has them alone."""
 
 
-def customer_key(customer_id: str) -> str:
+def customer_lock(customer_id: str) -> str:
     return f"customer:{customer_id}"
 
 
-def no_keys(session: Session) -> Keys:
-    return Keys()
+def no_locks(session: Session) -> Locks:
+    return Locks()
 
 
 @dataclass(frozen=True, slots=True)
-class Work(Generic[Result]):
-    """What one call does in a transaction that it may share with others: `run` may be run again after a rollback.
+class Transaction(Generic[Result]):
+    """What one call does in a database transaction that it may share: `run` may be run again after a rollback.
 
-    `first` are questions that it asks whatever happens, of rows that its keys keep from others; `shared` are those
-    that it asks next. Of works that run together only the first asks them: `memo` tells the others.
-    `keys` are what others are kept from meanwhile, found by what never changes; a store with one writer needs none.
+    `locks` are found by what never changes; a store with one writer needs none. `prefetched` are questions that it asks
+    whatever happens, of rows that its locks keep from others; `shared` are those that it asks next: of transactions in
+    a batch only the first asks them, and the cache answers the others.
     `is_durable`: it survives the loss of power, and of a database server, whatever the store promises of others.
     """
 
     run: Callable[[Session], Result]
-    keys: Callable[[Session], Keys] = field(default=no_keys)
-    first: tuple[Sql, ...] = ()
+    locks: Callable[[Session], Locks] = field(default=no_locks)
+    prefetched: tuple[Sql, ...] = ()
     shared: tuple[Sql, ...] = ()
     is_durable: bool = False
 
 
-def carry_out(session: Session, works: Sequence[Work[Any]], keys: Sequence[Keys]) -> list[Any]:
-    """Runs each work in turn; what does not touch the rows of another is prepared together with it."""
+def carry_out(session: Session, transactions: Sequence[Transaction[Any]], locks: Sequence[Locks]) -> list[Any]:
+    """Runs each in turn; what does not touch the rows of another is prefetched together with it."""
     results: list[Any] = []
-    for wave in _waves(works, keys):
-        session.memo.clear()
-        session.expect([question for work in wave for question in work.first], wave[0].shared)
-        results += [work.run(session) for work in wave]
+    for batch in _independent_batches(transactions, locks):
+        session.cache = BatchCache()
+        session.prefetch([question for one in batch for question in one.prefetched], batch[0].shared)
+        results += [one.run(session) for one in batch]
     return results
 
 
-def _waves(works: Sequence[Work[Any]], keys: Sequence[Keys]) -> Iterator[list[Work[Any]]]:
-    """Works in a row of which none needs alone what another needs. The counters of the pools keep up with them all."""
-    wave: list[Work[Any]] = []
-    alone, any_way = set[str](), set[str]()
-    for work, needs in zip(works, keys, strict=True):
-        own = needs.alone - {POOLS}
-        if not own.isdisjoint(any_way) or not needs.shared.isdisjoint(alone):
-            yield wave
-            wave, alone, any_way = [], set(), set()
-        wave.append(work)
-        alone |= own
-        any_way |= own | needs.shared
-    yield wave
+def _independent_batches(
+    transactions: Sequence[Transaction[Any]], locks: Sequence[Locks]
+) -> Iterator[list[Transaction[Any]]]:
+    """Those in a row of which none excludes what another needs. The counters of the pools keep up with them all."""
+    batch: list[Transaction[Any]] = []
+    excluded, needed = set[str](), set[str]()
+    for one, needs in zip(transactions, locks, strict=True):
+        own = needs.exclusive - {POOLS_LOCK}
+        if not own.isdisjoint(needed) or not needs.shared.isdisjoint(excluded):
+            yield batch
+            batch, excluded, needed = [], set(), set()
+        batch.append(one)
+        excluded |= own
+        needed |= own | needs.shared
+    yield batch
 
 
 def places(values: Iterable[Value]) -> str:

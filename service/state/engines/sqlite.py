@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from service.state.engines.engine import CHUNK, Durability
 from service.state.engines.group_commit import GroupCommit
 from service.state.engines.inventory import Inventory, StoreStatus, file_inventory
-from service.state.engines.session import Row, Session, Sql, Work, carry_out
+from service.state.engines.session import BatchCache, Row, Session, Sql, Transaction, carry_out
 from service.state.engines.steps import (
     CURRENT,
     FIRST,
@@ -79,9 +79,9 @@ class SqliteEngine:
         self._services = LivingServices(file.parent / SERVICES)
         self._writes = GroupCommit(self._transact, "state-write")
 
-    def write(self, work: Work[Result]) -> asyncio.Future[Result]:
-        """Runs `work` in a transaction that it may share; the answer comes once it is durable."""
-        return self._writes.submit(work)
+    def write(self, transaction: Transaction[Result]) -> asyncio.Future[Result]:
+        """Runs it in a transaction of the database that it may share; the answer comes once it is durable."""
+        return self._writes.submit(transaction)
 
     async def read(self, work: Callable[[Session], Result]) -> Result:
         """Runs `work` over one snapshot."""
@@ -112,7 +112,7 @@ class SqliteEngine:
     async def demand_service(self) -> None:
         """Whoever could open the file has all that is needed."""
 
-    def do_first(self, work: Work[Any]) -> None:
+    def do_first(self, transaction: Transaction[Any]) -> None:
         """The file stays the same one."""
 
     async def make_room(self, at: datetime) -> None:
@@ -139,17 +139,17 @@ class SqliteEngine:
         self._services.leave()
         self._in_use.leave()
 
-    def _transact(self, works: Sequence[Work[Any]]) -> list[Any]:
-        """The file has one writer at a time: the keys only tell what works may be prepared together.
+    def _transact(self, transactions: Sequence[Transaction[Any]]) -> list[Any]:
+        """The file has one writer at a time: the keys only tell what transactions may be prepared together.
 
         Whether it is still the file that others find is asked before the commit, so that nothing is written in vain,
         and after it, before anybody is told.
         """
-        is_short = self._durability is not Durability.POWER_SAFE and any(work.is_durable for work in works)
+        is_short = self._durability is not Durability.POWER_SAFE and any(work.is_durable for work in transactions)
         with _answering(), _power_safe(self._writer) if is_short else nullcontext():
             with _transaction(self._writer, "BEGIN IMMEDIATE"):
                 session = SqliteSession(self._writer)
-                results = carry_out(session, works, [work.keys(session) for work in works])
+                results = carry_out(session, transactions, [work.locks(session) for work in transactions])
                 self._demand_same(self._writer)
             self._files.check(self._writer)
         return results
@@ -188,15 +188,15 @@ class SqliteSession:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self.memo: dict[str, Any] = {}
+        self.cache = BatchCache()
 
-    def expect(self, own: Sequence[Sql], shared: Sequence[Sql]) -> None:
+    def prefetch(self, own: Sequence[Sql], shared: Sequence[Sql]) -> None:
         """There is nobody to wait for."""
 
-    def ask(self, *questions: Sql) -> list[list[Row]]:
+    def query(self, *questions: Sql) -> list[list[Row]]:
         return [self._connection.execute(text, values).fetchall() for text, values in questions]
 
-    def tell(self, *statements: Sql) -> None:
+    def execute(self, *statements: Sql) -> None:
         for text, values in statements:
             self._connection.execute(text, values)
 

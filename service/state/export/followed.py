@@ -93,7 +93,7 @@ def followed_by(
 
 
 def _read_contacts(session: Session, ranked: Mapping[tuple[str, str], _Ranked], ids: Sequence[str]) -> None:
-    contacts, outcomes = session.ask(
+    contacts, outcomes = session.query(
         Sql(f"SELECT * FROM contacts WHERE decision_id IN {places(ids)}", ids),
         Sql(f"SELECT * FROM outcomes WHERE decision_id IN {places(ids)} ORDER BY occurred_at, outcome_id", ids),
     )
@@ -151,7 +151,7 @@ class _History:
         types = sorted({o.objective.event for o, _ in waiting if o.objective is not None and o.objective.event})
         during = min(begins for _, (begins, _) in waiting), max(ends for _, (_, ends) in waiting)
         return cls(
-            *session.ask(
+            *session.query(
                 Sql(
                     "SELECT customer_id, type, occurred_at, received_at, attributes FROM events"
                     f" WHERE customer_id IN {places(customers)} AND occurred_at >= ? AND received_at >= ?"

@@ -132,7 +132,7 @@ class Export:
     def _rows(self, session: Session, day: Day, ids: Sequence[str]) -> list[Cells]:
         """The rows of these decisions, in their order."""
         question = f"SELECT * FROM decisions WHERE decision_id IN {places(ids)} AND decided_at >= ? AND decided_at < ?"
-        (decisions,) = session.ask(Sql(question, (*ids, *day.span)))
+        (decisions,) = session.query(Sql(question, (*ids, *day.span)))
         by_id = {row["decision_id"]: (row, json.loads(row["record"])) for row in decisions}
         followed = followed_by(session, by_id, self._objectives, self._as_of)
         return [cells for one in ids for cells in rows_of(*by_id[one], followed[one], self._features, self._as_of.now)]

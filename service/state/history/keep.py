@@ -13,13 +13,13 @@ from typing import Any
 
 from service.decision.journey import JourneyKind
 from service.state.engines.session import (
-    EVERYTHING_DECIDED_BY,
-    POOLS,
-    Keys,
+    POOLS_LOCK,
+    RULES_LOCK,
+    Locks,
     Row,
     Session,
     Sql,
-    customer_key,
+    customer_lock,
     instant,
     micros,
     places,
@@ -56,9 +56,9 @@ Recorded = tuple[HistoryDecision, str]
 """A decision and the canonical text of its record."""
 
 
-def history_keys(decisions: Sequence[HistoryDecision]) -> Keys:
-    customers = {customer_key(decision.customer_id) for decision in decisions}
-    return Keys(alone=frozenset({*customers, POOLS}), shared=frozenset({EVERYTHING_DECIDED_BY}))
+def history_locks(decisions: Sequence[HistoryDecision]) -> Locks:
+    customers = {customer_lock(decision.customer_id) for decision in decisions}
+    return Locks(exclusive=frozenset({*customers, POOLS_LOCK}), shared=frozenset({RULES_LOCK}))
 
 
 def conflicts(session: Session, decisions: Sequence[HistoryDecision]) -> list[list[RowFault]]:
@@ -66,7 +66,7 @@ def conflicts(session: Session, decisions: Sequence[HistoryDecision]) -> list[li
     ids = [decision.decision_id for decision in decisions]
     told = [outcome["outcome_id"] for d in decisions for row in d.rows for outcome in row.cells["outcomes"]]
     slices = [told[first : first + _IDS_AT_ONCE] for first in range(0, len(told), _IDS_AT_ONCE)]
-    known, *outcomes = session.ask(
+    known, *outcomes = session.query(
         Sql(f"SELECT decision_id, customer_id, decided_at FROM decisions WHERE decision_id IN {places(ids)}", ids),
         *(
             Sql(f"SELECT outcome_id, decision_id, journey_id FROM outcomes WHERE outcome_id IN {places(s)}", s)
@@ -118,7 +118,7 @@ class _Keeper:
     def __post_init__(self) -> None:
         ids = [decision.decision_id for decision in self.decisions]
         times = [decision.cells["decided_at"] for decision in self.decisions]
-        records, contacts, outcomes = self.session.ask(
+        records, contacts, outcomes = self.session.query(
             Sql(
                 f"SELECT decision_id, record FROM decisions WHERE decision_id IN {places(ids)}"
                 " AND decided_at BETWEEN ? AND ?",
@@ -140,7 +140,7 @@ class _Keeper:
         if known is None:
             self.new["decisions"].append(_decision(decision, record))
         elif is_changed:
-            self.session.tell(_renewed(decision, record))
+            self.session.execute(_renewed(decision, record))
         for row in decision.rows:
             is_changed |= self._keep_contact(decision, row.cells)
             is_changed |= self._keep_outcomes(decision, row.cells)
@@ -152,10 +152,10 @@ class _Keeper:
         """The new rows, and that the customers' facts and contacts are others than were read before."""
         for table, rows in self.new.items():
             for first in range(0, len(rows), _AT_ONCE):
-                self.session.tell(_insert(table, rows[first : first + _AT_ONCE]))
+                self.session.execute(_insert(table, rows[first : first + _AT_ONCE]))
         Contacts(self.session, self.counters).take(self.moved, self.now)
         if self.changed:
-            self.session.tell(raise_every_version(list(self.changed)))
+            self.session.execute(raise_every_version(list(self.changed)))
 
     def _keep_contact(self, decision: HistoryDecision, cells: Mapping[str, Any]) -> bool:
         """Whether anything changed."""

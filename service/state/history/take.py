@@ -13,11 +13,11 @@ from pathlib import Path
 from features.schema import FeatureSchema, FeatureType
 from service.decision.record import canonical
 from service.state.engines.engine import Engine
-from service.state.engines.session import Session, Work, instant
+from service.state.engines.session import Session, Transaction, instant
 from service.state.export.table import export_schema
 from service.state.history.decisions import HistoryDecision, decisions_of, document_of
 from service.state.history.faults import LISTED, HistoryInvalid, RowFault
-from service.state.history.keep import Kept, conflicts, history_keys, keep_history
+from service.state.history.keep import Kept, conflicts, history_locks, keep_history
 from service.state.history.table import HistoryTable
 from service.state.rows.pools import Counters
 
@@ -95,13 +95,13 @@ class HistoryImport:
                 sound.append(HistoryDecision(rows=rows))
         return sound
 
-    def _work(self, group: Sequence[HistoryDecision]) -> Work[Kept]:
+    def _work(self, group: Sequence[HistoryDecision]) -> Transaction[Kept]:
         recorded = [(decision, canonical(document_of(decision, self._times))) for decision in group]
 
         def kept(session: Session) -> Kept:
             return keep_history(session, recorded, self._now, self._counters)
 
-        return Work(kept, lambda _: history_keys(group))
+        return Transaction(kept, lambda _: history_locks(group))
 
 
 def _places(one: HistoryDecision | RowFault) -> Iterator[tuple[str, int]]:

@@ -22,11 +22,11 @@ def use_catalogue(session: Session, version: str) -> bool:
     With it the tables that every decision reads are asked, so that it fails whenever a decision would.
     """
     text = "UPDATE catalogues SET unused_since = NULL WHERE version = ? RETURNING version"
-    rows, *_ = session.ask(Sql(text, (version,)), *(Sql(f"SELECT 1 FROM {table} LIMIT 1") for table in _READ_BY_ALL))
+    rows, *_ = session.query(Sql(text, (version,)), *(Sql(f"SELECT 1 FROM {table} LIMIT 1") for table in _READ_BY_ALL))
     return bool(rows)
 
 
 def catalogue_source(session: Session, version: str) -> str | None:
     """The canonical text of a version; None if it is not kept."""
-    (rows,) = session.ask(Sql("SELECT source FROM catalogues WHERE version = ?", (version,)))
+    (rows,) = session.query(Sql("SELECT source FROM catalogues WHERE version = ?", (version,)))
     return rows[0]["source"] if rows else None

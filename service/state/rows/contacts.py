@@ -53,7 +53,7 @@ class Contacts:
         for one in reservations:
             self._insert([_reserved(customer_id, reserved_until, one)])
             self._counters.change(self._session, None, one.contact)
-        self._session.tell(_raise_version([customer_id]))
+        self._session.execute(_raise_version([customer_id]))
 
     def present(self, contact: Row, *, at: int, presented_at: int) -> Row:
         """It counts from `at`, and was first shown at `presented_at` (microseconds). Returns: the row afterwards."""
@@ -67,14 +67,14 @@ class Contacts:
 
     def release_reserved(self, decision_id: str, customer_id: str) -> None:
         """Gives back all that a decision still has reserved."""
-        (rows,) = self._session.ask(
+        (rows,) = self._session.query(
             Sql("SELECT * FROM contacts WHERE decision_id = ? AND state = 'RESERVED'", (decision_id,))
         )
         for row in rows:
             self._update({**row, "state": "RELEASED"})
             self._counters.change(self._session, contact_of_row(row), None)
         if rows:
-            self._session.tell(_raise_version([customer_id]))
+            self._session.execute(_raise_version([customer_id]))
 
     def take(self, changes: Sequence[tuple[Row | None, Row]], now: datetime) -> None:
         """Takes contacts in from elsewhere, as they stand there: (the row that is here, if any, and the new one)."""
@@ -87,7 +87,7 @@ class Contacts:
         self._insert([after for before, after in changes if before is None])
         customers = dict.fromkeys(after["customer_id"] for _, after in changes)
         if customers:
-            self._session.tell(_raise_version(list(customers)))
+            self._session.execute(_raise_version(list(customers)))
 
     @staticmethod
     def forgotten(before: datetime) -> PastRows:
@@ -104,7 +104,7 @@ class Contacts:
     def _changed(self, before: Row, changes: Mapping[str, Any]) -> Row:
         after = {**before, **changes}
         self._update(after)
-        self._session.tell(_raise_version([before["customer_id"]]))
+        self._session.execute(_raise_version([before["customer_id"]]))
         self._counters.change(self._session, _counted(before), _counted(after))
         return after
 
@@ -113,11 +113,11 @@ class Contacts:
             batch = rows[first : first + _AT_ONCE]
             listed = ", ".join(places(_COLUMNS) for _ in batch)
             values = [row[name] for row in batch for name in _COLUMNS]
-            self._session.tell(Sql(f"INSERT INTO contacts ({', '.join(_COLUMNS)}) VALUES {listed}", values))
+            self._session.execute(Sql(f"INSERT INTO contacts ({', '.join(_COLUMNS)}) VALUES {listed}", values))
 
     def _update(self, row: Row) -> None:
         changed = ", ".join(f"{name} = ?" for name in _CHANGED)
-        self._session.tell(
+        self._session.execute(
             Sql(
                 f"UPDATE contacts SET {changed} WHERE decision_id = ? AND journey_id = ?",
                 [row[name] for name in (*_CHANGED, "decision_id", "journey_id")],

@@ -16,7 +16,7 @@ def find_row(session: Session, decision_id: str) -> Row | None:
     """The row of a decision: where its id says that it lies, else anywhere."""
     told = _span(decision_id)
     for begins, ends in (told, _ALWAYS) if told is not None else (_ALWAYS,):
-        (rows,) = session.ask(
+        (rows,) = session.query(
             Sql(
                 "SELECT * FROM decisions WHERE decision_id = ? AND decided_at BETWEEN ? AND ?",
                 (decision_id, begins, ends),

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from service.decision.constraints.capacity import ROUNDING, Pool
 from service.decision.decide import Decision, Settled, revise
 from service.decision.enrolments import WhyEnded
 from service.decision.facts import Contact, FactKind
+from service.decision.reach import Reach
 from service.decision.record import canonical, to_document
 from service.decision.select import contact_of
 from service.state.engines.session import (
-    EVERYTHING_DECIDED_BY,
-    POOLS,
-    Keys,
+    POOLS_LOCK,
+    RULES_LOCK,
+    Locks,
     Row,
     Session,
     Sql,
-    customer_key,
+    Transaction,
+    customer_lock,
     instant,
     micros,
 )
@@ -44,6 +47,8 @@ from service.state.rows.pools import Counters, UsedNow, uses_of
 from service.state.rows.situation import read_situation
 from service.state.rows.versions import raise_versions, read_fact_versions, versions_at
 
+Result = TypeVar("Result")
+
 
 class Proposed(NamedTuple):
     """A decision and its record, which is written before anybody waits for the transaction."""
@@ -56,12 +61,79 @@ class Proposed(NamedTuple):
         return cls(decision, canonical(to_document(decision)))
 
 
-def commit_keys(decision: Decision, counters: Counters) -> Keys:
-    """The customer alone; the counters of the pools too, if a pick may use one. The rules of everybody are shared."""
-    alone = {customer_key(decision.draft.facts.customer_id)}
-    if _may_use_pools(decision, counters):
-        alone.add(POOLS)
-    return Keys(alone=frozenset(alone), shared=frozenset({EVERYTHING_DECIDED_BY}))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitSnapshot:
+    """What a commit was told of its customer: the versions of her facts and contacts, and her request."""
+
+    facts: Mapping[FactKind, int]
+    contacts: int
+    requests: Sequence[Row]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitRead:
+    """All that a commit reads before it writes, said once: what it locks, what it asks, how the answers are read."""
+
+    customer_id: str
+    now: datetime
+    request: RequestKey | None
+    locks: Locks
+    pools: Sequence[Pool] = ()
+
+    @classmethod
+    def of(cls, decision: Decision, request: RequestKey | None, counters: Counters) -> CommitRead:
+        """The customer to itself; the counters of the pools too, if a pick may use one. The rules are shared."""
+        facts = decision.draft.facts
+        exclusive = {customer_lock(facts.customer_id)}
+        if _may_use_pools(decision, counters):
+            exclusive.add(POOLS_LOCK)
+        return cls(
+            customer_id=facts.customer_id,
+            now=facts.now,
+            request=request,
+            locks=Locks(exclusive=frozenset(exclusive), shared=frozenset({RULES_LOCK})),
+            pools=decision.draft.plan.pools_on(facts.channel),
+        )
+
+    @classmethod
+    def to_itself(cls, customer_id: str, now: datetime, request: RequestKey | None) -> CommitRead:
+        """The customer and the counters of all pools: whatever comes of it, nothing of them moves meanwhile."""
+        return cls(customer_id=customer_id, now=now, request=request, locks=exclusive_locks(customer_id))
+
+    @property
+    def has_pools(self) -> bool:
+        return POOLS_LOCK in self.locks.exclusive
+
+    @property
+    def own(self) -> tuple[Sql, Sql]:
+        """Of its customer."""
+        request_id = "" if self.request is None else self.request.request_id
+        return versions_at(self.customer_id), _request(self.customer_id, request_id)
+
+    @property
+    def shared(self) -> tuple[Sql, ...]:
+        """Of everybody: the versions of the rules, and what is used of the pools if it has their counters."""
+        return (VERSIONS, uses_of(self.pools, self.now)) if self.has_pools and self.pools else (VERSIONS,)
+
+    def snapshot(self, session: Session) -> CommitSnapshot:
+        customers, requests = session.query(*self.own)
+        row = customers[0] if customers else None
+        return CommitSnapshot(
+            facts={} if row is None else read_fact_versions(row),
+            contacts=0 if row is None else row["contacts_version"],
+            requests=requests,
+        )
+
+    def used(self, session: Session) -> UsedNow | None:
+        """None: it does not have the counters, for no pick may use a pool. Raises: PoolsUnknown."""
+        return UsedNow(session, self.pools, self.now) if self.has_pools else None
+
+    def transaction(self, run: Callable[[Session], Result]) -> Transaction[Result]:
+        return Transaction(run, lambda _: self.locks, self.own, self.shared)
+
+
+def exclusive_locks(customer_id: str) -> Locks:
+    return Locks(exclusive=frozenset({customer_lock(customer_id), POOLS_LOCK}), shared=frozenset({RULES_LOCK}))
 
 
 def _may_use_pools(decision: Decision, counters: Counters) -> bool:
@@ -71,77 +143,62 @@ def _may_use_pools(decision: Decision, counters: Counters) -> bool:
     return any(p.guards(c.journey_id, c.kind, channel) for p in own for c in scored) or counters.guard(scored)
 
 
-def commit_asks(customer_id: str, key: RequestKey | None) -> tuple[Sql, Sql]:
-    """What a commit asks of its customer in any case."""
-    return versions_at(customer_id), _request(customer_id, "" if key is None else key.request_id)
-
-
-def commit_shares(decision: Decision, held: Keys) -> tuple[Sql, ...]:
-    """What it asks of everybody: the versions of the rules, and what is used of the pools if it has their counters."""
-    facts, pools = decision.draft.facts, decision.draft.plan.pools_on(decision.draft.facts.channel)
-    return (VERSIONS, uses_of(pools, facts.now)) if POOLS in held.alone else (VERSIONS,)
-
-
-def commit_decision(
-    session: Session, proposed: Proposed, key: RequestKey | None, counters: Counters, held: Keys
-) -> CommitResult | None:
+def commit_decision(session: Session, proposed: Proposed, read: CommitRead, counters: Counters) -> CommitResult | None:
     """Writes nothing unless the decision stands: what its plan looks at and the kill list are the present ones.
 
     What counts by now, the customer's contacts and everybody's uses of the shared pools, still allows each pick.
-    None: pools became known meanwhile, so that the keys it holds are not enough.
+    None: pools became known meanwhile, so that the locks it holds are not enough.
     """
     decision = proposed.decision
-    facts, plan = decision.draft.facts, decision.draft.plan
-    customers, requests = session.ask(*commit_asks(facts.customer_id, key))
-    earlier = _decided_before(session, facts.customer_id, facts.now, key, requests)
+    facts, reach = decision.draft.facts, decision.draft.plan.reach_on(decision.draft.facts.channel)
+    present = read.snapshot(session)
+    earlier = _decided_before(session, read, present)
     if earlier is not None:
         return earlier
-    read, reach = facts.situation, plan.reach_on(facts.channel)
-    present = read_fact_versions(customers[0]) if customers else {}
-    if any(present.get(kind, 0) != read.versions.get(kind, 0) for kind in reach.kinds):
-        return FactsMoved()
-    if versions_of(session).get("kills", 0) != read.kills_version:
+    if _facts_moved(session, decision, reach, present):
         return FactsMoved()
     counted = counters.at(session)
-    has_pools = POOLS in held.alone
-    if not has_pools and _may_use_pools(decision, counted):
+    if not read.has_pools and _may_use_pools(decision, counted):
         return None
-    pools = reach.pools
-    used = UsedNow(session, pools, facts.now) if has_pools else None
-    contacts_version = customers[0]["contacts_version"] if customers else 0
-    if contacts_version != read.contacts_version or not _has_room(decision, pools, used):
-        (rows,) = session.ask(contacts_of(facts.customer_id, facts.now, reach.contacts))
-        uses = read.uses if used is None else used.by_pool()
+    used = read.used(session)
+    if present.contacts != facts.situation.contacts_version or not _has_room(decision, read.pools, used):
+        (rows,) = session.query(contacts_of(facts.customer_id, facts.now, reach.contacts))
+        uses = facts.situation.uses if used is None else used.by_pool()
         settled = Settled(contacts=tuple(map(contact_of_row, rows)), uses=uses)
         proposed = Proposed.of(revise(decision, settled))
-    _insert(session, proposed, key, counted)
+    _insert(session, proposed, read.request, counted)
     return Committed(decision=proposed.decision)
 
 
+def _facts_moved(session: Session, decision: Decision, reach: Reach, present: CommitSnapshot) -> bool:
+    """Whether something that its plan looks at, or the kill list, is another than it read."""
+    seen = decision.draft.facts.situation
+    if any(present.facts.get(kind, 0) != seen.versions.get(kind, 0) for kind in reach.kinds):
+        return True
+    return versions_of(session).get("kills", 0) != seen.kills_version
+
+
 def decide_and_commit(
-    session: Session, undecided: Undecided, key: RequestKey | None, counters: Counters
+    session: Session, undecided: Undecided, read: CommitRead, counters: Counters
 ) -> Committed | AlreadyDecided:
-    """Decides by what holds within this transaction, which has the customer and the pools alone."""
-    _, requests = session.ask(*commit_asks(undecided.customer_id, key))
-    earlier = _decided_before(session, undecided.customer_id, undecided.decided_at, key, requests)
+    """Decides by what holds within this transaction, which has the customer and the pools to itself."""
+    earlier = _decided_before(session, read, read.snapshot(session))
     if earlier is not None:
         return earlier
     reading = read_situation(session, undecided.customer_id, undecided.decided_at, undecided.reach, undecided.named)
     proposed = Proposed.of(undecided.decide(reading))
-    _insert(session, proposed, key, counters.at(session))
+    _insert(session, proposed, read.request, counters.at(session))
     return Committed(decision=proposed.decision)
 
 
-def _decided_before(
-    session: Session, customer_id: str, now: datetime, key: RequestKey | None, requests: Sequence[Row]
-) -> AlreadyDecided | None:
+def _decided_before(session: Session, read: CommitRead, present: CommitSnapshot) -> AlreadyDecided | None:
     """The decision of this request, which stays as it is from now on, for somebody is told of it."""
-    if key is None or not requests:
+    if read.request is None or not present.requests:
         return None
-    earlier = find_decision(session, requests[0]["decision_id"], now)
+    earlier = find_decision(session, present.requests[0]["decision_id"], read.now)
     if earlier is None:
         return None
-    session.tell(_tell(customer_id, key.request_id))
+    session.execute(_tell(read.customer_id, read.request.request_id))
     return AlreadyDecided(stored=earlier)
 
 
@@ -170,7 +227,7 @@ def _contacts(decision: Decision) -> Iterator[Contact]:
 def _insert(session: Session, proposed: Proposed, key: RequestKey | None, counters: Counters) -> None:
     decision = proposed.decision
     facts, decision_id = decision.draft.facts, decision.terms.decision_id
-    session.tell(
+    session.execute(
         Sql(
             "INSERT INTO decisions (decision_id, customer_id, decided_at, valid_until, fingerprint, catalogue_version,"
             " record) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -186,7 +243,7 @@ def _insert(session: Session, proposed: Proposed, key: RequestKey | None, counte
         )
     )
     if key is not None:
-        session.tell(
+        session.execute(
             Sql(
                 "INSERT INTO requests (customer_id, request_id, decision_id, decided_at) VALUES (?, ?, ?, ?)",
                 (facts.customer_id, key.request_id, decision_id, micros(decision.decided_at)),
@@ -209,7 +266,7 @@ def _end_enrolments(session: Session, decision: Decision) -> None:
             at = decision.draft.read.situation.enrolments[ended.journey_id].since + lasts
         moves.keep((customer_id, ended.journey_id), JourneyMove(at, Move.EXITED, decision.terms.decision_id, ""))
     moves.tell()
-    session.tell(raise_versions(customer_id, FactKind.PLACES))
+    session.execute(raise_versions(customer_id, FactKind.PLACES))
 
 
 def _reserve(session: Session, decision: Decision, counters: Counters) -> None:
@@ -220,22 +277,17 @@ def _reserve(session: Session, decision: Decision, counters: Counters) -> None:
     Contacts(session, counters).reserve(decision.draft.facts.customer_id, decision.valid_until, reservations)
 
 
-def alone_keys(customer_id: str) -> Keys:
-    """The customer and the counters of all pools: whatever comes of it, nothing of them moves meanwhile."""
-    return Keys(alone=frozenset({customer_key(customer_id), POOLS}), shared=frozenset({EVERYTHING_DECIDED_BY}))
-
-
 def release_decision(session: Session, decision_id: str, customer_id: str, counters: Counters) -> None:
     """Gives back what a decision reserved, and its request id, which may then be used again.
 
     Not if another call under that id was told of the decision meanwhile.
     """
     question = "SELECT request_id FROM requests WHERE customer_id = ? AND decision_id = ? AND told = 1"
-    (told,) = session.ask(Sql(question, (customer_id, decision_id)))
+    (told,) = session.query(Sql(question, (customer_id, decision_id)))
     if told:
         return
     Contacts(session, counters.at(session)).release_reserved(decision_id, customer_id)
-    session.tell(Sql("DELETE FROM requests WHERE customer_id = ? AND decision_id = ?", (customer_id, decision_id)))
+    session.execute(Sql("DELETE FROM requests WHERE customer_id = ? AND decision_id = ?", (customer_id, decision_id)))
 
 
 def _request(customer_id: str, request_id: str) -> Sql:
@@ -248,15 +300,15 @@ def _tell(customer_id: str, request_id: str) -> Sql:
 
 
 def has_request(session: Session, customer_id: str, request_id: str) -> bool:
-    return bool(session.ask(_request(customer_id, request_id))[0])
+    return bool(session.query(_request(customer_id, request_id))[0])
 
 
 def tell_by_request(session: Session, customer_id: str, request_id: str, now: datetime) -> StoredDecision | None:
     """The decision of a request, which stays as it is from now on, for somebody is told of it."""
-    (rows,) = session.ask(_request(customer_id, request_id))
+    (rows,) = session.query(_request(customer_id, request_id))
     if not rows:
         return None
-    session.tell(_tell(customer_id, request_id))
+    session.execute(_tell(customer_id, request_id))
     return find_decision(session, rows[0]["decision_id"], now)
 
 
@@ -264,7 +316,7 @@ def find_decision(session: Session, decision_id: str, now: datetime) -> StoredDe
     row = find_row(session, decision_id)
     if row is None:
         return None
-    contacts, outcomes = session.ask(
+    contacts, outcomes = session.query(
         Sql("SELECT * FROM contacts WHERE decision_id = ?", (decision_id,)), outcomes_of(decision_id)
     )
     return StoredDecision(

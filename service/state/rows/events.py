@@ -15,7 +15,7 @@ from features.values import Scalar
 from service.decision.facts import ANY, FactKind
 from service.decision.reports.events import HEARTBEAT
 from service.decision.reports.rows import CustomerEvent, RowResult, RowStatus
-from service.state.engines.session import Keys, Session, Sql, customer_key, micros, places
+from service.state.engines.session import Locks, Session, Sql, customer_lock, micros, places
 from service.state.rows.fold import JourneyMove, Move
 from service.state.rows.moves import Moves
 from service.state.rows.outbox import queued
@@ -26,16 +26,16 @@ _KINDS = {"incident": FactKind.INCIDENTS, "consent": FactKind.CONSENTS, "journey
 """By the first word of an event type; all others are the customer's own."""
 
 
-def event_keys(events: Sequence[CustomerEvent]) -> Keys:
+def event_locks(events: Sequence[CustomerEvent]) -> Locks:
     """Each customer, so that a decision sees all of a customer's events or none; each feed too, for its heartbeat."""
-    return Keys(
-        alone=frozenset(customer_key(e.customer_id) if e.type != HEARTBEAT else f"feed:{e.source}" for e in events)
+    return Locks(
+        exclusive=frozenset(customer_lock(e.customer_id) if e.type != HEARTBEAT else f"feed:{e.source}" for e in events)
     )
 
 
 def keep_events(session: Session, events: Sequence[CustomerEvent], now: datetime) -> list[RowResult]:
     """Keeps each valid event once; an id that is reused with other content is rejected."""
-    (rows,) = session.ask(
+    (rows,) = session.query(
         Sql(
             f"SELECT event_id, fingerprint FROM events WHERE event_id IN {places(e.event_id for e in events)}",
             [e.event_id for e in events],
@@ -50,7 +50,7 @@ def keep_events(session: Session, events: Sequence[CustomerEvent], now: datetime
             results.append(duplicate_or_reused(event.event_id, "event_id", known[event.event_id] == fingerprint))
             continue
         known[event.event_id] = fingerprint
-        session.tell(_row(event, now, fingerprint), *_changes(event, now))
+        session.execute(_row(event, now, fingerprint), *_changes(event, now))
         if event.type in _MOVES:
             place = event.customer_id, str(event.attributes["journey_id"])
             stage = str(event.attributes.get("stage", ""))

@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from service.state.engines.session import EVERYTHING_DECIDED_BY, Keys, Row, Session, Sql, instant, micros, places
+from service.state.engines.session import RULES_LOCK, Locks, Row, Session, Sql, instant, micros, places
 from service.state.port import Kill, KillList
 
 KILLS = Sql("SELECT target, since, why FROM kills ORDER BY target")
 VERSIONS = Sql("SELECT name, version FROM versions")
 
 
-def kill_keys(session: Session) -> Keys:
+def kill_locks(session: Session) -> Locks:
     """No decision commits while the list changes."""
-    return Keys(alone=frozenset({EVERYTHING_DECIDED_BY}))
+    return Locks(exclusive=frozenset({RULES_LOCK}))
 
 
 def keep_kill(session: Session, target: str, why: str, now: datetime) -> None:
     """The version stays if the list says the same already."""
-    (known,) = session.ask(Sql("SELECT why FROM kills WHERE target = ?", (target,)))
+    (known,) = session.query(Sql("SELECT why FROM kills WHERE target = ?", (target,)))
     if known and known[0]["why"] == why:
         return
-    session.tell(
+    session.execute(
         Sql(
             "INSERT INTO kills (target, since, why) VALUES (?, ?, ?)"
             " ON CONFLICT (target) DO UPDATE SET why = excluded.why",
@@ -34,9 +34,9 @@ def keep_kill(session: Session, target: str, why: str, now: datetime) -> None:
 
 def drop_kill(session: Session, target: str) -> bool:
     """Returns: whether it was on the list."""
-    (known,) = session.ask(Sql("SELECT why FROM kills WHERE target = ?", (target,)))
+    (known,) = session.query(Sql("SELECT why FROM kills WHERE target = ?", (target,)))
     if known:
-        session.tell(Sql("DELETE FROM kills WHERE target = ?", (target,)), raise_version("kills"))
+        session.execute(Sql("DELETE FROM kills WHERE target = ?", (target,)), raise_version("kills"))
     return bool(known)
 
 
@@ -45,13 +45,13 @@ def kills_of(rows: Iterable[Row]) -> list[Kill]:
 
 
 def kill_list(session: Session) -> KillList:
-    versions, kills = session.ask(VERSIONS, KILLS)
+    versions, kills = session.query(VERSIONS, KILLS)
     return KillList(version=read_versions(versions).get("kills", 0), kills=tuple(kills_of(kills)))
 
 
 def version_read_by(session: Session, service_id: str) -> int | None:
     """The version that a service said last to have read; None if the store does not know the service."""
-    (rows,) = session.ask(Sql("SELECT kills_version FROM services WHERE service_id = ?", (service_id,)))
+    (rows,) = session.query(Sql("SELECT kills_version FROM services WHERE service_id = ?", (service_id,)))
     return int(rows[0]["kills_version"]) if rows else None
 
 
@@ -73,11 +73,10 @@ SERVICES = Sql("SELECT service_id, name, kills_version FROM services ORDER BY na
 
 def versions_of(session: Session) -> dict[str, int]:
     """The versions within a transaction that shares the rules; a list that never changed has none."""
-    if "versions" not in session.memo:
-        (rows,) = session.ask(VERSIONS)
-        session.memo["versions"] = read_versions(rows)
-    versions: dict[str, int] = session.memo["versions"]
-    return versions
+    if session.cache.versions is None:
+        (rows,) = session.query(VERSIONS)
+        session.cache.versions = read_versions(rows)
+    return session.cache.versions
 
 
 def read_versions(rows: Iterable[Row]) -> dict[str, int]:

@@ -16,7 +16,7 @@ class Moves:
 
     def __init__(self, session: Session, places: Iterable[Place]) -> None:
         listed = sorted(set(places))
-        found = session.ask(*(_moves_of(place) for place in listed))
+        found = session.query(*(_moves_of(place) for place in listed))
         self._session = session
         self._moves = {
             place: {JourneyMove(instant(r["at"]), Move(r["move"]), r["row_id"], r["stage"]) for r in rows}
@@ -31,7 +31,7 @@ class Moves:
             return
         known.add(move)
         self._moved[place] = None
-        self._session.tell(
+        self._session.execute(
             Sql(
                 "INSERT INTO moves (customer_id, journey_id, at, move, row_id, stage) VALUES (?, ?, ?, ?, ?, ?)",
                 (*place, micros(move.at), int(move.move), move.row_id, move.stage),
@@ -52,7 +52,7 @@ class Moves:
             return
         self._moves[place] -= same
         if same:
-            self._session.tell(
+            self._session.execute(
                 Sql(
                     "DELETE FROM moves WHERE customer_id = ? AND journey_id = ? AND move = ? AND row_id = ?",
                     (*place, int(move.move), move.row_id),
@@ -63,10 +63,10 @@ class Moves:
     def tell(self) -> None:
         """The customer's place in each journey that was moved, folded anew."""
         for place in self._moved:
-            self._session.tell(Sql("DELETE FROM enrolments WHERE customer_id = ? AND journey_id = ?", place))
+            self._session.execute(Sql("DELETE FROM enrolments WHERE customer_id = ? AND journey_id = ?", place))
             found = enrolment(place[1], self._moves[place])
             if found is not None:
-                self._session.tell(
+                self._session.execute(
                     Sql(
                         "INSERT INTO enrolments (customer_id, journey_id, stage, since) VALUES (?, ?, ?, ?)",
                         (*place, found.stage.value, micros(found.since)),

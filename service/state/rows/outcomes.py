@@ -15,13 +15,13 @@ from datetime import datetime
 from service.decision.facts import FactKind
 from service.decision.reports.rows import Outcome, OutcomeType, RowResult, RowStatus
 from service.state.engines.session import (
-    EVERYTHING_DECIDED_BY,
-    POOLS,
-    Keys,
+    POOLS_LOCK,
+    RULES_LOCK,
+    Locks,
     Row,
     Session,
     Sql,
-    customer_key,
+    customer_lock,
     instant,
     micros,
     places,
@@ -40,15 +40,15 @@ Key = tuple[str, str]
 _MOVING = (OutcomeType.PRESENTED, OutcomeType.NOT_PRESENTED)
 
 
-def outcome_keys(session: Session, outcomes: Sequence[Outcome]) -> Keys:
+def outcome_locks(session: Session, outcomes: Sequence[Outcome]) -> Locks:
     """The customers whose contacts these outcomes speak of, which never change; the pools, if a contact may move."""
     ids = sorted({o.decision_id for o in outcomes})
-    (rows,) = session.ask(
+    (rows,) = session.query(
         Sql(f"SELECT DISTINCT customer_id FROM contacts WHERE decision_id IN {places(ids)}", ids),
     )
-    customers = frozenset(customer_key(row["customer_id"]) for row in rows)
+    customers = frozenset(customer_lock(row["customer_id"]) for row in rows)
     moves = any(o.type in _MOVING for o in outcomes)
-    return Keys(alone=customers | {POOLS} if moves else customers, shared=frozenset({EVERYTHING_DECIDED_BY}))
+    return Locks(exclusive=customers | {POOLS_LOCK} if moves else customers, shared=frozenset({RULES_LOCK}))
 
 
 def keep_outcomes(session: Session, outcomes: Sequence[Outcome], now: datetime, counters: Counters) -> list[RowResult]:
@@ -64,7 +64,7 @@ class _Keeper:
 
     def __init__(self, session: Session, outcomes: Sequence[Outcome], now: datetime, counters: Counters) -> None:
         ids, decisions = [o.outcome_id for o in outcomes], sorted({o.decision_id for o in outcomes})
-        known, contacts = session.ask(
+        known, contacts = session.query(
             Sql(f"SELECT outcome_id, fingerprint FROM outcomes WHERE outcome_id IN {places(ids)}", ids),
             Sql(f"SELECT * FROM contacts WHERE decision_id IN {places(decisions)}", decisions),
         )
@@ -86,7 +86,7 @@ class _Keeper:
             return self._not_ranked(outcome)
         self._known[outcome.outcome_id] = fingerprint
         is_late = outcome.type is OutcomeType.PRESENTED and self._is_late(contact)
-        self._session.tell(
+        self._session.execute(
             _row(outcome, contact, self._now, is_late=is_late, fingerprint=fingerprint),
             raise_versions(contact["customer_id"], *_kinds(outcome)),
         )

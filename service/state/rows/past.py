@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from service.state.engines.session import Keys, Row, Session, Sql, Value, customer_key, places
+from service.state.engines.session import Locks, Row, Session, Sql, Value, customer_lock, places
 
 IN_TURN = "retention"
 """The key of whoever deletes: two that delete the same rows would wait for each other."""
@@ -24,7 +24,7 @@ class Past(Protocol):
     def find(self, after: Row | None, at_most: int) -> Sql:
         """A question for a batch; `after` is the last row of the one before."""
 
-    def needs(self, rows: Iterable[Row]) -> Keys:
+    def needs(self, rows: Iterable[Row]) -> Locks:
         """What others are kept from while these rows go."""
 
     def delete(self, session: Session, rows: Sequence[Row]) -> int:
@@ -41,7 +41,7 @@ class PastRows:
     where: str
     values: tuple[Value, ...]
     by_customer: bool = False
-    alone: frozenset[str] = frozenset()
+    exclusive: frozenset[str] = frozenset()
 
     def count(self) -> Sql:
         return Sql(f"SELECT count(*) AS past FROM {self.table} WHERE {self.where}", self.values)
@@ -51,13 +51,13 @@ class PastRows:
         text = f"SELECT {columns} FROM {self.table} WHERE {self.where} ORDER BY {self.order} LIMIT ?"
         return Sql(text, (*self.values, at_most))
 
-    def needs(self, rows: Iterable[Row]) -> Keys:
-        customers = (customer_key(row["customer_id"]) for row in rows) if self.by_customer else ()
-        return Keys(alone=frozenset({IN_TURN, *self.alone, *customers}))
+    def needs(self, rows: Iterable[Row]) -> Locks:
+        customers = (customer_lock(row["customer_id"]) for row in rows) if self.by_customer else ()
+        return Locks(exclusive=frozenset({IN_TURN, *self.exclusive, *customers}))
 
     def delete(self, session: Session, rows: Sequence[Row]) -> int:
         """By the index of their key: CASE hides that of their time, by which all that is past would be read."""
-        (gone,) = session.ask(
+        (gone,) = session.query(
             Sql(
                 f"DELETE FROM {self.table} WHERE {self.key[0]} IN {places(range(len(rows)))}"
                 f" AND ({', '.join(self.key)}) IN (VALUES {', '.join(places(self.key) for _ in rows)})"

@@ -19,7 +19,7 @@ from service.decision.facts import Contact, Use
 from service.decision.journey import JourneyKind
 from service.decision.plan import Candidate
 from service.decision.windows import Calendar, Period, Rolling, Window
-from service.state.engines.session import EVERYTHING_DECIDED_BY, POOLS, Keys, Row, Session, Sql, instant, micros, places
+from service.state.engines.session import POOLS_LOCK, RULES_LOCK, Locks, Row, Session, Sql, instant, micros, places
 from service.state.rows.contact_row import contact_of_row
 from service.state.rows.kills import versions_of
 
@@ -71,10 +71,10 @@ class UsedNow:
 
     def __init__(self, session: Session, pools: Sequence[Pool], now: datetime) -> None:
         """Raises: PoolsUnknown."""
-        book: _Book = session.memo.setdefault("pools", {})
+        book = session.cache.pools
         missing = [pool for pool in pools if pool_key(pool) not in book]
         if missing:
-            (rows,) = session.ask(uses_of(missing, now))
+            (rows,) = session.query(uses_of(missing, now))
             for row in rows:
                 listed = book.setdefault(row["pool_key"], {})
                 if row["ends_at"] is not None:
@@ -99,10 +99,6 @@ class UsedNow:
         return tuple(Use(ends_at=instant(ends_at), amount=amount) for ends_at, amount in left)
 
 
-_Book = dict[str, dict[int, float]]
-"""Amounts by when they end, by pool."""
-
-
 class Counters:
     """The pools that a store counts, as this process last read them."""
 
@@ -114,7 +110,7 @@ class Counters:
         """The same after reading them again, if another version is in force."""
         version = versions_of(session).get("pools", 0)
         if version != self._version:
-            (rows,) = session.ask(Sql("SELECT pool_key, definition FROM pools ORDER BY pool_key"))
+            (rows,) = session.query(Sql("SELECT pool_key, definition FROM pools ORDER BY pool_key"))
             self._pools = tuple((row["pool_key"], _pool(row["pool_key"], row["definition"])) for row in rows)
             self._version = version
         return self
@@ -132,40 +128,40 @@ class Counters:
             if old == new:
                 continue
             if old is not None:
-                session.tell(_take(key, old))
+                session.execute(_take(key, old))
                 _note(session, key, old, -old.amount)
             if new is not None:
-                session.tell(_add(key, new))
+                session.execute(_add(key, new))
                 _note(session, key, new, new.amount)
 
 
 def _note(session: Session, key: str, use: Use, amount: float) -> None:
-    counted = session.memo.get("pools", {}).get(key)
+    counted = session.cache.pools.get(key)
     if counted is not None:
         counted[micros(use.ends_at)] = counted.get(micros(use.ends_at), 0.0) + amount
 
 
-def register_keys(session: Session) -> Keys:
+def register_locks(session: Session) -> Locks:
     """No contact changes while the contacts of a new pool are counted."""
-    return Keys(alone=frozenset({EVERYTHING_DECIDED_BY, POOLS}))
+    return Locks(exclusive=frozenset({RULES_LOCK, POOLS_LOCK}))
 
 
 def register(session: Session, pools: Iterable[Pool], now: datetime) -> None:
     """Counts these pools from now on, and what their contacts use already; says that they are in use."""
     asked = {pool_key(pool): pool for pool in pools}
-    (rows,) = session.ask(Sql(f"SELECT pool_key FROM pools WHERE pool_key IN {places(asked)}", tuple(asked)))
+    (rows,) = session.query(Sql(f"SELECT pool_key FROM pools WHERE pool_key IN {places(asked)}", tuple(asked)))
     known = sorted(row["pool_key"] for row in rows)
     used = f"UPDATE pools SET used_at = ? WHERE pool_key IN {places(known)} AND used_at < ?"
-    session.tell(Sql(used, (micros(now), *known, micros(now))))
+    session.execute(Sql(used, (micros(now), *known, micros(now))))
     new = {key: pool for key, pool in asked.items() if key not in known}
     for key, pool in new.items():
         values = key, _definition(pool), micros(now)
-        session.tell(Sql("INSERT INTO pools (pool_key, definition, used_at) VALUES (?, ?, ?)", values))
-        (contacts,) = session.ask(_contacts_in(pool, now))
-        session.tell(Sql("DELETE FROM pool_uses WHERE pool_key = ?", (key,)))
-        session.tell(*(_add(key, use) for use in _summed(pool, map(contact_of_row, contacts))))
+        session.execute(Sql("INSERT INTO pools (pool_key, definition, used_at) VALUES (?, ?, ?)", values))
+        (contacts,) = session.query(_contacts_in(pool, now))
+        session.execute(Sql("DELETE FROM pool_uses WHERE pool_key = ?", (key,)))
+        session.execute(*(_add(key, use) for use in _summed(pool, map(contact_of_row, contacts))))
     if new:
-        session.tell(pools_changed())
+        session.execute(pools_changed())
 
 
 def pools_changed() -> Sql:

@@ -48,7 +48,7 @@ def read_situation(
     Raises: PoolsUnknown.
     """
     asked = [incidents_named(customer_id, named)] if named else []
-    versions, kills, used, feeds, customers, *own = session.ask(
+    versions, kills, used, feeds, customers, *own = session.query(
         VERSIONS,
         KILLS,
         uses_of(reach.pools, now),

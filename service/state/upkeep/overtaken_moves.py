@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from service.state.engines.session import Keys, Row, Session, Sql, customer_key, micros
+from service.state.engines.session import Locks, Row, Session, Sql, customer_lock, micros
 from service.state.rows.fold import Move
 from service.state.rows.past import IN_TURN
 from service.state.upkeep.retention import Retention, day_before
@@ -54,12 +54,12 @@ class OvertakenMoves:
         )
         return Sql(text, (self.before, *seen, at_most))
 
-    def needs(self, rows: Iterable[Row]) -> Keys:
-        customers = (customer_key(row["customer_id"]) for row in rows if row["has_earlier"])
-        return Keys(alone=frozenset({IN_TURN, *customers}))
+    def needs(self, rows: Iterable[Row]) -> Locks:
+        customers = (customer_lock(row["customer_id"]) for row in rows if row["has_earlier"])
+        return Locks(exclusive=frozenset({IN_TURN, *customers}))
 
     def delete(self, session: Session, rows: Sequence[Row]) -> int:
-        gone = session.ask(*(_earlier(row) for row in rows if row["has_earlier"]))
+        gone = session.query(*(_earlier(row) for row in rows if row["has_earlier"]))
         return sum(map(len, gone))
 
 

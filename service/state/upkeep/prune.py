@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import date, datetime
 
 from service.state.engines.engine import Engine
-from service.state.engines.session import Row, Sql, Work
+from service.state.engines.session import Row, Sql, Transaction
 from service.state.port import StateUnavailable
 from service.state.rows.past import Past
 from service.state.upkeep.overtaken_moves import overtaken_moves
@@ -36,7 +36,7 @@ from service.state.upkeep.retention import (
     past_pool_uses,
     past_requests,
 )
-from service.state.upkeep.unused_catalogues import catalogue_keys, unused_catalogues
+from service.state.upkeep.unused_catalogues import catalogue_locks, unused_catalogues
 from service.state.upkeep.unused_pools import unused_pools
 
 BATCH = 200
@@ -80,7 +80,7 @@ class Upkeep:
         Raises: PruneStopped if it is in doubt, before anything is deleted; StateUnavailable.
         """
         limit = now if is_forced else await self._limit(now)
-        await self._engine.write(Work(lambda session: session.tell(note_round(now))))
+        await self._engine.write(Transaction(lambda session: session.execute(note_round(now))))
         return dict.fromkeys(TABLES, 0) if limit is None else await self.prune(limit, told)
 
     async def foretell(
@@ -171,12 +171,12 @@ class Upkeep:
 
     async def _find(self, past: Past) -> list[Row]:
         question = past.find(self._walked.get(past.table), BATCH)
-        (rows,) = await self._engine.read(lambda session: session.ask(question))
+        (rows,) = await self._engine.read(lambda session: session.query(question))
         return rows
 
     async def _delete(self, past: Past, rows: list[Row]) -> int:
         needs = past.needs(rows)
-        gone = await self._engine.write(Work(lambda session: past.delete(session, rows), lambda _: needs))
+        gone = await self._engine.write(Transaction(lambda session: past.delete(session, rows), lambda _: needs))
         self._walked[past.table] = rows[-1]
         return gone
 
@@ -201,9 +201,9 @@ class Upkeep:
     async def _prune_catalogues(self, now: datetime, told: Told) -> None:
         catalogues = await self._engine.read(lambda session: unused_catalogues(session, self._retention, now))
         if catalogues.has_news:
-            await self._engine.write(Work(catalogues.mark))
+            await self._engine.write(Transaction(catalogues.mark))
         if catalogues.past:
-            told("catalogues", await self._engine.write(Work(catalogues.delete, catalogue_keys)))
+            told("catalogues", await self._engine.write(Transaction(catalogues.delete, catalogue_locks)))
 
     async def _count(self, question: Sql) -> int:
         return await self._engine.scan(question, lambda session, chunks: int(next(chunks)[0]["past"]))

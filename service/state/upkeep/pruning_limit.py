@@ -60,7 +60,7 @@ _ONCE = "run `rumbo state prune --force` once"
 
 
 def rounds_before(session: Session) -> RoundsBefore:
-    *received, rounds = session.ask(*_LATEST, Sql("SELECT clock FROM rounds WHERE what = ?", (_PRUNE,)))
+    *received, rounds = session.query(*_LATEST, Sql("SELECT clock FROM rounds WHERE what = ?", (_PRUNE,)))
     latest = max((rows[0]["at"] for rows in received if rows[0]["at"] is not None), default=None)
     return RoundsBefore(received_at=optional_instant(latest), clock=instant(rounds[0]["clock"]) if rounds else None)
 

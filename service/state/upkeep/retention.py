@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from features.errors import RumboError
-from service.state.engines.session import POOLS, micros
+from service.state.engines.session import POOLS_LOCK, micros
 from service.state.rows.contacts import Contacts
 from service.state.rows.past import PastRows
 
@@ -124,5 +124,5 @@ def past_pool_uses(retention: Retention, now: datetime) -> PastRows:
         order="ends_at",
         where="ends_at < ?",
         values=(micros(now - retention.pool_uses),),
-        alone=frozenset({POOLS}),
+        exclusive=frozenset({POOLS_LOCK}),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from service.state.engines.session import EVERYTHING_DECIDED_BY, Keys, Row, Session, Sql, micros, places
+from service.state.engines.session import RULES_LOCK, Locks, Row, Session, Sql, micros, places
 from service.state.rows.past import IN_TURN
 from service.state.upkeep.retention import Retention
 
@@ -40,7 +40,7 @@ class UnusedCatalogues:
     def mark(self, session: Session) -> None:
         """Those that were found unused, from now on; no longer those that are used again."""
         change = "UPDATE catalogues SET unused_since = ? WHERE version IN "
-        session.tell(
+        session.execute(
             Sql(change + places(self._found), (self._now, *self._found)),
             Sql(change + places(self._used), (None, *self._used)),
         )
@@ -51,15 +51,15 @@ class UnusedCatalogues:
             f"DELETE FROM catalogues WHERE version IN {places(self.past)} AND unused_since < ?"
             f" AND NOT {_USED} AND NOT {_ANY_UNKNOWN} RETURNING version"
         )
-        (gone,) = session.ask(Sql(text, (*self.past, self._before, _UNKNOWN)))
+        (gone,) = session.query(Sql(text, (*self.past, self._before, _UNKNOWN)))
         return len(gone)
 
 
 def unused_catalogues(session: Session, retention: Retention, now: datetime) -> UnusedCatalogues:
-    (rows,) = session.ask(_LISTED)
+    (rows,) = session.query(_LISTED)
     return UnusedCatalogues(rows, retention, now)
 
 
-def catalogue_keys(session: Session) -> Keys:
+def catalogue_locks(session: Session) -> Locks:
     """Nothing is decided while catalogues go."""
-    return Keys(alone=frozenset({EVERYTHING_DECIDED_BY, IN_TURN}))
+    return Locks(exclusive=frozenset({RULES_LOCK, IN_TURN}))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from service.state.engines.session import EVERYTHING_DECIDED_BY, POOLS, Row, Session, Sql, micros, places
+from service.state.engines.session import POOLS_LOCK, RULES_LOCK, Row, Session, Sql, micros, places
 from service.state.rows.past import PastRows
 from service.state.rows.pools import pools_changed
 from service.state.upkeep.retention import Retention
@@ -25,7 +25,7 @@ class UnusedPools(PastRows):
         keys = [row["pool_key"] for row in rows]
         left = "SELECT 1 FROM pools p WHERE p.pool_key = pool_uses.pool_key"
         uses = f"DELETE FROM pool_uses WHERE pool_key IN {places(keys)} AND NOT EXISTS ({left})"
-        session.tell(Sql(uses, keys), pools_changed())
+        session.execute(Sql(uses, keys), pools_changed())
         return gone
 
 
@@ -36,5 +36,5 @@ def unused_pools(retention: Retention, now: datetime) -> UnusedPools:
         order="pool_key",
         where="used_at < ?",
         values=(micros(now - retention.pool_uses),),
-        alone=frozenset({EVERYTHING_DECIDED_BY, POOLS}),
+        exclusive=frozenset({RULES_LOCK, POOLS_LOCK}),
     )

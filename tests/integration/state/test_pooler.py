@@ -10,7 +10,7 @@ import pytest
 
 from service.state.engines.engine import Durability
 from service.state.engines.postgres_connection import IDLE_MS, STATEMENT_MS
-from service.state.engines.session import Session, Sql, Work, places
+from service.state.engines.session import Session, Sql, Transaction, places
 from service.state.port import StateUnavailable
 from service.state.store import SqlState
 from tests.builders import NOW
@@ -32,7 +32,7 @@ def database(server: PostgresServer, tmp_path: Path) -> Iterator[str]:
 
 
 def shown(session: Session) -> dict[str, str]:
-    (found,) = session.ask(Sql(f"SELECT name, setting FROM pg_settings WHERE name IN {places(SHOWN)}", SHOWN))
+    (found,) = session.query(Sql(f"SELECT name, setting FROM pg_settings WHERE name IN {places(SHOWN)}", SHOWN))
     return {row["name"]: row["setting"] for row in found}
 
 
@@ -43,7 +43,7 @@ async def test_limits_and_durability_hold_behind_a_pooler_in_session_mode(
     with pooler(server.folder, database, Mode.SESSION) as url:
         state = postgres_state(url, durability)
         await state.engine.demand_service()
-        for settings in (await state.engine.write(Work(shown)), await state.engine.read(shown)):
+        for settings in (await state.engine.write(Transaction(shown)), await state.engine.read(shown)):
             assert settings == {
                 "statement_timeout": str(STATEMENT_MS),
                 "idle_in_transaction_session_timeout": str(IDLE_MS),

@@ -13,7 +13,7 @@ import pytest
 from service.decision.reports.rows import OutcomeType
 from service.state.engines.engine import Durability
 from service.state.engines.postgres import PostgresEngine
-from service.state.engines.session import Keys, Row, Session, Sql, Work, places
+from service.state.engines.session import Locks, Row, Session, Sql, Transaction, places
 from service.state.port import StatementRefused, StateUnavailable
 from service.state.rows.decision_ids import find_row
 from service.state.store import SqlState
@@ -23,16 +23,16 @@ from tests.integration.state.conftest import OpenEngine, OpenState
 from tests.integration.state.works import TRANSACTION, WAIT_S, Held, adding
 
 
-async def together(engine: PostgresEngine, *works: Work[str]) -> list[str | BaseException]:
+async def together(engine: PostgresEngine, *transactions: Transaction[str]) -> list[str | BaseException]:
     """Hands these in while another transaction runs."""
     held = await Held(engine).begun()
-    answers = [engine.write(work) for work in works]
+    answers = [engine.write(work) for work in transactions]
     await held.end()
     return await asyncio.gather(*answers, return_exceptions=True)
 
 
 async def customers(engine: PostgresEngine) -> list[str]:
-    (rows,) = await engine.read(lambda session: session.ask(Sql("SELECT customer_id FROM customers ORDER BY 1")))
+    (rows,) = await engine.read(lambda session: session.query(Sql("SELECT customer_id FROM customers ORDER BY 1")))
     return [row["customer_id"] for row in rows]
 
 
@@ -45,19 +45,19 @@ async def test_works_that_wait_share_one_transaction(engine: PostgresEngine) -> 
 async def test_works_whose_questions_are_fetched_ahead_share_a_transaction_with_those_that_ask_later(
     engine: PostgresEngine,
 ) -> None:
-    def looking(*names: str, ahead: bool) -> Work[str]:
+    def looking(*names: str, ahead: bool) -> Transaction[str]:
         question = Sql(f"SELECT customer_id FROM customers WHERE customer_id IN {places(names)}", list(names))
         first = (Sql(question.text, tuple(names)),) if ahead else ()
 
         def run(session: Session) -> str:
-            assert [row["customer_id"] for row in session.ask(*first or (question,))[0]] == [*names]
-            return str(session.ask(TRANSACTION)[0][0]["id"])
+            assert [row["customer_id"] for row in session.query(*first or (question,))[0]] == [*names]
+            return str(session.query(TRANSACTION)[0][0]["id"])
 
-        return Work(run, lambda _: Keys(alone=frozenset(names)), first)
+        return Transaction(run, lambda _: Locks(exclusive=frozenset(names)), first)
 
     await together(engine, *map(adding, "abcd"))
-    works = [looking("a", ahead=True), looking("b", "c", ahead=False), looking("d", ahead=True)]
-    assert len(set(await together(engine, *works))) == 1
+    transactions = [looking("a", ahead=True), looking("b", "c", ahead=False), looking("d", ahead=True)]
+    assert len(set(await together(engine, *transactions))) == 1
 
 
 @pytest.mark.parametrize("place", [0, 2, 3])
@@ -67,9 +67,9 @@ async def test_a_row_that_is_refused_fails_alone_and_the_others_are_kept(
 ) -> None:
     """Each of the others is done again in a transaction of its own."""
     await engine.write(adding("kept"))
-    works = [adding("a"), adding("b"), adding("c")]
-    works.insert(place, adding(wrong))
-    results = await together(engine, *works)
+    transactions = [adding("a"), adding("b"), adding("c")]
+    transactions.insert(place, adding(wrong))
+    results = await together(engine, *transactions)
     with pytest.raises(StatementRefused, match=why):
         raise_(results.pop(place))
     assert len(set(results)) == 3
@@ -123,9 +123,9 @@ async def test_what_must_be_durable_is_on_the_disk_though_others_need_not_be(eng
     """A kill that a server forgot would come again under its number, for another one."""
 
     def asked(session: Session) -> str:
-        return str(session.ask(Sql("SHOW synchronous_commit"))[0][0]["synchronous_commit"])
+        return str(session.query(Sql("SHOW synchronous_commit"))[0][0]["synchronous_commit"])
 
-    found = [await engine.write(Work(asked, is_durable=durable)) for durable in (False, True, False)]
+    found = [await engine.write(Transaction(asked, is_durable=durable)) for durable in (False, True, False)]
     assert found == ["off", "on", "off"]
 
 
@@ -134,7 +134,7 @@ async def test_what_must_be_durable_is_on_the_disk_though_others_need_not_be(eng
 )
 async def test_the_durability_asked_for_is_that_of_every_commit(url: str, durability: Durability, setting: str) -> None:
     engine = PostgresEngine(url, durability)
-    ((row,),) = await engine.write(Work(lambda session: session.ask(Sql("SHOW synchronous_commit"))))
+    ((row,),) = await engine.write(Transaction(lambda session: session.query(Sql("SHOW synchronous_commit"))))
     await engine.close()
     assert row["synchronous_commit"] == setting
 
@@ -143,15 +143,15 @@ class Planned:
     """Answers a question with the partitions that the server would look in."""
 
     def __init__(self, session: Session) -> None:
-        self.memo = session.memo
+        self.cache = session.cache
         self._session = session
 
-    def expect(self, own: Sequence[Sql], shared: Sequence[Sql]) -> None: ...
+    def prefetch(self, own: Sequence[Sql], shared: Sequence[Sql]) -> None: ...
 
-    def ask(self, *questions: Sql) -> list[list[Row]]:
-        return self._session.ask(*(Sql(f"EXPLAIN (FORMAT JSON) {text}", values) for text, values in questions))
+    def query(self, *questions: Sql) -> list[list[Row]]:
+        return self._session.query(*(Sql(f"EXPLAIN (FORMAT JSON) {text}", values) for text, values in questions))
 
-    def tell(self, *statements: Sql) -> None:
+    def execute(self, *statements: Sql) -> None:
         raise AssertionError
 
 
@@ -205,12 +205,12 @@ async def test_what_was_fetched_for_all_is_asked_again_once_anything_was_told(en
     question = Sql("SELECT count(*) AS found FROM kills")
 
     def tell(session: Session) -> None:
-        session.tell(Sql("INSERT INTO kills (target, since, why) VALUES ('news', 1, 'why')"))
+        session.execute(Sql("INSERT INTO kills (target, since, why) VALUES ('news', 1, 'why')"))
 
     def ask(session: Session) -> int:
-        return int(session.ask(question)[0][0]["found"])
+        return int(session.query(question)[0][0]["found"])
 
     held = await Held(engine).begun()
-    answers = [engine.write(Work(run, shared=(question,))) for run in (tell, ask)]
+    answers = [engine.write(Transaction(run, shared=(question,))) for run in (tell, ask)]
     await held.end()
     assert await asyncio.gather(*answers) == [None, 1]

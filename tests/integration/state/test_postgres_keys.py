@@ -10,7 +10,7 @@ import pytest
 from service.decision.facts import FactKind
 from service.decision.reports.rows import CustomerEvent, RowStatus
 from service.state.engines.postgres import PostgresEngine
-from service.state.engines.session import Keys, Row, Session, Sql, Work
+from service.state.engines.session import Locks, Row, Session, Sql, Transaction
 from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.rows import event, situation
@@ -23,13 +23,13 @@ HELD_KEYS = Sql(
 )
 
 
-def telling(*keys: str) -> Work[list[Row]]:
+def telling(*keys: str) -> Transaction[list[Row]]:
     """Has these keys alone. Its answer: the numbers of all keys that its transaction holds."""
 
     def run(session: Session) -> list[Row]:
-        return session.ask(HELD_KEYS)[0]
+        return session.query(HELD_KEYS)[0]
 
-    return Work(run, lambda _: Keys(alone=frozenset(keys)))
+    return Transaction(run, lambda _: Locks(exclusive=frozenset(keys)))
 
 
 async def numbers_of(engine: PostgresEngine, *keys: str) -> list[int]:
@@ -70,14 +70,14 @@ def advisory_locks(url: str) -> dict[tuple[int, bool], int]:
 @pytest.mark.parametrize(
     ("mine", "theirs"),
     [
-        (Keys(shared=frozenset({"rules"})), Keys(shared=frozenset({"rules"}))),
-        (Keys(alone=frozenset({"customer:1"})), Keys(alone=frozenset({"customer:2"}))),
-        (Keys(), Keys(alone=frozenset({"rules"}))),
+        (Locks(shared=frozenset({"rules"})), Locks(shared=frozenset({"rules"}))),
+        (Locks(exclusive=frozenset({"customer:1"})), Locks(exclusive=frozenset({"customer:2"}))),
+        (Locks(), Locks(exclusive=frozenset({"rules"}))),
     ],
     ids=["shared-by-both", "of-another", "none"],
 )
 async def test_who_needs_nothing_of_another_alone_does_not_wait_for_it(
-    engine: PostgresEngine, open_engine: OpenEngine, mine: Keys, theirs: Keys
+    engine: PostgresEngine, open_engine: OpenEngine, mine: Locks, theirs: Locks
 ) -> None:
     held = await Held(engine, mine).begun()
     other = await Held(await open_engine(), theirs).begun()
@@ -89,15 +89,15 @@ async def test_who_needs_nothing_of_another_alone_does_not_wait_for_it(
 @pytest.mark.parametrize(
     ("mine", "theirs"),
     [
-        (Keys(shared=frozenset({"rules"})), Keys(alone=frozenset({"rules"}))),
-        (Keys(alone=frozenset({"rules"})), Keys(shared=frozenset({"rules"}))),
-        (Keys(alone=frozenset({"customer:1"})), Keys(alone=frozenset({"customer:1"}))),
-        (Keys(alone=frozenset({"rules"}), shared=frozenset({"rules"})), Keys(shared=frozenset({"rules"}))),
+        (Locks(shared=frozenset({"rules"})), Locks(exclusive=frozenset({"rules"}))),
+        (Locks(exclusive=frozenset({"rules"})), Locks(shared=frozenset({"rules"}))),
+        (Locks(exclusive=frozenset({"customer:1"})), Locks(exclusive=frozenset({"customer:1"}))),
+        (Locks(exclusive=frozenset({"rules"}), shared=frozenset({"rules"})), Locks(shared=frozenset({"rules"}))),
     ],
     ids=["alone-after-shared", "shared-after-alone", "alone-after-alone", "shared-after-both"],
 )
 async def test_who_needs_alone_what_another_has_waits_for_it(
-    engine: PostgresEngine, open_engine: OpenEngine, url: str, mine: Keys, theirs: Keys
+    engine: PostgresEngine, open_engine: OpenEngine, url: str, mine: Locks, theirs: Locks
 ) -> None:
     held = await Held(engine, mine).begun()
     other = Held(await open_engine(), theirs)

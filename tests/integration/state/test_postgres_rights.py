@@ -126,7 +126,7 @@ async def test_what_the_role_has_set_does_not_become_the_session_s(
     carry_out(server.url(), *(f"ALTER ROLE {role} SET {name} = '{value}'" for name, value in set_.items()))
     state = await started(own_url)
     question = Sql("SELECT name, setting FROM pg_settings")
-    (rows,) = await state.engine.read(lambda session: session.ask(question))
+    (rows,) = await state.engine.read(lambda session: session.query(question))
     settings = {row["name"]: row["setting"] for row in rows if row["name"] in set_}
     assert settings == {
         "statement_timeout": str(STATEMENT_MS),

@@ -6,28 +6,28 @@ import asyncio
 import threading
 
 from service.state.engines.postgres import PostgresEngine
-from service.state.engines.session import Keys, Session, Sql, Work
+from service.state.engines.session import Locks, Session, Sql, Transaction
 
 WAIT_S = 30
 TRANSACTION = Sql("SELECT pg_current_xact_id()::text AS id")
 
 
-def adding(customer_id: str) -> Work[str]:
+def adding(customer_id: str) -> Transaction[str]:
     """Adds a customer. Its answer: the transaction."""
 
     def run(session: Session) -> str:
-        session.tell(Sql("INSERT INTO customers (customer_id) VALUES (?)", (customer_id,)))
-        return str(session.ask(TRANSACTION)[0][0]["id"])
+        session.execute(Sql("INSERT INTO customers (customer_id) VALUES (?)", (customer_id,)))
+        return str(session.query(TRANSACTION)[0][0]["id"])
 
-    return Work(run)
+    return Transaction(run)
 
 
 class Held:
     """A work with these keys that stays in its transaction until it is let go."""
 
-    def __init__(self, engine: PostgresEngine, keys: Keys | None = None) -> None:
+    def __init__(self, engine: PostgresEngine, keys: Locks | None = None) -> None:
         self._begun, self._let_go = threading.Event(), threading.Event()
-        self.answer = engine.write(Work(self._run, lambda _: keys or Keys()))
+        self.answer = engine.write(Transaction(self._run, lambda _: keys or Locks()))
 
     async def begun(self) -> Held:
         assert await asyncio.to_thread(self._begun.wait, WAIT_S)
@@ -38,6 +38,6 @@ class Held:
         await self.answer
 
     def _run(self, session: Session) -> None:
-        session.ask(TRANSACTION)
+        session.query(TRANSACTION)
         self._begun.set()
         assert self._let_go.wait(WAIT_S)

@@ -118,7 +118,7 @@ async def test_the_pools_of_a_change_are_counted_before_a_customer_asks_for_them
     watched.edit("tier: 4", "tier: 4\ncapacity: {units: 7, per: day}")
     await watched.looks.next()
     await watched.looks.next()
-    (rows,) = await watched.state.engine.read(lambda session: session.ask(Sql("SELECT pool_key FROM pools")))
+    (rows,) = await watched.state.engine.read(lambda session: session.query(Sql("SELECT pool_key FROM pools")))
     counted = {row["pool_key"].split("@")[0] for row in rows}
     assert counted == {pool.pool_id for pool in watched.catalogues.current.plan.pools} >= {"capacity:rescue-basket"}
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from service.state.engines.session import Session, Sql, Work
+from service.state.engines.session import Session, Sql, Transaction
 from service.state.engines.sqlite import SqliteSession
 
 WAIT_S = 20
@@ -26,7 +26,7 @@ class Ledger:
         self.breakdowns: Iterator[Exception | None] = iter(())
         """For each transaction in turn, what its commit fails with."""
 
-    def transact(self, works: Sequence[Work[Any]]) -> list[Any]:
+    def transact(self, works: Sequence[Transaction[Any]]) -> list[Any]:
         self.transactions.append(len(works))
         self._database.execute("BEGIN")
         try:
@@ -49,7 +49,7 @@ class Ledger:
 
 
 def names(session: Session) -> list[str]:
-    return [row["name"] for row in session.ask(NAMES)[0]]
+    return [row["name"] for row in session.query(NAMES)[0]]
 
 
 def add(name: str) -> Sql:
@@ -62,8 +62,8 @@ class Gate:
     def __init__(self) -> None:
         self._begun, self._let_go = threading.Event(), threading.Event()
 
-    def work(self) -> Work[str]:
-        return Work(self._run)
+    def work(self) -> Transaction[str]:
+        return Transaction(self._run)
 
     def wait_until_begun(self) -> None:
         assert self._begun.wait(WAIT_S)
@@ -72,28 +72,28 @@ class Gate:
         self._let_go.set()
 
     def _run(self, session: Session) -> str:
-        session.tell(add("gate"))
+        session.execute(add("gate"))
         self._begun.set()
         assert self._let_go.wait(WAIT_S)
         return "gate"
 
 
-def adding(name: str) -> Work[list[str]]:
+def adding(name: str) -> Transaction[list[str]]:
     """Adds a name. Its answer: the names before."""
 
     def run(session: Session) -> list[str]:
         before = names(session)
-        session.tell(add(name))
+        session.execute(add(name))
         return before
 
-    return Work(run)
+    return Transaction(run)
 
 
-def failing(name: str, error: BaseException) -> Work[None]:
+def failing(name: str, error: BaseException) -> Transaction[None]:
     """Adds a name, then fails."""
 
     def run(session: Session) -> None:
-        session.tell(add(name))
+        session.execute(add(name))
         raise error
 
-    return Work(run)
+    return Transaction(run)

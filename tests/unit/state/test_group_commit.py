@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.state.engines.group_commit import LARGEST_GROUP, GroupCommit
-from service.state.engines.session import Work
+from service.state.engines.session import Transaction
 from service.state.port import StatementRefused, StateUnavailable
 from tests.unit.state.ledger import WAIT_S, Gate, Ledger, adding, failing
 
@@ -30,7 +30,7 @@ async def writes(ledger: Ledger) -> AsyncIterator[GroupCommit]:
     opened.close()
 
 
-async def together(writes: GroupCommit, *works: Work[Any]) -> list[Any]:
+async def together(writes: GroupCommit, *works: Transaction[Any]) -> list[Any]:
     """Hands these in while another transaction runs. Returns: the answer of each, or the error in its place."""
     gate = Gate()
     first = writes.submit(gate.work())
@@ -86,7 +86,7 @@ async def test_a_work_that_fails_is_undone_and_fails_alone(
     writes: GroupCommit, ledger: Ledger, error: Exception, place: int
 ) -> None:
     """The others see nothing of it, and are done one after another, in their order."""
-    works: list[Work[Any]] = [adding("a"), adding("b"), adding("c")]
+    works: list[Transaction[Any]] = [adding("a"), adding("b"), adding("c")]
     works.insert(place, failing("x", error))
     answers = await together(writes, *works)
     assert answers.pop(place) is error

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from service.state.engines.engine import Durability
-from service.state.engines.session import Session, Sql, Work
+from service.state.engines.session import Session, Sql, Transaction
 from service.state.engines.sqlite import SqliteEngine
 from service.state.port import StatementRefused, StateUnavailable
 from tests.stores import sqlite_state
@@ -33,16 +33,16 @@ def add(customer_id: str) -> Sql:
     return Sql("INSERT INTO customers (customer_id) VALUES (?)", (customer_id,))
 
 
-def adding(*customer_ids: str) -> Work[None]:
-    return Work(lambda session: session.tell(*map(add, customer_ids)))
+def adding(*customer_ids: str) -> Transaction[None]:
+    return Transaction(lambda session: session.execute(*map(add, customer_ids)))
 
 
-async def done(engine: SqliteEngine, work: Work[None]) -> None:
+async def done(engine: SqliteEngine, work: Transaction[None]) -> None:
     await engine.write(work)
 
 
 async def customers(engine: SqliteEngine) -> list[str]:
-    (rows,) = await engine.read(lambda session: session.ask(CUSTOMERS))
+    (rows,) = await engine.read(lambda session: session.query(CUSTOMERS))
     return [row["customer_id"] for row in rows]
 
 
@@ -103,25 +103,25 @@ async def test_the_durability_asked_for_is_set_on_a_file_in_wal_mode(
     """1 is NORMAL, 2 is FULL: https://www.sqlite.org/pragma.html#pragma_synchronous."""
     engine = SqliteEngine(tmp_path / "state.db", durability)
     pragmas = Sql("PRAGMA synchronous"), Sql("PRAGMA journal_mode")
-    answers = await engine.write(Work(lambda session: session.ask(*pragmas)))
+    answers = await engine.write(Transaction(lambda session: session.query(*pragmas)))
     await engine.close()
     assert [tuple(row) for (row,) in answers] == [(synchronous,), ("wal",)]
 
 
 async def test_a_store_is_power_safe_unless_told_otherwise(tmp_path: Path) -> None:
     engine = SqliteEngine(tmp_path / "state.db")
-    ((row,),) = await engine.write(Work(lambda session: session.ask(Sql("PRAGMA synchronous"))))
+    ((row,),) = await engine.write(Transaction(lambda session: session.query(Sql("PRAGMA synchronous"))))
     await engine.close()
     assert row["synchronous"] == 2
 
 
 async def test_work_that_fails_is_undone_and_the_next_work_is_not_hindered(engine: SqliteEngine) -> None:
     def fail(session: Session) -> None:
-        session.tell(add("1"))
+        session.execute(add("1"))
         raise ValueError("half-way")
 
     with pytest.raises(ValueError, match="half-way"):
-        await done(engine, Work(fail))
+        await done(engine, Transaction(fail))
     assert await customers(engine) == []
     await done(engine, adding("2"))
     assert await customers(engine) == ["2"]
@@ -194,9 +194,9 @@ async def test_a_read_is_of_one_snapshot_whatever_is_written_between_its_questio
     loop = asyncio.get_running_loop()
 
     def read(session: Session) -> list[int]:
-        first = session.ask(CUSTOMERS)[0]
+        first = session.query(CUSTOMERS)[0]
         asyncio.run_coroutine_threadsafe(done(engine, adding("1")), loop).result()
-        return [len(first), len(session.ask(CUSTOMERS)[0])]
+        return [len(first), len(session.query(CUSTOMERS)[0])]
 
     assert await engine.read(read) == [0, 0]
     assert await customers(engine) == ["1"]
@@ -222,7 +222,7 @@ async def test_closing_does_what_was_handed_in_and_leaves_no_thread_behind(tmp_p
 
 
 async def test_tables_that_disappear_under_a_running_store_are_unavailable_not_a_crash(engine: SqliteEngine) -> None:
-    await done(engine, Work(lambda session: session.tell(Sql("DROP TABLE customers"))))
+    await done(engine, Transaction(lambda session: session.execute(Sql("DROP TABLE customers"))))
     with pytest.raises(StateUnavailable, match="no such table"):
         await customers(engine)
     with pytest.raises(StateUnavailable, match="no such table"):
@@ -233,8 +233,8 @@ async def test_what_must_be_durable_waits_for_the_disk_though_others_do_not(engi
     question = Sql("PRAGMA synchronous")
 
     def asked(session: Session) -> int:
-        return int(session.ask(question)[0][0]["synchronous"])
+        return int(session.query(question)[0][0]["synchronous"])
 
     normal, full = 1, 2
-    found = [await engine.write(Work(asked, is_durable=durable)) for durable in (False, True, False)]
+    found = [await engine.write(Transaction(asked, is_durable=durable)) for durable in (False, True, False)]
     assert found == [normal, full, normal]
