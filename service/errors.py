@@ -8,7 +8,7 @@ import grpc
 
 from features.errors import RumboError
 from service.admission import DeadlineUnreachable, Overloaded, ShuttingDown
-from service.state.port import StateUnavailable
+from service.state.port import RecordFormatUnknown, StateUnavailable
 
 
 class RequestInvalid(RumboError):
@@ -68,6 +68,7 @@ STATUS: Mapping[type[RumboError], tuple[grpc.StatusCode, str]] = {
     DecisionRevoked: (grpc.StatusCode.FAILED_PRECONDITION, "DECISION_REVOKED"),
     DecisionUnknown: (grpc.StatusCode.NOT_FOUND, "DECISION_UNKNOWN"),
     DecisionImported: (grpc.StatusCode.FAILED_PRECONDITION, "DECISION_IMPORTED"),
+    RecordFormatUnknown: (grpc.StatusCode.FAILED_PRECONDITION, "RECORD_FORMAT_UNKNOWN"),
     StateUnavailable: (grpc.StatusCode.UNAVAILABLE, "STATE_UNAVAILABLE"),
     Overloaded: (grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED"),
     DeadlineUnreachable: (grpc.StatusCode.RESOURCE_EXHAUSTED, "DEADLINE_UNREACHABLE"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -22,6 +21,7 @@ from service.state.contact_rows import (
 )
 from service.state.decision_keys import find_row
 from service.state.fold import JourneyMove, Move
+from service.state.kept_record import record_of
 from service.state.kill_rows import VERSIONS, versions_of
 from service.state.move_rows import Moves
 from service.state.outcome_rows import kept_outcome, outcomes_of
@@ -277,6 +277,7 @@ def tell_by_request(session: Session, customer_id: str, request_id: str, now: da
 
 
 def find_decision(session: Session, decision_id: str, now: datetime) -> StoredDecision | None:
+    """Raises: RecordFormatUnknown."""
     row = find_row(session, decision_id)
     if row is None:
         return None
@@ -288,7 +289,7 @@ def find_decision(session: Session, decision_id: str, now: datetime) -> StoredDe
         customer_id=row["customer_id"],
         valid_until=instant(row["valid_until"]),
         request_fingerprint=row["fingerprint"],
-        record=json.loads(row["record"]),
+        record=record_of(row),
         contact_states={contact["journey_id"]: state_of(contact, now) for contact in contacts},
         outcomes=tuple(map(kept_outcome, outcomes)),
     )
