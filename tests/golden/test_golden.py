@@ -12,7 +12,7 @@ from features.schema import FeatureSchema
 from service.catalogue.load import parse
 from service.decision.record import output, replay
 from service.state.port import IMPORTED
-from tests.fixtures_service import STATE_URL, Clock, copied, settings_of
+from tests.fixtures_service import STATE_URL, Clock, ask_state, copied, settings_of
 from tests.fixtures_stores import home_on
 from tests.golden.kept import ANSWERS, DIGESTS, RECORDS, STORE, lines_of, records_of, told, whole
 from tests.golden.kept_store import KeptStore
@@ -53,6 +53,22 @@ async def test_the_story_begins_as_it_did(seeded_home: Path, tmp_path: Path) -> 
 @pytest.fixture
 def kept() -> KeptStore:
     return KeptStore.read(STORE)
+
+
+async def test_what_is_recorded_has_the_form_of_before_or_another_number(
+    seeded_home: Path, kept: KeptStore, tmp_path: Path
+) -> None:
+    """The kept records are of the same story; they have no number, which is form 1."""
+    home = copied(seeded_home, tmp_path / "home", without=("catalogue",))
+    await told_over(home, SAMPLE)
+    before = {row["decision_id"]: json.loads(row["record"]) for row in kept.rows_of("decisions")}
+    today = {one: json.loads(record) for one, record in ask_state(home, "SELECT decision_id, record FROM decisions")}
+    both = before.keys() & today.keys()
+    assert both
+    for decision_id in both:
+        old, new = before[decision_id], today[decision_id]
+        new["input"]["catalogue_version"] = old["input"]["catalogue_version"]  # a hash of the example's files
+        assert new["format"] != 1 or new == {"format": 1, **old}
 
 
 @pytest.fixture
