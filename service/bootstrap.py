@@ -66,7 +66,7 @@ def system_clock() -> datetime:
     return datetime.now(UTC)
 
 
-def new_id(at: datetime) -> str:
+def uuid_of(at: datetime) -> str:
     """A UUID of version 7, which tells its time: a store that keeps decisions by day finds them by it."""
     return str(uuid7(nanoseconds=micros(at) * 1000))
 
@@ -112,6 +112,7 @@ async def application(
     *,
     features: FeatureReader | None = None,
     model: Model | None = None,
+    new_id: Callable[[datetime], str] = uuid_of,
 ) -> AsyncIterator[Application]:
     """A ready application; on the way out everything is closed in order.
 

@@ -11,9 +11,21 @@ from hypothesis import HealthCheck, settings
 
 from tests.fixtures_features import NOW, complete_journey, own_feast, prepared_home, shopping
 from tests.fixtures_postgres import postgres
+from tests.fixtures_service import seeded_home
+from tests.fixtures_stores import seeded_database
 from tests.fixtures_training import trained_home
 
-__all__ = ["NOW", "complete_journey", "own_feast", "postgres", "prepared_home", "shopping", "trained_home"]
+__all__ = [
+    "NOW",
+    "complete_journey",
+    "own_feast",
+    "postgres",
+    "prepared_home",
+    "seeded_database",
+    "seeded_home",
+    "shopping",
+    "trained_home",
+]
 
 # How fast examples are drawn says something of the machine, nothing of the code.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])

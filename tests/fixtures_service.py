@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,7 +21,7 @@ from rumbo.decision.v1 import decision_pb2, events_pb2, outcomes_pb2, record_pb2
 from rumbo.decision.v1.service_pb2_grpc import DecisionServiceStub
 from service.application.hydrate import FeatureReader
 from service.application.scoring import Model
-from service.bootstrap import application
+from service.bootstrap import application, uuid_of
 from service.catalogue.load import EXAMPLE
 from service.commands.events import seed_consents
 from service.settings import Settings
@@ -94,11 +94,15 @@ async def running(
     metrics_port: int | None = None,
     allow_unrecorded: bool = False,
     durability: Durability = Durability.PROCESS_SAFE,
+    new_id: Callable[[datetime], str] = uuid_of,
 ) -> AsyncIterator[Service]:
     """A service over `home` until left. Started twice over one home, it is a restart."""
     settings = settings_of(home, metrics_port=metrics_port, allow_unrecorded=allow_unrecorded, durability=durability)
     chosen = Clock() if clock is None else clock
-    async with application(settings, chosen, features=features, model=model) as app, serving(app, settings) as address:
+    async with (
+        application(settings, chosen, features=features, model=model, new_id=new_id) as app,
+        serving(app, settings) as address,
+    ):
         target = f"{address.host}:{address.port}"
         sizes = (("grpc.max_send_message_length", MAX_SENT_BYTES),)
         async with grpc.aio.insecure_channel(target, options=sizes) as channel:

@@ -16,6 +16,8 @@ from tests.postgres_server import PostgresServer, database_name, postgres_server
 
 STORES = ("postgres", "sqlite")
 SEEDED = "seeded"
+STATE = ("state.db*", "store.json")
+"""The files of an embedded store, and what tells which store belongs to a home."""
 
 
 @pytest.fixture(scope="session")
@@ -51,15 +53,17 @@ def stored_home(store: str, request: pytest.FixtureRequest, tmp_path: Path) -> I
 
 
 @contextmanager
-def home_on(store: str, request: pytest.FixtureRequest, place: Path) -> Iterator[Path]:
+def home_on(
+    store: str, request: pytest.FixtureRequest, place: Path, *, without: tuple[str, ...] = ()
+) -> Iterator[Path]:
     """A copy of `seeded_home` at this place whose state lies in this store."""
     seeded_home: Path = request.getfixturevalue("seeded_home")
     if store == "sqlite":
-        yield copied(seeded_home, place)
+        yield copied(seeded_home, place, without=without)
         return
     server: PostgresServer = request.getfixturevalue("postgres")
     template, name = request.getfixturevalue("seeded_database"), database_name(place)
-    home = without_state(seeded_home, place)
+    home = copied(seeded_home, place, without=(*STATE, *without))
     (home / STATE_URL).write_text(server.new_database(name, template))
     yield home
     server.drop_database(name)
@@ -67,4 +71,4 @@ def home_on(store: str, request: pytest.FixtureRequest, place: Path) -> Iterator
 
 def without_state(home: Path, place: Path) -> Path:
     """A copy of a home with nothing of its state."""
-    return copied(home, place, without=("state.db*", "store.json"))
+    return copied(home, place, without=STATE)

@@ -121,7 +121,7 @@ class Decider:
 
         While the state store is away, an unrecorded one if that is allowed: without id, request id or reservation.
 
-        Raises: RequestReused, DecisionExpired, DecisionRevoked, StateUnavailable.
+        Raises: RequestReused, DecisionExpired, DecisionRevoked, RecordFormatUnknown, StateUnavailable.
         """
         try:
             return await self._decide(question, stages, demand)
@@ -146,7 +146,7 @@ class Decider:
     async def recorded(self, decision_id: str, *, is_full: bool) -> Recorded:
         """The record of a decision, with every reason; `is_full`: with the contributions to the scores too, which cost.
 
-        Raises: DecisionUnknown, DecisionImported, StateUnavailable.
+        Raises: DecisionUnknown, DecisionImported, RecordFormatUnknown, StateUnavailable.
         """
         stored = await self._state.decision(decision_id, self._clock())
         if stored is None:

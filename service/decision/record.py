@@ -26,6 +26,8 @@ from service.decision.select import Pick
 from service.decision.tone import tone_of
 from service.decision.variables import with_variables
 
+FORMAT = 1
+"""The form in which records are written."""
 _CANONICAL = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False
 )
@@ -37,8 +39,8 @@ def canonical(document: Json) -> str:
 
 
 def to_document(decision: Decision) -> Json:
-    """The record: `input` is enough to decide again, `output` is what was decided."""
-    return {"input": _input(decision), "output": output(decision)}
+    """The record: `input` is enough to decide again, `output` is what was decided, `format` numbers their form."""
+    return {"format": FORMAT, "input": _input(decision), "output": output(decision)}
 
 
 def replay(plan: Plan, recorded: Json) -> Decision:

@@ -24,6 +24,10 @@ class StatementRefused(StateUnavailable):
     """The tables refuse a row, as no program of this version should bring about; others may go on."""
 
 
+class RecordFormatUnknown(RumboError):
+    """A decision was recorded by a later program, in a form that this one does not know."""
+
+
 class ContactState(StrEnum):
     RESERVED = "RESERVED"
     PRESENTED = "PRESENTED"
@@ -179,9 +183,11 @@ class StateStore(Protocol):
     async def decide_alone(self, undecided: Undecided, key: RequestKey | None) -> Committed | AlreadyDecided:
         """Reads the situation, decides and keeps the decision in one transaction, so that nothing moves meanwhile."""
 
-    async def decision(self, decision_id: str, now: datetime) -> StoredDecision | None: ...
+    async def decision(self, decision_id: str, now: datetime) -> StoredDecision | None:
+        """Raises: RecordFormatUnknown."""
 
-    async def decision_of_request(self, customer_id: str, request_id: str, now: datetime) -> StoredDecision | None: ...
+    async def decision_of_request(self, customer_id: str, request_id: str, now: datetime) -> StoredDecision | None:
+        """Raises: RecordFormatUnknown."""
 
     async def record_events(self, events: Sequence[CustomerEvent], now: datetime) -> list[RowResult]:
         """Keeps events that `events.fault_of` found valid, in one transaction.

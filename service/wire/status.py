@@ -15,7 +15,7 @@ from service.application.errors import (
     RequestInvalid,
     RequestReused,
 )
-from service.state.port import StateUnavailable
+from service.state.port import RecordFormatUnknown, StateUnavailable
 from service.wire.admission import DeadlineUnreachable, Overloaded, ShuttingDown
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
@@ -46,6 +46,7 @@ STATUS: Mapping[type[RumboError], tuple[grpc.StatusCode, str]] = {
     DecisionRevoked: (grpc.StatusCode.FAILED_PRECONDITION, "DECISION_REVOKED"),
     DecisionUnknown: (grpc.StatusCode.NOT_FOUND, "DECISION_UNKNOWN"),
     DecisionImported: (grpc.StatusCode.FAILED_PRECONDITION, "DECISION_IMPORTED"),
+    RecordFormatUnknown: (grpc.StatusCode.FAILED_PRECONDITION, "RECORD_FORMAT_UNKNOWN"),
     StateUnavailable: (grpc.StatusCode.UNAVAILABLE, "STATE_UNAVAILABLE"),
     Overloaded: (grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED"),
     DeadlineUnreachable: (grpc.StatusCode.RESOURCE_EXHAUSTED, "DEADLINE_UNREACHABLE"),

@@ -23,7 +23,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from service.bootstrap import new_id
+from service.bootstrap import uuid_of
 from service.decision.arbitrate import Score, ScoreSource
 from service.decision.decide import Decision, Terms, begin, conclude
 from service.decision.facts import Situation
@@ -65,7 +65,7 @@ def propose(plan: Plan, customer_id: str, situation: Situation | None = None) ->
     known = Situation(consents=consents) if situation is None else replace(situation, consents=consents)
     draft = begin(plan, with_variables(replace(customer(), customer_id=customer_id, situation=known)))
     scores = {c.journey_id: Score(p_outcome=0.1, source=ScoreSource.MODEL) for c in draft.survivors}
-    return conclude(draft, scores, Terms(decision_id=new_id(NOW), limit=1, model_version="m"))
+    return conclude(draft, scores, Terms(decision_id=uuid_of(NOW), limit=1, model_version="m"))
 
 
 class Recorder:

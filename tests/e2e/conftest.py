@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tests.e2e.outages import impatient, outage, outage_name, place
-from tests.fixtures_service import example_service, modelled_home, own_home, seeded_home, service
-from tests.fixtures_stores import mortal, seeded_database, store, stored_home
+from tests.fixtures_service import example_service, modelled_home, own_home, service
+from tests.fixtures_stores import mortal, store, stored_home
 
 __all__ = [
     "example_service",
@@ -15,8 +15,6 @@ __all__ = [
     "outage_name",
     "own_home",
     "place",
-    "seeded_database",
-    "seeded_home",
     "service",
     "store",
     "stored_home",

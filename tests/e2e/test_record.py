@@ -6,14 +6,17 @@ import math
 from datetime import timedelta
 from pathlib import Path
 
+import grpc
 import numpy as np
 import pytest
 
 from models.registry import fetch_champion
 from rumbo.decision.v1 import decision_pb2, outcomes_pb2, record_pb2
-from tests.e2e.wire import REGULAR, at, event, opened, outcome, ranked_ids, resolved, values
+from service.bootstrap import state_store
+from service.state.engines.session import Sql, Transaction
+from tests.e2e.wire import REGULAR, Refusal, at, event, opened, outcome, ranked_ids, refusal_in, resolved, values
 from tests.fixtures_features import NOW
-from tests.fixtures_service import Service, row_counts, running
+from tests.fixtures_service import Service, row_counts, running, settings_of
 
 SUMMARY = decision_pb2.EXPLAIN_SUMMARY
 
@@ -51,6 +54,18 @@ async def test_the_record_keeps_its_reasons_when_the_facts_have_changed(service:
     await service.tell(opened(), event("consent.withdrawn"))
     service.clock.move(timedelta(days=3))
     assert list((await service.recall(answer.decision_id)).rejected) == list(answer.rejected)
+
+
+async def test_a_record_in_a_form_that_is_not_known_is_refused_by_its_id_and_number(service: Service) -> None:
+    answer = await service.decide(REGULAR)
+    change = Sql("UPDATE decisions SET record = ? WHERE decision_id = ?", ('{"format":7}', answer.decision_id))
+    async with state_store(settings_of(service.home)) as state:
+        await state.engine.write(Transaction(lambda session: session.execute(change)))
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await service.recall(answer.decision_id)
+    refused = Refusal(code=grpc.StatusCode.FAILED_PRECONDITION, reason="RECORD_FORMAT_UNKNOWN")
+    assert refusal_in(caught.value) == refused
+    assert (caught.value.details() or "").startswith(f"decision {answer.decision_id} is recorded in format 7")
 
 
 async def test_the_record_survives_a_restart(own_home: Path) -> None:

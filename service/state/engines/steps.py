@@ -50,15 +50,15 @@ def another_store(place: Path | str, found: str, expected: str | None) -> str:
     )
 
 
-def migrate(connection: Connection, *, stamped: str | None = None) -> None:
-    """Brings the tables to HEAD in the transaction of this connection. `stamped`: the step where they stand unsaid."""
+def migrate(connection: Connection, *, stamped: str | None = None, to: str = HEAD) -> None:
+    """Brings the tables to a step in the transaction of this connection. `stamped`: where they stand, unsaid."""
     from alembic import command
 
     config = _config(connection)
     with _ONE_AT_A_TIME:
         if stamped is not None:
             command.stamp(config, stamped)
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
 
 
 @cache

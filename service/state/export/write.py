@@ -8,7 +8,6 @@ of decisions and a row group.
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from service.state.export.followed import Objectives, followed_by
 from service.state.export.rewards import AsOf
 from service.state.export.rows import Cells, rows_of
 from service.state.export.table import export_schema, feature_specs
+from service.state.rows.record import record_of
 
 FILE = "decisions.parquet"
 ROW_GROUP = 10_000
@@ -84,7 +84,7 @@ class Export:
     async def write(self, day: Day, report: Report) -> int:
         """Writes, or replaces, one day. Returns: how many rows it has.
 
-        Raises: StateUnavailable, CatalogueInvalid, CatalogueLost, ExportStopped.
+        Raises: StateUnavailable, CatalogueInvalid, CatalogueLost, RecordFormatUnknown, ExportStopped.
         """
         ids = Sql(
             "SELECT decision_id FROM decisions WHERE decided_at >= ? AND decided_at < ?"
@@ -133,6 +133,6 @@ class Export:
         """The rows of these decisions, in their order."""
         question = f"SELECT * FROM decisions WHERE decision_id IN {places(ids)} AND decided_at >= ? AND decided_at < ?"
         (decisions,) = session.query(Sql(question, (*ids, *day.span)))
-        by_id = {row["decision_id"]: (row, json.loads(row["record"])) for row in decisions}
+        by_id = {row["decision_id"]: (row, record_of(row)) for row in decisions}
         followed = followed_by(session, by_id, self._objectives, self._as_of)
         return [cells for one in ids for cells in rows_of(*by_id[one], followed[one], self._features, self._as_of.now)]

@@ -5,7 +5,6 @@ Nobody is enrolled by them: a table of decisions does not tell which enrolments 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -30,6 +29,7 @@ from service.state.port import IMPORTED
 from service.state.rows.contacts import Contacts
 from service.state.rows.events import fingerprint_of
 from service.state.rows.pools import Counters
+from service.state.rows.record import record_of
 from service.state.rows.versions import raise_every_version
 
 _AT_ONCE, _IDS_AT_ONCE = 500, 5000
@@ -111,7 +111,7 @@ class _Keeper:
     changed: dict[str, None] = field(default_factory=dict)
     new: dict[str, list[Row]] = field(default_factory=lambda: {"decisions": [], "outcomes": []})
     moved: list[tuple[Row | None, Row]] = field(default_factory=list)
-    records: Mapping[str, str] = field(init=False)
+    known: Mapping[str, Row] = field(init=False)
     contacts: Mapping[tuple[str, str], Row] = field(init=False)
     outcomes: frozenset[str] = field(init=False)
 
@@ -127,16 +127,16 @@ class _Keeper:
             Sql(f"SELECT * FROM contacts WHERE decision_id IN {places(ids)}", ids),
             Sql(f"SELECT outcome_id FROM outcomes WHERE decision_id IN {places(ids)}", ids),
         )
-        self.records = {row["decision_id"]: row["record"] for row in records}
+        self.known = {row["decision_id"]: row for row in records}
         self.contacts = {(row["decision_id"], row["journey_id"]): row for row in contacts}
         self.outcomes = frozenset(row["outcome_id"] for row in outcomes)
 
     def keep(self, decision: HistoryDecision, record: str) -> None:
-        known = self.records.get(decision.decision_id)
-        if known is not None and IMPORTED not in json.loads(known):
+        known = self.known.get(decision.decision_id)
+        if known is not None and IMPORTED not in record_of(known):
             self.kept += Kept(known=1)
             return
-        is_changed = known != record
+        is_changed = known is None or known["record"] != record
         if known is None:
             self.new["decisions"].append(_decision(decision, record))
         elif is_changed:

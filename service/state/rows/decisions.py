@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,6 +43,7 @@ from service.state.rows.kills import VERSIONS, versions_of
 from service.state.rows.moves import Moves
 from service.state.rows.outcomes import kept_outcome, outcomes_of
 from service.state.rows.pools import Counters, UsedNow, uses_of
+from service.state.rows.record import record_of
 from service.state.rows.situation import read_situation
 from service.state.rows.versions import raise_versions, read_fact_versions, versions_at
 
@@ -313,6 +313,7 @@ def tell_by_request(session: Session, customer_id: str, request_id: str, now: da
 
 
 def find_decision(session: Session, decision_id: str, now: datetime) -> StoredDecision | None:
+    """Raises: RecordFormatUnknown."""
     row = find_row(session, decision_id)
     if row is None:
         return None
@@ -324,7 +325,7 @@ def find_decision(session: Session, decision_id: str, now: datetime) -> StoredDe
         customer_id=row["customer_id"],
         valid_until=instant(row["valid_until"]),
         request_fingerprint=row["fingerprint"],
-        record=json.loads(row["record"]),
+        record=record_of(row),
         contact_states={contact["journey_id"]: state_of(contact, now) for contact in contacts},
         outcomes=tuple(map(kept_outcome, outcomes)),
     )

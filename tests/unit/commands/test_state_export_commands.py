@@ -6,9 +6,11 @@ import asyncio
 import math
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -78,6 +80,16 @@ def test_a_table_with_a_bad_row_is_refused_and_the_others_are_taken_when_asked(h
     assert (taken.exit_code, taken.stdout) == (0, "decisions: 1 new, 0 brought up to date, 0 known already\n")
     assert "skipped: log.parquet, row 2, column reward: NOT_FINITE" in taken.stderr
     assert "columns that mean nothing here: typo" in taken.stderr
+
+
+def test_a_record_in_a_form_that_is_not_known_ends_the_export_in_one_line(home: Path, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(home / "state.db")) as database, database:
+        database.execute("UPDATE decisions SET record = json_set(record, '$.format', 7) WHERE decision_id = 'd2'")
+    done = rumbo(home, "export", "--since", "2018-01-01", "--to", tmp_path / "table")
+    assert done.exit_code == 1
+    assert "decision d2 is recorded in format 7, this program knows 1: use the later program\n" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [file.parent.name for file in (tmp_path / "table").rglob("*.parquet")] == ["day=2018-01-03"]
 
 
 def test_the_schema_is_told_as_a_table_without_a_store() -> None:
