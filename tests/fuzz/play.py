@@ -41,7 +41,7 @@ class Seen:
 
     @property
     def reached(self) -> set[str]:
-        answered = {f"{method.removeprefix(SERVICE)} OK" for method, status in self.statuses if status == "OK"}
+        answered = {f"{method.removeprefix(SERVICE)}:OK" for method, status in self.statuses if status == "OK"}
         return answered | self.reasons.keys() | self.rows.keys()
 
 
@@ -66,9 +66,8 @@ class Play:
             if len(self.faults) >= ENOUGH_FAULTS:
                 return
             sent = call(self.seed, number, known)
-            self.faults += [
-                f"seed {self.seed!r}, {sent}\n=> {fault}" for fault in await self._asked(channel, sent, known)
-            ]
+            faults = await self._asked(channel, sent, known)
+            self.faults += [f"seed {self.seed!r}, {sent}\n=> {fault}" for fault in faults]
             self._done += 1
             after(self._done)
             self._tell()

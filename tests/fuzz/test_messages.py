@@ -22,20 +22,11 @@ from tests.fuzz.values import WHO
 
 HOUSEHOLD = re.compile(r"(?<![\w.:-])[12]\d{3}(?![\w.:-])")
 """A customer id of the example, as a word of its own."""
-REACHED = {
-    *("Decide OK", "RecordEvents OK", "RecordOutcomes OK", "GetDecision OK", "MALFORMED", "METHOD_UNKNOWN", "EMPTY"),
-    *(
-        "TOO_LONG",
-        "TOO_MANY",
-        "NUL_IN_TEXT",
-        "OUT_OF_RANGE",
-        "UNKNOWN_CHANNEL",
-        "REQUEST_ID_REUSED",
-        "DECISION_UNKNOWN",
-    ),
-    *("ROW_STATUS_ACCEPTED", "ROW_STATUS_DUPLICATE", "ID_REUSED", "NOT_RANKED", "UNKNOWN_DECISION", "IN_THE_FUTURE"),
-    *("UNKNOWN_TYPE", "UNDECLARED", "MISSING", "NOT_FINITE", "TOO_LARGE"),
-}
+ANSWERED = {"Decide:OK", "RecordEvents:OK", "RecordOutcomes:OK", "GetDecision:OK"}
+BAD_CALLS = {"MALFORMED", "METHOD_UNKNOWN", "UNKNOWN_CHANNEL", "REQUEST_ID_REUSED", "DECISION_UNKNOWN", "TOO_MANY"}
+BAD_FIELDS = {"EMPTY", "TOO_LONG", "TOO_LARGE", "NUL_IN_TEXT", "OUT_OF_RANGE", "MISSING", "NOT_FINITE", "UNDECLARED"}
+ROWS = {"ROW_STATUS_ACCEPTED", "ROW_STATUS_DUPLICATE", "ID_REUSED", "NOT_RANKED", "UNKNOWN_DECISION", "IN_THE_FUTURE"}
+REACHED = ANSWERED | BAD_CALLS | BAD_FIELDS | ROWS
 """So that no fault says something: what is answered well, and the reasons for which calls and rows are refused."""
 log = logging.getLogger("fuzz")
 
