@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
@@ -18,8 +18,9 @@ from features.errors import RumboError
 from service.application.errors import RequestInvalid
 from service.metrics import Metrics
 from service.state.port import StateUnavailable
+from service.wire import readable
 from service.wire.admission import SHORTEST_PAUSE_S, Refused, Share, ShuttingDown
-from service.wire.status import INTERNAL, STATUS, MessageLate, demand_room
+from service.wire.status import INTERNAL, STATUS, MessageLate, MethodUnknown, demand_room
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ READ_S = 10.0
 """How long the message of a call may take to come, once the call was begun."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
+Read = TypeVar("Read", bound=Message)
 Method = Callable[[bytes], Awaitable[Message]]
 
 
@@ -79,6 +81,20 @@ class Door:
             answer = (await method(sent)).SerializeToString()
         demand_room(len(answer))
         return answer
+
+    async def message(self, method: str, kind: type[Read], sent: bytes, context: Context) -> Read:
+        """What was sent to a method of a library; ends the call as any other if it is no such message.
+
+        gRPC itself would answer UNKNOWN, and put a traceback into the log.
+        """
+        try:
+            return readable.message(kind, sent)
+        except RequestInvalid as error:
+            await self._refuse(method, error, context)
+
+    async def leading_nowhere(self, _: object, context: Context) -> NoReturn:
+        """What gRPC calls for a method that nobody knows; whatever it is called, it is counted under one name."""
+        await self._refuse("unknown", MethodUnknown("there is no such method"), context)
 
     def close(self) -> None:
         """From now on every call is refused; those that were admitted go on."""

@@ -97,6 +97,11 @@ def outcome(field: str, sent: bytes) -> outcomes_pb2.Outcome:
     return _read(field, outcomes_pb2.Outcome, sent)
 
 
+def message(kind: type[Read], sent: bytes) -> Read:
+    """The message of a call. Raises: RequestInvalid."""
+    return _read("request", kind, sent)
+
+
 def _read(field: str, kind: type[Read], sent: bytes) -> Read:
     try:
         return kind.FromString(sent)

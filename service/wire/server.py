@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2
 from prometheus_client import start_http_server
 
 from features.errors import RumboError
@@ -19,7 +19,7 @@ from service.application.intake import Intake
 from service.background.catalogue_watch import CatalogueWatch
 from service.metrics import Metrics
 from service.settings import Settings
-from service.wire.door import Door
+from service.wire.door import Context, Door
 from service.wire.handler import Handler
 from service.wire.readiness import Listener, Part, Readiness
 from service.wire.reflected import serve_reflection
@@ -68,8 +68,9 @@ async def serving(app: Application, settings: Settings) -> AsyncIterator[Address
     server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=_MOST_CALLS)
     _serve_methods(app, server)
     checks = health.aio.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
-    serve_reflection((SERVICE, health.SERVICE_NAME), server)
+    _serve_health(checks, app.door, server)
+    serve_reflection((SERVICE, health.SERVICE_NAME), app.door, server)
+    server.add_generic_rpc_handlers((_NoMethod(app.door),))
     try:
         port = server.add_insecure_port(f"{settings.host}:{settings.port}")
     except RuntimeError as error:
@@ -100,6 +101,34 @@ def _serve_methods(app: Application, server: grpc.aio.Server) -> None:
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, methods),))
     server.add_registered_method_handlers(SERVICE, methods)
+
+
+def _serve_health(checks: health.aio.HealthServicer, door: Door, server: grpc.aio.Server) -> None:
+    async def asked(method: str, sent: bytes, context: Context) -> health_pb2.HealthCheckRequest:
+        return await door.message(method, health_pb2.HealthCheckRequest, sent, context)
+
+    async def check(sent: bytes, context: Context) -> health_pb2.HealthCheckResponse:
+        return await checks.Check(await asked("Check", sent, context), context)
+
+    async def watch(sent: bytes, context: Context) -> None:
+        await checks.Watch(await asked("Watch", sent, context), context)
+
+    serialize = health_pb2.HealthCheckResponse.SerializeToString
+    methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
+        "Check": grpc.unary_unary_rpc_method_handler(check, response_serializer=serialize),
+        "Watch": grpc.unary_stream_rpc_method_handler(watch, response_serializer=serialize),
+    }
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(health.SERVICE_NAME, methods),))
+
+
+class _NoMethod(grpc.GenericRpcHandler):
+    """Takes every call that nobody else takes, so it comes last."""
+
+    def __init__(self, door: Door) -> None:
+        self._handler: grpc.RpcMethodHandler[Any, Any] = grpc.stream_unary_rpc_method_handler(door.leading_nowhere)
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any]:
+        return self._handler
 
 
 def _tell_health(checks: health.aio.HealthServicer, settings: Settings) -> Listener:

@@ -37,6 +37,10 @@ class MessageLate(RumboError):
     """A call was begun, and its message did not come."""
 
 
+class MethodUnknown(RumboError):
+    """No service here has the method that was called."""
+
+
 INTERNAL = (grpc.StatusCode.INTERNAL, "INTERNAL")
 
 STATUS: Mapping[type[RumboError], tuple[grpc.StatusCode, str]] = {
@@ -53,6 +57,7 @@ STATUS: Mapping[type[RumboError], tuple[grpc.StatusCode, str]] = {
     ShuttingDown: (grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN"),
     AnswerTooLarge: (grpc.StatusCode.FAILED_PRECONDITION, "ANSWER_TOO_LARGE"),
     MessageLate: (grpc.StatusCode.DEADLINE_EXCEEDED, "MESSAGE_LATE"),
+    MethodUnknown: (grpc.StatusCode.UNIMPLEMENTED, "METHOD_UNKNOWN"),
 }
 """The gRPC status of each error and the `reason` of its ErrorInfo. RequestInvalid brings its own reason.
 

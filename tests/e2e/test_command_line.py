@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -23,10 +24,17 @@ START_S, CALL_S, END_S = 60, 30, 30
 @contextmanager
 def process(*arguments: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
     """`rumbo` with these arguments, and RUMBO_ variables; whatever happens, nothing is left running."""
+    with process_with_log(subprocess.PIPE, *arguments, **variables) as started:
+        yield started
+
+
+@contextmanager
+def process_with_log(log: IO[str] | int, *arguments: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
+    """The same, with a log that may be longer than what a pipe holds while nobody reads it."""
     command = [sys.executable, "-m", "service.cli", *arguments]
-    pipe = subprocess.PIPE
+    out = subprocess.PIPE
     env = {**os.environ, **{f"RUMBO_{name}": value for name, value in variables.items()}}
-    with subprocess.Popen(command, cwd=ROOT, env=env, stdout=pipe, stderr=pipe, text=True) as started:
+    with subprocess.Popen(command, cwd=ROOT, env=env, stdout=out, stderr=log, text=True) as started:
         try:
             yield started
         finally:

@@ -21,7 +21,7 @@ from features.schema import FeatureSchema
 from service.bootstrap import application
 from service.metrics import JsonLines
 from service.wire.server import AddressTaken, serving
-from tests.e2e.wire import Refusal, event, opened, refusal_of, values
+from tests.e2e.wire import Refusal, event, invalid, opened, refusal_of, values
 from tests.fixtures_features import NOW
 from tests.fixtures_service import Clock, Service, row_counts, running, settings_of
 
@@ -49,6 +49,31 @@ async def test_reflection_lists_the_services_and_describes_each(service: Service
     for name in names:
         (described,) = await answers(reflection_pb2.ServerReflectionRequest(file_containing_symbol=name))
         assert described.file_descriptor_response.file_descriptor_proto, name
+
+
+@pytest.mark.parametrize(
+    "method",
+    [f"/{SERVICE}/Nothing", "/rumbo.decision.v2.DecisionService/Decide", "/grpc.health.v1.Health/List", "/"],
+)
+async def test_a_method_that_is_not_there_is_refused_with_a_reason(service: Service, method: str) -> None:
+    unknown = Refusal(code=grpc.StatusCode.UNIMPLEMENTED, reason="METHOD_UNKNOWN")
+    calls: tuple[Any, Any] = service.channel.unary_unary(method), service.channel.stream_unary(method)
+    assert await refusal_of(calls[0](b"\xff")) == unknown
+    assert await refusal_of(calls[1](iter(()))) == unknown
+
+
+@pytest.mark.parametrize(
+    "method",
+    ["health.v1.Health/Check", "health.v1.Health/Watch"]
+    + [f"reflection.{version}.ServerReflection/ServerReflectionInfo" for version in ("v1", "v1alpha")],
+)
+async def test_bytes_that_are_no_message_are_refused_beside_the_service_as_in_it(
+    service: Service, method: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log keeps silent: otherwise anybody could fill it with tracebacks."""
+    call: Any = service.channel.stream_stream(f"/grpc.{method}")
+    assert await refusal_of(anext(aiter(call(iter([b"\xff"]))))) == invalid("MALFORMED", "request")
+    assert [line for line in caplog.records if line.levelno >= logging.WARNING] == []
 
 
 async def page(service: Service) -> str:

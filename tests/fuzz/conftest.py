@@ -1,0 +1,38 @@
+"""Homes for a service whose clock is that of today, by the store that keeps their state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from features.prepare import prepare_home
+from tests.fixtures_service import STATE_URL
+from tests.fixtures_stores import store, without_state
+from tests.postgres_server import PostgresServer, database_name
+
+__all__ = ["store"]
+
+
+@pytest.fixture(scope="session")
+def todays_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home prepared today, so that `rumbo serve` finds no fact of it stale: shared, to be read only."""
+    home = tmp_path_factory.mktemp("today") / "home"
+    prepare_home(home, datetime.now(UTC))
+    return home
+
+
+@pytest.fixture
+def home(store: str, todays_home: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A copy of `todays_home` with an empty store of each kind in turn."""
+    home = without_state(todays_home, tmp_path / "home")
+    if store == "sqlite":
+        yield home
+        return
+    server: PostgresServer = request.getfixturevalue("postgres")
+    name = database_name(home)
+    (home / STATE_URL).write_text(server.new_database(name))
+    yield home
+    server.drop_database(name)

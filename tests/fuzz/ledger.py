@@ -1,0 +1,182 @@
+"""What the service acknowledged, beside what its store holds: both must be the same, told by ids, both ways."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rumbo.decision.v1 import decision_pb2, events_pb2, outcomes_pb2, record_pb2, row_pb2, value_pb2
+from tests.fixtures_service import ask_state
+
+TOLD = 5
+"""Rows that are named of all that differ."""
+TABLES: Mapping[str, str] = {
+    "events": "SELECT event_id, customer_id, source, type, occurred_at, attributes FROM events",
+    "outcomes": "SELECT outcome_id, decision_id, journey_id, type, value, occurred_at FROM outcomes",
+    "decisions": "SELECT decision_id, customer_id FROM decisions",
+    "contacts": "SELECT decision_id || ' ' || journey_id, customer_id FROM contacts",
+    "requests": "SELECT customer_id || ' ' || request_id, decision_id FROM requests",
+}
+"""The id of each row, and what was said under it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledged:
+    """`content` is what the row must hold; `number`, the message that was acknowledged."""
+
+    content: str
+    number: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Ledger:
+    """By table and id, what was acknowledged. `same`, `other`: rows that were told to be kept already, by an id that
+    was sent before with the same content, or with another."""
+
+    rows: dict[str, dict[str, Acknowledged]] = field(default_factory=lambda: {table: {} for table in TABLES})
+    same: list[tuple[str, str, Acknowledged]] = field(default_factory=list)
+    other: list[tuple[str, str, Acknowledged]] = field(default_factory=list)
+
+    def decided(
+        self, number: int, asked: decision_pb2.DecideRequest, answer: decision_pb2.DecideResponse
+    ) -> Iterator[str]:
+        """Yields: faults. A dry run has no id and nothing of it is kept; a request has one decision for good."""
+        if bool(answer.decision_id) is asked.dry_run:
+            yield f"dry_run is {asked.dry_run}, and the decision's id {answer.decision_id!r}"
+        if not answer.decision_id:
+            return
+        yield from self._keep_same("decisions", answer.decision_id, number, asked.customer_id)
+        for journey in answer.ranked:
+            place = f"{answer.decision_id} {journey.journey_id}"
+            yield from self._keep_same("contacts", place, number, asked.customer_id)
+        if asked.HasField("request_id"):
+            request = f"{asked.customer_id} {asked.request_id}"
+            yield from self._keep_same("requests", request, number, answer.decision_id)
+
+    def _keep_same(self, table: str, row_id: str, number: int, content: str) -> Iterator[str]:
+        kept = self.rows[table].setdefault(row_id, Acknowledged(content=_text(content), number=number))
+        if kept.content != _text(content):
+            yield f"{table} {row_id}: now {_text(content)}, in message {kept.number} {kept.content}"
+
+    def recorded(self, record: record_pb2.GetDecisionResponse) -> Iterator[str]:
+        """Yields: faults. It is a decision that was answered, with the journeys that were, for that customer."""
+        decision_id = record.decision_id
+        kept = self.rows["decisions"].get(decision_id)
+        if kept is None or kept.content != _text(record.customer_id):
+            yield f"decision {decision_id} is of {record.customer_id!r}; answered was {kept}"
+        for ranked in record.ranked:
+            if f"{decision_id} {ranked.journey.journey_id}" not in self.rows["contacts"]:
+                yield f"decision {decision_id} ranked {ranked.journey.journey_id}, which was not answered"
+
+    def told(
+        self, number: int, sent: Sequence[events_pb2.Event], results: Sequence[events_pb2.EventResult]
+    ) -> Iterator[str]:
+        """Yields: faults."""
+        if [row.event_id for row in sent] != [result.event_id for result in results]:
+            yield f"{len(sent)} events were sent, and told of {len(results)}, or of others"
+            return
+        for event, result in zip(sent, results, strict=True):
+            yield from self._row("events", number, event.event_id, event_content(event), result)
+
+    def reported(
+        self, number: int, sent: Sequence[outcomes_pb2.Outcome], results: Sequence[outcomes_pb2.OutcomeResult]
+    ) -> Iterator[str]:
+        """As `told`."""
+        if [row.outcome_id for row in sent] != [result.outcome_id for result in results]:
+            yield f"{len(sent)} outcomes were sent, and told of {len(results)}, or of others"
+            return
+        for outcome, result in zip(sent, results, strict=True):
+            yield from self._row("outcomes", number, outcome.outcome_id, outcome_content(outcome), result)
+
+    def _row(
+        self,
+        table: str,
+        number: int,
+        row_id: str,
+        content: str,
+        result: events_pb2.EventResult | outcomes_pb2.OutcomeResult,
+    ) -> Iterator[str]:
+        """What a duplicate is of may be acknowledged later than it, so that is looked at in the end."""
+        said = Acknowledged(content=content, number=number)
+        if (result.status == row_pb2.ROW_STATUS_REJECTED) is not result.HasField("rejection"):
+            yield f"{table} {row_id}: the rejection does not fit the status"
+        if result.status == row_pb2.ROW_STATUS_ACCEPTED:
+            if row_id in self.rows[table]:
+                yield f"{table} {row_id}: accepted, and before in message {self.rows[table][row_id].number}"
+            self.rows[table][row_id] = said
+        elif result.status == row_pb2.ROW_STATUS_DUPLICATE:
+            self.same.append((table, row_id, said))
+        elif result.status != row_pb2.ROW_STATUS_REJECTED:
+            yield f"{table} {row_id}: status {result.status}"
+        elif not (result.rejection.field and result.rejection.code):
+            yield f"{table} {row_id}: rejected without a field or a code"
+        elif result.rejection.code == "ID_REUSED":
+            self.other.append((table, row_id, said))
+
+    def faults(self, home: Path) -> Iterator[str]:
+        """What the store of a home holds and nobody acknowledged, and the reverse; it must be at rest."""
+        for table, question in TABLES.items():
+            stored = {str(row_id): _stored(table, told) for row_id, *told in ask_state(home, question)}
+            yield from _differences(table, self.rows[table], stored)
+        yield from self._duplicates()
+
+    def _duplicates(self) -> Iterator[str]:
+        for is_same, listed in ((True, self.same), (False, self.other)):
+            for table, row_id, said in listed:
+                kept = self.rows[table].get(row_id)
+                if kept is None or (kept.content == said.content) is not is_same:
+                    word = "a duplicate" if is_same else "another under its id"
+                    yield f"{table} {row_id}: message {said.number} was told that it is {word}; acknowledged was {kept}"
+
+
+def _differences(table: str, acknowledged: Mapping[str, Acknowledged], stored: Mapping[str, str]) -> Iterator[str]:
+    lost = sorted(acknowledged.keys() - stored.keys())
+    if lost:
+        yield f"{table}: {len(lost)} acknowledged and not kept: {[(i, acknowledged[i]) for i in lost[:TOLD]]}"
+    unsaid = sorted(stored.keys() - acknowledged.keys())
+    if unsaid:
+        yield f"{table}: {len(unsaid)} kept and not acknowledged: {[(i, stored[i]) for i in unsaid[:TOLD]]}"
+    both = acknowledged.keys() & stored.keys()
+    other = [i for i in both if _unsigned(acknowledged[i].content) != _unsigned(stored[i])]
+    if other:
+        named = [(i, acknowledged[i], stored[i]) for i in sorted(other)[:TOLD]]
+        yield f"{table}: {len(other)} kept with other content: {named}"
+
+
+def _unsigned(content: str) -> str:
+    """SQLite keeps no sign of a 0."""
+    return content.replace(" -0.0,", " 0.0,")
+
+
+def _text(*content: object) -> str:
+    return json.dumps(content, sort_keys=True)
+
+
+def _stored(table: str, told: Sequence[object]) -> str:
+    if table == "events":
+        *told, attributes = told
+        told = [*told, json.loads(str(attributes))]
+    return _text(*told)
+
+
+def event_content(event: events_pb2.Event) -> str:
+    attributes = {name: _scalar(value) for name, value in event.attributes.items()}
+    return _text(event.customer_id, event.source, event.type, _micros(event), attributes)
+
+
+def outcome_content(outcome: outcomes_pb2.Outcome) -> str:
+    value = outcome.value if outcome.HasField("value") else None
+    known = outcome.type in outcomes_pb2.OutcomeType.values()
+    kind = outcomes_pb2.OutcomeType.Name(outcome.type).removeprefix("OUTCOME_TYPE_") if known else str(outcome.type)
+    return _text(outcome.decision_id, outcome.journey_id, kind, value, _micros(outcome))
+
+
+def _scalar(value: value_pb2.Value) -> object:
+    kind = value.WhichOneof("kind")
+    return None if kind is None else getattr(value, kind)
+
+
+def _micros(row: events_pb2.Event | outcomes_pb2.Outcome) -> int:
+    return row.occurred_at.seconds * 1_000_000 + row.occurred_at.nanos // 1000
