@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from features.derived import DERIVED, derive
 from features.schema import FeatureSchema, FeatureSpec, FeatureType
+from features.situation import SITUATION_VIEWS
 from features.values import FeatureRow, FeatureStatus, FeatureValue
 
 __all__ = ["Column", "Encoder", "JourneyRow", "Part", "derive"]
 
-SITUATION_VIEWS = frozenset({"incidents", "consents"})
 """Facts that permit or forbid; they never rank."""
 
 NOT_ENCODED = frozenset({"time_zone", "holiday_region"})

@@ -15,6 +15,9 @@ from typing import ClassVar, Protocol, Self, TypeVar
 
 from features.errors import SituationUnreadable
 
+SITUATION_VIEWS = ("incidents", "consents")
+"""What a customer's situation is told by: they are no facts that conditions or models see."""
+
 MOST_OPEN, MOST_RESOLVED = 101, 100
 """As many incidents are added to a list, and as many that are over stay in it."""
 

@@ -16,7 +16,7 @@ from typing import Protocol
 from features.derived import derive
 from features.errors import SituationUnreadable
 from features.reading import FeatureReading, ViewFault
-from features.situation import ConsentFact, ConsentStatus, Fact, IncidentFact, IncidentStatus, parse
+from features.situation import SITUATION_VIEWS, ConsentFact, ConsentStatus, Fact, IncidentFact, IncidentStatus, parse
 from features.values import FeatureStatus, FeatureValue, Scalar
 from service.application.stand_in import StandIn
 from service.decision.decide import Degraded
@@ -33,7 +33,6 @@ from service.decision.reach import Reach
 from service.decision.variables import with_variables
 from service.state.port import KillList, StateReading, StateStore
 
-SITUATION_VIEWS = ("incidents", "consents")
 LAST_PURCHASE = "last_purchase_at"
 INCIDENTS, CONSENTS = IncidentFact.feature, ConsentFact.feature
 MOST_NAMED = 1000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from features.values import FeatureStatus
@@ -13,6 +13,7 @@ from service.decision.constraints.rule import Rule
 from service.decision.facts import Facts
 from service.decision.plan import NO_RULES, Candidate, Plan, RuleSet, Slate
 from service.decision.verdict import Reason, ReasonKind, unknown
+from service.decision.windows import ELIGIBLE_AFTER_LIMIT
 
 
 class Rejected(NamedTuple):
@@ -118,20 +119,17 @@ def _as_bypass(reason: Reason) -> Reason:
     return reason._replace(kind=ReasonKind.BYPASS, eligible_after=None)
 
 
-HORIZON = timedelta(days=90)
-
-
 def eligible_after(plan: Plan, rejected: Rejected, facts: Facts) -> datetime | None:
     """The earliest instant at which time has lifted every denial of a journey, all else equal.
 
     Another rule that looks at the clock may deny by then (a cap ends at night), so the question is put again at each
-    end. None if something that time does not lift denies it, or beyond the horizon.
+    end. None if something that time does not lift denies it, or beyond ELIGIBLE_AFTER_LIMIT.
     """
     reasons, at = rejected.reasons, facts.now
     while reasons:
         ends = [reason.eligible_after for reason in reasons]
         latest = max((end for end in ends if end is not None), default=None)
-        if latest is None or None in ends or latest <= at or latest > facts.now + HORIZON:
+        if latest is None or None in ends or latest <= at or latest > facts.now + ELIGIBLE_AFTER_LIMIT:
             return None
         at = latest
         later = facts.at(at)

@@ -169,7 +169,7 @@ class Slate:
 class Plan:
     """Everything that a decision needs of the catalogue.
 
-    `version` is the hash of its content; `horizon` is how far back its rules look at contacts at most, `pools` what
+    `version` is the hash of its content; `pools` what
     all customers share, `sources` those whose heartbeats it waits for, `lifetimes` by journey; `texts` are the
     catalogue's own, by reason code and language; `purposes` are those that consent may be asked for; `zone` is the
     company's, in which its days begin.
@@ -180,7 +180,6 @@ class Plan:
     channels: Mapping[str, Channel]
     context_types: Mapping[str, type[Scalar]]
     journeys: Mapping[str, tuple[JourneyOnChannel, ...]]
-    horizon: timedelta = timedelta(days=400)
     pools: tuple[Pool, ...] = ()
     lifetimes: Mapping[str, Lifetime] = field(default_factory=dict)
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -225,7 +224,7 @@ class Plan:
         """How far its rules look when it decides for this channel."""
         reach = self._reaches.get(channel)
         if reach is None:
-            reach = reach_of(channel, self.rules, self._conditions(), self.pools, self.horizon)
+            reach = reach_of(channel, self.rules, self._conditions(), self.pools)
             if channel in self.channels:
                 self._reaches[channel] = reach
         return reach

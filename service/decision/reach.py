@@ -20,7 +20,7 @@ from service.decision.constraints.never import NeverAfter, NeverWith
 from service.decision.constraints.quiet_hours import QuietHours
 from service.decision.constraints.rule import Condition, Rule
 from service.decision.facts import ANY, CONTACTS_VARIABLE, SERVICE, FactKind, SituationFact
-from service.decision.windows import Per, Period
+from service.decision.windows import LOOKBACK, Per, Period
 
 SITUATION = "situation."
 EVERY_KIND = frozenset(FactKind)
@@ -66,18 +66,16 @@ class Reach:
         return purpose in (*self.purposes, ANY) and channel in (*self.channels, ANY)
 
 
-def reach_of(
-    channel: str, rules: Iterable[Rule], conditions: Iterable[Condition], pools: Iterable[Pool], horizon: timedelta
-) -> Reach:
-    """`horizon` is how far back at most. Raises: TypeError for a rule of which nobody said how far it looks."""
+def reach_of(channel: str, rules: Iterable[Rule], conditions: Iterable[Condition], pools: Iterable[Pool]) -> Reach:
+    """How far back is LOOKBACK at most. Raises: TypeError for a rule of which nobody said how far it looks."""
     listed = list(rules)
     names = {name for condition in (*conditions, *_conditions_of(listed)) for name in condition.names}
     counts_all = CONTACTS_VARIABLE in names
     return Reach(
         channels=frozenset({channel}),
         kinds=kinds_of(listed, names),
-        contacts=horizon if counts_all else min(horizon, _longest(_contacts_back(rule, horizon) for rule in listed)),
-        responses=min(horizon, _longest(_responses_back(rule, horizon) for rule in listed)),
+        contacts=LOOKBACK if counts_all else min(LOOKBACK, _longest(_contacts_back(rule) for rule in listed)),
+        responses=min(LOOKBACK, _longest(_responses_back(rule) for rule in listed)),
         grace=_longest(rule.longest_grace for rule in listed if isinstance(rule, IncidentOpen)),
         purposes=frozenset(purpose for rule in listed for purpose in _purposes(rule, channel)),
         sources=frozenset(source for rule in listed for source in sources_of(rule)),
@@ -132,7 +130,7 @@ def _purposes(rule: Rule, channel: str) -> Iterator[str]:
             raise _unsaid(rule)
 
 
-def _contacts_back(rule: Rule, horizon: timedelta) -> timedelta:
+def _contacts_back(rule: Rule) -> timedelta:
     """How old a contact may be that a rule counts, beside open reservations."""
     match rule:
         case ContactCap() | PressureCap():
@@ -142,27 +140,27 @@ def _contacts_back(rule: Rule, horizon: timedelta) -> timedelta:
         case NeverWith() | InFlight():
             return timedelta(0)
         case Cooldown():
-            return _ignored_back(rule, horizon)
+            return _ignored_back(rule)
         case _ if SituationFact.CONTACTS in rule.reads:
-            return horizon
+            return LOOKBACK
     return timedelta(0)
 
 
-def _ignored_back(rule: Cooldown, horizon: timedelta) -> timedelta:
+def _ignored_back(rule: Cooldown) -> timedelta:
     """The last contact that was ignored is not older than that; those before it in the row may be of any age."""
     ignored = rule.ignored
     if ignored is None:
         return timedelta(0)
-    return ignored.window + ignored.rests if ignored.times == 1 else horizon
+    return ignored.window + ignored.rests if ignored.times == 1 else LOOKBACK
 
 
-def _responses_back(rule: Rule, horizon: timedelta) -> timedelta:
+def _responses_back(rule: Rule) -> timedelta:
     """How old a response may be. One that ends a row of ignored contacts is as old as the contact."""
     match rule:
         case Cooldown(ignored=None):
             return _longest(rest.rests for rest in rule.rests)
         case _ if SituationFact.RESPONSES in rule.reads:
-            return horizon
+            return LOOKBACK
     return timedelta(0)
 
 

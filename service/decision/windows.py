@@ -12,6 +12,10 @@ from enum import StrEnum
 
 SECOND = timedelta(seconds=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LOOKBACK = timedelta(days=400)
+"""So far back rules look at contacts and responses, at most."""
+ELIGIBLE_AFTER_LIMIT = timedelta(days=90)
+"""So far ahead it is told when a journey may be shown again."""
 LONGEST_JUMP = timedelta(hours=30)
 """No zone ever skipped more than a day at once, and no local midnight lies further from the same UTC midnight."""
 

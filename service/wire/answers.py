@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -27,6 +27,7 @@ from service.decision.reports.rows import RowResult, RowStatus
 from service.decision.select import Pick
 from service.decision.tone import tone_of
 from service.decision.verdict import Reason
+from service.decision.windows import ELIGIBLE_AFTER_LIMIT
 from service.state.port import KeptOutcome
 from service.texts.fill import effect_text, text
 from service.wire.enums import (
@@ -41,7 +42,6 @@ from service.wire.enums import (
     whole_seconds_up,
 )
 
-HORIZON = timedelta(days=90)
 LONGEST_TEXT = 500
 """Characters of a value that a reason quotes; a longer one ends with an ellipsis."""
 
@@ -171,7 +171,7 @@ def _rejected(rejected: Rejected, decision: Decision, locale: str) -> journey_pb
     return journey_pb2.RejectedJourney(
         journey_id=rejected.candidate.journey_id,
         reasons=_reasons(rejected.reasons, decision, locale),
-        eligible_after=_within_horizon(decision.eligible_after(rejected), decision.decided_at),
+        eligible_after=_within_limit(decision.eligible_after(rejected), decision.decided_at),
     )
 
 
@@ -198,7 +198,7 @@ def _reason(reason: Reason, decision: Decision, locale: str) -> reason_pb2.Reaso
         kind=REASON_KIND[reason.kind],
         params=_params(reason.params),
         text=text(reason, locale, decision.draft.plan.texts),
-        eligible_after=_within_horizon(reason.eligible_after, decision.decided_at),
+        eligible_after=_within_limit(reason.eligible_after, decision.decided_at),
     )
 
 
@@ -228,8 +228,8 @@ def _value(value: Scalar) -> value_pb2.Value:
     return value_pb2.Value(string_value=value)
 
 
-def _within_horizon(at: datetime | None, decided_at: datetime) -> Timestamp | None:
-    """Whole seconds, rounded up; absent beyond the horizon."""
-    if at is None or at > decided_at + HORIZON:
+def _within_limit(at: datetime | None, decided_at: datetime) -> Timestamp | None:
+    """Whole seconds, rounded up; absent beyond ELIGIBLE_AFTER_LIMIT."""
+    if at is None or at > decided_at + ELIGIBLE_AFTER_LIMIT:
         return None
     return whole_seconds_up(at)

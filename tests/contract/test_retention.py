@@ -12,7 +12,7 @@ import pytest
 from service.decision.constraints.capacity import Pool
 from service.decision.plan import Plan
 from service.decision.reports.rows import CustomerEvent, OutcomeType, RowStatus
-from service.decision.windows import Rolling
+from service.decision.windows import LOOKBACK, Rolling
 from service.state.engines.session import Sql
 from service.state.port import Committed, ContactState
 from service.state.store import SqlState
@@ -102,9 +102,9 @@ def test_what_followed_is_kept_as_long_as_the_decision(table: str) -> None:
 
 
 def test_contacts_are_kept_for_as_long_as_a_plan_looks_back() -> None:
-    assert Retention().contacts >= capped().horizon
+    assert Retention().contacts >= LOOKBACK
     with pytest.raises(RetentionTooShort):
-        Retention(contacts=capped().horizon - DAY)
+        Retention(contacts=LOOKBACK - DAY)
 
 
 async def test_a_decision_that_is_gone_is_unknown_and_its_request_id_may_be_used_again(state: Store) -> None:

@@ -8,13 +8,14 @@ from datetime import timedelta
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from service.decision.constrain import HORIZON, constrain, eligible_after
+from service.decision.constrain import constrain, eligible_after
 from service.decision.constraints.caps import ContactCap, PressureCap
 from service.decision.constraints.not_valid_now import NotValidNow
 from service.decision.constraints.registry import Cap
 from service.decision.decide import begin
 from service.decision.facts import Contact, Facts, Situation
 from service.decision.journey import JourneyKind
+from service.decision.windows import ELIGIBLE_AFTER_LIMIT
 from tests.builders import CHANNELS, NOW, Catalogue, contact, facts
 from tests.catalogue_strategies import CAPS, CATALOGUES
 from tests.property.twin import how_many
@@ -78,7 +79,7 @@ def test_at_the_end_that_a_journey_tells_it_is_allowed_and_one_second_before_it_
     for rejected in draft.constrained.rejected:
         after = eligible_after(made.plan, rejected, draft.facts)
         if after is not None:
-            assert known.now < after <= known.now + HORIZON
+            assert known.now < after <= known.now + ELIGIBLE_AFTER_LIMIT
             journey_id = rejected.candidate.journey_id
             assert _is_allowed(made, journey_id, draft.facts.at(after))
             assert not _is_allowed(made, journey_id, draft.facts.at(max(known.now, after - SECOND)))

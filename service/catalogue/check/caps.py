@@ -26,10 +26,8 @@ from service.catalogue.documents.journey import JourneyDocument
 from service.catalogue.documents.problems import POLICIES, Fault, Problems, Severity
 from service.decision.constraints.capacity import Pool
 from service.decision.constraints.caps import PressureCap
-from service.decision.windows import Calendar, Per, Period
+from service.decision.windows import LOOKBACK, Calendar, Per, Period
 
-_REMEMBERED = timedelta(days=400)
-"""`Plan.horizon`: so far back contacts are read."""
 _LONGEST = {
     Period.DAY: timedelta(days=1, hours=2),
     Period.WEEK: timedelta(days=7, hours=2),
@@ -144,11 +142,9 @@ def _ignored(journey: JourneyDocument) -> Found:
         yield ("never_after", at, "journey"), Severity.WARNING, "a journey after itself: say `contact` instead"
     if contact is None or cooldown is None or cooldown.ignored is None or not isinstance(contact.per, timedelta):
         return
-    granted = contact.at_most * -(-_REMEMBERED // contact.per)
+    granted = contact.at_most * -(-LOOKBACK // contact.per)
     if cooldown.ignored.times > granted:
-        text = (
-            f"{cooldown.ignored.times} are never ignored: the contact cap grants {granted} in {_REMEMBERED.days} days"
-        )
+        text = f"{cooldown.ignored.times} are never ignored: the contact cap grants {granted} in {LOOKBACK.days} days"
         yield ("cooldown", "ignored", "times"), Severity.WARNING, text
 
 

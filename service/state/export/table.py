@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 import pyarrow as pa
 
 from features.schema import FeatureSchema, FeatureSpec, FeatureType
+from features.situation import SITUATION_VIEWS
 
 FEATURE = "feature_"
 REQUIRED = ("customer_id", "decided_at", "journey_id", "propensity", "reward")
 """Enough for a history; `rumbo state import` has a default for every other column."""
-SITUATION_VIEWS = frozenset({"incidents", "consents"})
 """Facts that permit or forbid; a decision holds them as its situation, not as features."""
 TIME = pa.timestamp("us", tz="UTC")
 _TYPES: Mapping[FeatureType, pa.DataType] = {

@@ -11,17 +11,16 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from service.decision.facts import Contact
+from service.decision.windows import LOOKBACK
 from service.state.engines.session import Row, Session, Sql, micros, optional_micros, places
 from service.state.rows.contact_row import contact_of_row
 from service.state.rows.past import PastRows
 from service.state.rows.pools import Counters
 
-_COUNTED_FOR = timedelta(days=400)
-"""No limit looks further back."""
 _COLUMNS = (
     "decision_id", "journey_id", "customer_id", "kind", "channel", "stage", "at", "decided_at", "presented_at",
     "reserved_until", "counts_until", "state", "cost", "displaces",
@@ -78,7 +77,7 @@ class Contacts:
 
     def take(self, changes: Sequence[tuple[Row | None, Row]], now: datetime) -> None:
         """Takes contacts in from elsewhere, as they stand there: (the row that is here, if any, and the new one)."""
-        then = micros(now - _COUNTED_FOR)
+        then = micros(now - LOOKBACK)
         for before, after in changes:
             if before is not None:
                 self._update(after)

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from features.errors import RumboError
+from service.decision.windows import LOOKBACK
 from service.state.engines.session import POOLS_LOCK, micros
 from service.state.rows.contacts import Contacts
 from service.state.rows.past import PastRows
 
 DAY = timedelta(days=1)
-HORIZON = 400 * DAY
-"""`Plan.horizon`: so far back rules look at contacts and responses."""
 
 
 class RetentionTooShort(RumboError):
@@ -33,15 +32,15 @@ class Retention:
     """
 
     decisions: timedelta = 400 * DAY
-    contacts: timedelta = HORIZON
-    outcomes: timedelta = HORIZON
+    contacts: timedelta = LOOKBACK
+    outcomes: timedelta = LOOKBACK
     events: timedelta = 400 * DAY
     moves: timedelta = 400 * DAY
     pool_uses: timedelta = 7 * DAY
     catalogues: timedelta = 30 * DAY
 
     def __post_init__(self) -> None:
-        followed = max(HORIZON, self.decisions), "for so long rules look back, and an outcome needs its decision"
+        followed = max(LOOKBACK, self.decisions), "for so long rules look back, and an outcome needs its decision"
         least = {
             "decisions": (7 * DAY, "so that a request that is repeated gets the same decision"),
             "contacts": followed,

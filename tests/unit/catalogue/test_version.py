@@ -99,7 +99,7 @@ def _told(catalogue: Catalogue) -> object:
         for stage, staged in offered.by_stage.items()
         for candidate in staged
     ]
-    return plan.rules, plan.contact_rules, plan.channels, plan.context_types, plan.horizon, candidates
+    return plan.rules, plan.contact_rules, plan.channels, plan.context_types, candidates
 
 
 def test_plan_holds_what_the_files_say(folder: Path, schema: FeatureSchema) -> None:
