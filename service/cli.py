@@ -47,10 +47,12 @@ SHORT_HELP: Mapping[str, str] = {
     "seed": "Take in the example's consents, as events.",
     "serve": "Answer decisions over gRPC.",
     "decide": "Ask a running service for one decision.",
+    "decision": "Show a decision that was made: what was ranked, what was withheld, what followed.",
     "catalogue": "Check, test and explain journeys and their rules.",
     "kill": "Stop a journey, a kind or everything, at once.",
     "unkill": "Let what was killed run again.",
     "kills": "List what is killed, since when and why.",
+    "protos": "Write the .proto files, to call Rumbo from any language.",
     "state": "Look after the store of decisions: migrate, status, back up, prune, export, import.",
 }
 """One line a command, in the order in which a newcomer meets them."""

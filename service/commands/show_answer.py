@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
@@ -9,7 +10,7 @@ from google.protobuf.message import Message
 from rich.console import Console
 from rich.table import Table
 
-from rumbo.decision.v1 import decision_pb2
+from rumbo.decision.v1 import decision_pb2, journey_pb2, outcomes_pb2, record_pb2
 
 WIDTH = 110
 """Columns of a table that goes to a file."""
@@ -19,23 +20,38 @@ WELL_KNOWN = "google.protobuf."
 
 def show_answer(response: decision_pb2.DecideResponse, *, title: str, most_rejected: int = 50) -> None:
     """Prints the ranked journeys, then what was withheld and why (at most `most_rejected` rows)."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=WIDTH)
-    ranked = Table(title=title, title_justify="left", expand=False)
-    for heading in ("", "journey", "action", "tone", "p", "why"):
-        ranked.add_column(heading)
+    console = _console()
+    ranked = _table(title, "", "journey", "action", "tone", "p", "why")
     for journey in response.ranked:
-        why = " ".join(reason.text for reason in journey.reasons)
         place, chance = str(journey.rank), f"{journey.p_outcome:.3f}"
-        ranked.add_row(place, journey.journey_id, journey.action_id, journey.tone, chance, why)
+        ranked.add_row(place, journey.journey_id, journey.action_id, journey.tone, chance, _why(journey))
     if response.HasField("no_journey"):
-        ranked.add_row("–", "no journey", "", "", "", " ".join(r.text for r in response.no_journey.reasons))
+        ranked.add_row("–", "no journey", "", "", "", _why(response.no_journey))
     console.print(ranked)
     if response.rejected and most_rejected:
-        console.print(_withheld(response, most_rejected))
-    for part in response.degraded:
-        console.print(f"[yellow]degraded:[/] {part.what}: {part.effect}")
+        console.print(_withheld(response.rejected, most_rejected))
+    _print_degraded(console, response.degraded)
+
+
+def show_decision(found: record_pb2.GetDecisionResponse) -> None:
+    """Prints what was ranked and where it stands, what was withheld, and what was reported since."""
+    console = _console()
+    asked = f"customer {found.customer_id} on {found.channel}, {found.decided_at.ToDatetime():%Y-%m-%d %H:%M:%S} UTC"
+    ranked = _table(asked, "", "journey", "action", "p", "stands", "why")
+    for one in found.ranked:
+        journey = one.journey
+        state = record_pb2.ContactState.Name(one.contact_state).removeprefix("CONTACT_STATE_").lower()
+        chance = f"{journey.p_outcome:.3f}"
+        ranked.add_row(str(journey.rank), journey.journey_id, journey.action_id, chance, state, _why(journey))
+    if found.HasField("no_journey"):
+        ranked.add_row("–", "no journey", "", "", "", _why(found.no_journey))
+    console.print(ranked)
+    if found.rejected:
+        console.print(_withheld(found.rejected, len(found.rejected)))
+    if found.outcomes:
+        console.print(_followed(found))
+    _print_degraded(console, found.degraded)
+    console.print(f"model {found.model_version or 'none'}, catalogue {found.catalogue_version}")
 
 
 def answer_fields(message: Message) -> dict[str, Any]:
@@ -56,13 +72,42 @@ def answer_fields(message: Message) -> dict[str, Any]:
     return {field.name: found[field.name] for field in message.DESCRIPTOR.fields if field.name in found}
 
 
-def _withheld(response: decision_pb2.DecideResponse, most: int) -> Table:
-    withheld = Table(title=f"withheld ({len(response.rejected)})", title_justify="left", expand=False)
-    for heading in ("journey", "code", "why"):
-        withheld.add_column(heading)
-    for journey in response.rejected[:most]:
+def _console() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=WIDTH)
+
+
+def _table(title: str, *headings: str) -> Table:
+    table = Table(title=title, title_justify="left", expand=False)
+    for heading in headings:
+        table.add_column(heading)
+    return table
+
+
+def _why(said: journey_pb2.RankedJourney | journey_pb2.NoJourney) -> str:
+    return " ".join(reason.text for reason in said.reasons)
+
+
+def _withheld(rejected: Sequence[journey_pb2.RejectedJourney], most: int) -> Table:
+    withheld = _table(f"withheld ({len(rejected)})", "journey", "code", "why")
+    for journey in rejected[:most]:
         for i, reason in enumerate(journey.reasons):
             withheld.add_row("" if i else journey.journey_id, reason.code, reason.text)
-    if len(response.rejected) > most:
-        withheld.add_row(f"… and {len(response.rejected) - most} more", "", "")
+    if len(rejected) > most:
+        withheld.add_row(f"… and {len(rejected) - most} more", "", "")
     return withheld
+
+
+def _followed(found: record_pb2.GetDecisionResponse) -> Table:
+    followed = _table(f"followed ({len(found.outcomes)})", "at (UTC)", "journey", "outcome", "value")
+    for one in found.outcomes:
+        outcome = one.outcome
+        kind = outcomes_pb2.OutcomeType.Name(outcome.type).removeprefix("OUTCOME_TYPE_")
+        value = f"{outcome.value:g}" if outcome.HasField("value") else ""
+        followed.add_row(f"{outcome.occurred_at.ToDatetime():%Y-%m-%d %H:%M:%S}", outcome.journey_id, kind, value)
+    return followed
+
+
+def _print_degraded(console: Console, degraded: Iterable[decision_pb2.Degraded]) -> None:
+    for part in degraded:
+        console.print(f"[yellow]degraded:[/] {part.what}: {part.effect}")

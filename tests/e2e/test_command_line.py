@@ -63,6 +63,10 @@ def test_serve_prints_its_address_answers_drains_on_sigterm_and_ends_well(own_ho
         as_json = rumbo(*asked, "--json", "--limit", "2", "--context", "page=home")
         as_table = rumbo(*asked, "--dry-run", "--locale", "es")
         refused = rumbo("decide", "--customer", "46", "--channel", "fax", "--address", address)
+        decision_id = json.loads(as_json.stdout)["decision_id"]
+        shown = rumbo("decision", decision_id, "--address", address)
+        whole = rumbo("decision", decision_id, "--address", address, "--json")
+        unknown = rumbo("decision", "no-such-decision", "--address", address)
         serving.send_signal(signal.SIGTERM)
         last_words, log = serving.communicate(timeout=END_S)
     assert as_json.returncode == 0, as_json.stderr
@@ -72,6 +76,13 @@ def test_serve_prints_its_address_answers_drains_on_sigterm_and_ends_well(own_ho
     assert "how-can-we-help" in as_table.stdout
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "channel" in refused.stderr
+    assert shown.returncode == 0, shown.stderr
+    assert "customer 46 on web" in shown.stdout
+    assert answer["ranked"][0]["journey_id"] in shown.stdout
+    assert "reserved" in shown.stdout
+    assert json.loads(whole.stdout)["ranked"][0]["contact_state"] == "CONTACT_STATE_RESERVED"
+    assert (unknown.returncode, unknown.stdout) == (1, "")
+    assert "no decision has this id" in unknown.stderr
     assert serving.returncode == 0
     assert last_words == "draining\n"
     decided = [line for line in map(json.loads, log.splitlines()) if line["message"] == "decided"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
+import sys
 import tomllib
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -33,6 +35,15 @@ def test_every_package_is_part_of_the_wheel() -> None:
     packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests"}
     built = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
     assert set(built) == packages | {"protos/gen/rumbo"}
+
+
+def test_a_server_imports_neither_the_checker_of_catalogues_nor_its_solver() -> None:
+    code = (
+        "import sys; import service.bootstrap, service.wire.server;"
+        " print([name for name in sys.modules if name == 'z3' or name.startswith('service.catalogue.check')])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert ran.stdout.strip() == "[]"
 
 
 def test_installed_commands_are_those_that_the_project_declares() -> None:

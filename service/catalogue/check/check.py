@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
+from importlib.util import find_spec
 from pathlib import Path
 
 import yaml
 
+from features.errors import RumboError
 from features.schema import FeatureSchema
 from service.catalogue.bind.catalogue import bind
 from service.catalogue.bind.policies import company_instant
@@ -38,6 +40,16 @@ from service.state.port import Standing
 
 _ANOTHER = "another journey has this id"
 _ORDER = list(Severity)
+
+
+class SolverMissing(RumboError):
+    """What only checking needs is not installed with the rest."""
+
+
+def demand_solver() -> None:
+    """Raises: SolverMissing."""
+    if find_spec("z3") is None:
+        raise SolverMissing("`rumbo catalogue check` needs the extra `check`: pip install 'rumbo[check]'")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +82,10 @@ def check(
 
     `now`, if it is a day, is the first instant of it in the catalogue's zone. `standing`: where customers of a service
     stand, to find those for whom there is no place any more.
+
+    Raises: SolverMissing.
     """
+    demand_solver()
     source = read(folder)
     problems = list(_unsound(source, schema))
     if not problems and source.policies is not None:
