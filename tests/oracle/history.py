@@ -56,6 +56,8 @@ class Contact:
     is_counted_unless_reported: bool
     displaces: frozenset[str] = frozenset()
     presented_at: datetime | None = None
+    """The latest time that was told."""
+    first_presented_at: datetime | None = None
     is_released: bool = False
     responses: list[tuple[str, datetime]] = field(default_factory=list)
 

@@ -256,6 +256,7 @@ class Play:
         """Told twice, it counts from the later one."""
         customer = self.world.customers[contact.customer_id]
         contact.presented_at = max(at, contact.presented_at or at)
+        contact.first_presented_at = min(at, contact.first_presented_at or at)
         customer.moved(contact.journey.journey_id, Move(at=at, stage=contact.stage, only_enters=True))
         for other in contact.displaces:
             customer.moved(other, Move(at=at, stage=None))

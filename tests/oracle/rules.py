@@ -379,11 +379,22 @@ def cooldown(moment: Moment, candidate: Candidate) -> Verdict:
 
 def _ignored(now: datetime, shown: Sequence[Contact], window: timedelta, times: int, rest: str) -> Verdict:
     """`shown` are presented, of one journey."""
-    ends = {id(c): c.presented_at + window for c in shown if c.presented_at is not None}
-    over = sorted((c for c in shown if ends[id(c)] <= now), key=lambda c: ends[id(c)])[-times:]
-    if len(over) < times or any(at <= ends[id(c)] for c in over for _, at in c.responses):
+    row = sorted(_in_the_row(now, shown, window), key=lambda place: place[0])[-times:]
+    if len(row) < times or any(is_answered for _, is_answered in row):
         return Verdict.ALLOW
-    return denied(now < ends[id(over[-1])] + lasting(rest))
+    return denied(now < row[-1][0] + window + lasting(rest))
+
+
+def _in_the_row(now: datetime, shown: Sequence[Contact], window: timedelta) -> Iterator[tuple[datetime, bool]]:
+    """Where it stands, and whether it was answered; one that may still be answered does not stand there yet."""
+    for contact in shown:
+        first, last = contact.first_presented_at, contact.presented_at
+        if first is None or last is None:
+            continue
+        if any(at <= first + window for _, at in contact.responses):
+            yield first, True
+        elif first + window <= now:
+            yield last, False
 
 
 def never_with(moment: Moment, candidate: Candidate) -> Verdict:

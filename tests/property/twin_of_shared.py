@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from service.decision.constraints.capacity import Pool
 from service.decision.constraints.cooldown import Cooldown
-from service.decision.facts import Contact, Facts
+from service.decision.facts import Facts
 from tests.builders import Catalogue, Offered
 
 
@@ -22,8 +24,8 @@ def rests(rule: Cooldown, known: Facts) -> bool:
 def _is_ignored(rule: Cooldown, journey_id: str, known: Facts) -> bool:
     assert rule.ignored is not None
     times, window, pause = rule.ignored.times, rule.ignored.window, rule.ignored.rests
-    row: list[Contact] = []
-    for shown in sorted(known.situation.contacts, key=lambda c: c.decided_at or c.at):
+    placed: list[tuple[datetime, bool, datetime]] = []
+    for shown in known.situation.contacts:
         if shown.journey_id != journey_id or not shown.is_presented:
             continue
         first = shown.presented_at or shown.at
@@ -32,10 +34,13 @@ def _is_ignored(rule: Cooldown, journey_id: str, known: Facts) -> bool:
             for a in known.situation.responses
         )
         if is_answered:
-            row = []
+            placed.append((first, True, first))
         elif first + window <= known.now:
-            row.append(shown)
-    return len(row) >= times and known.now < max(c.at for c in row[-times:]) + window + pause
+            placed.append((shown.at, False, shown.at))
+    last = sorted(placed, key=lambda place: place[0])[-times:]
+    if len(last) < times or any(is_answered for _, is_answered, _ in last):
+        return False
+    return known.now < max(at for _, _, at in last) + window + pause
 
 
 def in_flight_is_full(made: Catalogue, own: Offered, known: Facts, reserved: set[str]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import ClassVar
 
 from service.decision.facts import Contact, Facts, SituationFact
@@ -24,8 +25,8 @@ class Ignored:
     """Rest for `rests` after the last `times` presented contacts in a row went unanswered for `window` each.
 
     An answer ends the row at once, also while the windows of earlier contacts are still open. A window begins when the
-    contact was first presented and a row stands by when its contacts were decided on, so that nothing but an answer
-    ends a rest: not the report that a contact was presented once more.
+    contact was first presented. In the row stands an answered contact where it was presented first, another where it
+    was presented last: so no report that one was presented once more ends a rest, only an answer does.
     """
 
     times: int
@@ -76,14 +77,11 @@ class Cooldown:
         for journey_id in self.journeys:
             shown = [c for c in facts.situation.contacts if c.journey_id == journey_id and c.is_presented]
             answered = {c for c in shown if _is_answered(c, facts, ignored.window)}
-            settled = sorted((c for c in shown if c in answered or c.first_at + ignored.window <= at), key=_decided_at)
-            row = settled[-ignored.times :] if len(settled) >= ignored.times else []
-            if row and answered.isdisjoint(row):
+            over = [c for c in shown if c not in answered and c.first_at + ignored.window <= at]
+            settled = sorted([(c.first_at, c) for c in answered] + [(c.at, c) for c in over], key=itemgetter(0))
+            row = [c for _, c in settled[-ignored.times :]]
+            if len(row) == ignored.times and answered.isdisjoint(row):
                 yield max(c.at for c in row) + ignored.window + ignored.rests, "ignored", journey_id
-
-
-def _decided_at(contact: Contact) -> datetime:
-    return contact.decided_at or contact.at
 
 
 def _is_answered(contact: Contact, facts: Facts, window: timedelta) -> bool:

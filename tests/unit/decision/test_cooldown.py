@@ -20,8 +20,12 @@ RULE = Cooldown(
 )
 
 
-def shown(age: timedelta, decision_id: str = "d", journey_id: str = "news") -> Contact:
-    return replace(contact(journey_id, at=NOW - age, is_presented=True), decision_id=decision_id)
+def shown(
+    age: timedelta, decision_id: str = "d", journey_id: str = "news", decided: timedelta | None = None
+) -> Contact:
+    decided_at = None if decided is None else NOW - decided
+    made = contact(journey_id, at=NOW - age, is_presented=True)
+    return replace(made, decision_id=decision_id, decided_at=decided_at)
 
 
 def said(kind: str, age: timedelta, decision_id: str = "x", journey_id: str = "news") -> Response:
@@ -71,6 +75,12 @@ def test_each_answer_has_its_own_rest_and_the_longest_counts(
         ([shown(9 * DAY), shown(8 * DAY), shown(DAY, "a")], [said("ENGAGED", SECOND, "a")], None),
         # a third in the meantime, unanswered: its own week ends in 6 days, and 14 later the rest
         ([shown(9 * DAY), shown(8 * DAY), shown(DAY)], [], 20 * DAY),
+        # they stand in the order in which they were shown, whatever that of their decisions
+        (
+            [shown(20 * DAY, decided=40 * DAY), shown(30 * DAY, decided=31 * DAY), shown(29 * DAY, decided=32 * DAY)],
+            [],
+            DAY,
+        ),
         # a reservation that was never shown is not ignored; nor do two journeys make one row
         ([shown(9 * DAY), contact(at=NOW - 8 * DAY)], [], None),
         ([shown(9 * DAY), shown(8 * DAY, journey_id="digest")], [], None),
