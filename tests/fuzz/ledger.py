@@ -10,6 +10,8 @@ from pathlib import Path
 from rumbo.decision.v1 import decision_pb2, events_pb2, outcomes_pb2, record_pb2, row_pb2, value_pb2
 from tests.fixtures_service import ask_state
 
+Result = events_pb2.EventResult | outcomes_pb2.OutcomeResult
+UNREADABLE = ""
 TOLD = 5
 """Rows that are named of all that differ."""
 TABLES: Mapping[str, str] = {
@@ -71,33 +73,35 @@ class Ledger:
                 yield f"decision {decision_id} ranked {ranked.journey.journey_id}, which was not answered"
 
     def told(
-        self, number: int, sent: Sequence[events_pb2.Event], results: Sequence[events_pb2.EventResult]
+        self, number: int, sent: Sequence[events_pb2.Event | None], results: Sequence[events_pb2.EventResult]
     ) -> Iterator[str]:
-        """Yields: faults."""
-        if [row.event_id for row in sent] != [result.event_id for result in results]:
-            yield f"{len(sent)} events were sent, and told of {len(results)}, or of others"
-            return
-        for event, result in zip(sent, results, strict=True):
-            yield from self._row("events", number, event.event_id, event_content(event), result)
+        """Yields: faults. `sent` has None for what cannot be read."""
+        said = [None if row is None else (row.event_id, event_content(row)) for row in sent]
+        yield from self._rows("events", number, said, [(result.event_id, result) for result in results])
 
     def reported(
-        self, number: int, sent: Sequence[outcomes_pb2.Outcome], results: Sequence[outcomes_pb2.OutcomeResult]
+        self, number: int, sent: Sequence[outcomes_pb2.Outcome | None], results: Sequence[outcomes_pb2.OutcomeResult]
     ) -> Iterator[str]:
         """As `told`."""
-        if [row.outcome_id for row in sent] != [result.outcome_id for result in results]:
-            yield f"{len(sent)} outcomes were sent, and told of {len(results)}, or of others"
-            return
-        for outcome, result in zip(sent, results, strict=True):
-            yield from self._row("outcomes", number, outcome.outcome_id, outcome_content(outcome), result)
+        said = [None if row is None else (row.outcome_id, outcome_content(row)) for row in sent]
+        yield from self._rows("outcomes", number, said, [(result.outcome_id, result) for result in results])
 
-    def _row(
-        self,
-        table: str,
-        number: int,
-        row_id: str,
-        content: str,
-        result: events_pb2.EventResult | outcomes_pb2.OutcomeResult,
+    def _rows(
+        self, table: str, number: int, sent: Sequence[tuple[str, str] | None], results: Sequence[tuple[str, Result]]
     ) -> Iterator[str]:
+        """What was sent as id and content, and what became of each."""
+        if len(sent) != len(results):
+            yield f"{len(sent)} {table} were sent, and told of {len(results)}"
+            return
+        for said, (row_id, result) in zip(sent, results, strict=True):
+            of, content = said or (row_id, UNREADABLE)
+            if of != row_id:
+                yield f"{table} {of!r}: told of {row_id!r} in its place"
+            if said is None and result.status != row_pb2.ROW_STATUS_REJECTED:
+                yield f"{table} {row_id!r}: cannot be read, and has the status {result.status}"
+            yield from self._row(table, number, row_id, content, result)
+
+    def _row(self, table: str, number: int, row_id: str, content: str, result: Result) -> Iterator[str]:
         """What a duplicate is of may be acknowledged later than it, so that is looked at in the end."""
         said = Acknowledged(content=content, number=number)
         if (result.status == row_pb2.ROW_STATUS_REJECTED) is not result.HasField("rejection"):

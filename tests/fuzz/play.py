@@ -8,14 +8,16 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
+from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import ErrorInfo
 from grpc_status import rpc_status
 
 from rumbo.decision.v1 import decision_pb2, events_pb2, outcomes_pb2, record_pb2, row_pb2
-from tests.fuzz.ledger import Ledger
+from service.convert import readable
+from tests.fuzz.ledger import Ledger, Result
 from tests.fuzz.messages import CALLERS, REQUESTS, SERVICE, Call, Decided, Known, call
 
 ANSWER_S = 60.0
@@ -24,6 +26,7 @@ TOLD_EVERY_S = 60.0
 MAX_BYTES = 4 * 2**20
 SIZES = (("grpc.max_send_message_length", 2**26), ("grpc.max_receive_message_length", 2**26))
 EXPECTED = {"OK", "INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION", "UNIMPLEMENTED"}
+Row = TypeVar("Row", events_pb2.Event, outcomes_pb2.Outcome)
 log = logging.getLogger("fuzz")
 
 
@@ -119,14 +122,14 @@ class Play:
             if response.decision_id and (ranked or number % 10 == 0):
                 known.decisions.append(Decided(decision_id=response.decision_id, journeys=ranked))
         elif method == "RecordEvents":
-            events = events_pb2.RecordEventsRequest.FromString(asked).events
             results = events_pb2.RecordEventsResponse.FromString(answer).results
             self.seen.rows.update(map(_code, results))
+            events = [_row(events_pb2.Event, row) for row in readable.event_rows(asked)]
             yield from self.ledger.told(number, events, results)
         elif method == "RecordOutcomes":
-            outcomes = outcomes_pb2.RecordOutcomesRequest.FromString(asked).outcomes
             became = outcomes_pb2.RecordOutcomesResponse.FromString(answer).results
             self.seen.rows.update(map(_code, became))
+            outcomes = [_row(outcomes_pb2.Outcome, row) for row in readable.outcome_rows(asked)]
             yield from self.ledger.reported(number, outcomes, became)
         else:
             recorded = record_pb2.GetDecisionResponse.FromString(answer)
@@ -135,7 +138,15 @@ class Play:
             yield from self.ledger.recorded(recorded)
 
 
-def _code(result: events_pb2.EventResult | outcomes_pb2.OutcomeResult) -> str:
+def _row(kind: type[Row], sent: bytes) -> Row | None:
+    """None if it cannot be read: so much may be in an event that the service does not look at the rest of it."""
+    try:
+        return kind.FromString(sent)
+    except DecodeError:
+        return None
+
+
+def _code(result: Result) -> str:
     return result.rejection.code or row_pb2.RowStatus.Name(result.status)
 
 

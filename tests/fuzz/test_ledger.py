@@ -99,6 +99,21 @@ def test_a_row_that_is_taken_for_another_is_a_fault(
     assert len(list(ledger.faults(tmp_path))) == 1
 
 
+@pytest.mark.usefixtures("database")
+def test_a_row_that_cannot_be_read_must_be_rejected(tmp_path: Path) -> None:
+    ledger = Ledger()
+    rejected = events_pb2.EventResult(event_id="a", status=REJECTED)
+    rejected.rejection.field, rejected.rejection.code = "attributes", "TOO_MANY"
+    assert list(ledger.told(1, [None], [rejected])) + list(ledger.faults(tmp_path)) == []
+    assert len(list(ledger.told(2, [None], [events_pb2.EventResult(event_id="a", status=ACCEPTED)]))) == 1
+
+
+def test_an_answer_for_other_rows_than_were_sent_is_a_fault() -> None:
+    result = events_pb2.EventResult(event_id="b", status=ACCEPTED)
+    assert len(list(Ledger().told(1, [purchase("a")], [result]))) == 1
+    assert len(list(Ledger().told(1, [purchase("b")], [result, result]))) == 1
+
+
 def test_decisions_that_are_not_what_was_asked_for_are_faults() -> None:
     """A dry run with an id, and a request that has another decision when it is asked again."""
     ledger, asked = Ledger(), decision_pb2.DecideRequest(customer_id="c", request_id="r")
