@@ -16,7 +16,7 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from grpc_status import rpc_status
 
 from rumbo.decision.v1 import decision_pb2, events_pb2, outcomes_pb2, record_pb2, row_pb2
-from service.convert import readable
+from service.wire import readable
 from tests.fuzz.ledger import Ledger, Result
 from tests.fuzz.messages import CALLERS, REQUESTS, SERVICE, Call, Decided, Known, call
 

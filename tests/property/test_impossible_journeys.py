@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import product
 
+import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
@@ -165,6 +166,7 @@ def allowed_stages(plan: Plan) -> dict[tuple[Stage, bool], None]:
     return found
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(documents())
 def test_what_the_check_calls_impossible_is_never_allowed(document: CatalogueDocument) -> None:
