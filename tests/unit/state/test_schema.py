@@ -20,7 +20,6 @@ from service.state.engines.engine import Durability
 from service.state.engines.sqlite import APPLICATION_ID, migrate_file, status_of
 from service.state.engines.steps import HEAD, VERSION_TABLE, steps
 from service.state.port import ContactState, StateUnavailable
-from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.rows import KEY, committed, contacts, event, opened, outcome, picked, propose, situation
 from tests.stores import sqlite_state
@@ -256,7 +255,7 @@ async def test_a_file_of_a_later_step_is_refused_and_left_as_it_is(
     assert (shape(file), status_of(file)) == (before, "9999")
 
 
-@pytest.mark.parametrize("use", [SqlState, migrate_file, status_of])
+@pytest.mark.parametrize("use", [sqlite_state, migrate_file, status_of])
 def test_a_file_of_another_program_is_refused_and_left_as_it_is(tmp_path: Path, use: Callable[[Path], object]) -> None:
     file = tmp_path / "state.db"
     with closing(sqlite3.connect(file)) as database:
