@@ -21,7 +21,7 @@ from features.schema import FeatureSchema, FeatureSpec, FeatureType
 from features.situation import SITUATION_VIEWS
 from features.values import FeatureRow, FeatureStatus, FeatureValue
 
-__all__ = ["Column", "Encoder", "JourneyRow", "Part", "derive"]
+__all__ = ["Column", "ColumnSource", "Encoder", "JourneyRow", "derive"]
 
 """Facts that permit or forbid; they never rank."""
 
@@ -43,7 +43,7 @@ class JourneyRow:
     attributes: Mapping[str, str]
 
 
-class Part(StrEnum):
+class ColumnSource(StrEnum):
     """Where a column's value comes from."""
 
     CUSTOMER = "customer"
@@ -56,7 +56,7 @@ class Column:
     """One column of the matrix. `levels` are the known values of a categorical one: level i is encoded as i."""
 
     name: str
-    part: Part
+    part: ColumnSource
     levels: tuple[str, ...] | None = None
 
 
@@ -68,10 +68,10 @@ class Encoder:
         self._columns = tuple(columns)
         self.columns: tuple[str, ...] = tuple(column.name for column in self._columns)
         self.categorical: tuple[str, ...] = tuple(c.name for c in self._columns if c.levels is not None)
-        self._customer = _plan(self._columns, Part.CUSTOMER)
-        self._journey = _plan(self._columns, Part.JOURNEY)
+        self._customer = _plan(self._columns, ColumnSource.CUSTOMER)
+        self._journey = _plan(self._columns, ColumnSource.JOURNEY)
         self._derived = tuple(feature for feature in DERIVED if feature.name in self.columns)
-        self._has_affinity = any(column.part is Part.AFFINITY for column in self._columns)
+        self._has_affinity = any(column.part is ColumnSource.AFFINITY for column in self._columns)
 
     @classmethod
     def fit(
@@ -93,8 +93,8 @@ class Encoder:
         specs = _encodable(schema) if features is None else [schema.by_name[name] for name in features]
         strings = [spec.name for spec in specs if spec.type is FeatureType.STRING]
         seen = _levels(rows, strings)
-        customer = [Column(name=spec.name, part=Part.CUSTOMER, levels=seen.get(spec.name)) for spec in specs]
-        affinity = [Column(name=name, part=Part.AFFINITY) for name in (AFFINITY_SPEND, AFFINITY_SHARE)]
+        customer = [Column(name=spec.name, part=ColumnSource.CUSTOMER, levels=seen.get(spec.name)) for spec in specs]
+        affinity = [Column(name=name, part=ColumnSource.AFFINITY) for name in (AFFINITY_SPEND, AFFINITY_SHARE)]
         return cls([*customer, *_journey_columns(journeys), *affinity])
 
     def matrix(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
@@ -120,7 +120,7 @@ class Encoder:
         columns = [
             Column(
                 name=str(item["name"]),
-                part=Part(item["part"]),
+                part=ColumnSource(item["part"]),
                 levels=None if item["levels"] is None else tuple(str(level) for level in item["levels"]),
             )
             for item in json.loads(text)
@@ -152,15 +152,15 @@ class Encoder:
 def _demand_order(columns: Sequence[Column]) -> None:
     """Raises: ValueError when they are not what `Encoder` is built from."""
     parts = [column.part for column in columns]
-    if parts != sorted(parts, key=list(Part).index):
+    if parts != sorted(parts, key=list(ColumnSource).index):
         raise ValueError("the parts of the columns do not follow one another")
-    if parts.count(Part.AFFINITY) not in (0, 2):
+    if parts.count(ColumnSource.AFFINITY) not in (0, 2):
         raise ValueError("the affinity is a pair of columns")
     if len({column.name for column in columns}) < len(columns):
         raise ValueError("two columns have one name")
 
 
-def _plan(columns: Sequence[Column], part: Part) -> tuple[tuple[str, dict[str, float] | None], ...]:
+def _plan(columns: Sequence[Column], part: ColumnSource) -> tuple[tuple[str, dict[str, float] | None], ...]:
     """(feature, codes of its levels or None) per column of one part."""
     return tuple(
         (
@@ -201,7 +201,7 @@ def _journey_columns(journeys: Iterable[JourneyRow]) -> list[Column]:
         for name, level in journey.attributes.items():
             attributes.setdefault(name, set()).add(level)
     ordered = [*seen.items(), *sorted(attributes.items())]
-    return [Column(name=name, part=Part.JOURNEY, levels=tuple(sorted(levels))) for name, levels in ordered]
+    return [Column(name=name, part=ColumnSource.JOURNEY, levels=tuple(sorted(levels))) for name, levels in ordered]
 
 
 def _number(value: FeatureValue | None) -> float:

@@ -15,7 +15,7 @@ from models.calibration import Vector, logistic_coefficients, sigmoid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Constant:
+class ConstantRate:
     """The same probability for everyone: the rate of the training pairs."""
 
     p: float

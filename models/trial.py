@@ -48,7 +48,7 @@ MEMORY: Final = Path("/proc/self/statm")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class BundleFault:
     """What is wrong with which file of a bundle."""
 
     part: str
@@ -85,7 +85,7 @@ class Trials:
             if self._process is not None:
                 self._process.kill()
 
-    def _tried(self, sha256: str, place: Path, root: Path) -> Fault | None:
+    def _tried(self, sha256: str, place: Path, root: Path) -> BundleFault | None:
         command = [sys.executable, "-P", "-m", "models.trial", str(place), str(root), sha256]
         pipe = subprocess.PIPE
         with self._turn:
@@ -107,35 +107,35 @@ class Trials:
         return _judged(process.returncode, said, complained)
 
 
-def _judged(status: int, said: str, complained: str) -> Fault | None:
+def _judged(status: int, said: str, complained: str) -> BundleFault | None:
     """What the end of the process says of the bundle. Raises: TrialUnfinished when it says nothing."""
     if status == 0:
         found: dict[str, str] | None = json.loads(said)
-        return None if found is None else Fault(**found)
+        return None if found is None else BundleFault(**found)
     if -status in OWN_ENDS:
         name = signal.Signals(-status).name
-        return Fault(part=MODEL_FILE, why=f"a process that scored with it was ended by {name}")
+        return BundleFault(part=MODEL_FILE, why=f"a process that scored with it was ended by {name}")
     last = complained.strip().splitlines()[-1:]
     raise TrialUnfinished(f"the trial of the model ended with status {status}: {' '.join(last)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Verdict:
-    fault: Fault | None
+class _TrialResult:
+    fault: BundleFault | None
 
 
-def _kept(file: Path) -> _Verdict | None:
+def _kept(file: Path) -> _TrialResult | None:
     """What was found before by this version of LightGBM; None also for what cannot be read."""
     try:
         found = json.loads(read_regular(file, within=file.parent, at_most=MAX_VERDICT_BYTES))
         if found["lightgbm"] != version("lightgbm"):
             return None
-        return _Verdict(fault=None if found["fault"] is None else Fault(**found["fault"]))
+        return _TrialResult(fault=None if found["fault"] is None else BundleFault(**found["fault"]))
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
-def _keep(file: Path, fault: Fault | None) -> None:
+def _keep(file: Path, fault: BundleFault | None) -> None:
     found = {"lightgbm": version("lightgbm"), "fault": _fields(fault)}
     try:
         write_text(file, json.dumps(found, indent=1) + "\n")
@@ -143,7 +143,7 @@ def _keep(file: Path, fault: Fault | None) -> None:
         log.warning("what the trial of a model found is not kept: %s", error)
 
 
-def _fields(fault: Fault | None) -> dict[str, str] | None:
+def _fields(fault: BundleFault | None) -> dict[str, str] | None:
     return None if fault is None else {"part": fault.part, "why": fault.why}
 
 
@@ -163,7 +163,7 @@ def main(folder: str, root: str, sha256: str) -> int:
     try:
         try_out(bundle)
     except BundleCorrupt as error:
-        fault = Fault(part=error.part, why=error.why)
+        fault = BundleFault(part=error.part, why=error.why)
     sys.stdout.write(json.dumps(_fields(fault)))
     return 0
 

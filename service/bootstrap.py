@@ -29,8 +29,8 @@ from service.application.decider import Decider
 from service.application.home_access import demand_own
 from service.application.hydrate import FeatureReader, Hydrator
 from service.application.intake import Intake
+from service.application.last_known_kills import keep_reading
 from service.application.scoring import Model, Scoring
-from service.application.stand_in import keep_reading
 from service.background.catalogue_watch import CatalogueWatch
 from service.background.feature_feed import FeatureFeed, stopped
 from service.background.housekeeping import Housekeeping
@@ -49,12 +49,12 @@ from service.state.engines.store_file import FolderInUse, set_aside
 from service.state.home import HomeStore
 from service.state.port import StateUnavailable
 from service.state.store import SqlState
-from service.state.upkeep.backup import Copied, Restored, back_up, restore
+from service.state.upkeep.backup import BackupContents, RestoreResult, back_up, restore
 from service.state.upkeep.prune import Upkeep
 from service.wire.admission import Share
 from service.wire.door import Door
 from service.wire.handler import Handler
-from service.wire.readiness import Part, Readiness
+from service.wire.readiness import HealthPart, Readiness
 from service.wire.server import Application
 
 log = logging.getLogger(__name__)
@@ -156,12 +156,12 @@ async def application(
     housekeeping = Housekeeping(Upkeep(state.engine, settings.retention), catalogues, metrics, clock)
     readiness = Readiness(
         {
-            Part.STATE: catalogues.confirm,
-            Part.FEATURES: lambda: hydrator.has_features(clock()),
-            Part.MODEL: scoring.has_model,
+            HealthPart.STATE: catalogues.confirm,
+            HealthPart.FEATURES: lambda: hydrator.has_features(clock()),
+            HealthPart.MODEL: scoring.has_model,
         }
     )
-    watch.listen(lambda *, is_valid: readiness.tell(Part.CATALOGUE, works=is_valid))
+    watch.listen(lambda *, is_valid: readiness.tell(HealthPart.CATALOGUE, works=is_valid))
     works = (feed.run(), watch.run(), housekeeping.run(), keep_reading(kills.read))
     tasks = [asyncio.create_task(run) for run in works]
     if model is None:
@@ -270,13 +270,13 @@ async def init_state(settings: Settings) -> tuple[str, bool]:
     return state.engine.store_id, is_new
 
 
-def back_up_state(settings: Settings, target: Path, *, overwrites: bool) -> Copied:
+def back_up_state(settings: Settings, target: Path, *, overwrites: bool) -> BackupContents:
     """A copy of the embedded store, while it is used or not. Raises: StateUnavailable."""
     _demand_embedded(settings)
     return back_up(settings.state_file, target, overwrites=overwrites)
 
 
-def restore_state(settings: Settings, backup: Path) -> Restored:
+def restore_state(settings: Settings, backup: Path) -> RestoreResult:
     """Puts a copy in the place of the embedded store. Raises: StateUnavailable, also while that is in use."""
     _demand_embedded(settings)
     return restore(backup, settings.state_file)
@@ -304,7 +304,7 @@ async def kill_switch(settings: Settings) -> AsyncIterator[SqlState]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class HomeFacts:
     """What is known of customers, and the rules that look at it."""
 
     plan: Plan
@@ -312,14 +312,14 @@ class Known:
 
 
 @asynccontextmanager
-async def facts_only(settings: Settings) -> AsyncIterator[Known]:
+async def facts_only(settings: Settings) -> AsyncIterator[HomeFacts]:
     """The facts of a service's home, whether it runs or not. Raises: as `kill_switch`."""
     schema = FeatureSchema.load()
     plan = load(settings.catalogue, schema).plan
     async with state_store(settings) as state:
         hydrator = Hydrator(OnlineFeatures(settings.feature_repo, schema), state)
         try:
-            yield Known(plan=plan, hydrator=hydrator)
+            yield HomeFacts(plan=plan, hydrator=hydrator)
         finally:
             hydrator.close()
 

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from service.decision.decide import Decision
 from service.decision.reports.rows import RowResult
-from service.timing import Stages
+from service.timing import StepTimes
 
 log = logging.getLogger("rumbo.decision")
 
@@ -75,19 +75,19 @@ class Metrics:
         self._loads.labels(result="in_force" if is_valid else "refused").inc()
         self._refused.set(0 if is_valid else 1)
 
-    def decided(self, decision: Decision, stages: Stages, *, is_dry_run: bool) -> None:
+    def decided(self, decision: Decision, times: StepTimes, *, is_dry_run: bool) -> None:
         """Counts one answer and writes its log line."""
         channel = decision.draft.facts.channel
         self._decisions.labels(channel=channel, kind=_kind(decision, is_dry_run=is_dry_run)).inc()
-        self._seconds.observe(stages.total)
-        for stage, seconds in stages.seconds.items():
+        self._seconds.observe(times.total)
+        for stage, seconds in times.seconds.items():
             self._stage.labels(stage=stage).observe(seconds)
         codes = Tally(reason.code for rejected in decision.rejected for reason in rejected.reasons)
         for code, count in codes.items():
             self._rejected.labels(code=code).inc(count)
         for part in decision.terms.degraded:
             self._degraded.labels(what=part.what, status=part.status.value).inc()
-        log.info("decided", extra={"fields": _line(decision, stages, codes, is_dry_run=is_dry_run)})
+        log.info("decided", extra={"fields": _line(decision, times, codes, is_dry_run=is_dry_run)})
 
     def recorded(self, what: str, results: Iterable[RowResult]) -> None:
         for result in results:
@@ -115,7 +115,7 @@ def _kind(decision: Decision, *, is_dry_run: bool) -> str:
     return "recorded" if decision.terms.decision_id else "unrecorded"
 
 
-def _line(decision: Decision, stages: Stages, codes: Tally[str], *, is_dry_run: bool) -> dict[str, Any]:
+def _line(decision: Decision, times: StepTimes, codes: Tally[str], *, is_dry_run: bool) -> dict[str, Any]:
     return {
         "decision_id": decision.terms.decision_id,
         "dry_run": is_dry_run,
@@ -129,8 +129,8 @@ def _line(decision: Decision, stages: Stages, codes: Tally[str], *, is_dry_run: 
         "degraded": [f"{d.what}={d.status.value}" for d in decision.terms.degraded],
         "model": decision.terms.model_version,
         "catalogue": decision.draft.plan.version,
-        "us": {stage: round(seconds * 1e6) for stage, seconds in stages.seconds.items()},
-        "total_us": round(stages.total * 1e6),
+        "us": {stage: round(seconds * 1e6) for stage, seconds in times.seconds.items()},
+        "total_us": round(times.total * 1e6),
     }
 
 

@@ -1,4 +1,4 @@
-"""How long the stages of one request took."""
+"""How long the steps of one request took."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Stages:
-    """Seconds by stage; a stage that runs again adds up."""
+class StepTimes:
+    """Seconds by step; a step that runs again adds up."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self._began = time.perf_counter()
 
     @contextmanager
-    def of(self, stage: str) -> Iterator[None]:
+    def of(self, step: str) -> Iterator[None]:
         began = time.perf_counter()
         try:
             yield
         finally:
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - began
+            self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - began
 
     @property
     def total(self) -> float:

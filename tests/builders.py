@@ -14,12 +14,12 @@ from service.decision.constraints.capacity import Pool
 from service.decision.constraints.cooldown import Cooldown
 from service.decision.constraints.in_flight import InFlight
 from service.decision.constraints.never import NeverAfter
-from service.decision.constraints.registry import Cap, Guarded, IncidentClass, Policies, bind_rules, group_of
+from service.decision.constraints.registry import Cap, IncidentClass, Policies, RuleInputs, bind_rules, group_of
 from service.decision.constraints.rule import Condition, Rule
 from service.decision.constraints.stage import AtStage
 from service.decision.constraints.unknown import STRICT as STRICTLY
 from service.decision.constraints.unknown import OnUnknown
-from service.decision.decide import Decision, Settled, Terms, begin, conclude
+from service.decision.decide import Decision, StateAtCommit, Terms, begin, conclude
 from service.decision.facts import Contact, Facts, Situation, Use
 from service.decision.journey import Action, Journey, JourneyKind, Lever, Objective, Stage, StagePlan
 from service.decision.plan import (
@@ -113,8 +113,8 @@ class Catalogue:
         return (*bound, at_stage(own, candidate.stage)) if is_elsewhere else bound
 
 
-def guarded(offered: Offered, action: Action, channel: str) -> Guarded:
-    return Guarded(
+def guarded(offered: Offered, action: Action, channel: str) -> RuleInputs:
+    return RuleInputs(
         journey_id=offered.journey.journey_id,
         kind=JourneyKind.PROMOTIONAL if action.is_offer else offered.journey.kind,
         journey_kind=offered.journey.kind,
@@ -271,10 +271,10 @@ def contact(
     )
 
 
-def settled(*contacts: Contact, **uses: float) -> Settled:
+def settled(*contacts: Contact, **uses: float) -> StateAtCommit:
     """What counts at commit: these contacts, and this much of each pool until tomorrow."""
     ends_at = NOW + timedelta(days=1)
-    return Settled(contacts=contacts, uses={p: (Use(ends_at=ends_at, amount=n),) for p, n in uses.items()})
+    return StateAtCommit(contacts=contacts, uses={p: (Use(ends_at=ends_at, amount=n),) for p, n in uses.items()})
 
 
 def scores_of(plan: Plan, p_outcome: float = 0.5) -> dict[str, Score]:

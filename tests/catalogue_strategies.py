@@ -13,7 +13,7 @@ from service.catalogue.bind.holiday_calendar import PublicHolidays
 from service.decision.constraints.audience import CompanyPolicy
 from service.decision.constraints.capacity import Pool
 from service.decision.constraints.caps import PressureCap
-from service.decision.constraints.cooldown import Cooldown, Ignored, Rest
+from service.decision.constraints.cooldown import Cooldown, IgnoredRest, Rest
 from service.decision.constraints.feed import Feed
 from service.decision.constraints.never import NeverAfter
 from service.decision.constraints.quiet_hours import QuietHours
@@ -29,7 +29,7 @@ from service.decision.constraints.registry import (
 from service.decision.constraints.unknown import OnUnknown, WhenStale, WhenUnknown
 from service.decision.journey import Action, Journey, JourneyKind, Lever, Objective, Stage, StagePlan
 from service.decision.plan import ContextWeight, Lifetime, ToneChoice
-from service.decision.windows import Calendar, Period, Rolling
+from service.decision.windows import CalendarWindow, Period, RollingWindow
 from tests.builders import CHANNELS, COMPILER, HELPING, NOW, Catalogue, Offered, catalogue
 from tests.strategies import IDS, KINDS, PURPOSES, RESPONSES, seldom
 from tests.variants import in_flight
@@ -93,10 +93,13 @@ COOLDOWNS = st.builds(
     Cooldown,
     journeys=st.frozensets(st.sampled_from(IDS), min_size=1, max_size=2),
     rests=st.lists(st.builds(Rest, response=st.sampled_from(RESPONSES), rests=RESTS), max_size=2).map(tuple),
-    ignored=st.none() | st.builds(Ignored, times=st.integers(1, 2), window=RESTS, rests=RESTS),
+    ignored=st.none() | st.builds(IgnoredRest, times=st.integers(1, 2), window=RESTS, rests=RESTS),
 )
 WINDOWS = st.sampled_from(
-    [Rolling(per=timedelta(days=1)), *(Calendar(period=p, zone=ZoneInfo("America/New_York")) for p in Period)]
+    [
+        RollingWindow(per=timedelta(days=1)),
+        *(CalendarWindow(period=p, zone=ZoneInfo("America/New_York")) for p in Period),
+    ]
 )
 ON_UNKNOWN = st.just(OnUnknown()) | st.builds(
     OnUnknown,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from features.complete_journey.shopping import Shopping, read_shopping
-from features.complete_journey.source import Source, read_source
+from features.complete_journey.source import SourceTables, read_source
 from features.prepare import prepare_home
 
 NOW = datetime(2018, 1, 3, 12, 0, tzinfo=UTC)
@@ -17,13 +17,13 @@ NOW = datetime(2018, 1, 3, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture(scope="session")
-def complete_journey() -> Source:
+def complete_journey() -> SourceTables:
     """The source's tables; not to be changed."""
     return read_source()
 
 
 @pytest.fixture(scope="session")
-def shopping(complete_journey: Source) -> Shopping:
+def shopping(complete_journey: SourceTables) -> Shopping:
     """The source's purchases as facts; not to be changed."""
     return read_shopping(complete_journey)
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from features.schema import FeatureSchema, FeatureSpec, FeatureType
 from features.values import FeatureStatus, FeatureValue, Scalar
 from service.decision.arbitrate import Score, ScoreSource
-from service.decision.decide import Settled
+from service.decision.decide import StateAtCommit
 from service.decision.facts import (
     ANY,
     Consents,
@@ -177,7 +177,7 @@ KILLS = st.dictionaries(
     st.sampled_from([*IDS, "kind:loyalty", "kind:promotional", "*"]), st.just("a mistake"), max_size=1
 )
 FED = st.dictionaries(st.just("crm"), INSTANTS)
-SETTLED = st.builds(Settled, contacts=CONTACTS, uses=USES)
+SETTLED = st.builds(StateAtCommit, contacts=CONTACTS, uses=USES)
 ENROLMENTS = st.dictionaries(
     st.sampled_from(IDS), st.tuples(st.sampled_from([Stage.USE, Stage.NEED, Stage.RECOMMEND]), INSTANTS), max_size=2
 ).map(lambda found: {j: Enrolment(journey_id=j, stage=s, since=at) for j, (s, at) in found.items()})

@@ -11,7 +11,7 @@ import click
 from features.cli import home_option
 
 if TYPE_CHECKING:
-    from training.pipeline import Trained
+    from training.pipeline import TrainingResult
 
 COLUMNS = {
     "auc": "AUC ↑",
@@ -47,7 +47,7 @@ def train(home: Path, seeds: int, as_json: bool) -> None:
         _print_table(trained, seeds)
 
 
-def _with_progress(home: Path, seeds: int) -> Trained:
+def _with_progress(home: Path, seeds: int) -> TrainingResult:
     """Trains while a bar on standard error says what is being done."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -67,7 +67,7 @@ def _with_progress(home: Path, seeds: int) -> Trained:
     return trained
 
 
-def _print_table(trained: Trained, seeds: int) -> None:
+def _print_table(trained: TrainingResult, seeds: int) -> None:
     from rich.console import Console
     from rich.table import Table
 

@@ -20,7 +20,7 @@ class NothingToRank(RumboError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Metrics:
+class EvaluationMetrics:
     """Larger is better, except for `log_loss` and `brier`."""
 
     auc: float
@@ -34,7 +34,7 @@ class Metrics:
         return asdict(self)
 
 
-def evaluate(label: Vector, p: Vector, campaign: NDArray[np.int64]) -> Metrics:
+def evaluate(label: Vector, p: Vector, campaign: NDArray[np.int64]) -> EvaluationMetrics:
     """All metrics of one set of predictions.
 
     Args:
@@ -43,7 +43,7 @@ def evaluate(label: Vector, p: Vector, campaign: NDArray[np.int64]) -> Metrics:
         campaign: (n,) id of the campaign of each pair.
     Raises: NothingToRank when no campaign has both a positive and a negative pair.
     """
-    return Metrics(
+    return EvaluationMetrics(
         auc=auc(label, p),
         log_loss=log_loss(label, p),
         brier=brier(label, p),
@@ -110,12 +110,14 @@ def ndcg_within(label: Vector, p: Vector, group: NDArray[np.int64]) -> float:
     return float(np.mean(values))
 
 
-def mean_of(metrics: list[Metrics]) -> Metrics:
+def mean_of(metrics: list[EvaluationMetrics]) -> EvaluationMetrics:
     """Each metric's mean, as over seeds."""
-    return Metrics(**{name: float(np.mean([m.as_dict()[name] for m in metrics])) for name in metrics[0].as_dict()})
+    return EvaluationMetrics(
+        **{name: float(np.mean([m.as_dict()[name] for m in metrics])) for name in metrics[0].as_dict()}
+    )
 
 
-def spread_of(metrics: list[Metrics]) -> Mapping[str, float]:
+def spread_of(metrics: list[EvaluationMetrics]) -> Mapping[str, float]:
     """Each metric's standard deviation over seeds (n - 1; 0 for a single seed)."""
     if len(metrics) == 1:
         return dict.fromkeys(metrics[0].as_dict(), 0.0)

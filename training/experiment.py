@@ -9,12 +9,12 @@ import numpy as np
 
 from features.encoder import Encoder, JourneyRow
 from features.schema import FeatureSchema
-from models.baselines import Constant, fit_journey_rate, fit_past_redemptions, redemptions_so_far
+from models.baselines import ConstantRate, fit_journey_rate, fit_past_redemptions, redemptions_so_far
 from models.bundle import Bundle
 from models.calibration import Calibration, Vector
 from models.scorer import JourneyModel, Scorer
-from training.evaluate import Metrics, evaluate
-from training.fit import Examples, Fitted, TooFewExamples, fit
+from training.evaluate import EvaluationMetrics, evaluate
+from training.fit import Examples, FittedModel, TooFewExamples, fit
 from training.history import Pair, encode
 from training.split import Split
 
@@ -30,10 +30,10 @@ class SeedResult:
 
     seed: int
     bundle: Bundle
-    fitted: Fitted
+    fitted: FittedModel
     p: Vector
-    metrics: Metrics
-    uncalibrated: Metrics
+    metrics: EvaluationMetrics
+    uncalibrated: EvaluationMetrics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class Experiment:
 
     split: Split
     results: tuple[SeedResult, ...]
-    baselines: Mapping[str, Metrics]
+    baselines: Mapping[str, EvaluationMetrics]
     test_label: Vector
 
     @property
@@ -77,7 +77,7 @@ def fit_baselines(pairs: Sequence[Pair], label: Vector) -> dict[str, JourneyMode
     """The models to beat, fitted on the training pairs; the rates once by journey, once by campaign type alone."""
     rates = fit_journey_rate([pair.journey for pair in pairs], label)
     return {
-        "constant": Constant(p=float(label.mean())),
+        "constant": ConstantRate(p=float(label.mean())),
         "journey_rate": rates,
         "campaign_type_rate": replace(rates, by_journey={}),
         "past_redemptions": fit_past_redemptions(np.array([redemptions_so_far(pair.row) for pair in pairs]), label),

@@ -74,19 +74,19 @@ class Examples:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fitted:
+class FittedModel:
     """A booster, and the calibration chosen on walk-forward predictions of models like it."""
 
     booster: Booster
     choice: CalibrationChoice
 
 
-def fit(examples: Examples, columns: tuple[str, ...], categorical: tuple[str, ...], seed: int) -> Fitted:
+def fit(examples: Examples, columns: tuple[str, ...], categorical: tuple[str, ...], seed: int) -> FittedModel:
     """Fits on all of `examples`; their windows must have closed before whatever the model is tested on.
 
     Raises: TooFewExamples when no start can be predicted from earlier ones.
     """
-    return Fitted(
+    return FittedModel(
         booster=boost(examples, columns, categorical, seed),
         choice=choose_calibration(walk_forward(examples, columns, categorical, seed)),
     )

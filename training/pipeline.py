@@ -20,7 +20,7 @@ METRICS_FILE = Path("training") / "metrics.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trained:
+class TrainingResult:
     """What `rumbo train` did; `document` is the content of metrics.json."""
 
     experiment: Experiment
@@ -28,7 +28,7 @@ class Trained:
     document: dict[str, object]
 
 
-def train_home(home: Path, seeds: int, announce: Announce) -> Trained:
+def train_home(home: Path, seeds: int, announce: Announce) -> TrainingResult:
     """Trains on a prepared home, publishes the first seed's model as champion and writes metrics.json.
 
     Raises: HomeNotPrepared; TooFewExamples; HomeMoved; BundleCorrupt, TrialUnfinished; CannotWrite.
@@ -44,7 +44,7 @@ def train_home(home: Path, seeds: int, announce: Announce) -> Trained:
         with writing(Path(scratch)):
             write_files(Path(scratch), experiment, history, home)
         published = publish(home, _record(experiment, history, Path(scratch)))
-    return Trained(
+    return TrainingResult(
         experiment=experiment,
         published=published,
         document=write_metrics(home / METRICS_FILE, experiment, published),

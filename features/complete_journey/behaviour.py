@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from features.complete_journey.journeys import COUPON_CATEGORIES
 from features.complete_journey.shopping import Shopping, instants
 from features.complete_journey.source import TIME_ZONE
-from features.complete_journey.weekly import DAY_S, Facts, Ints, WeeklyGrid
+from features.complete_journey.weekly import DAY_S, FactTimes, Ints, WeeklyGrid
 
 FIRST_SNAPSHOT: Final = datetime(2017, 1, 2, 5, 0, tzinfo=UTC)
 N_SNAPSHOTS: Final = 53
@@ -150,10 +150,10 @@ def _category_spend_90d(grid: WeeklyGrid, shopping: Shopping) -> Iterator[tuple[
         yield f"spend_{name}_90d", _dollars(grid.window(shopping.lines, 90, inside))
 
 
-def _known_categories(shopping: Shopping) -> tuple[Facts, int, Ints]:
+def _known_categories(shopping: Shopping) -> tuple[FactTimes, int, Ints]:
     codes, _ = pd.factorize(shopping.line["product_category"])
     is_known = codes >= 0
-    facts = Facts(customer=shopping.lines.customer[is_known], at_s=shopping.lines.at_s[is_known])
+    facts = FactTimes(customer=shopping.lines.customer[is_known], at_s=shopping.lines.at_s[is_known])
     return facts, 90, codes[is_known]
 
 

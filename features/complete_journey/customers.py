@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from features.complete_journey.shopping import Shopping, instants
-from features.complete_journey.source import DATA_START, HOLIDAY_REGION, TIME_ZONE, TRUNCATION_END, Source
+from features.complete_journey.source import DATA_START, HOLIDAY_REGION, TIME_ZONE, TRUNCATION_END, SourceTables
 
 DEMOGRAPHICS: Final = {
     "age": "age_band",
@@ -22,7 +22,7 @@ DEMOGRAPHICS: Final = {
 """The source's column and the feature's name."""
 
 
-def demographics(source: Source) -> pa.Table:
+def demographics(source: SourceTables) -> pa.Table:
     """One row per household that has any; true since the year began."""
     rows = source.demographics
     since = np.full(len(rows), int(DATA_START.timestamp()), dtype=np.int64)

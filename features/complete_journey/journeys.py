@@ -13,7 +13,7 @@ from typing import Final
 
 import pandas as pd
 
-from features.complete_journey.source import Source
+from features.complete_journey.source import SourceTables
 
 FIRST_START: Final = date(2017, 2, 1)
 MIN_PAIRS: Final = 150
@@ -59,7 +59,7 @@ class CampaignJourney:
     category: str
 
 
-def campaign_journeys(source: Source) -> tuple[CampaignJourney, ...]:
+def campaign_journeys(source: SourceTables) -> tuple[CampaignJourney, ...]:
     """The journey of each campaign from `FIRST_START` on, by campaign id.
 
     Raises: KeyError when the rule yields a group without a name in `JOURNEY_IDS`.
@@ -83,7 +83,7 @@ def campaign_journeys(source: Source) -> tuple[CampaignJourney, ...]:
     return tuple(journeys)
 
 
-def dominant_categories(source: Source) -> dict[int, str]:
+def dominant_categories(source: SourceTables) -> dict[int, str]:
     """The product category with most distinct coupon rows of each campaign; the first name wins a tie.
 
     The table repeats 4,872 rows, most of them in campaign 27, so repeated rows count once.
@@ -94,7 +94,7 @@ def dominant_categories(source: Source) -> dict[int, str]:
     return dict(best.drop_duplicates("campaign_id")[["campaign_id", "product_category"]].itertuples(index=False))
 
 
-def redeemed_pairs(source: Source, *, within_days: int) -> pd.DataFrame:
+def redeemed_pairs(source: SourceTables, *, within_days: int) -> pd.DataFrame:
     """(campaign_id, household_id) pairs with a redemption on one of the first `within_days` dates of the campaign."""
     rows = source.coupon_redemptions.merge(source.campaign_descriptions, on="campaign_id")
     age = rows["redemption_date"] - rows["start_date"]
@@ -102,7 +102,7 @@ def redeemed_pairs(source: Source, *, within_days: int) -> pd.DataFrame:
     return rows.loc[is_within, ["campaign_id", "household_id"]].drop_duplicates()
 
 
-def _groups(source: Source) -> dict[int, tuple[str, str]]:
+def _groups(source: SourceTables) -> dict[int, tuple[str, str]]:
     """(campaign type, dominant category) of each campaign with usable history."""
     campaigns = source.campaign_descriptions
     recent = campaigns[campaigns["start_date"] >= pd.Timestamp(FIRST_START)]
@@ -113,7 +113,7 @@ def _groups(source: Source) -> dict[int, tuple[str, str]]:
     }
 
 
-def _sizes(source: Source, groups: dict[int, tuple[str, str]]) -> list[tuple[tuple[str, str], int, int]]:
+def _sizes(source: SourceTables, groups: dict[int, tuple[str, str]]) -> list[tuple[tuple[str, str], int, int]]:
     """(group, pairs sent, pairs redeemed within the label's window)."""
     pairs = source.campaigns["campaign_id"].map(groups).value_counts()
     positives = redeemed_pairs(source, within_days=LABEL_DAYS)["campaign_id"].map(groups).value_counts()

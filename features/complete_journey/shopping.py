@@ -10,8 +10,8 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from features.complete_journey.source import Source, local_day_end, local_midnight
-from features.complete_journey.weekly import Facts, Ints
+from features.complete_journey.source import SourceTables, local_day_end, local_midnight
+from features.complete_journey.weekly import FactTimes, Ints
 
 MICROSECONDS: Final = 1_000_000
 
@@ -26,15 +26,15 @@ class Shopping:
 
     customer_ids: NDArray[np.object_]
     line: pd.DataFrame
-    lines: Facts
+    lines: FactTimes
     basket: pd.DataFrame
-    baskets: Facts
-    redemptions: Facts
-    redeemed_campaigns: Facts
-    received_campaigns: Facts
+    baskets: FactTimes
+    redemptions: FactTimes
+    redeemed_campaigns: FactTimes
+    received_campaigns: FactTimes
 
 
-def read_shopping(source: Source) -> Shopping:
+def read_shopping(source: SourceTables) -> Shopping:
     """Lines with their products, baskets, redemptions (all, and the first of each campaign), campaigns received."""
     households = np.unique(source.transactions["household_id"].to_numpy(np.int64))
     line = _lines(source, households)
@@ -46,9 +46,9 @@ def read_shopping(source: Source) -> Shopping:
     return Shopping(
         customer_ids=households.astype(str).astype(object),
         line=line,
-        lines=Facts(customer=line["customer"].to_numpy(np.int64), at_s=line["at_s"].to_numpy(np.int64)),
+        lines=FactTimes(customer=line["customer"].to_numpy(np.int64), at_s=line["at_s"].to_numpy(np.int64)),
         basket=basket,
-        baskets=Facts(customer=basket["customer"].to_numpy(np.int64), at_s=basket["at_s"].to_numpy(np.int64)),
+        baskets=FactTimes(customer=basket["customer"].to_numpy(np.int64), at_s=basket["at_s"].to_numpy(np.int64)),
         redemptions=_facts(redemptions, households),
         redeemed_campaigns=_facts(first, households),
         received_campaigns=_facts(received, households),
@@ -65,13 +65,13 @@ def epoch(at: pd.Series[pd.Timestamp]) -> Ints:
     return at.dt.as_unit("s").to_numpy("datetime64[s]").astype(np.int64)
 
 
-def _facts(rows: pd.DataFrame, households: Ints) -> Facts:
+def _facts(rows: pd.DataFrame, households: Ints) -> FactTimes:
     """Rows of households without any purchase are left out: they are not customers yet."""
     rows = rows[rows["household_id"].isin(households)]
-    return Facts(customer=np.searchsorted(households, rows["household_id"].to_numpy()), at_s=epoch(rows["at"]))
+    return FactTimes(customer=np.searchsorted(households, rows["household_id"].to_numpy()), at_s=epoch(rows["at"]))
 
 
-def _lines(source: Source, households: Ints) -> pd.DataFrame:
+def _lines(source: SourceTables, households: Ints) -> pd.DataFrame:
     """Transaction lines with customer position, epoch seconds, cents and what the product is."""
     rows = source.transactions.sort_values("transaction_timestamp", kind="stable", ignore_index=True)
     product = source.products.set_index("product_id")[["department", "brand", "product_category"]].astype("category")

@@ -30,7 +30,7 @@ TRUNCATION_END: Final = datetime(2017, 2, 1, 5, 0, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class SourceTables:
     """The tables used, as the package holds them."""
 
     transactions: pd.DataFrame
@@ -42,9 +42,9 @@ class Source:
     coupon_redemptions: pd.DataFrame
 
 
-def read_source() -> Source:
+def read_source() -> SourceTables:
     """Raises: SourceMissing when the package or one of its tables is not there."""
-    return Source(
+    return SourceTables(
         transactions=_table("transactions"),
         products=_table("products"),
         demographics=_table("demographics"),

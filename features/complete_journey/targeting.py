@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from features.complete_journey.journeys import LABEL_DAYS, campaign_journeys, redeemed_pairs
-from features.complete_journey.source import Source, local_midnight
+from features.complete_journey.source import SourceTables, local_midnight
 
 PURPOSES: Final = {
     "marketing": ("email", "app", "web", "push", "store"),
@@ -24,7 +24,7 @@ SOME_ALSO: Final = {"sms": 3, "call_center": 4}
 """Channels to which only every third, every fourth household has: those whose number is divisible by it."""
 
 
-def targeting(source: Source) -> pa.Table:
+def targeting(source: SourceTables) -> pa.Table:
     """One row per (household, campaign) with usable history, in order of time.
 
     `decided_at` is the start of the campaign; `redeemed_28d` whether a coupon was redeemed on one of its first 28
@@ -55,7 +55,7 @@ def targeting(source: Source) -> pa.Table:
     )
 
 
-def consents(source: Source) -> pa.Table:
+def consents(source: SourceTables) -> pa.Table:
     """One row per opt-in (customer_id, purpose, channel, occurred_at), at the start of the first campaign received."""
     first = _sent(source).groupby("household_id")["decided_at"].min()
     rows = pd.DataFrame(
@@ -70,7 +70,7 @@ def consents(source: Source) -> pa.Table:
     return pa.Table.from_pandas(rows, preserve_index=False).replace_schema_metadata()
 
 
-def _sent(source: Source) -> pd.DataFrame:
+def _sent(source: SourceTables) -> pd.DataFrame:
     rows = source.campaigns.merge(source.campaign_descriptions, on="campaign_id")
     return rows.drop(columns="campaign_type").assign(decided_at=local_midnight(rows["start_date"]))
 

@@ -18,7 +18,7 @@ WEEK_S = 7 * DAY_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class FactTimes:
     """Instants of facts by customer: `customer` (n,) in 0..n_customers-1, `at_s` (n,) epoch seconds, >= 0."""
 
     customer: Ints
@@ -38,15 +38,15 @@ class WeeklyGrid:
         """(n_weeks,) epoch seconds."""
         return self.first_s + WEEK_S * np.arange(self.n_weeks, dtype=np.int64)
 
-    def total(self, facts: Facts, weight: Ints | None = None) -> Ints:
+    def total(self, facts: FactTimes, weight: Ints | None = None) -> Ints:
         """Sum of `weight` (count, when absent) over everything before each snapshot."""
         return np.cumsum(self._at(facts.customer, self._first_after(facts.at_s), weight), axis=1)
 
-    def window(self, facts: Facts, days: int, weight: Ints | None = None) -> Ints:
+    def window(self, facts: FactTimes, days: int, weight: Ints | None = None) -> Ints:
         """Sum of `weight` (count, when absent) over the `days` before each snapshot."""
         return self._running(facts.customer, self._first_after(facts.at_s), self._expiry(facts, days), weight)
 
-    def distinct(self, facts: Facts, days: int, key: Ints) -> Ints:
+    def distinct(self, facts: FactTimes, days: int, key: Ints) -> Ints:
         """Number of different `key` values in the `days` before each snapshot.
 
         A fact counts until it expires or the same key is seen again, whichever comes first.
@@ -54,18 +54,18 @@ class WeeklyGrid:
         order = np.lexsort((facts.at_s, key, facts.customer))
         customer, at_s, key = facts.customer[order], facts.at_s[order], key[order]
         enter = self._first_after(at_s)
-        leave = self._expiry(Facts(customer=customer, at_s=at_s), days)
+        leave = self._expiry(FactTimes(customer=customer, at_s=at_s), days)
         is_repeat = (customer[1:] == customer[:-1]) & (key[1:] == key[:-1])
         leave[:-1] = np.where(is_repeat, np.minimum(leave[:-1], enter[1:]), leave[:-1])
         return self._running(customer, enter, leave, None)
 
-    def last(self, facts: Facts) -> Ints:
+    def last(self, facts: FactTimes) -> Ints:
         """Instant of the latest fact before each snapshot; -1 where there is none."""
         latest = np.full((self.n_customers, self.n_weeks + 1), -1, dtype=np.int64)
         np.maximum.at(latest, (facts.customer, self._first_after(facts.at_s)), facts.at_s)
         return np.maximum.accumulate(latest, axis=1)[:, :-1]
 
-    def first_in_window(self, facts: Facts, days: int) -> Ints:
+    def first_in_window(self, facts: FactTimes, days: int) -> Ints:
         """Instant of the earliest fact in the `days` before each snapshot; meaningless where the window is empty."""
         order = np.lexsort((facts.at_s, facts.customer))
         at_s = facts.at_s[order]
@@ -80,7 +80,7 @@ class WeeklyGrid:
         """Index of the first snapshot strictly after each instant; n_weeks when there is none."""
         return np.clip((at_s - self.first_s) // WEEK_S + 1, 0, self.n_weeks)
 
-    def _expiry(self, facts: Facts, days: int) -> Ints:
+    def _expiry(self, facts: FactTimes, days: int) -> Ints:
         return self._first_after(facts.at_s + days * DAY_S)
 
     def _at(self, customer: Ints, week: Ints, weight: Ints | None) -> Ints:

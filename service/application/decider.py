@@ -18,7 +18,7 @@ from service.application.errors import (
     DecisionUnknown,
     RequestReused,
 )
-from service.application.hydrate import Asked, Hydrated, Hydrator, incidents_open_in, merge
+from service.application.hydrate import FactsRequest, HydratedFacts, Hydrator, incidents_open_in, merge
 from service.application.scoring import Contributions, Scores, Scoring
 from service.catalogue.load import Catalogue
 from service.decision.constrain import constrain
@@ -32,6 +32,7 @@ from service.state.port import (
     AlreadyDecided,
     Committed,
     ContactState,
+    DeferredDecision,
     FactsMoved,
     RequestKey,
     StatementRefused,
@@ -39,9 +40,8 @@ from service.state.port import (
     StateStore,
     StateUnavailable,
     StoredDecision,
-    Undecided,
 )
-from service.timing import Stages
+from service.timing import StepTimes
 
 log = logging.getLogger(__name__)
 
@@ -61,8 +61,10 @@ class Question:
     is_dry_run: bool = False
 
     @property
-    def asked(self) -> Asked:
-        return Asked(customer_id=self.customer_id, channel=self.channel, placement=self.placement, context=self.context)
+    def asked(self) -> FactsRequest:
+        return FactsRequest(
+            customer_id=self.customer_id, channel=self.channel, placement=self.placement, context=self.context
+        )
 
     def fingerprint(self) -> str:
         """A hash of what may not change under one request id."""
@@ -71,7 +73,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
+class ReplayedDecision:
     """A decision of the past, decided again from its record, and how its contacts stand now."""
 
     decision: Decision
@@ -80,7 +82,7 @@ class Recorded:
     contributions: Mapping[str, Contributions]
 
 
-class Catalogues(Protocol):
+class CatalogueVersions(Protocol):
     """Which catalogue is in force, and the earlier ones by their version."""
 
     @property
@@ -95,7 +97,7 @@ class Decider:
     def __init__(
         self,
         *,
-        catalogues: Catalogues,
+        catalogues: CatalogueVersions,
         hydrator: Hydrator,
         scoring: Scoring,
         state: StateStore,
@@ -113,7 +115,7 @@ class Decider:
         self._allows_unrecorded = allows_unrecorded
 
     async def decide(
-        self, question: Question, stages: Stages, demand: Callable[[Decision], None] = lambda _: None
+        self, question: Question, times: StepTimes, demand: Callable[[Decision], None] = lambda _: None
     ) -> Decision:
         """The committed decision; under a known request id, the one that was committed then.
 
@@ -124,26 +126,26 @@ class Decider:
         Raises: RequestReused, DecisionExpired, DecisionRevoked, RecordFormatUnknown, StateUnavailable.
         """
         try:
-            return await self._decide(question, stages, demand)
+            return await self._decide(question, times, demand)
         except StateUnavailable as error:
             if not self._allows_unrecorded or isinstance(error, StatementRefused):
                 raise
             log.warning("the state store is away, so an answer is not recorded: %s", error)
-        return await self._propose(question, "", stages, has_state=False)
+        return await self._propose(question, "", times, has_state=False)
 
-    async def _decide(self, question: Question, stages: Stages, demand: Callable[[Decision], None]) -> Decision:
+    async def _decide(self, question: Question, times: StepTimes, demand: Callable[[Decision], None]) -> Decision:
         if question.is_dry_run:
-            return await self._propose(question, "", stages)
+            return await self._propose(question, "", times)
         if question.request_id is None:
-            return await self._decide_anew(question, None, stages, demand)
+            return await self._decide_anew(question, None, times, demand)
         now = self._clock()
         known = await self._state.decision_of_request(question.customer_id, question.request_id, now)
         if known is not None:
             return await self._repeat(known, question)
         key = RequestKey(request_id=question.request_id, fingerprint=question.fingerprint())
-        return await self._decide_anew(question, key, stages, demand)
+        return await self._decide_anew(question, key, times, demand)
 
-    async def recorded(self, decision_id: str, *, is_full: bool) -> Recorded:
+    async def recorded(self, decision_id: str, *, is_full: bool) -> ReplayedDecision:
         """The record of a decision, with every reason; `is_full`: with the contributions to the scores too, which cost.
 
         Raises: DecisionUnknown, DecisionImported, RecordFormatUnknown, StateUnavailable.
@@ -154,7 +156,7 @@ class Decider:
         if stored.is_imported:
             raise DecisionImported("this decision was imported as history; export the store to see it")
         decision = await self._again(stored)
-        return Recorded(
+        return ReplayedDecision(
             decision=decision,
             stored=stored,
             revoked=await self._revoked(stored, decision),
@@ -162,12 +164,12 @@ class Decider:
         )
 
     async def _decide_anew(
-        self, question: Question, key: RequestKey | None, stages: Stages, demand: Callable[[Decision], None]
+        self, question: Question, key: RequestKey | None, times: StepTimes, demand: Callable[[Decision], None]
     ) -> Decision:
         for _ in range(ATTEMPTS - 1):
-            proposed = await self._propose(question, self._new_id(self._clock()), stages)
+            proposed = await self._propose(question, self._new_id(self._clock()), times)
             demand(proposed)
-            with stages.of("commit"):
+            with times.of("commit"):
                 result = await self._state.commit(proposed, key)
             match result:
                 case Committed(decision=decision):
@@ -176,10 +178,10 @@ class Decider:
                     return await self._repeat(stored, question)
                 case FactsMoved():
                     continue
-        return await self._decide_alone(question, key, stages, demand)
+        return await self._decide_alone(question, key, times, demand)
 
     async def _decide_alone(
-        self, question: Question, key: RequestKey | None, stages: Stages, demand: Callable[[Decision], None]
+        self, question: Question, key: RequestKey | None, times: StepTimes, demand: Callable[[Decision], None]
     ) -> Decision:
         """The last attempt, which nothing overtakes: what waits for others comes before the transaction.
 
@@ -188,9 +190,9 @@ class Decider:
         """
         plan, now = self._catalogues.current.plan, self._clock()
         asked, reach = question.asked, plan.reach_on(question.channel)
-        with stages.of("hydrate"):
+        with times.of("hydrate"):
             before = await self._hydrator.hydrate(asked, now, reach)
-        with stages.of("score"):
+        with times.of("score"):
             every = [c for offered in plan.journeys.get(question.channel, ()) for c in offered.elsewhere[:1]]
             scores = await self._scoring.score(every, before.facts)
         decision_id = self._new_id(now)
@@ -204,7 +206,7 @@ class Decider:
             demand(decision)
             return decision
 
-        undecided = Undecided(
+        undecided = DeferredDecision(
             decision_id=decision_id,
             customer_id=question.customer_id,
             decided_at=now,
@@ -212,26 +214,26 @@ class Decider:
             decide=decide,
             named=incidents_open_in(before.reading),
         )
-        with stages.of("commit"):
+        with times.of("commit"):
             result = await self._state.decide_alone(undecided, key)
         if isinstance(result, AlreadyDecided):
             return await self._repeat(result.stored, question)
         return result.decision
 
     async def _propose(
-        self, question: Question, decision_id: str, stages: Stages, *, has_state: bool = True
+        self, question: Question, decision_id: str, times: StepTimes, *, has_state: bool = True
     ) -> Decision:
         plan, now = self._catalogues.current.plan, self._clock()
-        with stages.of("hydrate"):
+        with times.of("hydrate"):
             if has_state:
                 hydrated = await self._hydrator.hydrate(question.asked, now, plan.reach_on(question.channel))
             else:
                 hydrated = await self._hydrator.hydrate_without_state(question.asked, now)
-        with stages.of("constrain"):
+        with times.of("constrain"):
             draft = begin(plan, hydrated.facts)
-        with stages.of("score"):
+        with times.of("score"):
             scores = await self._scoring.score(draft.survivors, draft.facts)
-        with stages.of("select"):
+        with times.of("select"):
             return _concluded(draft, scores, hydrated, question, decision_id)
 
     async def _repeat(self, stored: StoredDecision, question: Question) -> Decision:
@@ -256,7 +258,7 @@ class Decider:
         if not reserved:
             return frozenset()
         facts, plan = decision.draft.facts, self._catalogues.current.plan
-        asked = Asked(
+        asked = FactsRequest(
             customer_id=facts.customer_id, channel=facts.channel, placement=facts.placement, context=facts.context
         )
         reach = plan.reach_on(facts.channel)
@@ -267,7 +269,7 @@ class Decider:
         return frozenset(reserved - {c.journey_id for c in allowed})
 
 
-def _concluded(draft: Draft, scores: Scores, hydrated: Hydrated, question: Question, decision_id: str) -> Decision:
+def _concluded(draft: Draft, scores: Scores, hydrated: HydratedFacts, question: Question, decision_id: str) -> Decision:
     slots = draft.plan.channels[question.channel].slots
     terms = Terms(
         decision_id=decision_id,

@@ -18,8 +18,8 @@ from features.errors import SituationUnreadable
 from features.reading import FeatureReading, ViewFault
 from features.situation import SITUATION_VIEWS, ConsentFact, ConsentStatus, Fact, IncidentFact, IncidentStatus, parse
 from features.values import FeatureStatus, FeatureValue, Scalar
-from service.application.stand_in import StandIn
-from service.decision.decide import Degraded
+from service.application.last_known_kills import LastKnownKills
+from service.decision.decide import Degradation
 from service.decision.facts import (
     Consents,
     Facts,
@@ -27,7 +27,7 @@ from service.decision.facts import (
     OpenIncidents,
     ResolvedIncident,
     Situation,
-    SituationFact,
+    SituationPart,
 )
 from service.decision.reach import Reach
 from service.decision.variables import with_variables
@@ -46,7 +46,7 @@ class FeatureReader(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class FactsRequest:
     """Who asks for what: the part of a request that facts are gathered for."""
 
     customer_id: str
@@ -56,11 +56,11 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hydrated:
+class HydratedFacts:
     """`reading` is what the feature store told of it."""
 
     facts: Facts
-    degraded: tuple[Degraded, ...]
+    degraded: tuple[Degradation, ...]
     reading: FeatureReading
 
 
@@ -70,7 +70,7 @@ class Hydrator:
     def __init__(self, features: FeatureReader, state: StateStore) -> None:
         self._features = features
         self._state = state
-        self._stand_in = StandIn()
+        self._last_known_kills = LastKnownKills()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="features")
 
     async def warm(self, now: datetime) -> None:
@@ -82,33 +82,33 @@ class Hydrator:
         reading = await asyncio.get_running_loop().run_in_executor(self._thread, self._features.read, "", now)
         return all(fault.status is not FeatureStatus.UNAVAILABLE for fault in reading.degraded)
 
-    async def hydrate(self, asked: Asked, now: datetime, reach: Reach) -> Hydrated:
+    async def hydrate(self, asked: FactsRequest, now: datetime, reach: Reach) -> HydratedFacts:
         """As far as `reach`. Raises: StateUnavailable; trouble of the feature store is a status of its facts."""
         loop = asyncio.get_running_loop()
         reading, state = await asyncio.gather(
             loop.run_in_executor(self._thread, self._features.read, asked.customer_id, now),
             self._state.situation(asked.customer_id, now, reach),
         )
-        self._stand_in.remember(state.situation)
+        self._last_known_kills.remember(state.situation)
         unheard = incidents_open_in(reading) - state.incident_heard_at.keys()
         if unheard and not state.situation.incidents.is_truncated:  # may be over for so long that they do not count
             state = await self._state.situation(asked.customer_id, now, reach, unheard)
         return merge(asked, now, reading, state)
 
-    async def hydrate_without_state(self, asked: Asked, now: datetime) -> Hydrated:
+    async def hydrate_without_state(self, asked: FactsRequest, now: datetime) -> HydratedFacts:
         """The facts while the state store is away: what it would tell is unread, but for what stands in."""
         loop = asyncio.get_running_loop()
         reading = await loop.run_in_executor(self._thread, self._features.read, asked.customer_id, now)
-        return merge(asked, now, reading, self._stand_in.reading())
+        return merge(asked, now, reading, self._last_known_kills.reading())
 
     def remember_kills(self, listed: KillList) -> None:
         """For the time when the state store is away."""
         kills = {kill.target: kill.why for kill in listed.kills}
-        self._stand_in.remember(Situation(kills=kills, kills_version=listed.version))
+        self._last_known_kills.remember(Situation(kills=kills, kills_version=listed.version))
 
     async def remember(self, now: datetime) -> None:
         """Reads what stands in for the state store while it is away. Raises: StateUnavailable."""
-        self._stand_in.remember((await self._state.situation("", now, Reach())).situation)
+        self._last_known_kills.remember((await self._state.situation("", now, Reach())).situation)
 
     def close(self) -> None:
         self._thread.shutdown()
@@ -123,7 +123,7 @@ def incidents_open_in(reading: FeatureReading) -> frozenset[str]:
     return frozenset([fact.incident_id for fact in listed if fact.status is IncidentStatus.OPEN][:MOST_NAMED])
 
 
-def merge(asked: Asked, now: datetime, reading: FeatureReading, state: StateReading) -> Hydrated:
+def merge(asked: FactsRequest, now: datetime, reading: FeatureReading, state: StateReading) -> HydratedFacts:
     """Pure: what both stores said, as the facts of one decision."""
     values = dict(reading.values)
     incidents_value, consents_value = values.pop(INCIDENTS, None), values.pop(CONSENTS, None)
@@ -133,7 +133,7 @@ def merge(asked: Asked, now: datetime, reading: FeatureReading, state: StateRead
         consents=_consents(state, consents_value),
     )
     if situation.unread and situation.consents.status is not FeatureStatus.PRESENT:
-        situation = replace(situation, unread=situation.unread | {SituationFact.WITHDRAWALS})
+        situation = replace(situation, unread=situation.unread | {SituationPart.WITHDRAWALS})
     last_purchase = values.get(LAST_PURCHASE)
     if last_purchase is not None:
         values[LAST_PURCHASE] = _later(last_purchase, situation)
@@ -148,7 +148,7 @@ def merge(asked: Asked, now: datetime, reading: FeatureReading, state: StateRead
         situation=situation,
     )
     degraded = tuple(_degraded(reading.degraded, situation))
-    return Hydrated(facts=with_variables(facts), degraded=degraded, reading=reading)
+    return HydratedFacts(facts=with_variables(facts), degraded=degraded, reading=reading)
 
 
 def _incidents(state: StateReading, value: FeatureValue | None, now: datetime) -> OpenIncidents:
@@ -240,14 +240,14 @@ def _is_known(reading: FeatureReading, situation: Situation) -> bool | None:
     return False if is_complete else None
 
 
-def _degraded(faults: Iterable[ViewFault], situation: Situation) -> Iterable[Degraded]:
+def _degraded(faults: Iterable[ViewFault], situation: Situation) -> Iterable[Degradation]:
     """What the reader could not rely on, and the lists that it read but nobody understands."""
     if situation.unread:
-        yield Degraded(what="state", status=FeatureStatus.UNAVAILABLE, effect="UNRECORDED")
+        yield Degradation(what="state", status=FeatureStatus.UNAVAILABLE, effect="UNRECORDED")
     statuses = {fault.view: fault.status for fault in faults}
     for view, status in zip(SITUATION_VIEWS, (situation.incidents.status, situation.consents.status), strict=True):
         if status is not FeatureStatus.PRESENT:
             statuses.setdefault(view, status)
     for view, status in statuses.items():
         effect = "GATES_CLOSED" if view in SITUATION_VIEWS else "CONDITIONS_UNKNOWN"
-        yield Degraded(what=f"features.{view}", status=status, effect=effect)
+        yield Degradation(what=f"features.{view}", status=status, effect=effect)

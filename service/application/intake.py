@@ -17,7 +17,7 @@ from typing import Protocol, TypeVar
 
 from service.catalogue.load import Catalogue
 from service.decision.reports import events, outcomes
-from service.decision.reports.events import Fault, Names
+from service.decision.reports.events import FieldFault, Names
 from service.decision.reports.rows import CustomerEvent, Outcome, RowResult, RowStatus
 from service.state.port import StateStore, StateUnavailable
 
@@ -28,7 +28,7 @@ FEW_ROWS = 20
 """A part of so many does not wait for its turn."""
 
 
-class Catalogues(Protocol):
+class DeclaringCatalogues(Protocol):
     """Which catalogue is in force, and which names it and those that are kept declare."""
 
     @property
@@ -43,7 +43,7 @@ class Intake:
     def __init__(
         self,
         state: StateStore,
-        catalogues: Catalogues,
+        catalogues: DeclaringCatalogues,
         clock: Callable[[], datetime],
         on_events: Callable[[], None] = lambda: None,
     ) -> None:
@@ -109,7 +109,7 @@ def _outcome_fault(outcome: Outcome, now: datetime) -> RowResult | None:
     return _rejection(outcome.outcome_id, outcomes.fault_of(outcome, now))
 
 
-def _rejection(row_id: str, fault: Fault | None) -> RowResult | None:
+def _rejection(row_id: str, fault: FieldFault | None) -> RowResult | None:
     if fault is None:
         return None
     return RowResult(row_id=row_id, status=RowStatus.REJECTED, field=fault.field, code=fault.code)

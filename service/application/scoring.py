@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from features.encoder import JourneyRow
 from features.values import FeatureRow, FeatureStatus
 from service.decision.arbitrate import Score, ScoreSource
-from service.decision.decide import Decision, Degraded
+from service.decision.decide import Decision, Degradation
 from service.decision.facts import Facts
 from service.decision.journey import Journey
 from service.decision.plan import Candidate
 
 log = logging.getLogger(__name__)
 
-NO_MODEL = Degraded(what="model", status=FeatureStatus.UNAVAILABLE, effect="RANKED_BY_PRIOR")
+NO_MODEL = Degradation(what="model", status=FeatureStatus.UNAVAILABLE, effect="RANKED_BY_PRIOR")
 
 
 class Model(Protocol):
@@ -60,7 +60,7 @@ class Scores:
 
     by_journey: Mapping[str, Score]
     model_version: str
-    degraded: tuple[Degraded, ...]
+    degraded: tuple[Degradation, ...]
 
 
 class Scoring:

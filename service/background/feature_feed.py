@@ -78,7 +78,7 @@ class FeatureFeed:
             incidents, consents = await self._outbox.changed_facts(customer_id, sequences)
             await asyncio.get_running_loop().run_in_executor(self._thread, self._tell, customer_id, incidents, consents)
         if waiting:
-            await self._outbox.told_features([sequence for sequence, _ in waiting])
+            await self._outbox.mark_delivered([sequence for sequence, _ in waiting])
             self._metrics.feature_lag.set(await self._outbox.count_waiting())
         return bool(waiting)
 

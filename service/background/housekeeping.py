@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from service.metrics import Metrics
-from service.state.upkeep.prune import Told
+from service.state.upkeep.prune import OnPruned
 from service.state.upkeep.pruning_limit import PruneStopped
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ class Keeper(Protocol):
 
     async def make_room(self, now: datetime) -> None: ...
 
-    async def round(self, now: datetime, told: Told) -> Mapping[str, int]:
+    async def round(self, now: datetime, told: OnPruned) -> Mapping[str, int]:
         """Prunes. Raises: PruneStopped, if it is in doubt what is past its time."""
 
 

@@ -19,7 +19,7 @@ from service.catalogue.documents.journey import CatalogueDocument
 from service.catalogue.documents.patience import GoOn, always
 from service.catalogue.documents.policies import PoliciesDocument
 from service.catalogue.documents.problems import Problem
-from service.catalogue.documents.source import Reader, Source, form_problems
+from service.catalogue.documents.source import CatalogueSource, Reader, form_problems
 from service.decision.plan import Plan
 
 _MAX_TOLD = 100
@@ -31,7 +31,7 @@ class CatalogueInvalid(RumboError):
     `told` are the first of them with file, line and column, where they were read from files.
     """
 
-    def __init__(self, found: Iterable[Problem], source: Source | None = None) -> None:
+    def __init__(self, found: Iterable[Problem], source: CatalogueSource | None = None) -> None:
         self.found = tuple(found)
         self.problems = tuple(map(str, self.found))
         shown = self.found[:_MAX_TOLD]
@@ -112,7 +112,7 @@ def _bound(
     text: str,
     binder: CatalogueBinder,
     go_on: GoOn = always,
-    source: Source | None = None,
+    source: CatalogueSource | None = None,
 ) -> Catalogue:
     version = hashlib.sha256(text.encode()).hexdigest()[:16]
     plan, problems = binder.bind(document, version, go_on)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rumbo.decision.v1 import decision_pb2
     from service.catalogue.check.check import Finding
     from service.settings import Settings
-    from service.state.port import Standing
+    from service.state.port import StageCount
 
 folder_option = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -81,13 +81,13 @@ def check(
         raise click.exceptions.Exit(1)
 
 
-def _standing(home: Path) -> list[Standing]:
+def _standing(home: Path) -> list[StageCount]:
     """Raises: StateUnavailable, if there is no store too."""
     import asyncio
 
     from service.bootstrap import state_store
 
-    async def read() -> list[Standing]:
+    async def read() -> list[StageCount]:
         async with state_store(chosen({"home": home})) as state:
             return await state.standing()
 

@@ -11,16 +11,15 @@ from rich.console import Console
 from rich.table import Table
 
 from rumbo.decision.v1 import decision_pb2, journey_pb2, outcomes_pb2, record_pb2
+from service.commands.console import table_console
 
-WIDTH = 110
-"""Columns of a table that goes to a file."""
 WELL_KNOWN = "google.protobuf."
 """The package of messages that have a form of their own in JSON."""
 
 
 def show_answer(response: decision_pb2.DecideResponse, *, title: str, most_rejected: int = 50) -> None:
     """Prints the ranked journeys, then what was withheld and why (at most `most_rejected` rows)."""
-    console = _console()
+    console = table_console()
     ranked = _table(title, "", "journey", "action", "tone", "p", "why")
     for journey in response.ranked:
         place, chance = str(journey.rank), f"{journey.p_outcome:.3f}"
@@ -35,7 +34,7 @@ def show_answer(response: decision_pb2.DecideResponse, *, title: str, most_rejec
 
 def show_decision(found: record_pb2.GetDecisionResponse) -> None:
     """Prints what was ranked and where it stands, what was withheld, and what was reported since."""
-    console = _console()
+    console = table_console()
     asked = f"customer {found.customer_id} on {found.channel}, {found.decided_at.ToDatetime():%Y-%m-%d %H:%M:%S} UTC"
     ranked = _table(asked, "", "journey", "action", "p", "stands", "why")
     for one in found.ranked:
@@ -70,11 +69,6 @@ def answer_fields(message: Message) -> dict[str, Any]:
             value = getattr(message, field.name)
             found[field.name] = [answer_fields(one) for one in value] if field.is_repeated else answer_fields(value)
     return {field.name: found[field.name] for field in message.DESCRIPTOR.fields if field.name in found}
-
-
-def _console() -> Console:
-    console = Console()
-    return console if console.is_terminal else Console(width=WIDTH)
 
 
 def _table(title: str, *headings: str) -> Table:

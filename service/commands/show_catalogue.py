@@ -6,15 +6,14 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from features.values import Scalar
 from service.catalogue.cases.coverage import constraint_name
 from service.catalogue.cases.run import CaseResult, Report
-from service.commands.show_answer import WIDTH
-from service.decision.explain import Explained, explain, seen_by
+from service.commands.console import table_console
+from service.decision.explain import RuleExplanation, explain, seen_by
 from service.decision.facts import Facts
 from service.decision.plan import Candidate, Plan
 from service.decision.verdict import ReasonKind
@@ -23,7 +22,7 @@ from service.texts.fill import text
 
 def show_report(report: Report) -> None:
     """What differs, case by case, then what the meta-rule misses, then the count."""
-    console = _console()
+    console = table_console()
     for result in report.results:
         if not result.is_met:
             console.print(f"[bold red]{escape(str(result.case))}[/]", soft_wrap=True)
@@ -33,10 +32,10 @@ def show_report(report: Report) -> None:
             console.print(f"[red]no case that {what}:[/] {escape(constraint)}", soft_wrap=True)
     met = sum(r.is_met for r in report.results)
     uncovered = len({*report.never_denies, *report.never_allows})
-    console.print(f"{met} of {len(report.results)} cases met; {_told(uncovered)}")
+    console.print(f"{met} of {len(report.results)} cases met; {_uncovered_text(uncovered)}")
 
 
-def _told(uncovered: int) -> str:
+def _uncovered_text(uncovered: int) -> str:
     if not uncovered:
         return "every constraint in use denies in one case and allows in another"
     return f"constraints in use that no case shows to deny or to allow: {uncovered}"
@@ -73,7 +72,7 @@ def report_fields(report: Report) -> dict[str, Any]:
 
 def show_explanation(plan: Plan, candidate: Candidate, facts: Facts, locale: str) -> None:
     """Every rule that guards a candidate: its verdict, what it saw, its limits, the ages of what it saw."""
-    console = _console()
+    console = table_console()
     what = (candidate.journey_id, candidate.action.action_id, f"stage {candidate.stage}", facts.channel)
     table = Table(title=" · ".join((*what, f"{facts.now:%Y-%m-%d %H:%M:%S} UTC")), title_justify="left")
     for heading in ("constraint", "verdict", "observed", "limit", "age"):
@@ -116,18 +115,13 @@ def explanation_fields(plan: Plan, candidate: Candidate, facts: Facts, locale: s
     }
 
 
-def verdict_of(explained: Explained) -> str:
+def verdict_of(explained: RuleExplanation) -> str:
     """allows, denies, unknown (which denies), or bypassed."""
     if explained.reason is None:
         return "allows"
     if explained.is_bypassed:
         return "bypassed"
     return "unknown" if explained.reason.kind is ReasonKind.UNKNOWN else "denies"
-
-
-def _console() -> Console:
-    console = Console()
-    return console if console.is_terminal else Console(width=WIDTH)
 
 
 def _pairs(values: Mapping[str, Scalar]) -> str:

@@ -13,12 +13,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from service.commands.show_answer import WIDTH
+from service.commands.console import table_console
 from service.state.engines.inventory import StoreStatus
-from service.state.engines.inventory import Table as Held
+from service.state.engines.inventory import TableSize
 from service.state.engines.steps import HEAD, steps, to_do
-from service.state.upkeep.backup import Copied, Restored
-from service.state.upkeep.prune import KEPT_WITH, Told
+from service.state.upkeep.backup import BackupContents, RestoreResult
+from service.state.upkeep.prune import KEPT_WITH, OnPruned
 from service.state.upkeep.retention import DAY, Retention
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
@@ -42,7 +42,7 @@ def status_fields(status: StoreStatus, now: datetime) -> dict[str, Any]:
 
 
 def show_status(status: StoreStatus, now: datetime) -> None:
-    console, held = _console(), status.inventory
+    console, held = table_console(), status.inventory
     console.print(f"[bold]{status.name}[/]  {_size(held.size_bytes)}", highlight=False, soft_wrap=True)
     stands = "has no tables" if status.step is None else f"stands at step {status.step}"
     console.print(f"{stands}; this program knows {HEAD}", highlight=False)
@@ -68,14 +68,14 @@ def show_pruned(rows: Mapping[str, int], retention: Retention, *, is_dry_run: bo
         table.add_row(name, f"{kept // DAY:,} days", f"{count:,}")
     table.add_section()
     table.add_row("all", "", f"{sum(rows.values()):,}")
-    _console().print(table)
+    table_console().print(table)
 
 
-def show_backup(copied: Copied, file: Path) -> None:
+def show_backup(copied: BackupContents, file: Path) -> None:
     click.echo(f"{file}: {_what(copied)}, {_size(copied.size_bytes)}")
 
 
-def show_restored(restored: Restored, home: Path) -> None:
+def show_restored(restored: RestoreResult, home: Path) -> None:
     """What is there now, and what is no more."""
     copied = restored.copied
     click.echo(f"{home} has {_what(copied)} again")
@@ -89,13 +89,13 @@ def show_restored(restored: Restored, home: Path) -> None:
         click.echo(f"its tables stand at step {copied.step}: {to_do(copied.step)}")
 
 
-def _what(copied: Copied) -> str:
+def _what(copied: BackupContents) -> str:
     until = "empty" if copied.until is None else f"until {copied.until:%Y-%m-%d %H:%M:%S} UTC"
     return f"the store {copied.store_id or 'without an id'}, {until}"
 
 
 @contextmanager
-def pruning(past: Mapping[str, int]) -> Iterator[Told]:
+def pruning(past: Mapping[str, int]) -> Iterator[OnPruned]:
     """A bar a table on standard error, of those that have rows to go; what is given is told of what went."""
     columns = TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, console=Console(stderr=True)) as progress:
@@ -109,7 +109,7 @@ def pruning(past: Mapping[str, int]) -> Iterator[Told]:
         yield told
 
 
-def _held(tables: Mapping[str, Held]) -> Table:
+def _held(tables: Mapping[str, TableSize]) -> Table:
     shown, has_sizes = Table(), any(held.size_bytes is not None for held in tables.values())
     shown.add_column("table")
     shown.add_column("rows", justify="right")
@@ -132,8 +132,3 @@ def _lag_s(status: StoreStatus, now: datetime) -> float | None:
     """How long the oldest change has waited."""
     oldest = status.inventory.oldest_waiting_at
     return None if oldest is None else max(0.0, (now - oldest).total_seconds())
-
-
-def _console() -> Console:
-    console = Console()
-    return console if console.is_terminal else Console(width=WIDTH)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from service.settings import Settings
-    from service.state.history.keep import Kept
+    from service.state.history.keep import ImportCounts
 
 _DAY = click.DateTime(formats=["%Y-%m-%d"])
 
@@ -107,7 +107,7 @@ async def _export(settings: Settings, since: date, until: date | None, folder: P
         return rows, len(days)
 
 
-async def _import(settings: Settings, place: Path, *, skip_bad: bool) -> Kept:
+async def _import(settings: Settings, place: Path, *, skip_bad: bool) -> ImportCounts:
     from features.schema import FeatureSchema
     from service.bootstrap import state_store, system_clock
     from service.state.history.faults import HistoryInvalid, RowFault

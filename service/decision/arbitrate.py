@@ -28,7 +28,7 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Scored:
+class ScoredCandidate:
     """`priority` = p × value × context weight × lever − cost, in the unit of the objective's value."""
 
     candidate: Candidate
@@ -38,23 +38,23 @@ class Scored:
     priority: float
 
 
-def arbitrate(allowed: Iterable[Candidate], scores: Mapping[str, Score], facts: Facts) -> tuple[Scored, ...]:
+def arbitrate(allowed: Iterable[Candidate], scores: Mapping[str, Score], facts: Facts) -> tuple[ScoredCandidate, ...]:
     """Orders by tier, then priority; a priority that is not finite comes last; ties break by journey id."""
     return tuple(sorted((_weigh(c, scores[c.journey_id], facts) for c in allowed), key=_place))
 
 
-def _weigh(candidate: Candidate, score: Score, facts: Facts) -> Scored:
+def _weigh(candidate: Candidate, score: Score, facts: Facts) -> ScoredCandidate:
     lever = candidate.journey.lever
     lever_weight = lever.weight if lever is not None and facts.now < lever.until else 1.0
     context_weight = math.prod((w.weight for w in candidate.context_weights if w.when.holds(facts)), start=1.0)
     context_weight = min(2.0, max(0.5, context_weight))
     value = candidate.journey.objective.value
     priority = score.p_outcome * value * context_weight * lever_weight - candidate.action.cost
-    return Scored(
+    return ScoredCandidate(
         candidate=candidate, score=score, lever=lever_weight, context_weight=context_weight, priority=priority
     )
 
 
-def _place(scored: Scored) -> tuple[int, bool, float, str]:
+def _place(scored: ScoredCandidate) -> tuple[int, bool, float, str]:
     is_last = not math.isfinite(scored.priority)
     return scored.candidate.journey.tier, is_last, 0.0 if is_last else -scored.priority, scored.candidate.journey_id

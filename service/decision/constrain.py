@@ -16,7 +16,7 @@ from service.decision.verdict import Reason, ReasonKind, unknown
 from service.decision.windows import ELIGIBLE_AFTER_LIMIT
 
 
-class Rejected(NamedTuple):
+class Rejection(NamedTuple):
     """A candidate that may not be shown, with every reason."""
 
     candidate: Candidate
@@ -24,15 +24,17 @@ class Rejected(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Constrained:
+class ConstraintResult:
     """`bypassed`: the denials that an allowed candidate passes all the same, by journey."""
 
     allowed: tuple[Candidate, ...]
-    rejected: tuple[Rejected, ...]
+    rejected: tuple[Rejection, ...]
     bypassed: Mapping[str, tuple[Reason, ...]] = field(default_factory=dict)
 
 
-def constrain(plan: Plan, candidates: Iterable[Candidate], facts: Facts, *, only: RuleSet | None = None) -> Constrained:
+def constrain(
+    plan: Plan, candidates: Iterable[Candidate], facts: Facts, *, only: RuleSet | None = None
+) -> ConstraintResult:
     """Checks each rule that guards a candidate once; `only` narrows to a set of rules."""
     listed = tuple(candidates)
     due = plan.concerning(facts).intersection(NO_RULES.union(*(c.rules for c in listed)))
@@ -43,7 +45,7 @@ def constrain(plan: Plan, candidates: Iterable[Candidate], facts: Facts, *, only
     return _split(listed, against, denials, unread)
 
 
-def constrain_all(plan: Plan, facts: Facts) -> Constrained:
+def constrain_all(plan: Plan, facts: Facts) -> ConstraintResult:
     """The same for every candidate of the customer: of those that a slate holds, only the denied are looked at."""
     if facts.situation.unread:
         return constrain(plan, plan.candidates(facts), facts)
@@ -93,12 +95,12 @@ def _unknown(rule: Rule, facts: Facts) -> Reason:
 
 def _split(
     listed: Sequence[Candidate], against: Mapping[int, list[int]], denials: Mapping[int, Reason], unread: RuleSet
-) -> Constrained:
+) -> ConstraintResult:
     """`against`: the rules that deny, ascending, by the place of a candidate in the list.
 
     A bypass passes a denial; it does not pass the rules of `unread`, whose contacts nobody would count.
     """
-    rejected: list[Rejected] = []
+    rejected: list[Rejection] = []
     bypassed: dict[str, tuple[Reason, ...]] = {}
     passing: set[int] = set()
     for place in sorted(against):
@@ -106,20 +108,20 @@ def _split(
         passed = candidate.bypassed - unread if unread else candidate.bypassed
         binding = [p for p in found if p not in passed] if passed else found
         if binding:
-            rejected.append(Rejected(candidate, tuple([denials[p] for p in binding])))
+            rejected.append(Rejection(candidate, tuple([denials[p] for p in binding])))
             continue
         passing.add(place)
         if found:
             bypassed[candidate.journey_id] = tuple(_as_bypass(denials[p]) for p in found)
     allowed = tuple([c for place, c in enumerate(listed) if place not in against or place in passing])
-    return Constrained(allowed=allowed, rejected=tuple(rejected), bypassed=bypassed)
+    return ConstraintResult(allowed=allowed, rejected=tuple(rejected), bypassed=bypassed)
 
 
 def _as_bypass(reason: Reason) -> Reason:
     return reason._replace(kind=ReasonKind.BYPASS, eligible_after=None)
 
 
-def eligible_after(plan: Plan, rejected: Rejected, facts: Facts) -> datetime | None:
+def eligible_after(plan: Plan, rejected: Rejection, facts: Facts) -> datetime | None:
     """The earliest instant at which time has lifted every denial of a journey, all else equal.
 
     Another rule that looks at the clock may deny by then (a cap ends at night), so the question is put again at each

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from features.values import FeatureStatus
-from service.decision.arbitrate import Score, Scored, arbitrate
-from service.decision.constrain import Constrained, Rejected, constrain_all, eligible_after
-from service.decision.enrolments import Ended, end_enrolments
+from service.decision.arbitrate import Score, ScoredCandidate, arbitrate
+from service.decision.constrain import ConstraintResult, Rejection, constrain_all, eligible_after
+from service.decision.enrolments import EndedEnrolment, end_enrolments
 from service.decision.facts import Contact, Facts, Use
 from service.decision.plan import Candidate, Plan
 from service.decision.select import Pick, Selection, contact_of, select, settle
@@ -24,7 +24,7 @@ from service.decision.verdict import Reason, ReasonKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Degraded:
+class Degradation:
     """Something that was not as it should be, and what that did to the answer."""
 
     what: str
@@ -39,8 +39,8 @@ class Draft:
     plan: Plan
     read: Facts
     facts: Facts
-    ended: tuple[Ended, ...]
-    constrained: Constrained
+    ended: tuple[EndedEnrolment, ...]
+    constrained: ConstraintResult
 
     @property
     def survivors(self) -> tuple[Candidate, ...]:
@@ -49,7 +49,7 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class StateAtCommit:
     """What counted at the moment of the commit: the customer's contacts, and what was in use of the shared pools."""
 
     contacts: tuple[Contact, ...]
@@ -67,7 +67,7 @@ class Terms:
     limit: int
     seed: int = 0
     model_version: str = ""
-    degraded: tuple[Degraded, ...] = ()
+    degraded: tuple[Degradation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -80,9 +80,9 @@ class Decision:
     draft: Draft
     terms: Terms
     scores: Mapping[str, Score]
-    scored: tuple[Scored, ...]
+    scored: tuple[ScoredCandidate, ...]
     selection: Selection
-    settled: Settled | None = None
+    settled: StateAtCommit | None = None
 
     @property
     def decided_at(self) -> datetime:
@@ -97,7 +97,7 @@ class Decision:
         return self.selection.picks
 
     @property
-    def rejected(self) -> tuple[Rejected, ...]:
+    def rejected(self) -> tuple[Rejection, ...]:
         return self.draft.constrained.rejected + self.selection.rejected
 
     def displaced(self, pick: Pick) -> tuple[str, ...]:
@@ -111,7 +111,7 @@ class Decision:
         earlier = (c for c in seen.situation.contacts if c not in seen.slate)
         return rule.displaced(seen.with_contacts(earlier, before))
 
-    def eligible_after(self, rejected: Rejected) -> datetime | None:
+    def eligible_after(self, rejected: Rejection) -> datetime | None:
         """When time alone has lifted every denial of a rejected journey; None if it does not, or not soon."""
         return eligible_after(self.draft.plan, rejected, self.seen)
 
@@ -152,7 +152,7 @@ def conclude(draft: Draft, scores: Mapping[str, Score], terms: Terms) -> Decisio
     return Decision(draft=draft, terms=terms, scores=scores, scored=scored, selection=selection)
 
 
-def revise(decision: Decision, settled: Settled) -> Decision:
+def revise(decision: Decision, settled: StateAtCommit) -> Decision:
     """The same decision over what counts by now; the last revision counts, as it does in replay."""
     plan, scored, facts, terms = decision.draft.plan, decision.scored, decision.draft.facts, decision.terms
     first = select(plan, scored, facts, decision_id=terms.decision_id, limit=terms.limit)

@@ -18,18 +18,18 @@ class WhyEnded(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class EndedEnrolment:
     journey_id: str
     why: WhyEnded
 
 
-def end_enrolments(plan: Plan, facts: Facts) -> tuple[Facts, tuple[Ended, ...]]:
+def end_enrolments(plan: Plan, facts: Facts) -> tuple[Facts, tuple[EndedEnrolment, ...]]:
     """Returns: the facts with the enrolments that go on, each with its end, and those that ended."""
     enrolments = facts.situation.enrolments
     if not enrolments:
         return facts, ()
     goes_on: dict[str, Enrolment] = {}
-    ended: list[Ended] = []
+    ended: list[EndedEnrolment] = []
     for journey_id, enrolment in enrolments.items():
         lifetime = plan.lifetimes.get(journey_id)
         dated = enrolment if lifetime is None else _with_end(enrolment, lifetime)
@@ -37,7 +37,7 @@ def end_enrolments(plan: Plan, facts: Facts) -> tuple[Facts, tuple[Ended, ...]]:
         if why is None:
             goes_on[journey_id] = dated
         else:
-            ended.append(Ended(journey_id=journey_id, why=why))
+            ended.append(EndedEnrolment(journey_id=journey_id, why=why))
     return _with_enrolments(facts, goes_on, has_ended=bool(ended)), tuple(ended)
 
 

@@ -194,7 +194,7 @@ class FactKind(StrEnum):
     OUTCOMES = "outcomes"
 
 
-class SituationFact(StrEnum):
+class SituationPart(StrEnum):
     """What the state store tells, by the names that reasons give it."""
 
     INCIDENTS = "incidents"
@@ -231,7 +231,7 @@ class Situation:
     kills: Mapping[str, str] = field(default_factory=dict)
     uses: Mapping[str, tuple[Use, ...]] = field(default_factory=dict)
     feeds: Mapping[str, datetime] = field(default_factory=dict)
-    unread: frozenset[SituationFact] = frozenset()
+    unread: frozenset[SituationPart] = frozenset()
 
     def count_contacts(self, now: datetime) -> int:
         """The contacts that still count."""

@@ -27,7 +27,7 @@ Json = dict[str, Any]
 
 
 def facts_document(facts: Facts) -> Json:
-    """What `facts_of` needs; variables follow from it."""
+    """What `facts_from_json` needs; variables follow from it."""
     return {
         "now": time_text(facts.now),
         "customer_id": facts.customer_id,
@@ -40,14 +40,14 @@ def facts_document(facts: Facts) -> Json:
     }
 
 
-def facts_of(recorded: Json) -> Facts:
+def facts_from_json(recorded: Json) -> Facts:
     """The facts of a document, without variables."""
     return Facts(
-        now=instant(recorded["now"]),
+        now=from_iso(recorded["now"]),
         customer_id=recorded["customer_id"],
         channel=recorded["channel"],
         placement=recorded["placement"],
-        context={k: value_of(v) for k, v in recorded["context"].items()},
+        context={k: value_from_json(v) for k, v in recorded["context"].items()},
         features={name: _feature(name, row) for name, row in recorded["features"].items()},
         is_known=recorded["is_known"],
         situation=_situation(recorded["situation"]),
@@ -90,14 +90,14 @@ def _other_times(contact: Contact) -> list[str | None]:
     return [] if times == (None, None) else list(map(_optional_time, times))
 
 
-def contacts_of(rows: Iterable[list[Any]]) -> tuple[Contact, ...]:
+def contacts_from_json(rows: Iterable[list[Any]]) -> tuple[Contact, ...]:
     return tuple(
         Contact(
             decision_id=decision_id,
             journey_id=journey_id,
             kind=JourneyKind(kind),
             channel=channel,
-            at=instant(at),
+            at=from_iso(at),
             counts_until=_optional_instant(counts_until),
             reserved_until=_optional_instant(reserved_until),
             is_presented=is_presented,
@@ -113,13 +113,13 @@ def uses_document(uses: Mapping[str, tuple[Use, ...]]) -> Json:
     return {pool: [[time_text(u.ends_at), u.amount] for u in listed] for pool, listed in uses.items()}
 
 
-def uses_of(document: Json) -> dict[str, tuple[Use, ...]]:
+def uses_from_json(document: Json) -> dict[str, tuple[Use, ...]]:
     return {
-        pool: tuple(Use(ends_at=instant(at), amount=amount) for at, amount in rows) for pool, rows in document.items()
+        pool: tuple(Use(ends_at=from_iso(at), amount=amount) for at, amount in rows) for pool, rows in document.items()
     }
 
 
-def number(value: float) -> float | str:
+def number_to_json(value: float) -> float | str:
     """A number that is not finite goes by its name (nan, inf, -inf), for JSON has none; `float` reads both back."""
     return value if math.isfinite(value) else str(float(value))
 
@@ -128,7 +128,7 @@ def time_text(at: datetime) -> str:
     return at.astimezone(UTC).isoformat()
 
 
-def instant(text: str) -> datetime:
+def from_iso(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
@@ -165,32 +165,33 @@ def _situation(document: Json) -> Situation:
         has_events=document["has_events"],
         incidents=_incidents(document),
         consents=Consents(
-            granted_at={(p, c): instant(at) for p, c, at in document["granted"]},
-            withdrawn_at={(p, c): instant(at) for p, c, at in document["withdrawn"]},
+            granted_at={(p, c): from_iso(at) for p, c, at in document["granted"]},
+            withdrawn_at={(p, c): from_iso(at) for p, c, at in document["withdrawn"]},
             status=FeatureStatus(document["consents_status"]),
         ),
-        contacts=contacts_of(document["contacts"]),
+        contacts=contacts_from_json(document["contacts"]),
         responses=tuple(
-            Response(decision_id=d, journey_id=j, type=t, at=instant(at)) for d, j, t, at in document["responses"]
+            Response(decision_id=d, journey_id=j, type=t, at=from_iso(at)) for d, j, t, at in document["responses"]
         ),
         enrolments={
-            j: Enrolment(journey_id=j, stage=Stage(s), since=instant(at)) for j, s, at in document["enrolments"]
+            j: Enrolment(journey_id=j, stage=Stage(s), since=from_iso(at)) for j, s, at in document["enrolments"]
         },
         last_purchase_at=_optional_instant(document["last_purchase_at"]),
         kills=document["kills"],
-        uses=uses_of(document["uses"]),
-        feeds={source: instant(at) for source, at in document["feeds"].items()},
+        uses=uses_from_json(document["uses"]),
+        feeds={source: from_iso(at) for source, at in document["feeds"].items()},
     )
 
 
 def _incidents(document: Json) -> OpenIncidents:
     return OpenIncidents(
         known=tuple(
-            Incident(incident_id=i, opened_at=instant(at), incident_class=c, severity=s)
+            Incident(incident_id=i, opened_at=from_iso(at), incident_class=c, severity=s)
             for i, at, c, s in document["incidents"]
         ),
         resolved=tuple(
-            ResolvedIncident(incident_class=c, severity=s, resolved_at=instant(at)) for c, s, at in document["resolved"]
+            ResolvedIncident(incident_class=c, severity=s, resolved_at=from_iso(at))
+            for c, s, at in document["resolved"]
         ),
         status=FeatureStatus(document["incidents_status"]),
         is_truncated=document.get("incidents_truncated", False),
@@ -203,7 +204,7 @@ def _feature(name: str, row: list[Any]) -> FeatureValue:
     return FeatureValue(
         name=name,
         status=FeatureStatus(status),
-        value=None if value is None else value_of(value),
+        value=None if value is None else value_from_json(value),
         event_time=_optional_instant(event_time),
     )
 
@@ -211,15 +212,15 @@ def _feature(name: str, row: list[Any]) -> FeatureValue:
 def recorded_value(value: Scalar | None) -> Any:
     """Times and numbers that are not finite are marked, for JSON has no form for them."""
     if isinstance(value, float):
-        return value if math.isfinite(value) else {"number": number(value)}
+        return value if math.isfinite(value) else {"number": number_to_json(value)}
     return {"time": time_text(value)} if isinstance(value, datetime) else value
 
 
-def value_of(document: Any) -> Any:
+def value_from_json(document: Any) -> Any:
     """The value that a document stands for: a time or a number that is not finite is marked in it."""
     if not isinstance(document, Mapping):
         return document
-    return instant(document["time"]) if "time" in document else float(document["number"])
+    return from_iso(document["time"]) if "time" in document else float(document["number"])
 
 
 def _optional_time(at: datetime | None) -> str | None:
@@ -227,4 +228,4 @@ def _optional_time(at: datetime | None) -> str | None:
 
 
 def _optional_instant(text: str | None) -> datetime | None:
-    return None if text is None else instant(text)
+    return None if text is None else from_iso(text)

@@ -16,7 +16,7 @@ from service.decision.constraints.capacity import Pool
 from service.decision.constraints.in_flight import InFlight
 from service.decision.constraints.killed import kill_subject
 from service.decision.constraints.rule import Condition, Rule
-from service.decision.facts import Facts, SituationFact
+from service.decision.facts import Facts, SituationPart
 from service.decision.journey import Action, Journey, JourneyKind, Stage
 from service.decision.reach import Reach, reach_of, sources_of
 
@@ -124,7 +124,7 @@ class JourneyOnChannel:
 
         While the enrolments are unread, a journey of several stages is represented by one that STAGE guards.
         """
-        if SituationFact.ENROLMENTS in facts.situation.unread and len(self.journey.stages) > 1:
+        if SituationPart.ENROLMENTS in facts.situation.unread and len(self.journey.stages) > 1:
             return next((c for c in self.elsewhere if c.action.fits(c.channel, facts.placement)), None)
         enrolment = facts.situation.enrolments.get(self.journey.journey_id)
         return self.at(self.journey.first_stage if enrolment is None else enrolment.stage, facts.placement)

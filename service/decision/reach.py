@@ -19,7 +19,7 @@ from service.decision.constraints.incident_open import IncidentOpen
 from service.decision.constraints.never import NeverAfter, NeverWith
 from service.decision.constraints.quiet_hours import QuietHours
 from service.decision.constraints.rule import Condition, Rule
-from service.decision.facts import ANY, CONTACTS_VARIABLE, SERVICE, FactKind, SituationFact
+from service.decision.facts import ANY, CONTACTS_VARIABLE, SERVICE, FactKind, SituationPart
 from service.decision.windows import LOOKBACK, Per, Period
 
 SITUATION = "situation."
@@ -28,13 +28,13 @@ _PERIODS = {Period.DAY: 1, Period.WEEK: 7, Period.MONTH: 31}
 _ZONES_DIFFER = timedelta(days=2)
 """How much longer a calendar period may be than its days, by clocks that are moved and days that are skipped."""
 _KINDS = {
-    SituationFact.INCIDENTS: FactKind.INCIDENTS,
-    SituationFact.CONSENTS: FactKind.CONSENTS,
-    SituationFact.WITHDRAWALS: FactKind.CONSENTS,
-    SituationFact.ENROLMENTS: FactKind.PLACES,
-    SituationFact.RESPONSES: FactKind.OUTCOMES,
+    SituationPart.INCIDENTS: FactKind.INCIDENTS,
+    SituationPart.CONSENTS: FactKind.CONSENTS,
+    SituationPart.WITHDRAWALS: FactKind.CONSENTS,
+    SituationPart.ENROLMENTS: FactKind.PLACES,
+    SituationPart.RESPONSES: FactKind.OUTCOMES,
 }
-_OF_NO_KIND = frozenset({SituationFact.CONTACTS, SituationFact.KILLS, SituationFact.POOLS, SituationFact.FEEDS})
+_OF_NO_KIND = frozenset({SituationPart.CONTACTS, SituationPart.KILLS, SituationPart.POOLS, SituationPart.FEEDS})
 """Compared by versions of their own, or by what is used of a pool; a heartbeat only opens."""
 _ABOUT_INCIDENTS = frozenset(
     SITUATION + name
@@ -110,7 +110,7 @@ def sources_of(rule: Rule) -> Iterator[str]:
         case IncidentOpen() | ConsentMissing():
             if rule.feed is not None:
                 yield rule.feed.source
-        case _ if SituationFact.FEEDS in rule.reads:
+        case _ if SituationPart.FEEDS in rule.reads:
             raise _unsaid(rule)
 
 
@@ -126,7 +126,7 @@ def _purposes(rule: Rule, channel: str) -> Iterator[str]:
         case ServiceWithdrawn():
             if rule.channel == channel:
                 yield SERVICE
-        case _ if {SituationFact.CONSENTS, SituationFact.WITHDRAWALS}.intersection(rule.reads):
+        case _ if {SituationPart.CONSENTS, SituationPart.WITHDRAWALS}.intersection(rule.reads):
             raise _unsaid(rule)
 
 
@@ -141,7 +141,7 @@ def _contacts_back(rule: Rule) -> timedelta:
             return timedelta(0)
         case Cooldown():
             return _ignored_back(rule)
-        case _ if SituationFact.CONTACTS in rule.reads:
+        case _ if SituationPart.CONTACTS in rule.reads:
             return LOOKBACK
     return timedelta(0)
 
@@ -159,7 +159,7 @@ def _responses_back(rule: Rule) -> timedelta:
     match rule:
         case Cooldown(ignored=None):
             return _longest(rest.rests for rest in rule.rests)
-        case _ if SituationFact.RESPONSES in rule.reads:
+        case _ if SituationPart.RESPONSES in rule.reads:
             return LOOKBACK
     return timedelta(0)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from features.values import Scalar
-from service.decision.arbitrate import Scored, ScoreSource
+from service.decision.arbitrate import ScoredCandidate, ScoreSource
 from service.decision.decide import Decision
 from service.decision.select import Pick
 from service.decision.tone import tone_of
@@ -24,12 +24,12 @@ def for_pick(pick: Pick, decision: Decision) -> Iterator[Reason]:
         yield tone
 
 
-def for_eligible(scored: Scored) -> Iterator[Reason]:
+def for_eligible(scored: ScoredCandidate) -> Iterator[Reason]:
     yield Reason(code="NO_SLOT_LEFT", kind=ReasonKind.ELIGIBLE)
     yield _weighed(scored, ReasonKind.ELIGIBLE)
 
 
-def _weighed(scored: Scored, kind: ReasonKind) -> Reason:
+def _weighed(scored: ScoredCandidate, kind: ReasonKind) -> Reason:
     journey = scored.candidate.journey
     params: dict[str, Scalar] = {
         "tier": journey.tier,

@@ -9,17 +9,17 @@ import json
 
 from features.values import FeatureStatus
 from service.decision.arbitrate import Score, ScoreSource
-from service.decision.decide import Decision, Degraded, Settled, Terms, begin, conclude, revise
+from service.decision.decide import Decision, Degradation, StateAtCommit, Terms, begin, conclude, revise
 from service.decision.facts_record import (
     Json,
     contact_rows,
-    contacts_of,
+    contacts_from_json,
     facts_document,
-    facts_of,
-    number,
+    facts_from_json,
+    number_to_json,
     time_text,
     uses_document,
-    uses_of,
+    uses_from_json,
 )
 from service.decision.plan import Plan
 from service.decision.select import Pick
@@ -51,16 +51,18 @@ def replay(plan: Plan, recorded: Json) -> Decision:
         seed=recorded["seed"],
         model_version=recorded["model_version"],
         degraded=tuple(
-            Degraded(what=d["what"], status=FeatureStatus(d["status"]), effect=d["effect"])
+            Degradation(what=d["what"], status=FeatureStatus(d["status"]), effect=d["effect"])
             for d in recorded["degraded"]
         ),
     )
     scores = {k: Score(p_outcome=float(p), source=ScoreSource(source)) for k, (p, source) in recorded["scores"].items()}
-    decision = conclude(begin(plan, with_variables(facts_of(recorded))), scores, terms)
+    decision = conclude(begin(plan, with_variables(facts_from_json(recorded))), scores, terms)
     settled = recorded["settled"]
     if settled is None:
         return decision
-    return revise(decision, Settled(contacts=contacts_of(settled["contacts"]), uses=uses_of(settled["uses"])))
+    return revise(
+        decision, StateAtCommit(contacts=contacts_from_json(settled["contacts"]), uses=uses_from_json(settled["uses"]))
+    )
 
 
 def output(decision: Decision) -> Json:
@@ -89,12 +91,12 @@ def _ranked(pick: Pick, decision: Decision) -> Json:
         "tone": tone_of(candidate, decision.draft.facts)[0],
         "is_offer": candidate.action.is_offer,
         "tier": candidate.journey.tier,
-        "p_outcome": number(scored.score.p_outcome),
+        "p_outcome": number_to_json(scored.score.p_outcome),
         "source": scored.score.source.value,
         "value": candidate.journey.objective.value,
         "lever": scored.lever,
         "context_weight": scored.context_weight,
-        "priority": number(scored.priority),
+        "priority": number_to_json(scored.priority),
         "selection_probability": pick.selection_probability,
     }
 
@@ -109,7 +111,7 @@ def _input(decision: Decision) -> Json:
         "settled": None
         if settled is None
         else {"contacts": contact_rows(settled.contacts), "uses": uses_document(settled.uses)},
-        "scores": {k: [number(s.p_outcome), s.source.value] for k, s in decision.scores.items()},
+        "scores": {k: [number_to_json(s.p_outcome), s.source.value] for k, s in decision.scores.items()},
         "model_version": terms.model_version,
         "catalogue_version": decision.draft.plan.version,
         "degraded": [{"what": d.what, "status": d.status.value, "effect": d.effect} for d in terms.degraded],

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from service.decision.arbitrate import Scored
-from service.decision.constrain import Rejected, constrain
+from service.decision.arbitrate import ScoredCandidate
+from service.decision.constrain import Rejection, constrain
 from service.decision.facts import Contact, Facts
 from service.decision.plan import Channel, Plan, Unconfirmed
 from service.decision.verdict import Reason, ReasonKind
@@ -19,7 +19,7 @@ class Pick:
     """A journey that is ranked and reserved. `rank` starts at 1; `bypassed` are the denials that it passed."""
 
     rank: int
-    scored: Scored
+    scored: ScoredCandidate
     selection_probability: float
     bypassed: tuple[Reason, ...] = ()
 
@@ -29,17 +29,17 @@ class Selection:
     """Where each allowed candidate ended: picked, eligible but without a slot, or denied by what was picked."""
 
     picks: tuple[Pick, ...]
-    eligible: tuple[Scored, ...]
-    rejected: tuple[Rejected, ...]
+    eligible: tuple[ScoredCandidate, ...]
+    rejected: tuple[Rejection, ...]
     taken: tuple[str, ...] = ()
 
 
-def select(plan: Plan, scored: Sequence[Scored], facts: Facts, *, decision_id: str, limit: int) -> Selection:
+def select(plan: Plan, scored: Sequence[ScoredCandidate], facts: Facts, *, decision_id: str, limit: int) -> Selection:
     """Takes the best, counts it as a contact, drops what that forbids, and goes on until `limit` slots are filled."""
     channel = plan.channels[facts.channel]
     remaining = list(scored)
     picks: list[Pick] = []
-    rejected: list[Rejected] = []
+    rejected: list[Rejection] = []
     slate: list[Contact] = []
     seen = facts
     while remaining and len(picks) < limit:
@@ -55,7 +55,7 @@ def select(plan: Plan, scored: Sequence[Scored], facts: Facts, *, decision_id: s
 
 
 def settle(
-    plan: Plan, scored: Sequence[Scored], first: Selection, facts: Facts, *, decision_id: str, limit: int
+    plan: Plan, scored: Sequence[ScoredCandidate], first: Selection, facts: Facts, *, decision_id: str, limit: int
 ) -> Selection:
     """Selects again over what the contacts of this very moment still allow.
 
@@ -70,7 +70,7 @@ def settle(
     return replace(again, rejected=marked, taken=taken)
 
 
-def contact_of(scored: Scored, facts: Facts, channel: Channel, decision_id: str) -> Contact:
+def contact_of(scored: ScoredCandidate, facts: Facts, channel: Channel, decision_id: str) -> Contact:
     """The reservation that a pick makes."""
     is_given_back = channel.unconfirmed is Unconfirmed.RELEASE
     ends = facts.now + channel.reserve
@@ -86,14 +86,16 @@ def contact_of(scored: Scored, facts: Facts, channel: Channel, decision_id: str)
     )
 
 
-def _recheck(plan: Plan, scored: Sequence[Scored], facts: Facts) -> tuple[list[Scored], list[Rejected]]:
+def _recheck(
+    plan: Plan, scored: Sequence[ScoredCandidate], facts: Facts
+) -> tuple[list[ScoredCandidate], list[Rejection]]:
     """Splits by the rules that count contacts, which are the only ones a pick can change."""
     checked = constrain(plan, (s.candidate for s in scored), facts, only=plan.contact_rules)
     allowed = {c.journey_id for c in checked.allowed}
     return [s for s in scored if s.candidate.journey_id in allowed], list(checked.rejected)
 
 
-def _bypassed(plan: Plan, scored: Scored, facts: Facts) -> tuple[Reason, ...]:
+def _bypassed(plan: Plan, scored: ScoredCandidate, facts: Facts) -> tuple[Reason, ...]:
     """The denials that a pick passes at its slot: a limit may have been reached by those before it."""
     candidate = scored.candidate
     if not candidate.bypassed:
@@ -101,7 +103,7 @@ def _bypassed(plan: Plan, scored: Scored, facts: Facts) -> tuple[Reason, ...]:
     return constrain(plan, (candidate,), facts).bypassed.get(candidate.journey_id, ())
 
 
-def _mark_taken(rejected: Rejected) -> Rejected:
+def _mark_taken(rejected: Rejection) -> Rejection:
     """Says so first. What was taken is given back when the denials end, so this reason ends with them."""
     ends = [reason.eligible_after for reason in rejected.reasons]
     known = [end for end in ends if end is not None]

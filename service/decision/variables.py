@@ -11,6 +11,8 @@ from typing import Any
 from features.values import Scalar
 from service.decision.facts import CONTACTS_VARIABLE, Facts, Situation
 
+CEL_PYTHON_TYPES: Mapping[str, type[Scalar]] = {"string": str, "double": float, "int": int, "bool": bool}
+"""The Python type of each plain type of a condition, by the name that a catalogue gives it."""
 SITUATION_TYPES: Mapping[str, str] = {
     "situation.has_open_incident": "bool",
     "situation.open_incidents": "int",
@@ -64,11 +66,3 @@ def _situation(situation: Situation, now: datetime) -> dict[str, Any]:
         if incidents.last_resolved_at is not None:
             bound["situation.last_incident_resolved_at"] = incidents.last_resolved_at
     return bound
-
-
-def cel_type_of(value: Scalar) -> str:
-    """The name of a scalar's type in the catalogue. Bool before int, for a bool is an int in Python."""
-    for python, name in ((bool, "bool"), (int, "int"), (float, "double"), (str, "string"), (datetime, "timestamp")):
-        if isinstance(value, python):
-            return name
-    raise TypeError(type(value).__name__)

@@ -29,7 +29,7 @@ class Period(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rolling:
+class RollingWindow:
     """Counts what is younger than `per`."""
 
     per: timedelta
@@ -43,7 +43,7 @@ class Rolling:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Calendar:
+class CalendarWindow:
     """Counts what lies in the same calendar period of `zone`."""
 
     period: Period
@@ -64,7 +64,7 @@ class Calendar:
         return tomorrow if first_instant(tomorrow, self.zone) <= at else day
 
 
-Window = Rolling | Calendar
+Window = RollingWindow | CalendarWindow
 Per = timedelta | Period
 """How long a limit looks back: a rolling time, or the calendar period of the moment."""
 
@@ -72,14 +72,14 @@ Per = timedelta | Period
 def window_of(per: Per, zone: tzinfo | None) -> Window | None:
     """The window; None for a calendar period of an unknown zone."""
     if isinstance(per, timedelta):
-        return Rolling(per=per)
-    return None if zone is None else Calendar(period=per, zone=zone)
+        return RollingWindow(per=per)
+    return None if zone is None else CalendarWindow(period=per, zone=zone)
 
 
 def earliest_start(period: Period, at: datetime) -> datetime:
     """Where the period that holds `at` begins in the first zone: they lie from 12 hours behind to 14 ahead."""
     zones = (timezone(timedelta(hours=hours)) for hours in range(-12, 15))
-    return min(Calendar(period=period, zone=zone).start(at) for zone in zones)
+    return min(CalendarWindow(period=period, zone=zone).start(at) for zone in zones)
 
 
 def describe(per: Per) -> str | int:

@@ -126,7 +126,7 @@ class FactsMoved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Undecided:
+class DeferredDecision:
     """A decision that is made within the transaction that keeps it, from what the store says there.
 
     `decide` asks nobody and is quick, for others wait meanwhile; it may be called again, after a transaction that was
@@ -180,7 +180,7 @@ class StateStore(Protocol):
         revised if the customer's contacts, or the uses of the channel's pools, are not.
         """
 
-    async def decide_alone(self, undecided: Undecided, key: RequestKey | None) -> Committed | AlreadyDecided:
+    async def decide_alone(self, undecided: DeferredDecision, key: RequestKey | None) -> Committed | AlreadyDecided:
         """Reads the situation, decides and keeps the decision in one transaction, so that nothing moves meanwhile."""
 
     async def decision(self, decision_id: str, now: datetime) -> StoredDecision | None:
@@ -237,7 +237,7 @@ class KillSwitch(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class StageCount:
     """How many customers stand at one stage of one journey."""
 
     journey_id: str
@@ -248,7 +248,7 @@ class Standing:
 class Places(Protocol):
     """Where customers stand, without telling who."""
 
-    async def standing(self) -> list[Standing]:
+    async def standing(self) -> list[StageCount]:
         """By journey and stage. Who left by time or condition counts until the next decision about them."""
 
 
@@ -276,7 +276,7 @@ class Outbox(Protocol):
 
     async def count_waiting(self) -> int: ...
 
-    async def told_features(self, sequences: Sequence[int]) -> None:
+    async def mark_delivered(self, sequences: Sequence[int]) -> None:
         """Forgets these; what was queued meanwhile stays."""
 
     async def changed_facts(self, customer_id: str, sequences: Sequence[int]) -> tuple[list[IncidentTimes], Consents]:

@@ -20,20 +20,20 @@ from service.state.port import (
     AlreadyDecided,
     CommitResult,
     Committed,
+    DeferredDecision,
     IncidentTimes,
     Kill,
     KillList,
     RequestKey,
-    Standing,
+    StageCount,
     StateReading,
     StateUnavailable,
     StoredDecision,
-    Undecided,
 )
 from service.state.rows.catalogues import catalogue_source, keep_catalogue, use_catalogue
 from service.state.rows.decisions import (
     CommitRead,
-    Proposed,
+    ProposedDecision,
     commit_decision,
     decide_and_commit,
     exclusive_locks,
@@ -54,7 +54,7 @@ from service.state.rows.kills import (
     note_reading,
     version_read_by,
 )
-from service.state.rows.outbox import COUNT_WAITING, changed_consents, changed_incidents, told, waiting
+from service.state.rows.outbox import COUNT_WAITING, changed_consents, changed_incidents, delete_delivered, waiting
 from service.state.rows.outcomes import keep_outcomes, outcome_locks
 from service.state.rows.pools import Counters, PoolsUnknown, register, register_locks
 from service.state.rows.situation import (
@@ -100,12 +100,12 @@ class SqlState:
     async def commit(self, decision: Decision, key: RequestKey | None) -> CommitResult:
         await in_time(self.engine.make_room(decision.decided_at))
         pools, now = decision.draft.plan.pools_on(decision.draft.facts.channel), decision.decided_at
-        proposed, result = Proposed.of(decision), None
+        proposed, result = ProposedDecision.of(decision), None
         while result is None:
             result = await self._with_pools(pools, now, lambda: in_time(self._committed(proposed, key)))
         return result
 
-    async def decide_alone(self, undecided: Undecided, key: RequestKey | None) -> Committed | AlreadyDecided:
+    async def decide_alone(self, undecided: DeferredDecision, key: RequestKey | None) -> Committed | AlreadyDecided:
         now, pools = undecided.decided_at, undecided.reach.pools
         await in_time(self.engine.make_room(now))
         return await self._with_pools(pools, now, lambda: in_time(self._decided_alone(undecided, key)))
@@ -189,9 +189,9 @@ class SqlState:
         (rows,) = await self._read(lambda session: session.query(question))
         return [str(row["source"]) for row in rows]
 
-    async def standing(self) -> list[Standing]:
+    async def standing(self) -> list[StageCount]:
         (rows,) = await self._read(lambda session: session.query(STANDING))
-        found = (Standing(journey_id=r["journey_id"], stage=r["stage"], customers=int(r["customers"])) for r in rows)
+        found = (StageCount(journey_id=r["journey_id"], stage=r["stage"], customers=int(r["customers"])) for r in rows)
         return sorted(found, key=lambda place: (place.journey_id, place.stage))
 
     async def waiting_for_features(self, limit: int) -> list[tuple[int, str]]:
@@ -202,8 +202,8 @@ class SqlState:
         (rows,) = await self._read(lambda session: session.query(COUNT_WAITING))
         return int(rows[0]["waiting"])
 
-    async def told_features(self, sequences: Sequence[int]) -> None:
-        await self._write(lambda session: session.execute(*told(sequences)))
+    async def mark_delivered(self, sequences: Sequence[int]) -> None:
+        await self._write(lambda session: session.execute(*delete_delivered(sequences)))
 
     async def changed_facts(self, customer_id: str, sequences: Sequence[int]) -> tuple[list[IncidentTimes], Consents]:
         questions = changed_incidents(customer_id, sequences), changed_consents(customer_id, sequences)
@@ -233,12 +233,12 @@ class SqlState:
             await self._write(lambda session: register(session, pools, now), register_locks)
             return await ask()
 
-    async def _committed(self, proposed: Proposed, key: RequestKey | None) -> CommitResult | None:
+    async def _committed(self, proposed: ProposedDecision, key: RequestKey | None) -> CommitResult | None:
         decision = proposed.decision
         transaction = self.committing(proposed, key)
         return await self._kept(transaction, decision.terms.decision_id, decision.draft.facts.customer_id)
 
-    async def _decided_alone(self, undecided: Undecided, key: RequestKey | None) -> Committed | AlreadyDecided:
+    async def _decided_alone(self, undecided: DeferredDecision, key: RequestKey | None) -> Committed | AlreadyDecided:
         read = CommitRead.to_itself(undecided.customer_id, undecided.decided_at, key)
         transaction = read.transaction(lambda session: decide_and_commit(session, undecided, read, self._counters))
         return await self._kept(transaction, undecided.decision_id, undecided.customer_id)
@@ -251,7 +251,7 @@ class SqlState:
             self._release(decision_id, customer_id)
             raise
 
-    def committing(self, proposed: Proposed, key: RequestKey | None) -> Transaction[CommitResult | None]:
+    def committing(self, proposed: ProposedDecision, key: RequestKey | None) -> Transaction[CommitResult | None]:
         """The transaction of a commit; its answer is None if it must be done again with other locks."""
         read = CommitRead.of(proposed.decision, key, self._counters)
         return read.transaction(lambda session: commit_decision(session, proposed, read, self._counters))

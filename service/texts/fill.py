@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from features.values import Scalar
 from service.decision.constraints.registry import POLICY, group_of
-from service.decision.decide import Degraded
+from service.decision.decide import Degradation
 from service.decision.verdict import Reason, ReasonKind
 from service.texts.wording import (
     ALL_THE_SAME,
@@ -25,7 +25,7 @@ from service.texts.wording import (
     UNKNOWN_AND_PASSED,
     WHETHER,
     Language,
-    Told,
+    Wording,
 )
 
 OwnTexts = Mapping[str, Mapping[str, str]]
@@ -47,7 +47,7 @@ def text(reason: Reason, locale: str, own_texts: OwnTexts = NO_TEXTS) -> str:
     own = own_texts.get(reason.code, {}).get(language.value)
     if own is not None and reason.kind is not ReasonKind.UNKNOWN:
         return before + own
-    told = TEXTS.get(group, Told(f"Reason: {reason.code}.", f"Motivo: {reason.code}."))
+    told = TEXTS.get(group, Wording(f"Reason: {reason.code}.", f"Motivo: {reason.code}."))
     if "grace_until" in reason.params:
         told = IN_GRACE
     return before + _fill(told.by(language), _shown(reason, language))
@@ -58,7 +58,7 @@ def _is_unknown(reason: Reason) -> bool:
     return reason.kind is ReasonKind.UNKNOWN or (reason.kind is ReasonKind.BYPASS and "status" in reason.params)
 
 
-def effect_text(degraded: Degraded, locale: str) -> str:
+def effect_text(degraded: Degradation, locale: str) -> str:
     """What a degradation did to the answer, in the language of `locale`."""
     language = language_of(locale)
     told = EFFECTS.get(degraded.effect)
@@ -76,7 +76,7 @@ def language_of(locale: str) -> Language:
     return Language.ES if is_spanish else Language.EN
 
 
-class _Shown(str):
+class _ShownValue(str):
     """A value as people read it. Formatted with `one|many`, it is a number with its noun."""
 
     __slots__ = ()
@@ -86,7 +86,7 @@ class _Shown(str):
         return f"{self!s} {one if self == '1' else many}" if nouns else str(self)
 
 
-def _fill(template: str, shown: Mapping[str, _Shown]) -> str:
+def _fill(template: str, shown: Mapping[str, _ShownValue]) -> str:
     """The template with every optional part whose values are all known."""
 
     def part(match: re.Match[str]) -> str:
@@ -102,20 +102,22 @@ def _unknown(reason: Reason, group: str, language: Language) -> str:
         status = "NOT_SAID"
     elif fact.startswith(_FEED):
         status = "SILENT"
-    because = BECAUSE.get(status, Told("", "")).by(language)
+    because = BECAUSE.get(status, Wording("", "")).by(language)
     whether = WHETHER[group].by(language)
     told = UNKNOWN_AND_PASSED if reason.kind is ReasonKind.BYPASS else UNKNOWN
     return told.by(language).format(whether=whether) + _fill(because, _shown(reason, language)) + "."
 
 
-def _shown(reason: Reason, language: Language) -> dict[str, _Shown]:
+def _shown(reason: Reason, language: Language) -> dict[str, _ShownValue]:
     """The parameters as people read them, without those that say nothing."""
     params = {k: v for k, v in reason.params.items() if v != "" and SAYS_NOTHING.get(k) != v}
-    shown = {name: _Shown(_value(name, value, language)) for name, value in params.items()}
+    shown = {name: _ShownValue(_value(name, value, language)) for name, value in params.items()}
     if reason.eligible_after is not None:
-        shown["eligible_after"] = _Shown(_instant(reason.eligible_after + timedelta(seconds=59, microseconds=999_999)))
+        shown["eligible_after"] = _ShownValue(
+            _instant(reason.eligible_after + timedelta(seconds=59, microseconds=999_999))
+        )
     if group_of(reason.code) in ("AUDIENCE", POLICY) and (observed := _observed(params)):
-        shown["observed"] = _Shown(observed)
+        shown["observed"] = _ShownValue(observed)
     return shown
 
 
@@ -165,4 +167,4 @@ def _instant(at: datetime) -> str:
 def _duration(seconds: int, language: Language) -> str:
     """In the largest unit that is exact."""
     size, nouns = next((size, nouns) for size, nouns in DURATION_UNITS if seconds % size == 0)
-    return format(_Shown(seconds // size), nouns.by(language))
+    return format(_ShownValue(seconds // size), nouns.by(language))

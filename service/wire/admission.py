@@ -20,7 +20,7 @@ _WEIGHT = 1 / 32
 """Of the latest interval in the mean: some dozens of calls tell how fast they end now."""
 
 
-class Refused(RumboError):
+class CallRefused(RumboError):
     """Nothing was begun; whoever asks again should do so after `retry_after_s`."""
 
     def __init__(self, text: str, retry_after_s: float) -> None:
@@ -28,15 +28,15 @@ class Refused(RumboError):
         self.retry_after_s = retry_after_s
 
 
-class Overloaded(Refused):
+class MethodOverloaded(CallRefused):
     """As many calls of this method are worked on as may be."""
 
 
-class DeadlineUnreachable(Refused):
+class DeadlineUnreachable(CallRefused):
     """Behind the calls that are worked on, the answer would come after the caller's deadline."""
 
 
-class ShuttingDown(Refused):
+class ShuttingDown(CallRefused):
     """The service ends, and takes no more calls."""
 
 
@@ -58,13 +58,13 @@ class Share:
         self._last_s = 0.0
 
     def demand(self, remaining_s: float | None) -> None:
-        """Raises: Overloaded, DeadlineUnreachable unless one more may begin. `remaining_s`: until its deadline.
+        """Raises: MethodOverloaded, DeadlineUnreachable unless one more may begin. `remaining_s`: until its deadline.
 
         By Little's law it ends after as many intervals between two ends as there are calls, its own with them; twice
         that, to be safe. A lone one is always begun: so an estimate that has become too long corrects itself.
         """
         if self._under_way >= self._most:
-            raise Overloaded(f"{self._under_way} calls of this method are worked on already", self._pause_s())
+            raise MethodOverloaded(f"{self._under_way} calls of this method are worked on already", self._pause_s())
         expected_s = SLACK * (self._under_way + 1) * self._interval_s
         if self._under_way and remaining_s is not None and remaining_s < expected_s:
             raise DeadlineUnreachable("an answer cannot be had before the deadline", self._pause_s())

@@ -18,10 +18,10 @@ from rumbo.decision.v1 import (
     row_pb2,
     value_pb2,
 )
-from service.application.decider import Recorded
-from service.decision.arbitrate import Scored
-from service.decision.constrain import Rejected
-from service.decision.decide import Decision, Degraded
+from service.application.decider import ReplayedDecision
+from service.decision.arbitrate import ScoredCandidate
+from service.decision.constrain import Rejection
+from service.decision.decide import Decision, Degradation
 from service.decision.reasons import for_eligible, for_pick
 from service.decision.reports.rows import RowResult, RowStatus
 from service.decision.select import Pick
@@ -84,7 +84,7 @@ def answer(decision: Decision, *, is_full: bool, locale: str) -> decision_pb2.De
     return response
 
 
-def record(recorded: Recorded, *, is_full: bool, locale: str) -> record_pb2.GetDecisionResponse:
+def record(recorded: ReplayedDecision, *, is_full: bool, locale: str) -> record_pb2.GetDecisionResponse:
     """The record of a decision, and where its contacts stand now."""
     decision, facts = recorded.decision, recorded.decision.draft.facts
     response = record_pb2.GetDecisionResponse(
@@ -107,7 +107,7 @@ def record(recorded: Recorded, *, is_full: bool, locale: str) -> record_pb2.GetD
     return response
 
 
-def _recorded_journey(pick: Pick, recorded: Recorded, locale: str) -> record_pb2.RecordedJourney:
+def _recorded_journey(pick: Pick, recorded: ReplayedDecision, locale: str) -> record_pb2.RecordedJourney:
     journey_id = pick.scored.candidate.journey_id
     is_revoked = journey_id in recorded.revoked
     state = CONTACT[recorded.stored.contact_states[journey_id]]
@@ -154,7 +154,7 @@ def _ranked(pick: Pick, decision: Decision, locale: str) -> journey_pb2.RankedJo
     )
 
 
-def _eligible(scored: Scored, decision: Decision, locale: str) -> journey_pb2.EligibleJourney:
+def _eligible(scored: ScoredCandidate, decision: Decision, locale: str) -> journey_pb2.EligibleJourney:
     return journey_pb2.EligibleJourney(
         journey_id=scored.candidate.journey_id,
         kind=KIND[scored.candidate.journey.kind],
@@ -167,7 +167,7 @@ def _eligible(scored: Scored, decision: Decision, locale: str) -> journey_pb2.El
     )
 
 
-def _rejected(rejected: Rejected, decision: Decision, locale: str) -> journey_pb2.RejectedJourney:
+def _rejected(rejected: Rejection, decision: Decision, locale: str) -> journey_pb2.RejectedJourney:
     return journey_pb2.RejectedJourney(
         journey_id=rejected.candidate.journey_id,
         reasons=_reasons(rejected.reasons, decision, locale),
@@ -182,7 +182,7 @@ def _no_journey(decision: Decision, locale: str) -> journey_pb2.NoJourney | None
     return journey_pb2.NoJourney(reasons=_reasons(reasons, decision, locale), value=0.0, selection_probability=1.0)
 
 
-def _degraded(degraded: Iterable[Degraded], locale: str) -> list[decision_pb2.Degraded]:
+def _degraded(degraded: Iterable[Degradation], locale: str) -> list[decision_pb2.Degraded]:
     return [
         decision_pb2.Degraded(what=d.what, status=STATUS[d.status], effect=effect_text(d, locale)) for d in degraded
     ]

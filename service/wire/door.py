@@ -19,7 +19,7 @@ from service.application.errors import RequestInvalid
 from service.metrics import Metrics
 from service.state.port import StateUnavailable
 from service.wire import readable
-from service.wire.admission import SHORTEST_PAUSE_S, Refused, Share, ShuttingDown
+from service.wire.admission import SHORTEST_PAUSE_S, CallRefused, Share, ShuttingDown
 from service.wire.status import INTERNAL, STATUS, MessageLate, MethodUnknown, demand_room
 
 log = logging.getLogger(__name__)
@@ -126,7 +126,7 @@ class Door:
             self._on_away()
             text = AWAY
         details, trailing = [_packed(ErrorInfo(reason=reason, domain=DOMAIN, metadata=metadata))], dict[str, Any]()
-        if isinstance(error, Refused):
+        if isinstance(error, CallRefused):
             details.append(_packed(_retry_info(error)))
             trailing["grpc-retry-pushback-ms"] = str(round(error.retry_after_s * 1000))
             self._metrics.shed(method, reason)
@@ -149,7 +149,7 @@ async def _message(context: Context) -> bytes:
     return sent
 
 
-def _retry_info(error: Refused) -> RetryInfo:
+def _retry_info(error: CallRefused) -> RetryInfo:
     delay = Duration()
     delay.FromMicroseconds(round(error.retry_after_s * 1e6))
     return RetryInfo(retry_delay=delay)

@@ -30,7 +30,7 @@ def timestamp(at: datetime) -> Timestamp:
     return Timestamp(seconds=micros // 1_000_000, nanos=micros % 1_000_000 * 1000)
 
 
-def instant(at: Timestamp) -> datetime:
+def from_timestamp(at: Timestamp) -> datetime:
     """In UTC, to the microsecond. Raises: OverflowError beyond the years 1 to 9999."""
     return EPOCH + timedelta(seconds=at.seconds, microseconds=at.nanos // 1000)
 

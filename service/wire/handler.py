@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from rumbo.decision.v1 import decision_pb2, events_pb2, outcomes_pb2, record_pb2
-from service.application.decider import Catalogues, Decider
+from service.application.decider import CatalogueVersions, Decider
 from service.application.intake import Intake
 from service.decision.decide import Decision
 from service.metrics import Metrics
-from service.timing import Stages
+from service.timing import StepTimes
 from service.wire import answers, readable, requests
 from service.wire.status import demand_room
 
@@ -25,20 +25,20 @@ ADDED_AT_COMMIT_BYTES = 128 * 1024
 class Handler:
     """`rumbo.decision.v1.DecisionService` over the application."""
 
-    def __init__(self, *, decider: Decider, intake: Intake, catalogues: Catalogues, metrics: Metrics) -> None:
+    def __init__(self, *, decider: Decider, intake: Intake, catalogues: CatalogueVersions, metrics: Metrics) -> None:
         self._decider = decider
         self._intake = intake
         self._catalogues = catalogues
         self._metrics = metrics
 
     async def Decide(self, sent: bytes) -> decision_pb2.DecideResponse:
-        stages = Stages()
+        times = StepTimes()
         request = readable.question(sent)
         question = requests.question(request, self._catalogues.current.plan)
-        telling = _Telling(request, stages)
-        decision = await self._decider.decide(question, stages, telling.demand)
+        telling = _PreparedAnswer(request, times)
+        decision = await self._decider.decide(question, times, telling.demand)
         response = telling.of(decision)
-        self._metrics.decided(decision, stages, is_dry_run=question.is_dry_run)
+        self._metrics.decided(decision, times, is_dry_run=question.is_dry_run)
         return response
 
     async def RecordEvents(self, sent: bytes) -> events_pb2.RecordEventsResponse:
@@ -65,12 +65,12 @@ class Handler:
         return answers.record(recorded, is_full=is_full, locale=request.locale)
 
 
-class _Telling:
+class _PreparedAnswer:
     """The answer to a question: made before the commit, for what cannot be told must not be reserved."""
 
-    def __init__(self, request: decision_pb2.DecideRequest, stages: Stages) -> None:
+    def __init__(self, request: decision_pb2.DecideRequest, times: StepTimes) -> None:
         self._request = request
-        self._stages = stages
+        self._times = times
         self._told: tuple[Decision, decision_pb2.DecideResponse] | None = None
 
     def demand(self, proposed: Decision) -> None:
@@ -82,7 +82,7 @@ class _Telling:
     def of(self, decision: Decision) -> decision_pb2.DecideResponse:
         if self._told is not None and self._told[0] is decision:
             return self._told[1]
-        with self._stages.of("encode"):
+        with self._times.of("encode"):
             is_full = self._request.explain == decision_pb2.EXPLAIN_FULL
             return answers.answer(decision, is_full=is_full, locale=self._request.locale)
 

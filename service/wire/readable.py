@@ -25,7 +25,7 @@ Read = TypeVar("Read", bound=Message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Crowded:
+class OverfullEvent:
     """An event with more attributes than it may have, which are not read."""
 
     event_id: str
@@ -84,11 +84,11 @@ def outcome_rows(sent: bytes) -> Sequence[bytes]:
     return _counted("outcomes", rows)
 
 
-def event(field: str, sent: bytes) -> events_pb2.Event | Crowded:
+def event(field: str, sent: bytes) -> events_pb2.Event | OverfullEvent:
     """Raises: RequestInvalid."""
     unopened = _read(field, _EVENT, sent)
     if len(unopened.attributes) > MAX_ENTRIES:
-        return Crowded(event_id=unopened.event_id, customer_id=unopened.customer_id, type=unopened.type)
+        return OverfullEvent(event_id=unopened.event_id, customer_id=unopened.customer_id, type=unopened.type)
     return _read(field, events_pb2.Event, sent)
 
 

@@ -21,7 +21,7 @@ LOOK_S = 5.0
 """A part that takes longer to answer counts as away."""
 
 
-class Part(StrEnum):
+class HealthPart(StrEnum):
     """What has a health of its own, by the name under which it is asked for."""
 
     STATE = "rumbo.state"  # decisions, events and outcomes can be recorded
@@ -36,20 +36,20 @@ class Probe(Protocol):
     async def __call__(self) -> bool: ...
 
 
-Listener = Callable[[Mapping[Part, bool]], Awaitable[None]]
+Listener = Callable[[Mapping[HealthPart, bool]], Awaitable[None]]
 
 
 class Readiness:
     """Asks the probes again and again. `run` until cancelled."""
 
-    def __init__(self, probes: Mapping[Part, Probe]) -> None:
+    def __init__(self, probes: Mapping[HealthPart, Probe]) -> None:
         self._probes = probes
         self._is_due = asyncio.Event()
-        self._works = dict.fromkeys(Part, True)
+        self._works = dict.fromkeys(HealthPart, True)
         self._listeners: list[Listener] = []
 
     @property
-    def works(self) -> Mapping[Part, bool]:
+    def works(self) -> Mapping[HealthPart, bool]:
         return self._works
 
     async def listen(self, listener: Listener) -> None:
@@ -61,7 +61,7 @@ class Readiness:
         """Looks again at once: a call found something away."""
         self._is_due.set()
 
-    async def tell(self, part: Part, *, works: bool) -> None:
+    async def tell(self, part: HealthPart, *, works: bool) -> None:
         """Whoever watches a part says how it stands."""
         await self._changed({part: works})
 
@@ -80,7 +80,7 @@ class Readiness:
         found = await asyncio.gather(*(self._ask(part, probe) for part, probe in self._probes.items()))
         await self._changed(dict(zip(self._probes, found, strict=True)))
 
-    async def _ask(self, part: Part, probe: Probe) -> bool:
+    async def _ask(self, part: HealthPart, probe: Probe) -> bool:
         try:
             async with asyncio.timeout(LOOK_S):
                 return await probe()
@@ -94,7 +94,7 @@ class Readiness:
             log.warning("%s is away: %s", part.value, why)
         return False
 
-    async def _changed(self, found: Mapping[Part, bool]) -> None:
+    async def _changed(self, found: Mapping[HealthPart, bool]) -> None:
         news = {part: works for part, works in found.items() if works != self._works[part]}
         if not news:
             return

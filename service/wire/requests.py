@@ -14,8 +14,8 @@ from service.application.errors import RequestInvalid
 from service.decision.plan import Channel, Plan
 from service.decision.reports.events import MAX_ID
 from service.decision.reports.rows import CustomerEvent, Outcome, RowResult, RowStatus
-from service.wire.enums import OUTCOME_OF, instant
-from service.wire.readable import Crowded
+from service.wire.enums import OUTCOME_OF, from_timestamp
+from service.wire.readable import OverfullEvent
 
 MAX_LIMIT = 50
 _EMPTY = Timestamp()
@@ -96,7 +96,7 @@ def scalar(field: str, value: value_pb2.Value) -> Scalar:
     return found
 
 
-def event(field: str, message: events_pb2.Event | Crowded) -> CustomerEvent | RowResult:
+def event(field: str, message: events_pb2.Event | OverfullEvent) -> CustomerEvent | RowResult:
     """The event, or the rejection of a row whose time or attributes cannot be read.
 
     Raises: RequestInvalid for what makes the whole call invalid.
@@ -105,7 +105,7 @@ def event(field: str, message: events_pb2.Event | Crowded) -> CustomerEvent | Ro
     _demand(f"{field}.type", message.type)
     if message.type != "feed.heartbeat":
         _demand(f"{field}.customer_id", message.customer_id)
-    if isinstance(message, Crowded):
+    if isinstance(message, OverfullEvent):
         return RowResult(row_id=message.event_id, status=RowStatus.REJECTED, field="attributes", code="TOO_MANY")
     try:
         return CustomerEvent(
@@ -155,6 +155,6 @@ def _occurred_at(message: events_pb2.Event | outcomes_pb2.Outcome) -> datetime:
     if not 0 <= at.nanos < 10**9:
         raise RequestInvalid("occurred_at", "OUT_OF_RANGE", "must have 0 to 999,999,999 nanoseconds")
     try:
-        return instant(at)
+        return from_timestamp(at)
     except OverflowError as error:
         raise RequestInvalid("occurred_at", "OUT_OF_RANGE", "is no time of this calendar") from error

@@ -21,7 +21,7 @@ from service.metrics import Metrics
 from service.settings import Settings
 from service.wire.door import Context, Door
 from service.wire.handler import Handler
-from service.wire.readiness import Listener, Part, Readiness
+from service.wire.readiness import HealthPart, Listener, Readiness
 from service.wire.reflected import serve_reflection
 from service.wire.status import MAX_MESSAGE_BYTES
 
@@ -134,10 +134,10 @@ class _NoMethod(grpc.GenericRpcHandler):
 def _tell_health(checks: health.aio.HealthServicer, settings: Settings) -> Listener:
     """A service that may answer unrecorded is ready without its state store, which has a health of its own."""
 
-    async def tell(works: Mapping[Part, bool]) -> None:
+    async def tell(works: Mapping[HealthPart, bool]) -> None:
         for part, is_well in works.items():
             await checks.set(part.value, SERVING if is_well else NOT_SERVING)
-        is_ready = works[Part.STATE] or settings.allow_unrecorded
+        is_ready = works[HealthPart.STATE] or settings.allow_unrecorded
         await checks.set(SERVICE, SERVING if is_ready else NOT_SERVING)
 
     return tell

@@ -16,7 +16,7 @@ from service.application.errors import (
     RequestReused,
 )
 from service.state.port import RecordFormatUnknown, StateUnavailable
-from service.wire.admission import DeadlineUnreachable, Overloaded, ShuttingDown
+from service.wire.admission import DeadlineUnreachable, MethodOverloaded, ShuttingDown
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 
@@ -52,7 +52,7 @@ STATUS: Mapping[type[RumboError], tuple[grpc.StatusCode, str]] = {
     DecisionImported: (grpc.StatusCode.FAILED_PRECONDITION, "DECISION_IMPORTED"),
     RecordFormatUnknown: (grpc.StatusCode.FAILED_PRECONDITION, "RECORD_FORMAT_UNKNOWN"),
     StateUnavailable: (grpc.StatusCode.UNAVAILABLE, "STATE_UNAVAILABLE"),
-    Overloaded: (grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED"),
+    MethodOverloaded: (grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED"),
     DeadlineUnreachable: (grpc.StatusCode.RESOURCE_EXHAUSTED, "DEADLINE_UNREACHABLE"),
     ShuttingDown: (grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN"),
     AnswerTooLarge: (grpc.StatusCode.FAILED_PRECONDITION, "ANSWER_TOO_LARGE"),

@@ -33,7 +33,7 @@ from service.state.engines.engine import Durability
 from service.state.engines.postgres_session import statement
 from service.state.engines.session import Row, Session, Sql, Transaction, carry_out
 from service.state.port import Committed
-from service.state.rows.decisions import Proposed
+from service.state.rows.decisions import ProposedDecision
 from service.state.store import SqlState
 from tests.benchmarks.catalogues import NOW, customer, plan_of
 from tests.benchmarks.grown import EACH, fill_postgres, fill_sqlite
@@ -127,7 +127,7 @@ def test_commits_that_wait_together_on_postgres(plan: Plan, server: PostgresServ
 
 def _compare(what: str, plan: Plan, ours: SqlState, heard: SqlState, issue: Issue) -> None:
     """Turn by turn, so that what else the machine does meanwhile meets both; the median of the turns counts."""
-    proposed = [Proposed.of(propose(plan, f"c{i}")) for i in range(DECISIONS)]
+    proposed = [ProposedDecision.of(propose(plan, f"c{i}")) for i in range(DECISIONS)]
     batches = asyncio.run(_statements(heard, plan, proposed[LONE:]))
     lone, rates, loops = asyncio.run(_in_turns(ours, plan, proposed, batches, issue))
     ratio = median(rate / loop for rate, loop in zip(rates, loops, strict=True))
@@ -144,7 +144,7 @@ async def _ready(state: SqlState, plan: Plan, *, is_closed: bool = True) -> None
 
 
 async def _in_turns(
-    state: SqlState, plan: Plan, proposed: Sequence[Proposed], batches: Sequence[Statements], issue: Issue
+    state: SqlState, plan: Plan, proposed: Sequence[ProposedDecision], batches: Sequence[Statements], issue: Issue
 ) -> tuple[float, list[float], list[float]]:
     """The median in µs of lone commits; then decisions a second of all callers at once, and of the loop, by turns."""
     await _ready(state, plan, is_closed=False)
@@ -167,7 +167,7 @@ async def _in_turns(
     return median(taken), rates, loops
 
 
-async def _together(state: SqlState, proposed: Sequence[Proposed]) -> float:
+async def _together(state: SqlState, proposed: Sequence[ProposedDecision]) -> float:
     """Decisions a second with all callers at once."""
     waiting = iter(proposed)
 
@@ -180,7 +180,7 @@ async def _together(state: SqlState, proposed: Sequence[Proposed]) -> float:
     return len(proposed) / (perf_counter() - begins)
 
 
-async def _statements(state: SqlState, plan: Plan, proposed: Sequence[Proposed]) -> list[Statements]:
+async def _statements(state: SqlState, plan: Plan, proposed: Sequence[ProposedDecision]) -> list[Statements]:
     """What the commits ask and tell, in batches as a group does them."""
     await _ready(state, plan, is_closed=False)
     transactions = [state.committing(one, None) for one in proposed]
@@ -202,7 +202,7 @@ def _heard(session: Session, transactions: Sequence[Transaction[Any]]) -> Statem
 def test_a_store_of_a_million_decisions_is_hardly_slower(
     plan: Plan, tmp_path: Path, server: PostgresServer, kind: str
 ) -> None:
-    record = Proposed.of(propose(plan, "c0")).record
+    record = ProposedDecision.of(propose(plan, "c0")).record
     stores: dict[int, Callable[[], SqlState]] = {}
     for size in (SMALL, LARGE):
         begins = perf_counter()
@@ -234,7 +234,7 @@ async def _read_and_commit(small: SqlState, large: SqlState, plan: Plan) -> tupl
             begins = perf_counter()
             reading = await state.situation(customer_id, NOW, reach)
             read = perf_counter() - begins
-            proposed = Proposed.of(propose(plan, customer_id, reading.situation))
+            proposed = ProposedDecision.of(propose(plan, customer_id, reading.situation))
             begins = perf_counter()
             result = await state.engine.write(state.committing(proposed, None))
             assert isinstance(result, Committed)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psycopg
 
-from service.state.engines.session import instant, micros
+from service.state.engines.session import from_micros, micros
 from tests.benchmarks.catalogues import NOW
 
 DAYS, EACH = 100, 10
@@ -53,7 +53,7 @@ def fill_postgres(url: str, decisions: int, record: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         for day in range(-DAYS - 1, 2):
             begins = (NOW_US // DAY_US + day) * DAY_US
-            name = f"decisions_{instant(begins):%Y%m%d}"
+            name = f"decisions_{from_micros(begins):%Y%m%d}"
             bounds = f"FROM ({begins}) TO ({begins + DAY_US})"
             connection.execute(f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF decisions FOR VALUES {bounds}")
         for table, columns in _COLUMNS.items():

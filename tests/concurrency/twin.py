@@ -11,7 +11,7 @@ from service.decision.constraints.registry import Cap, Policies
 from service.decision.journey import JourneyKind
 from service.decision.plan import Plan, Unconfirmed
 from service.decision.reports.rows import CustomerEvent, OutcomeType
-from service.decision.windows import Rolling
+from service.decision.windows import RollingWindow
 from service.state.port import ContactState
 from tests.builders import CHANNELS, HELPING, NOW, Offered, catalogue, journey
 from tests.contract.pools import costing, money, units
@@ -21,7 +21,7 @@ DAY, QUARTER = timedelta(days=1), timedelta(minutes=15)
 CAP, UNITS, MONEY, COST = 2, 3, 0.5, 0.25
 ORDER = ("news", "treat", "gift", "plain")
 """`news` under a cap and a consent, `treat` under a capacity, `gift` under a budget, `plain` under nothing."""
-TREATS, GIFTS = units(UNITS, Rolling(per=DAY), "treat"), money(MONEY)
+TREATS, GIFTS = units(UNITS, RollingWindow(per=DAY), "treat"), money(MONEY)
 KIND = {name: JourneyKind.SERVICE if name == "plain" else JourneyKind.PROMOTIONAL for name in ORDER}
 
 

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from service.decision.constraints.registry import Cap
 from service.decision.journey import JourneyKind
 from service.decision.reports.rows import CustomerEvent, Outcome, OutcomeType, RowStatus
-from service.decision.windows import Rolling
+from service.decision.windows import RollingWindow
 from service.state.port import AlreadyDecided, Committed, RequestKey, StateUnavailable
 from tests.builders import NOW, Offered, catalogue, journey
 from tests.concurrency.processes import Pipe
@@ -26,7 +26,7 @@ from tests.contract.rows import WEEK, event, outcome, picked, propose
 CAP, CUSTOMERS, UNITS = 3, 12, 25
 AT_ONCE, REQUESTS = 4, 200
 HOUR = timedelta(hours=1)
-POOL = units(UNITS, Rolling(per=HOUR))
+POOL = units(UNITS, RollingWindow(per=HOUR))
 PLAN = catalogue(
     Offered(journey=journey("news", kind=JourneyKind.PROMOTIONAL), contact=Cap(at_most=CAP, per=WEEK), capacity=POOL),
     Offered(journey=journey("plain", tier=2)),

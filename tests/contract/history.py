@@ -23,7 +23,7 @@ from service.state.engines.engine import Engine
 from service.state.export.rewards import AsOf
 from service.state.export.write import Export
 from service.state.history.faults import RowFault
-from service.state.history.keep import Kept
+from service.state.history.keep import ImportCounts
 from service.state.history.take import HistoryImport
 from service.state.port import Committed
 from service.state.store import SqlState
@@ -156,7 +156,7 @@ async def rows_in(state: Store, folder: Path, now: datetime = LATER) -> dict[tup
     return {(row["decision_id"], row["journey_id"]): row for row in rows}
 
 
-async def imported(state: Store, place: Path, now: datetime = LATER) -> Kept:
+async def imported(state: Store, place: Path, now: datetime = LATER) -> ImportCounts:
     """Checks, then writes, as the command does."""
     history = HistoryImport(engine_of(state), SCHEMA, place, now)
     await history.check(lambda _: None)

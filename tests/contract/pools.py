@@ -11,14 +11,14 @@ from service.decision.decide import Decision
 from service.decision.journey import Journey, JourneyKind, Stage, StagePlan
 from service.decision.plan import Plan
 from service.decision.reports.rows import OutcomeType
-from service.decision.windows import Calendar, Rolling
+from service.decision.windows import CalendarWindow, RollingWindow
 from tests.builders import NOW, Offered, action, catalogue, journey
 from tests.contract.adapters import Store
 from tests.contract.rows import committed, outcome, propose
 
 DAY = timedelta(days=1)
 NEW_YORK = ZoneInfo("America/New_York")
-DAILY = Rolling(per=DAY)
+DAILY = RollingWindow(per=DAY)
 ALL_KINDS = Policies(incident_default=frozenset(JourneyKind), incident_classes={})
 
 
@@ -27,7 +27,7 @@ def costing(journey_id: str, cost: float, *, tier: int = 1, kind: JourneyKind = 
     return journey(journey_id, kind=kind, tier=tier, stages=[stage])
 
 
-def units(limit: int, window: Rolling | Calendar = DAILY, journey_id: str = "news") -> Pool:
+def units(limit: int, window: RollingWindow | CalendarWindow = DAILY, journey_id: str = "news") -> Pool:
     return Pool(pool_id=f"capacity:{journey_id}", limit=limit, window=window, journeys=frozenset({journey_id}))
 
 

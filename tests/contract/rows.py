@@ -16,7 +16,7 @@ from service.decision.journey import JourneyKind
 from service.decision.plan import Plan
 from service.decision.reach import Reach
 from service.decision.reports.rows import CustomerEvent, Outcome, OutcomeType, RowResult, RowStatus
-from service.state.port import Committed, RequestKey, StateReading, Undecided
+from service.state.port import Committed, DeferredDecision, RequestKey, StateReading
 from tests.builders import COMPILER, NOW, Offered, catalogue, facts, journey, scores_of
 from tests.contract.adapters import Store
 
@@ -75,9 +75,9 @@ async def propose(
 
 def undecided_of(
     plan: Plan, decision_id: str, customer_id: str = "1", channel: str = "web", now: datetime = NOW, limit: int = 1
-) -> Undecided:
+) -> DeferredDecision:
     """The same, to be decided by what the store says within the transaction that keeps it."""
-    return Undecided(
+    return DeferredDecision(
         decision_id=decision_id,
         customer_id=customer_id,
         decided_at=now,

@@ -27,7 +27,7 @@ CALLERS = 40
 
 async def settled(state: Store) -> None:
     """Returns once all that was handed in before is done: writes of a store object are done in their order."""
-    await state.told_features([])
+    await state.mark_delivered([])
 
 
 async def nothing_is_reserved(state: Store, customer_id: str = "1") -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from features.values import FeatureStatus
-from service.decision.decide import Decision, Settled
+from service.decision.decide import Decision, StateAtCommit
 from service.decision.facts import Situation
 from service.decision.reports.rows import CustomerEvent, OutcomeType
 from service.state.port import AlreadyDecided, Committed, ContactState, FactsMoved, RequestKey
@@ -114,7 +114,7 @@ async def test_what_another_channel_took_meanwhile_is_dropped_with_both_reasons(
     assert picked(revised) == []
     assert codes(revised) == {"news": ["TAKEN_MEANWHILE", "CONTACT_CAP"]}
     assert revised.selection.taken == ("news",)
-    assert revised.settled == Settled(contacts=await contacts(state), uses={})
+    assert revised.settled == StateAtCommit(contacts=await contacts(state), uses={})
     assert [c.decision_id for c in await contacts(state)] == ["d-web"]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from service.decision.constraints.in_flight import InFlightLimit, Member
 from service.decision.constraints.registry import Policies
-from service.decision.enrolments import Ended, WhyEnded
+from service.decision.enrolments import EndedEnrolment, WhyEnded
 from service.decision.facts import Enrolment, FactKind
 from service.decision.journey import JourneyKind, Stage
 from service.decision.plan import Lifetime, Plan
@@ -73,7 +73,7 @@ async def test_what_lasted_as_long_as_it_may_ends_with_the_decision_that_finds_i
     await committed(state, await propose(state, TEN_DAYS, now=NOW + 10 * DAY - INSTANT))
     assert await enrolled(state) == {"news": NOW}
     decision = await committed(state, await propose(state, TEN_DAYS, decision_id="d2", now=NOW + 11 * DAY))
-    assert decision.draft.ended == (Ended(journey_id="news", why=WhyEnded.MAX_DURATION),)
+    assert decision.draft.ended == (EndedEnrolment(journey_id="news", why=WhyEnded.MAX_DURATION),)
     assert await enrolled(state) == {}
 
 
@@ -99,7 +99,7 @@ async def test_what_its_owner_ends_by_a_condition_ends_at_the_decision(state: St
 async def test_what_left_the_catalogue_ends_and_does_not_come_back_with_it(state: Store) -> None:
     await enter(state)
     decision = await committed(state, await propose(state, WITHOUT_NEWS, now=NOW + DAY))
-    assert decision.draft.ended == (Ended(journey_id="news", why=WhyEnded.NOT_IN_CATALOGUE),)
+    assert decision.draft.ended == (EndedEnrolment(journey_id="news", why=WhyEnded.NOT_IN_CATALOGUE),)
     assert await enrolled(state) == {}
     assert (await propose(state, TEN_DAYS, now=NOW + DAY)).draft.ended == ()
 

@@ -15,7 +15,7 @@ from service.decision.decide import Decision
 from service.decision.facts import FactKind
 from service.decision.reports.rows import OutcomeType
 from service.state.engines.session import Session, Sql
-from service.state.history.keep import Kept
+from service.state.history.keep import ImportCounts
 from service.state.port import ContactState
 from tests.builders import NOW, feature
 from tests.contract.adapters import ADAPTERS, URL, Store
@@ -72,7 +72,7 @@ async def proposal(state: Store, **asked: Any) -> Decision:
 async def test_contacts_of_a_plain_table_count_towards_caps(state: Store, tmp_path: Path) -> None:
     """Three a week are allowed: three yesterday are all, two and one of another customer are not."""
     listed = [{"decided_at": NOW + n * MINUTE, "customer_id": "1" if n < 3 else "2"} for n in range(4)]
-    assert await imported(state, plain(tmp_path, *listed)) == Kept(added=4)
+    assert await imported(state, plain(tmp_path, *listed)) == ImportCounts(added=4)
     assert codes(await proposal(state))["basket"] == ["CONTACT_CAP"]
     assert "basket" in picked(await proposal(state, customer_id="2"))
 
@@ -129,7 +129,7 @@ async def test_a_table_goes_from_store_to_store_unchanged(state: Store, elsewher
     table = await exported(state, tmp_path / "first", NOW + 4 * DAY)
     assert {*table["contact_state"].to_pylist()} == {"PRESENTED", "RESERVED", "RELEASED", "EXPIRED"}
     assert {*table["reward"].to_pylist()} == {None, 0.0, 8.0}
-    assert await imported(elsewhere, tmp_path / "first", NOW + 4 * DAY) == Kept(added=4)
+    assert await imported(elsewhere, tmp_path / "first", NOW + 4 * DAY) == ImportCounts(added=4)
     assert (await exported(elsewhere, tmp_path / "second", NOW + 4 * DAY)).equals(table)
 
 
@@ -139,13 +139,13 @@ async def test_a_later_table_brings_what_was_imported_up_to_date(
     """First censored and reserved, then presented and rewarded."""
     await decided(elsewhere, "d1")
     await exported(elsewhere, tmp_path, NOW)
-    assert await imported(state, tmp_path, NOW) == Kept(added=1)
+    assert await imported(state, tmp_path, NOW) == ImportCounts(added=1)
     await present(elsewhere, "d1", "survey")
     late = outcome("o1", OutcomeType.CONVERTED, NOW + DAY, journey_id="survey")
     await elsewhere.record_outcomes([late], NOW + DAY)
     table = await exported(elsewhere, tmp_path)
     assert table["reward"].to_pylist() == [None, 8.0]
-    assert await imported(state, tmp_path) == Kept(updated=1)
+    assert await imported(state, tmp_path) == ImportCounts(updated=1)
     assert (await exported(state, tmp_path / "again")).equals(table)
     (contact,) = [c for c in (await situation(state)).contacts if c.is_presented]
     assert (contact.journey_id, contact.at) == ("survey", NOW + MINUTE)
@@ -155,7 +155,7 @@ async def test_what_was_decided_here_is_left_alone(state: Store, tmp_path: Path)
     await _some_history(state)
     await exported(state, tmp_path)
     before = await all_rows(state)
-    assert await imported(state, tmp_path) == Kept(known=4)
+    assert await imported(state, tmp_path) == ImportCounts(known=4)
     assert await all_rows(state) == before
 
 
@@ -209,7 +209,7 @@ async def test_columns_of_wider_or_packed_types_are_read(state: Store, tmp_path:
         }
     )
     pq.write_table(table, tmp_path / "t.parquet")
-    assert await imported(state, tmp_path / "t.parquet") == Kept(added=2)
+    assert await imported(state, tmp_path / "t.parquet") == ImportCounts(added=2)
     again = await exported(state, tmp_path / "out")
     assert again["decided_at"].to_pylist() == [NOW, NOW + MINUTE]
     assert again["reward"].to_pylist() == [0.5, None]

@@ -15,7 +15,7 @@ import pytest
 from service.decision.reports.rows import OutcomeType
 from service.state.export.table import ELIGIBLE, OUTCOME
 from service.state.history.faults import HistoryInvalid, RowFault
-from service.state.history.keep import Kept
+from service.state.history.keep import ImportCounts
 from service.state.history.take import HistoryImport
 from tests.builders import NOW, SCHEMA
 from tests.contract.adapters import Store
@@ -193,7 +193,7 @@ async def test_bad_rows_are_skipped_when_asked_and_the_others_are_taken(state: S
     place = plain(tmp_path / "in", {"customer_id": ""}, *slate, {"customer_id": "2"})
     skipped: list[RowFault] = []
     history = HistoryImport(engine_of(state), SCHEMA, place, LATER)
-    assert await history.write(lambda _: None, skipped.append) == Kept(added=2)
+    assert await history.write(lambda _: None, skipped.append) == ImportCounts(added=2)
     assert [(fault.row, fault.column) for fault in skipped] == [(1, "customer_id"), (3, "propensity")]
     table = await exported(state, tmp_path / "out")
     rows = zip(*(table[name].to_pylist() for name in ("customer_id", "journey_id", "rank")), strict=True)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from service.decision.constraints.consent_missing import ServiceWithdrawn
-from service.decision.constraints.cooldown import Cooldown, Ignored, Rest
+from service.decision.constraints.cooldown import Cooldown, IgnoredRest, Rest
 from service.decision.constraints.registry import Policies
 from service.decision.constraints.unknown import OnUnknown, WhenUnknown
 from service.decision.facts import FactKind
@@ -80,7 +80,7 @@ def plan_of(*offered: Offered, policies: Policies = ALL_KINDS, hears_consents: b
     return replace(plan, rules=tuple(plan.rules[i] for i in kept), journeys=journeys)
 
 
-def cooling(journey_id: str = "news", *, ignored: Ignored | None = None) -> Cooldown:
+def cooling(journey_id: str = "news", *, ignored: IgnoredRest | None = None) -> Cooldown:
     rests = (Rest(response="REJECTED", rests=WEEK),)
     return Cooldown(journeys=frozenset({journey_id}), rests=() if ignored else rests, ignored=ignored)
 
@@ -125,7 +125,7 @@ PLANS: Sequence[tuple[str, Plan, frozenset[FactKind]]] = [
     ("a-cooldown", plan_of(replace(NEWS, cooldown=cooling())), frozenset({PLACES, OUTCOMES})),
     (
         "ignored",
-        plan_of(replace(NEWS, cooldown=cooling(ignored=Ignored(times=2, window=WEEK, rests=WEEK)))),
+        plan_of(replace(NEWS, cooldown=cooling(ignored=IgnoredRest(times=2, window=WEEK, rests=WEEK)))),
         frozenset({PLACES, OUTCOMES}),
     ),
     ("of-another-journey", plan_of(NEWS, replace(PLAIN, cooldown=cooling("plain"))), frozenset({PLACES, OUTCOMES})),

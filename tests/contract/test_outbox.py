@@ -58,17 +58,17 @@ async def test_what_was_told_is_forgotten_and_what_came_meanwhile_stays(state: S
     await state.record_events([opened("e1")], NOW)
     told = [sequence for sequence, _ in await state.waiting_for_features(100)]
     await state.record_events([opened("e2", NOW + HOUR), event("e3", "consent.withdrawn", customer_id="2")], NOW)
-    await state.told_features(told)
+    await state.mark_delivered(told)
     assert await waiting(state) == ["1", "2"]
 
 
 async def test_telling_nothing_or_what_was_told_already_changes_nothing(state: Store) -> None:
     await state.record_events([opened("e1")], NOW)
     told = [sequence for sequence, _ in await state.waiting_for_features(100)]
-    await state.told_features([])
+    await state.mark_delivered([])
     assert await waiting(state) == ["1"]
-    await state.told_features(told)
-    await state.told_features(told)
+    await state.mark_delivered(told)
+    await state.mark_delivered(told)
     assert await waiting(state) == []
 
 
@@ -80,9 +80,9 @@ async def test_a_process_that_tells_slowly_does_not_forget_what_was_queued_after
     await state.record_events([opened("e1")], NOW)
     mine = [sequence for sequence, _ in await state.waiting_for_features(100)]
     theirs = [sequence for sequence, _ in await other.waiting_for_features(100)]
-    await other.told_features(theirs)
+    await other.mark_delivered(theirs)
     await state.record_events([opened("e2", NOW + HOUR)], NOW)
-    await state.told_features(mine)
+    await state.mark_delivered(mine)
     assert await waiting(state) == ["1"]
 
 
@@ -93,7 +93,7 @@ async def changed(state: Store, customer_id: str = "1") -> tuple[list[IncidentTi
 async def test_the_changed_facts_are_the_incidents_and_consents_that_the_entries_are_about(state: Store) -> None:
     """As they stand now; what was told before is not told again, whatever there is."""
     await state.record_events([opened("e0", incident_id="i0"), event("g0", "consent.withdrawn", purpose="news")], NOW)
-    await state.told_features([sequence for sequence, _ in await state.waiting_for_features(100)])
+    await state.mark_delivered([sequence for sequence, _ in await state.waiting_for_features(100)])
     assert await changed(state) == ([], Consents())
     await state.record_events(
         [

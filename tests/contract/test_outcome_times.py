@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.decision.constraints.caps import PressureCap
-from service.decision.constraints.cooldown import Cooldown, Ignored, Rest
+from service.decision.constraints.cooldown import Cooldown, IgnoredRest, Rest
 from service.decision.constraints.never import NeverAfter
 from service.decision.constraints.registry import Cap
 from service.decision.facts import Enrolment
@@ -67,7 +67,7 @@ def pressed() -> Plan:
 
 
 RESTING = Cooldown(journeys=frozenset({"news"}), rests=(Rest(response="REJECTED", rests=30 * DAY),), ignored=None)
-IGNORED = Cooldown(journeys=frozenset({"news"}), rests=(), ignored=Ignored(times=1, window=DAY, rests=14 * DAY))
+IGNORED = Cooldown(journeys=frozenset({"news"}), rests=(), ignored=IgnoredRest(times=1, window=DAY, rests=14 * DAY))
 LIMITS = {
     "CONTACT_CAP": (limited(contact=Cap(at_most=1, per=WEEK)), PRESENTED, WEEK),
     "PRESSURE_CAP": (pressed(), PRESENTED, WEEK),

@@ -9,10 +9,10 @@ import pytest
 
 from service.decision.constraints.capacity import Pool
 from service.decision.reports.rows import OutcomeType
-from service.decision.windows import Calendar, Period, Rolling
+from service.decision.windows import CalendarWindow, Period, RollingWindow
 from service.state.engines.session import Session, Transaction
 from service.state.port import Committed, StatementRefused
-from service.state.rows.decisions import Proposed
+from service.state.rows.decisions import ProposedDecision
 from service.state.rows.pools import register, register_locks
 from service.state.store import SqlState
 from tests.builders import NOW
@@ -22,8 +22,8 @@ from tests.contract.pools import DAY, give, holding, money, show, spending, unit
 from tests.contract.rows import MINUTE, capped, committed, outcome, picked, propose, situation
 
 CUSTOMERS = 24
-BY_DAY = Calendar(period=Period.DAY, zone=UTC)
-BY_WEEK = Calendar(period=Period.WEEK, zone=UTC)
+BY_DAY = CalendarWindow(period=Period.DAY, zone=UTC)
+BY_WEEK = CalendarWindow(period=Period.WEEK, zone=UTC)
 INSTANT = timedelta(microseconds=1)
 MIDNIGHT = datetime(2018, 1, 4, tzinfo=UTC)
 RESERVED = NOW + DAY
@@ -102,7 +102,7 @@ async def test_another_amount_of_the_same_is_the_same_counter_and_another_window
     await show(state, holding(units(1)), "1", NOW)
     assert picked(await propose(state, holding(units(1)), customer_id="2")) == ["plain"]
     assert picked(await propose(state, holding(units(2)), customer_id="2")) == ["news"]
-    hourly = units(1, Rolling(per=timedelta(hours=1)))
+    hourly = units(1, RollingWindow(per=timedelta(hours=1)))
     later = NOW + timedelta(hours=2)
     assert picked(await propose(state, holding(hourly), customer_id="2", now=later)) == ["news"]
     assert picked(await propose(state, holding(units(1)), customer_id="2", now=later)) == ["plain"]
@@ -113,7 +113,7 @@ async def test_pools_that_come_while_others_commit_count_every_contact_once(
 ) -> None:
     """Four catalogues in three store objects at once, each with its own definition of the same capacity."""
     stores = [state, await open_store(), await open_store()]
-    pools = [units(CUSTOMERS, Rolling(per=timedelta(hours=h))) for h in (6, 12, 24, 48)]
+    pools = [units(CUSTOMERS, RollingWindow(per=timedelta(hours=h))) for h in (6, 12, 24, 48)]
     proposed = [
         await propose(state, holding(pools[0]), decision_id=f"d{i}", customer_id=str(i), channel="email")
         for i in range(CUSTOMERS)
@@ -152,7 +152,7 @@ async def test_a_pool_that_became_known_in_a_transaction_that_was_undone_hides_n
     """What a process read of the pools while it was undone is not taken for what another made of them later."""
     other, undone, counted = await open_store(), units(5, journey_id="plain"), units(5)
     assert isinstance(state, SqlState)
-    proposed = Proposed.of(await propose(state, capped()))
+    proposed = ProposedDecision.of(await propose(state, capped()))
 
     def refused(session: Session) -> None:
         register(session, [undone], NOW)

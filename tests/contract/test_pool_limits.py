@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import pytest
 
-from service.decision.decide import Settled
+from service.decision.decide import StateAtCommit
 from service.decision.facts import Use
 from service.decision.plan import Plan
 from service.decision.record import canonical, output, replay
 from service.decision.reports.rows import OutcomeType
-from service.decision.windows import Calendar, Period
+from service.decision.windows import CalendarWindow, Period
 from service.state.port import Committed
 from tests.builders import NOW
 from tests.contract.adapters import Store
@@ -44,7 +44,7 @@ async def test_what_another_customer_took_meanwhile_is_dropped_and_the_record_re
     assert picked(revised) == ["plain"]
     assert codes(revised) == {"news": ["TAKEN_MEANWHILE", "CAPACITY"]}
     taken = (Use(ends_at=NOW + 15 * MINUTE, amount=1.0),)
-    assert revised.settled == Settled(contacts=(), uses={"capacity:news": taken})
+    assert revised.settled == StateAtCommit(contacts=(), uses={"capacity:news": taken})
     stored = await state.decision("d2", NOW)
     assert stored is not None
     again = replay(plan, stored.record["input"])
@@ -81,7 +81,7 @@ async def test_what_is_used_meanwhile_on_another_channel_does_not_revise_a_decis
     ("plan", "granted"),
     [
         (holding(units(5)), 5),
-        (holding(units(5, Calendar(period=Period.DAY, zone=NEW_YORK))), 5),
+        (holding(units(5, CalendarWindow(period=Period.DAY, zone=NEW_YORK))), 5),
         (spending(money(1.25)), 5),
         (spending(money(1.0), cost=0.3), 3),
         (spending(money(0.3), cost=0.1), 3),

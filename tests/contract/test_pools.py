@@ -18,7 +18,7 @@ from service.decision.constraints.capacity import Pool
 from service.decision.facts import Use
 from service.decision.journey import JourneyKind
 from service.decision.reports.rows import OutcomeType
-from service.decision.windows import Calendar, Period, Rolling, Window
+from service.decision.windows import CalendarWindow, Period, RollingWindow, Window
 from tests.builders import NOW, Offered, catalogue, journey
 from tests.contract.adapters import Store
 from tests.contract.pools import ALL_KINDS, DAILY, DAY, NEW_YORK, costing, give, holding, money, show, spending, units
@@ -88,7 +88,7 @@ async def test_what_was_presented_is_in_use_from_its_own_time_and_what_was_not_i
 async def test_a_calendar_period_is_that_of_its_zone(
     state: Store, period: Period, begins: datetime, ends: datetime
 ) -> None:
-    pool = units(5, Calendar(period=period, zone=NEW_YORK))
+    pool = units(5, CalendarWindow(period=period, zone=NEW_YORK))
     for i, at in enumerate([begins - INSTANT, begins, ends - INSTANT]):
         await show(state, holding(pool), str(i), at)
     assert await uses(state, pool, begins) == (Use(ends_at=ends, amount=2.0),)
@@ -97,7 +97,9 @@ async def test_a_calendar_period_is_that_of_its_zone(
     assert await uses(state, pool, begins - INSTANT) is not None
 
 
-@pytest.mark.parametrize("window", [Calendar(period=Period.DAY, zone=NEW_YORK), Rolling(per=2 * HOUR)], ids=repr)
+@pytest.mark.parametrize(
+    "window", [CalendarWindow(period=Period.DAY, zone=NEW_YORK), RollingWindow(per=2 * HOUR)], ids=repr
+)
 async def test_what_is_reserved_is_in_use_as_long_as_it_can_be_shown_though_its_period_is_over(
     state: Store, window: Window
 ) -> None:
@@ -113,7 +115,7 @@ async def test_what_is_reserved_is_in_use_as_long_as_it_can_be_shown_though_its_
 
 
 async def test_what_was_reserved_and_never_reported_counts_from_its_decision(state: Store) -> None:
-    pool = units(1, Rolling(per=2 * HOUR))
+    pool = units(1, RollingWindow(per=2 * HOUR))
     await give(state, holding(pool), "1")
     assert await uses(state, pool, NOW + DAY - INSTANT) is not None
     assert await uses(state, pool, NOW + DAY + STEP) is None
@@ -121,7 +123,7 @@ async def test_what_was_reserved_and_never_reported_counts_from_its_decision(sta
 
 async def test_a_day_of_23_hours_ends_an_hour_earlier(state: Store) -> None:
     """In New York the clocks went forward on 2018-03-11: that day went from 05:00 to 04:00 UTC."""
-    pool = units(5, Calendar(period=Period.DAY, zone=NEW_YORK))
+    pool = units(5, CalendarWindow(period=Period.DAY, zone=NEW_YORK))
     await show(state, holding(pool), "1", datetime(2018, 3, 11, 5, tzinfo=UTC))
     end = datetime(2018, 3, 12, 4, tzinfo=UTC)
     assert await uses(state, pool, end - INSTANT) == (Use(ends_at=end, amount=1.0),)
@@ -130,7 +132,7 @@ async def test_a_day_of_23_hours_ends_an_hour_earlier(state: Store) -> None:
 
 async def test_what_is_shown_minutes_ahead_in_the_next_period_counts_until_the_end_of_that(state: Store) -> None:
     """An outcome may be up to 5 minutes ahead of the clock, here across midnight in New York."""
-    pool, midnight = units(5, Calendar(period=Period.DAY, zone=NEW_YORK)), datetime(2018, 1, 4, 5, tzinfo=UTC)
+    pool, midnight = units(5, CalendarWindow(period=Period.DAY, zone=NEW_YORK)), datetime(2018, 1, 4, 5, tzinfo=UTC)
     await give(state, holding(pool), "1", midnight - MINUTE)
     await state.record_outcomes([outcome("o1", OutcomeType.PRESENTED, midnight + MINUTE)], midnight - MINUTE)
     for now in (midnight - MINUTE, midnight, midnight + DAY - INSTANT):
@@ -177,8 +179,8 @@ _GIVEN = st.tuples(
     st.sampled_from([None, OutcomeType.PRESENTED, OutcomeType.NOT_PRESENTED]),
 )
 _WINDOWS = st.sampled_from(
-    [Rolling(per=timedelta(hours=h)) for h in (6, 24, 48)]
-    + [Calendar(period=p, zone=z) for p in Period for z in (UTC, NEW_YORK, ZoneInfo("Asia/Kathmandu"))]
+    [RollingWindow(per=timedelta(hours=h)) for h in (6, 24, 48)]
+    + [CalendarWindow(period=p, zone=z) for p in Period for z in (UTC, NEW_YORK, ZoneInfo("Asia/Kathmandu"))]
 )
 
 
@@ -192,7 +194,7 @@ _WINDOWS = st.sampled_from(
 async def test_uses_are_those_of_every_customers_contacts_taken_together(
     state: Store,
     given_: list[tuple[str, datetime, OutcomeType | None]],
-    window: Rolling | Calendar,
+    window: RollingWindow | CalendarWindow,
     is_money: bool,
     is_known_before: bool,
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from service.decision.constraints.capacity import Pool
 from service.decision.reports.rows import OutcomeType
-from service.decision.windows import Rolling
+from service.decision.windows import RollingWindow
 from service.state.engines.session import Sql, Transaction, micros
 from service.state.store import SqlState
 from service.state.upkeep.prune import Upkeep
@@ -53,7 +53,7 @@ async def fill(state: Store) -> None:
     await state.record_outcomes([outcome("o1", OutcomeType.PRESENTED)], NOW)
     await receive(state, NOW)
     await state.keep_catalogue("earlier", "source")
-    await state.count_pools([Pool(pool_id="earlier", limit=1.0, window=Rolling(per=DAY))], NOW)
+    await state.count_pools([Pool(pool_id="earlier", limit=1.0, window=RollingWindow(per=DAY))], NOW)
 
 
 async def many(state: Store, count: int, at: datetime, name: str) -> None:

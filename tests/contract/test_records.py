@@ -10,11 +10,11 @@ from service.decision.constraints.capacity import Pool
 from service.decision.constraints.cooldown import Cooldown, Rest
 from service.decision.constraints.feed import Feed
 from service.decision.constraints.registry import Policies
-from service.decision.decide import Degraded, Terms, begin, conclude
+from service.decision.decide import Degradation, Terms, begin, conclude
 from service.decision.journey import JourneyKind
 from service.decision.record import canonical, output, replay, to_document
 from service.decision.reports.rows import OutcomeType
-from service.decision.windows import Rolling
+from service.decision.windows import RollingWindow
 from service.state.port import ContactState, StoredDecision
 from tests.builders import HELPING, NOW, Offered, catalogue, facts, feature, journey, scores_of
 from tests.contract.adapters import Store
@@ -77,7 +77,7 @@ async def test_what_was_never_decided_is_not_found(state: Store) -> None:
 
 async def test_a_record_read_back_replays_to_the_identical_output(state: Store) -> None:
     """With everything a situation can hold."""
-    pool = Pool(pool_id="capacity:news", limit=5, window=Rolling(per=WEEK), journeys=frozenset({"news"}))
+    pool = Pool(pool_id="capacity:news", limit=5, window=RollingWindow(per=WEEK), journeys=frozenset({"news"}))
     offered = [
         Offered(journey=journey("news"), capacity=pool, cooldown=COOLDOWN),
         Offered(journey=journey("plain", tier=2)),
@@ -137,7 +137,7 @@ async def test_features_of_every_status_and_numbers_that_are_not_finite_survive_
         limit=1,
         seed=2**63,
         model_version="9f2a",
-        degraded=(Degraded(what="features.behaviour", status=FeatureStatus.STALE, effect="CONDITIONS_UNKNOWN"),),
+        degraded=(Degradation(what="features.behaviour", status=FeatureStatus.STALE, effect="CONDITIONS_UNKNOWN"),),
     )
     decision = conclude(begin(ONE_A_WEEK, known), scores_of(ONE_A_WEEK, math.inf), terms)
     await committed(state, decision)

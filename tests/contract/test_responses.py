@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from service.decision.constraints.cooldown import Cooldown, Ignored, Rest
+from service.decision.constraints.cooldown import Cooldown, IgnoredRest, Rest
 from service.decision.constraints.never import NeverAfter
 from service.decision.facts import Response
 from service.decision.journey import JourneyKind
@@ -21,7 +21,7 @@ RESTING = catalogue(
         cooldown=Cooldown(
             journeys=frozenset({"news"}),
             rests=(Rest(response="REJECTED", rests=30 * DAY),),
-            ignored=Ignored(times=2, window=DAY, rests=14 * DAY),
+            ignored=IgnoredRest(times=2, window=DAY, rests=14 * DAY),
         ),
     )
 ).plan

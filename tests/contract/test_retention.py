@@ -12,7 +12,7 @@ import pytest
 from service.decision.constraints.capacity import Pool
 from service.decision.plan import Plan
 from service.decision.reports.rows import CustomerEvent, OutcomeType, RowStatus
-from service.decision.windows import LOOKBACK, Rolling
+from service.decision.windows import LOOKBACK, RollingWindow
 from service.state.engines.session import Sql
 from service.state.port import Committed, ContactState
 from service.state.store import SqlState
@@ -204,7 +204,7 @@ async def test_an_event_that_is_sent_again_is_known_for_as_long_as_its_row_lives
 
 
 async def test_uses_of_pools_that_ended_go_and_those_in_force_stay(state: Store) -> None:
-    pool = Pool(pool_id="capacity:news", limit=9.0, window=Rolling(per=10 * DAY), journeys=frozenset({"news"}))
+    pool = Pool(pool_id="capacity:news", limit=9.0, window=RollingWindow(per=10 * DAY), journeys=frozenset({"news"}))
     for i, at in enumerate((NOW, NOW + 5 * DAY)):
         await give(state, holding(pool), str(i), at)
     now = NOW + 12 * DAY
@@ -228,7 +228,7 @@ async def test_a_use_that_ended_and_is_gone_can_still_be_given_back(state: Store
 
 
 async def test_a_pool_that_nobody_has_in_force_goes_with_its_uses_and_is_no_longer_counted(state: Store) -> None:
-    kept, gone = (Pool(pool_id=f"capacity:{name}", limit=9.0, window=Rolling(per=30 * DAY)) for name in "kg")
+    kept, gone = (Pool(pool_id=f"capacity:{name}", limit=9.0, window=RollingWindow(per=30 * DAY)) for name in "kg")
     now = NOW + 8 * DAY
     await give(state, holding(kept), "1")
     await give(state, holding(gone), "2")
@@ -244,7 +244,7 @@ async def test_a_pool_that_was_deleted_and_comes_again_counts_every_contact(
     state: Store, open_store: OpenStore
 ) -> None:
     """Also for a process that has counted it before it went, and decides without having heard of it."""
-    pool = Pool(pool_id="capacity:news", limit=3.0, window=Rolling(per=30 * DAY), journeys=frozenset({"news"}))
+    pool = Pool(pool_id="capacity:news", limit=3.0, window=RollingWindow(per=30 * DAY), journeys=frozenset({"news"}))
     other, now = await open_store(), NOW + 8 * DAY
     plan = holding(pool)
     for store, customer in ((state, "1"), (other, "2")):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.state.port import Standing
+from service.state.port import StageCount
 from tests.builders import NOW
 from tests.contract.adapters import Store
 from tests.contract.rows import MINUTE, event
@@ -24,7 +24,7 @@ async def test_customers_are_counted_where_their_latest_move_took_them(state: St
     ]
     await state.record_events(moves, NOW + 2 * MINUTE)
     assert await state.standing() == [
-        Standing(journey_id="Club", stage="use", customers=1),
-        Standing(journey_id="news", stage="need", customers=2),
-        Standing(journey_id="news", stage="use", customers=1),
+        StageCount(journey_id="Club", stage="use", customers=1),
+        StageCount(journey_id="news", stage="need", customers=2),
+        StageCount(journey_id="news", stage="use", customers=1),
     ]

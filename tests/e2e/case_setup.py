@@ -16,9 +16,16 @@ from features.values import FeatureRow, FeatureStatus, Scalar
 from rumbo.decision.v1 import decision_pb2, events_pb2, reason_pb2
 from service.catalogue.cases.answer import Answer
 from service.catalogue.cases.document import CaseDocument
-from service.catalogue.cases.facts import CaseContact, consents_of, contacts_of, context_of, moment_of, stored_features
+from service.catalogue.cases.facts import (
+    CaseContact,
+    consents_of,
+    contacts_of_case,
+    context_of,
+    moment_of,
+    stored_features,
+)
 from service.decision.arbitrate import Score, ScoreSource
-from service.decision.constrain import Constrained
+from service.decision.constrain import ConstraintResult
 from service.decision.decide import Draft, Terms, conclude
 from service.decision.facts import ANY, Facts
 from service.decision.plan import Plan
@@ -75,7 +82,7 @@ async def set_up(case: CaseDocument, customer: str, service: Service, state: Sql
     results = await service.tell(*events) if events else []
     rejected = [(r.event_id, r.rejection.code) for r in results if r.HasField("rejection")]
     assert not rejected, rejected
-    for contact in sorted(contacts_of(case, plan), key=lambda c: c.contact.at):
+    for contact in sorted(contacts_of_case(case, plan), key=lambda c: c.contact.at):
         await _contact(contact, customer, state, plan)
     for target, why in (case.kills or {}).items():
         await state.kill(target, why, now)
@@ -127,7 +134,7 @@ async def _contact(made: CaseContact, customer: str, state: SqlState, plan: Plan
     facts = with_variables(
         Facts(now=contact.at, customer_id=customer, channel=contact.channel, situation=reading.situation)
     )
-    constrained = Constrained(allowed=(made.candidate,), rejected=())
+    constrained = ConstraintResult(allowed=(made.candidate,), rejected=())
     draft = Draft(plan=plan, read=facts, facts=facts, ended=(), constrained=constrained)
     scores = {journey_id: Score(p_outcome=0.5, source=ScoreSource.PRIOR)}
     decision = conclude(draft, scores, Terms(decision_id=decision_id, limit=1))

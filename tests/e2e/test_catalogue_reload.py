@@ -14,7 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from features.schema import FeatureSchema
 from rumbo.decision.v1 import decision_pb2
 from service.catalogue.load import load
-from service.wire.readiness import Part
+from service.wire.readiness import HealthPart
 from tests.fixtures_service import Service, running
 from tests.large_catalogue import write_large_catalogue
 
@@ -81,7 +81,7 @@ async def version_on_disk(folder: Path) -> str:
 async def health_becomes(service: Service, status: int) -> None:
     """Returns once the health of the catalogue is this."""
     stub: Any = health_pb2_grpc.HealthStub(service.channel)
-    async for told in stub.Watch(health_pb2.HealthCheckRequest(service=Part.CATALOGUE.value)):
+    async for told in stub.Watch(health_pb2.HealthCheckRequest(service=HealthPart.CATALOGUE.value)):
         if told.status == status:
             return
 

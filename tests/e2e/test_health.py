@@ -19,13 +19,15 @@ from features.reading import FeatureReading, ViewFault
 from features.schema import FeatureSchema
 from features.values import FeatureStatus
 from service.bootstrap import application
-from service.wire.readiness import Part
+from service.wire.readiness import HealthPart
 from tests.e2e.outages import Outage, Place
 from tests.fixtures_service import Clock, Service, copied, row_counts, running, settings_of
 
 SERVICE = "rumbo.decision.v1.DecisionService"
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
-STATE, FEATURES, MODEL, CATALOGUE = (part.value for part in (Part.STATE, Part.FEATURES, Part.MODEL, Part.CATALOGUE))
+STATE, FEATURES, MODEL, CATALOGUE = (
+    part.value for part in (HealthPart.STATE, HealthPart.FEATURES, HealthPart.MODEL, HealthPart.CATALOGUE)
+)
 
 
 @pytest.fixture(autouse=True)
@@ -126,7 +128,7 @@ async def test_looking_leaves_no_row_behind(stored_home: Path) -> None:
         before = row_counts(stored_home)
         for _ in range(3):
             await app.readiness.look()
-        assert all(works for part, works in app.readiness.works.items() if part is not Part.MODEL)
+        assert all(works for part, works in app.readiness.works.items() if part is not HealthPart.MODEL)
         assert row_counts(stored_home) == before
 
 

@@ -20,7 +20,7 @@ from sqlalchemy.pool import NullPool
 from service.bootstrap import migrate_state
 from service.settings import Settings
 from service.state.engines.partitions import make_day
-from service.state.engines.session import instant as from_micros
+from service.state.engines.session import from_micros as from_micros
 from service.state.engines.sqlite import APPLICATION_ID
 from service.state.engines.steps import VERSION_TABLE, migrate
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.decision.constrain import Rejected
+from service.decision.constrain import Rejection
 from service.decision.constraints.registry import BINDERS
 from service.decision.decide import begin
 from service.decision.plan import Plan
@@ -18,7 +18,7 @@ from tests.policy.cases.not_valid_now import NOT_VALID_NOW
 CASES = (*INCIDENT_OPEN, *CONSENT_MISSING, *AUDIENCE, *CONTACT_CAP, *PRESSURE_CAP, *NOT_VALID_NOW)
 
 
-def rejected(plan: Plan, case: Case) -> Rejected | None:
+def rejected(plan: Plan, case: Case) -> Rejection | None:
     """Where the journey ended: None if it is allowed."""
     constrained = begin(plan, case.customer.asks(case.channel)).constrained
     assert case.journey in {c.journey_id for c in constrained.allowed} | {

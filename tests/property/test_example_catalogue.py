@@ -12,7 +12,7 @@ from features.schema import FeatureSchema
 from features.values import FeatureStatus
 from service.catalogue.load import EXAMPLE, load
 from service.decision.arbitrate import Score, ScoreSource
-from service.decision.decide import Settled, begin, revise
+from service.decision.decide import StateAtCommit, begin, revise
 from service.decision.facts import Enrolment, Facts, OpenIncidents
 from service.decision.journey import HELPING_KINDS, JourneyKind
 from service.decision.variables import with_variables
@@ -45,7 +45,7 @@ CONTACTS = st.lists(
     ),
     max_size=3,
 ).map(tuple)
-SETTLED = st.builds(Settled, contacts=CONTACTS, uses=st.just({}))
+SETTLED = st.builds(StateAtCommit, contacts=CONTACTS, uses=st.just({}))
 ENROLMENTS = st.lists(st.sampled_from(JOURNEY_IDS), max_size=3).flatmap(
     lambda chosen: st.fixed_dictionaries(
         {
@@ -85,7 +85,7 @@ KNOWN = known(MAYBE_INCIDENTS)
 
 @given(known(OPEN_INCIDENTS), SCORES, LIMITS, SETTLED)
 def test_an_open_incident_leaves_only_service_and_resolution_and_no_offer(
-    customer: Facts, scores: Mapping[str, Score], limit: int, newer: Settled
+    customer: Facts, scores: Mapping[str, Score], limit: int, newer: StateAtCommit
 ) -> None:
     """Any class of incident, alone or among others, and nothing else decides: not the stage, not the consents."""
     decision = decide(PLAN, customer, limit=limit, scores=scores)

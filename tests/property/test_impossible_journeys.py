@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalData
 from features.values import FeatureStatus, FeatureValue
 from service.catalogue.bind.catalogue import bind
-from service.catalogue.check.examined import examined
 from service.catalogue.check.possible import check_possible
+from service.catalogue.check.under_check import examined
 from service.catalogue.documents.journey import CatalogueDocument
 from service.catalogue.documents.problems import Problems, Severity
 from service.decision.constrain import constrain

@@ -18,7 +18,7 @@ from service.decision.constraints.incident_open import IncidentOpen
 from service.decision.constraints.not_valid_now import NotValidNow
 from service.decision.constraints.rule import Rule
 from service.decision.constraints.unknown import OnUnknown
-from service.decision.decide import Settled, begin, revise
+from service.decision.decide import StateAtCommit, begin, revise
 from service.decision.facts import Facts, OpenIncidents
 from service.decision.variables import with_variables
 from tests.builders import HELPING, NOW, Catalogue, catalogue, decide
@@ -54,7 +54,7 @@ def test_a_denied_journey_is_never_ranked_nor_eligible(
 
 @given(CATALOGUES, KNOWN, SCORES, LIMITS, SETTLED)
 def test_a_journey_that_newer_contacts_deny_is_never_ranked(
-    made: Catalogue, known: Facts, scores: Mapping[str, Score], limit: int, newer: Settled
+    made: Catalogue, known: Facts, scores: Mapping[str, Score], limit: int, newer: StateAtCommit
 ) -> None:
     decision = revise(decide(made.plan, known, limit=limit, scores=scores), newer)
     current = lived(made, known)
@@ -66,7 +66,7 @@ def test_a_journey_that_newer_contacts_deny_is_never_ranked(
 
 @given(STRICT_CATALOGUES, KNOWN_IN_INCIDENT, SCORES, LIMITS, SETTLED)
 def test_an_open_incident_leaves_only_service_and_resolution_and_no_offer(
-    made: Catalogue, known: Facts, scores: Mapping[str, Score], limit: int, newer: Settled
+    made: Catalogue, known: Facts, scores: Mapping[str, Score], limit: int, newer: StateAtCommit
 ) -> None:
     """None but those that were declared to bypass that very constraint."""
     decision = decide(made.plan, known, limit=limit, scores=scores)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from features.values import FeatureStatus, Scalar
 from service.decision.arbitrate import Score
-from service.decision.decide import Degraded, Settled, Terms, begin, conclude, revise
+from service.decision.decide import Degradation, StateAtCommit, Terms, begin, conclude, revise
 from service.decision.facts import Facts
 from service.decision.record import canonical, output, replay, to_document
 from service.decision.variables import with_variables
@@ -27,7 +27,7 @@ TERMS = st.builds(
     seed=st.integers(0, 2**63 - 1),
     model_version=st.sampled_from(["", "9f2a"]),
     degraded=st.lists(
-        st.builds(Degraded, what=st.just("features"), status=st.sampled_from(FeatureStatus), effect=st.text()),
+        st.builds(Degradation, what=st.just("features"), status=st.sampled_from(FeatureStatus), effect=st.text()),
         max_size=2,
     ).map(tuple),
 )
@@ -39,7 +39,7 @@ def test_deciding_again_on_a_record_gives_the_recorded_output(
     known: Facts,
     scores: Mapping[str, Score],
     terms: Terms,
-    settled: Settled | None,
+    settled: StateAtCommit | None,
 ) -> None:
     """Whatever the scores and values, NaN and the infinities among them."""
     decision = conclude(begin(made.plan, known), scores, terms)

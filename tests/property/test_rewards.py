@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.values import Scalar
-from service.state.export.rewards import AsOf, Happened, Presented, Reward, reward_of
+from service.state.export.rewards import AsOf, Occurrence, Presentation, Reward, reward_of
 from tests.builders import NOW
 
 HOUR = timedelta(hours=1)
@@ -43,13 +43,13 @@ class Answers(Buys):
 
 def rewards(presented: Sequence[int], events: Sequence[tuple[int, str, bool]], now: int) -> list[Reward]:
     """Of each contact of one journey and customer, presented at these hours in this order."""
-    happened = [Happened(type=kind, at=NOW + at * HOUR, attributes={"enough": ok}) for at, kind, ok in events]
+    happened = [Occurrence(type=kind, at=NOW + at * HOUR, attributes={"enough": ok}) for at, kind, ok in events]
     again = [*presented[1:], None]
     return [
         reward_of(
             Buys(),
             VALUE,
-            Presented(at=NOW + at * HOUR, again_at=None if later is None else NOW + later * HOUR),
+            Presentation(at=NOW + at * HOUR, again_at=None if later is None else NOW + later * HOUR),
             (),
             happened,
             AsOf(now=NOW + now * HOUR, events_since=NOW),
@@ -96,11 +96,11 @@ def test_an_outcome_is_worth_what_the_first_by_the_end_of_the_window_says(
 ) -> None:
     """What is told of the time before it was presented followed it all the same: it speaks of this contact."""
     presented = 2
-    told = [Happened(type=kind, at=NOW + at * HOUR, value=value) for at, kind, value in outcomes]
+    told = [Occurrence(type=kind, at=NOW + at * HOUR, value=value) for at, kind, value in outcomes]
     found = reward_of(
         Answers(),
         VALUE,
-        Presented(at=NOW + presented * HOUR),
+        Presentation(at=NOW + presented * HOUR),
         told,
         (),
         AsOf(now=NOW + 50 * HOUR, events_since=NOW + 40 * HOUR),

@@ -14,7 +14,7 @@ from cel_expr_python import cel
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.catalogue.check.proof.solver import Outcome, Solver
+from service.catalogue.check.proof.solver import Satisfiability, Solver
 from service.catalogue.conditions.tree import read
 
 CEL_TYPES = {
@@ -140,11 +140,11 @@ def test_the_runtime_never_contradicts_a_finding(text: str, tried: list[dict[str
     expression = SMALL_ENV.compile(text)
     finding = Solver(SMALL, timeout_ms=300).decide(expression)
     holds = [expression.eval(data=facts).value() is True for facts in tried]
-    if finding.outcome is Outcome.ALWAYS:
+    if finding.outcome is Satisfiability.ALWAYS:
         assert all(holds)
-    elif finding.outcome is Outcome.NEVER:
+    elif finding.outcome is Satisfiability.NEVER:
         assert not any(holds)
-    elif finding.outcome is Outcome.CONTINGENT:
+    elif finding.outcome is Satisfiability.CONTINGENT:
         assert expression.eval(data=finding.example).value() is True
 
 
@@ -158,9 +158,9 @@ def test_the_runtime_never_contradicts_a_finding_about_what_a_condition_leaves(
     one, other = SMALL_ENV.compile(hold), SMALL_ENV.compile(fail)
     finding = Solver(SMALL, timeout_ms=300).decide_together([one], none_of=[other])
     left = [one.eval(data=f).value() is True and other.eval(data=f).value() is not True for f in tried]
-    if finding.outcome is Outcome.ALWAYS:
+    if finding.outcome is Satisfiability.ALWAYS:
         assert all(left)
-    elif finding.outcome is Outcome.NEVER:
+    elif finding.outcome is Satisfiability.NEVER:
         assert not any(left)
 
 
@@ -194,7 +194,7 @@ def _stated(name: str, value: Any, translation: Any) -> list[Any]:
     """That the variable has this value."""
     import z3
 
-    from service.catalogue.check.proof.doubles import number
+    from service.catalogue.check.proof.doubles import rational
     from service.catalogue.check.proof.instants import nanoseconds
     from service.catalogue.check.proof.terms import text_value
 
@@ -210,7 +210,7 @@ def _stated(name: str, value: Any, translation: Any) -> list[Any]:
         contents = [z3.Select(values, text_value(k)) == text_value(v) for k, v in pairs]
         return [size == len(value), *contents, *(z3.Select(held, t) == is_one(t, value) for t in asked)]
     return {
-        "double": lambda: [z3.Real(name) == number(value)],
+        "double": lambda: [z3.Real(name) == rational(value)],
         "int": lambda: [z3.Int(name) == value],
         "bool": lambda: [z3.Bool(name) == value],
         "string": lambda: [z3.String(name) == text_value(value)],

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from features.values import FeatureStatus
 from service.decision.arbitrate import Score
 from service.decision.decide import Decision
-from service.decision.facts import Consents, Facts, Situation, SituationFact
+from service.decision.facts import Consents, Facts, Situation, SituationPart
 from service.decision.variables import with_variables
 from service.decision.verdict import ReasonKind
 from tests.builders import Catalogue, decide
@@ -20,17 +20,17 @@ from tests.property.twin import blocking, ids, lived
 from tests.strategies import KNOWN, LIMITS, SCORES
 
 ANY_CATALOGUE = st.one_of(HELPFUL_CATALOGUES, HELPFUL_CATALOGUES, CATALOGUES)
-ACCEPTED = frozenset({SituationFact.KILLS, SituationFact.WITHDRAWALS})
+ACCEPTED = frozenset({SituationPart.KILLS, SituationPart.WITHDRAWALS})
 """What may stand in for what could not be read."""
 
 
-def unread(known: Facts, *, accepted: frozenset[SituationFact] = ACCEPTED) -> Facts:
+def unread(known: Facts, *, accepted: frozenset[SituationPart] = ACCEPTED) -> Facts:
     """The same facts with the state store away: of its facts only those that are accepted as they were last heard."""
     read = known.situation
-    withdrawn = read.consents.withdrawn_at if SituationFact.WITHDRAWALS in accepted else {}
+    withdrawn = read.consents.withdrawn_at if SituationPart.WITHDRAWALS in accepted else {}
     situation = Situation(
-        unread=frozenset(SituationFact) - accepted,
-        kills=read.kills if SituationFact.KILLS in accepted else {},
+        unread=frozenset(SituationPart) - accepted,
+        kills=read.kills if SituationPart.KILLS in accepted else {},
         consents=Consents(withdrawn_at=withdrawn),
     )
     return with_variables(replace(known, situation=situation, is_known=known.is_known or None))
@@ -90,7 +90,7 @@ def test_what_is_withheld_for_what_was_not_read_says_so(made: Catalogue, known: 
 def test_nothing_is_shown_unread_when_nothing_stands_in(made: Catalogue, known: Facts) -> None:
     """The kill list guards every journey, and nobody knows what is on it."""
     assert told(decide(made.plan, unread(known, accepted=frozenset()))) == set()
-    assert told(decide(made.plan, unread(known, accepted=frozenset({SituationFact.WITHDRAWALS})))) == set()
+    assert told(decide(made.plan, unread(known, accepted=frozenset({SituationPart.WITHDRAWALS})))) == set()
 
 
 @given(CATALOGUES, KNOWN, KNOWN, st.data())
@@ -106,22 +106,22 @@ def test_a_rule_looks_at_no_more_of_the_situation_than_it_says(
 
 
 CONDITIONS = {"AUDIENCE"}
-_PARTS: Mapping[SituationFact, str] = {
-    SituationFact.INCIDENTS: "incidents",
-    SituationFact.CONSENTS: "consents",
-    SituationFact.WITHDRAWALS: "consents",
-    SituationFact.CONTACTS: "contacts",
-    SituationFact.RESPONSES: "responses",
-    SituationFact.ENROLMENTS: "enrolments",
-    SituationFact.KILLS: "kills",
-    SituationFact.POOLS: "uses",
-    SituationFact.FEEDS: "feeds",
+_PARTS: Mapping[SituationPart, str] = {
+    SituationPart.INCIDENTS: "incidents",
+    SituationPart.CONSENTS: "consents",
+    SituationPart.WITHDRAWALS: "consents",
+    SituationPart.CONTACTS: "contacts",
+    SituationPart.RESPONSES: "responses",
+    SituationPart.ENROLMENTS: "enrolments",
+    SituationPart.KILLS: "kills",
+    SituationPart.POOLS: "uses",
+    SituationPart.FEEDS: "feeds",
 }
 
 
-def _mixed(reads: tuple[SituationFact, ...], own: Situation, other: Situation) -> Situation:
+def _mixed(reads: tuple[SituationPart, ...], own: Situation, other: Situation) -> Situation:
     return replace(other, **{_PARTS[fact]: getattr(own, _PARTS[fact]) for fact in reads})
 
 
 def test_every_fact_of_the_situation_may_be_unread() -> None:
-    assert set(_PARTS) == set(SituationFact)
+    assert set(_PARTS) == set(SituationPart)

@@ -8,7 +8,7 @@ from hypothesis import given
 
 from service.decision.arbitrate import Score
 from service.decision.constraints.registry import group_of
-from service.decision.decide import Decision, Settled, revise
+from service.decision.decide import Decision, StateAtCommit, revise
 from service.decision.facts import Contact, Facts
 from service.decision.plan import Candidate
 from service.decision.select import TAKEN_MEANWHILE
@@ -21,7 +21,7 @@ from tests.strategies import KNOWN, LIMITS, SCORES, SETTLED
 
 @given(CATALOGUES, KNOWN, SCORES, LIMITS, SETTLED)
 def test_every_candidate_ends_in_exactly_one_place(
-    made: Catalogue, known: Facts, scores: Mapping[str, Score], limit: int, newer: Settled
+    made: Catalogue, known: Facts, scores: Mapping[str, Score], limit: int, newer: StateAtCommit
 ) -> None:
     expected = sorted(_candidates(made, known))
     decision = decide(made.plan, known, limit=limit, scores=scores)
@@ -90,7 +90,7 @@ def test_the_order_is_that_of_a_naive_sort(
 
 @given(CATALOGUES, KNOWN, SCORES, LIMITS, SETTLED)
 def test_what_was_ranked_and_is_denied_at_commit_is_marked_as_taken_meanwhile_and_nothing_else_is(
-    made: Catalogue, known: Facts, scores: Mapping[str, Score], limit: int, newer: Settled
+    made: Catalogue, known: Facts, scores: Mapping[str, Score], limit: int, newer: StateAtCommit
 ) -> None:
     before = decide(made.plan, known, limit=limit, scores=scores)
     after = revise(before, newer)
@@ -114,8 +114,8 @@ def test_settling_again_forgets_the_first_time(
     known: Facts,
     scores: Mapping[str, Score],
     limit: int,
-    first: Settled,
-    second: Settled,
+    first: StateAtCommit,
+    second: StateAtCommit,
 ) -> None:
     decision = decide(made.plan, known, limit=limit, scores=scores)
     assert _picture(revise(revise(decision, first), second)) == _picture(revise(decision, second))
@@ -127,7 +127,7 @@ def test_settling_over_the_same_contacts_changes_nothing(
 ) -> None:
     decision = decide(made.plan, known, limit=limit, scores=scores)
     assert _picture(
-        revise(decision, Settled(contacts=known.situation.contacts, uses=known.situation.uses))
+        revise(decision, StateAtCommit(contacts=known.situation.contacts, uses=known.situation.uses))
     ) == _picture(decision)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from service.decision.constraints.caps import ContactCap
 from service.decision.facts import Situation
-from service.decision.windows import Calendar, Period
+from service.decision.windows import CalendarWindow, Period
 from tests.builders import contact, facts, feature
 from tests.property.twin import same_period
 
@@ -47,7 +47,7 @@ INSTANTS = st.builds(lambda day, minutes: day + minutes * MINUTE, DAYS, st.integ
 def test_a_period_ends_at_the_first_minute_of_the_next(name: str, period: Period, at: datetime) -> None:
     """The twin walks: by days while the period is the same, then by hours, then by minutes."""
     zone = ZoneInfo(name)
-    window = Calendar(period=period, zone=zone)
+    window = CalendarWindow(period=period, zone=zone)
     walked = at
     for step in (timedelta(days=1), timedelta(hours=1), MINUTE):
         while _period(walked + step, zone, period) == _period(at, zone, period):
@@ -76,7 +76,7 @@ def test_a_calendar_cap_counts_the_contacts_of_the_same_local_period(
     assert (reason is None) == (counted < at_most)
     if reason is not None:
         assert reason.params["contacts"] == counted
-        assert reason.eligible_after == Calendar(period=period, zone=zone).end(now)
+        assert reason.eligible_after == CalendarWindow(period=period, zone=zone).end(now)
 
 
 def _period(at: datetime, zone: ZoneInfo, period: Period) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
 from features.values import FeatureStatus, FeatureValue
-from service.decision.arbitrate import Scored
+from service.decision.arbitrate import ScoredCandidate
 from service.decision.constraints.quiet_hours import QuietHours
 from service.decision.constraints.rule import Condition
 from service.decision.constraints.unknown import OnUnknown
@@ -154,7 +154,7 @@ def zone_of(known: Facts) -> ZoneInfo | None:
     return ZoneInfo(str(feature.value))
 
 
-def order(scored: Iterable[Scored]) -> list[str]:
+def order(scored: Iterable[ScoredCandidate]) -> list[str]:
     """Journey ids by tier, priority (what is not finite last) and id: one stable sort for each, the last first."""
     listed = sorted(scored, key=lambda s: s.candidate.journey_id)
     listed = sorted(listed, key=lambda s: s.priority if math.isfinite(s.priority) else 0.0, reverse=True)

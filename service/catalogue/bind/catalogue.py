@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 from features.schema import FeatureSchema
-from features.values import Scalar
 from service.catalogue.bind.journey import JourneyBinder, SharedRules
 from service.catalogue.bind.names import check_names
 from service.catalogue.bind.policies import bind_channel, bind_policies
@@ -19,8 +18,7 @@ from service.catalogue.documents.problems import Problem, Problems
 from service.decision.constraints.audience import policy_code
 from service.decision.constraints.registry import Policies
 from service.decision.plan import JourneyOnChannel, Plan
-
-_PYTHON_TYPES: dict[str, type[Scalar]] = {"string": str, "double": float, "int": int, "bool": bool}
+from service.decision.variables import CEL_PYTHON_TYPES
 
 
 def bind(document: CatalogueDocument, schema: FeatureSchema, version: str) -> tuple[Plan, list[Problem]]:
@@ -80,7 +78,7 @@ def _plan(document: CatalogueDocument, policies: Policies, binders: Sequence[Jou
         version=version,
         rules=shared.rules,
         channels=channels,
-        context_types={name: _PYTHON_TYPES[t] for name, t in company.context.items()},
+        context_types={name: CEL_PYTHON_TYPES[t] for name, t in company.context.items()},
         journeys={name: tuple(offered) for name, offered in by_channel.items()},
         pools=(*policies.budgets, *(b.capacity for b in binders if b.capacity is not None)),
         lifetimes={b.journey.journey_id: b.lifetime for b in binders},

@@ -12,11 +12,11 @@ from service.catalogue.bind.values import capacity_of, cooldown_of, journey_of
 from service.catalogue.conditions.compile import ConditionCompiler
 from service.catalogue.documents.journey import JourneyDocument, ToneDocument, ValidDocument
 from service.catalogue.documents.policies import PoliciesDocument
-from service.catalogue.documents.problems import Fault, Problems
+from service.catalogue.documents.problems import FaultClass, Problems
 from service.decision.constraints.audience import Audience, CompanyPolicy
 from service.decision.constraints.in_flight import InFlight
 from service.decision.constraints.never import NeverAfter
-from service.decision.constraints.registry import BINDERS, Cap, Guarded, Policies, bind_rules, group_of
+from service.decision.constraints.registry import BINDERS, Cap, Policies, RuleInputs, bind_rules, group_of
 from service.decision.constraints.rule import Condition, Rule
 from service.decision.constraints.stage import AtStage
 from service.decision.constraints.unknown import STRICT, OnUnknown
@@ -67,7 +67,7 @@ class _Conditional(NamedTuple):
         return bool(self.weights or any(self.tones.values()) or self.lifetime.exit_when is not None)
 
 
-class _LaidOut(NamedTuple):
+class _CandidateLayout(NamedTuple):
     """The candidates by channel, and what they were made with."""
 
     positions: tuple[int, ...]
@@ -109,7 +109,7 @@ class JourneyBinder:
         self.rules = tuple(places)
         self._renewed = frozenset(place for place, rule in enumerate(self.rules) if isinstance(rule, _RENEWED))
         self._bypassed = _bypassed(self.rules, document.bypass)
-        self._laid_out: _LaidOut | None = None
+        self._laid_out: _CandidateLayout | None = None
 
     @property
     def lifetime(self) -> Lifetime:
@@ -139,7 +139,7 @@ class JourneyBinder:
         if kept is None or kept.positions != positions or kept.in_flight is not in_flight:
             listed = {name: [bound for bound in self._bound if bound.channel == name] for name in channels}
             offered = {n: self._on_channel(bound, positions, in_flight) for n, bound in listed.items() if bound}
-            kept = self._laid_out = _LaidOut(positions, in_flight, offered)
+            kept = self._laid_out = _CandidateLayout(positions, in_flight, offered)
         return kept.by_channel
 
     def _on_channel(
@@ -152,11 +152,11 @@ class JourneyBinder:
         elsewhere = tuple(self._candidate(b, positions, (*b.rules, b.at_stage), in_flight) for b in offered)
         return JourneyOnChannel(journey=self.journey, by_stage=by_stage, elsewhere=elsewhere)
 
-    def _guarded(self, audience: Condition | None, on_unknown_audience: OnUnknown) -> Guarded:
+    def _guarded(self, audience: Condition | None, on_unknown_audience: OnUnknown) -> RuleInputs:
         """What all actions share; each has its own channel, kind and cost."""
         document = self._document
         contact, valid = document.contact, document.valid or ValidDocument()
-        return Guarded(
+        return RuleInputs(
             journey_id=document.journey,
             kind=self.journey.kind,
             journey_kind=self.journey.kind,
@@ -176,7 +176,7 @@ class JourneyBinder:
 
     def _bind(
         self,
-        every: Guarded,
+        every: RuleInputs,
         stage: Stage,
         action: Action,
         channel: str,
@@ -219,7 +219,7 @@ def _check_order(document: JourneyDocument, company: PoliciesDocument, problems:
     valid = document.valid or ValidDocument()
     begins, ends = (None if m is None else company_instant(m, company) for m in (valid.from_, valid.until))
     if begins is not None and ends is not None and begins >= ends:
-        problems.add(document.journey, ("valid",), Fault.FORM, "from must be before until")
+        problems.add(document.journey, ("valid",), FaultClass.FORM, "from must be before until")
 
 
 def _again(rule: Rule, policies: Policies, compiler: ConditionCompiler) -> Rule:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from service.catalogue.conditions.compile import ConditionCompiler
 from service.catalogue.documents.journey import ActionDocument, CatalogueDocument, JourneyDocument
 from service.catalogue.documents.policies import PoliciesDocument
-from service.catalogue.documents.problems import Fault, Problems
+from service.catalogue.documents.problems import FaultClass, Problems
 from service.decision.constraints.audience import policy_code
 from service.decision.reports.events import EVENT_FORMS
 
@@ -21,7 +21,7 @@ def check_names(document: CatalogueDocument, is_checked: Sequence[bool], problem
     seen: set[str] = set()
     for journey, was_checked in zip(document.journeys, is_checked, strict=True):
         if journey.journey in seen:
-            problems.add(journey.journey, (), Fault.NAME, "another journey has this id")
+            problems.add(journey.journey, (), FaultClass.NAME, "another journey has this id")
         seen.add(journey.journey)
         if not was_checked:
             _check_objective(journey, problems, is_kept=is_kept)
@@ -38,7 +38,7 @@ def _check_objective(journey: JourneyDocument, problems: Problems, *, is_kept: b
     form = EVENT_FORMS.get(objective.event)
     if form is None:
         text = f"'{objective.event}' is no event type: " + ", ".join(EVENT_FORMS)
-        problems.add(journey.journey, ("objective", "event"), Fault.NAME, text)
+        problems.add(journey.journey, ("objective", "event"), FaultClass.NAME, text)
     elif objective.where is not None:
         types = {**dict.fromkeys((*form.required, *form.optional), "string"), **dict.fromkeys(form.numbers, "double")}
         compiler = ConditionCompiler(types, is_kept=is_kept)
@@ -49,17 +49,17 @@ def _check_declared(journey: JourneyDocument, company: PoliciesDocument, problem
     for i, purpose in enumerate(journey.consent):
         if purpose not in company.purposes:
             text = f"purpose '{purpose}' is not declared in policies.yaml"
-            problems.add(journey.journey, ("consent", i), Fault.NAME, text)
+            problems.add(journey.journey, ("consent", i), FaultClass.NAME, text)
     for i, stage in enumerate(journey.stages):
         for k, action in enumerate(stage.actions):
             path = ("stages", i, "actions", k)
             for n, channel in enumerate(action.channels):
                 if channel not in company.channels:
                     text = f"channel '{channel}' is not declared in policies.yaml"
-                    problems.add(journey.journey, (*path, "channels", n), Fault.NAME, text)
+                    problems.add(journey.journey, (*path, "channels", n), FaultClass.NAME, text)
             _check_placements(journey.journey, path, action, company, problems)
             if action.offer and not journey.consent:
-                problems.add(journey.journey, (*path, "offer"), Fault.FORM, "an offer needs a consent purpose")
+                problems.add(journey.journey, (*path, "offer"), FaultClass.FORM, "an offer needs a consent purpose")
 
 
 def _check_placements(
@@ -71,14 +71,14 @@ def _check_placements(
     for n, placement in enumerate(action.placements if declared else ()):
         if placement not in declared:
             text = f"placement '{placement}' is not declared in policies.yaml for a channel of the action"
-            problems.add(subject, (*path, "placements", n), Fault.NAME, text)
+            problems.add(subject, (*path, "placements", n), FaultClass.NAME, text)
 
 
 def _check_bypass(journey: JourneyDocument, company: PoliciesDocument, problems: Problems) -> None:
     codes = {policy_code(p.id) for p in company.policies}
     for i, code in enumerate(journey.bypass):
         if code.startswith("POLICY_") and code not in codes:
-            problems.add(journey.journey, ("bypass", i), Fault.NAME, f"there is no policy with the code {code}")
+            problems.add(journey.journey, ("bypass", i), FaultClass.NAME, f"there is no policy with the code {code}")
 
 
 def _check_journeys(journey: JourneyDocument, known: set[str], problems: Problems) -> None:
@@ -90,6 +90,6 @@ def _check_journeys(journey: JourneyDocument, known: set[str], problems: Problem
         named += [(("cooldown", "also", i), other) for i, other in enumerate(journey.cooldown.also)]
     for path, other in named:
         if other not in known:
-            problems.add(journey.journey, path, Fault.NAME, f"there is no journey '{other}'")
+            problems.add(journey.journey, path, FaultClass.NAME, f"there is no journey '{other}'")
         elif other == journey.journey and path[0] == "never_with":
-            problems.add(journey.journey, path, Fault.NAME, "a journey cannot exclude itself")
+            problems.add(journey.journey, path, FaultClass.NAME, "a journey cannot exclude itself")

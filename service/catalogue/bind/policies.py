@@ -22,7 +22,7 @@ from service.catalogue.documents.policies import (
     PressureDocument,
     QuietDocument,
 )
-from service.catalogue.documents.problems import POLICIES, Fault, Problems
+from service.catalogue.documents.problems import POLICIES, FaultClass, Problems
 from service.decision.constraints.audience import CompanyPolicy
 from service.decision.constraints.capacity import Pool
 from service.decision.constraints.caps import PressureCap
@@ -64,7 +64,7 @@ def bind_policies(
     """The company's policies; faults go to `problems`. Limits that are those of `earlier` stay the same objects."""
     company = document.policies
     if zone_of(company.time_zone) is None and not compiler.is_kept:
-        problems.add(POLICIES, ("time_zone",), Fault.FORM, _NO_ZONE)
+        problems.add(POLICIES, ("time_zone",), FaultClass.FORM, _NO_ZONE)
     _check_facts(document, schema, problems)
     _check_scopes(document, problems)
     default = _incident_class(company.incidents.default, timedelta(0))
@@ -196,7 +196,7 @@ def _check_facts(document: CatalogueDocument, schema: FeatureSchema, problems: P
         name = getattr(company.facts, role)
         spec = schema.by_name.get(name)
         if is_needed and (spec is None or spec.type is not FeatureType.STRING):
-            problems.add(POLICIES, ("facts", role), Fault.NAME, f"'{name}' is no feature of type string")
+            problems.add(POLICIES, ("facts", role), FaultClass.NAME, f"'{name}' is no feature of type string")
 
 
 def _check_scopes(document: CatalogueDocument, problems: Problems) -> None:
@@ -206,7 +206,9 @@ def _check_scopes(document: CatalogueDocument, problems: Problems) -> None:
             for k, channel in enumerate(getattr(scope, "channels", ())):
                 if channel not in company.channels:
                     text = f"channel '{channel}' is not declared"
-                    problems.add(POLICIES, (part, i, "channels", k), Fault.NAME, text)
+                    problems.add(POLICIES, (part, i, "channels", k), FaultClass.NAME, text)
             for k, journey in enumerate(getattr(scope, "journeys", ())):
                 if journey not in journeys:
-                    problems.add(POLICIES, (part, i, "journeys", k), Fault.NAME, f"there is no journey '{journey}'")
+                    problems.add(
+                        POLICIES, (part, i, "journeys", k), FaultClass.NAME, f"there is no journey '{journey}'"
+                    )

@@ -6,7 +6,7 @@ from service.catalogue.bind.policies import company_instant, company_window
 from service.catalogue.documents.journey import ActionDocument, CooldownDocument, JourneyDocument, ToneDocument
 from service.catalogue.documents.policies import PoliciesDocument
 from service.decision.constraints.capacity import Pool
-from service.decision.constraints.cooldown import Cooldown, Ignored, Rest
+from service.decision.constraints.cooldown import Cooldown, IgnoredRest, Rest
 from service.decision.journey import Action, Journey, Lever, Objective, StagePlan
 
 
@@ -22,11 +22,11 @@ def cooldown_of(document: JourneyDocument) -> Cooldown | None:
     )
 
 
-def _ignored(cooldown: CooldownDocument, document: JourneyDocument) -> Ignored | None:
+def _ignored(cooldown: CooldownDocument, document: JourneyDocument) -> IgnoredRest | None:
     ignored = cooldown.ignored
     if ignored is None:
         return None
-    return Ignored(times=ignored.times, window=document.objective.within, rests=ignored.for_)
+    return IgnoredRest(times=ignored.times, window=document.objective.within, rests=ignored.for_)
 
 
 def capacity_of(document: JourneyDocument, company: PoliciesDocument) -> Pool | None:

@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 
 from features.schema import FeatureSchema
 from service.catalogue.cases.document import ANYTHING_MORE, CaseDocument
-from service.catalogue.cases.facts import CaseInvalid, facts_of
+from service.catalogue.cases.facts import CaseInvalid, facts_of_case
 from service.decision.arbitrate import Score, ScoreSource
-from service.decision.constrain import Rejected
+from service.decision.constrain import Rejection
 from service.decision.decide import Decision, Terms, begin, conclude
 from service.decision.plan import Plan
 from service.decision.tone import tone_of
@@ -53,7 +53,7 @@ class Answer:
 
 def decide(case: CaseDocument, plan: Plan, schema: FeatureSchema) -> Decision:
     """Decides a case on the core; a journey without a score has its prior. Raises: CaseInvalid."""
-    facts = facts_of(case, plan, schema)
+    facts = facts_of_case(case, plan, schema)
     draft = begin(plan, facts)
     given = case.scores or {}
     scores = {
@@ -82,7 +82,7 @@ def answer_of(decision: Decision) -> Answer:
     )
 
 
-def _codes(rejected: Iterable[Rejected]) -> Codes:
+def _codes(rejected: Iterable[Rejection]) -> Codes:
     return {r.candidate.journey_id: tuple(reason.code for reason in r.reasons) for r in rejected}
 
 
@@ -90,14 +90,14 @@ def differences(case: CaseDocument, answer: Answer) -> Iterator[Difference]:
     """Every difference, journey by journey."""
     expected = set(case.eligible)
     for journey in sorted(expected - answer.eligible):
-        yield _differs("eligible", journey, "eligible", _told(answer.denied.get(journey)))
+        yield _differs("eligible", journey, "eligible", _codes_text(answer.denied.get(journey)))
     for journey in sorted(answer.eligible - expected):
         yield _differs(
             "eligible", journey, "denied: " + ", ".join(case.denied.get(journey, ("not listed",))), "eligible"
         )
     for journey, codes in case.denied.items():
         if journey not in answer.eligible and not _is_met(codes, answer.denied.get(journey)):
-            yield _differs("denied", journey, ", ".join(codes), _told(answer.denied.get(journey)))
+            yield _differs("denied", journey, ", ".join(codes), _codes_text(answer.denied.get(journey)))
     yield from _by_code("bypassed", case.bypassed, answer.bypassed)
     yield from _by_code("ruled_out", case.ruled_out, answer.ruled_out)
     yield from _by_code("displaced", case.displaced, answer.displaced)
@@ -122,7 +122,7 @@ def _differs(about: str, journey: str, expected: str, found: str) -> Difference:
     return Difference(about=about, journey=journey, expected=expected, found=found)
 
 
-def _told(codes: tuple[str, ...] | None) -> str:
+def _codes_text(codes: tuple[str, ...] | None) -> str:
     return "no candidate" if codes is None else "denied: " + ", ".join(codes)
 
 

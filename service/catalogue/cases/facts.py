@@ -55,7 +55,7 @@ class CaseContact:
     responses: tuple[Response, ...]
 
 
-def facts_of(case: CaseDocument, plan: Plan, schema: FeatureSchema) -> Facts:
+def facts_of_case(case: CaseDocument, plan: Plan, schema: FeatureSchema) -> Facts:
     """Raises: CaseInvalid."""
     now, channel = moment_of(case, plan)
     situation = situation_of(case, plan)
@@ -178,7 +178,7 @@ def _is_known(case: CaseDocument, stored: Mapping[str, FeatureValue], situation:
 def situation_of(case: CaseDocument, plan: Plan) -> Situation:
     """What follows from the events, contacts and outcomes of a case. Raises: CaseInvalid."""
     now, _ = moment_of(case, plan)
-    contacts = tuple(contacts_of(case, plan))
+    contacts = tuple(contacts_of_case(case, plan))
     consents, incidents = consents_of(case, plan), _incidents(case, now)
     has_events = bool(case.incidents or case.enrolments or consents.granted_at or consents.withdrawn_at)
     return Situation(
@@ -244,7 +244,7 @@ def _purposes(plan: Plan) -> list[str]:
     return sorted({rule.purpose for rule in plan.rules if isinstance(rule, ConsentMissing)})
 
 
-def contacts_of(case: CaseDocument, plan: Plan) -> Iterator[CaseContact]:
+def contacts_of_case(case: CaseDocument, plan: Plan) -> Iterator[CaseContact]:
     """Raises: CaseInvalid for a journey that has nothing to show there."""
     now, _ = moment_of(case, plan)
     for n, document in enumerate(case.contacts or ()):

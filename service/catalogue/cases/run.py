@@ -16,7 +16,7 @@ from service.catalogue.cases.coverage import Coverage, constraints_in_use, cover
 from service.catalogue.cases.document import CaseDocument, CasesDocument
 from service.catalogue.cases.facts import CaseInvalid
 from service.catalogue.documents.files import FileUnfit, listed, misnamed, printable
-from service.catalogue.documents.problems import Fault, Problem
+from service.catalogue.documents.problems import FaultClass, Problem
 from service.catalogue.documents.source import read_file
 from service.decision.plan import Plan
 
@@ -72,7 +72,9 @@ def read_cases(folder: Path) -> tuple[Case, ...]:
         names = list(listed(folder, CASES))
     except FileUnfit as error:
         raise CasesUnreadable([f"{folder / CASES}: {error}"]) from error
-    problems = [Problem(subject=printable(n), path=(), fault=Fault.FILE, text=t) for n in names if (t := misnamed(n))]
+    problems = [
+        Problem(subject=printable(n), path=(), fault=FaultClass.FILE, text=t) for n in names if (t := misnamed(n))
+    ]
     read: dict[str, CasesDocument] = {}
     for name in (name for name in names if not misnamed(name)):
         one = read_file(folder, name, CasesDocument)

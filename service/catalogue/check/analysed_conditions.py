@@ -18,12 +18,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from service.catalogue.check.decided import NOW, Asked, Decided
-from service.catalogue.check.examined import Examined, Path, audience_of, channels_of
-from service.catalogue.check.proof.solver import Finding, Outcome
+from service.catalogue.check.condition_answers import NOW, ConditionAnswers, RequestScope
+from service.catalogue.check.proof.solver import Satisfiability, SolverAnswer
+from service.catalogue.check.under_check import CatalogueUnderCheck, Path, audience_of, channels_of
 from service.catalogue.conditions.compile import ConditionCompiler
 from service.catalogue.documents.journey import ActionDocument, JourneyDocument, ToneDocument
-from service.catalogue.documents.problems import POLICIES, Fault, Problems, Severity
+from service.catalogue.documents.problems import POLICIES, FaultClass, Problems, Severity
 from service.decision.reports.events import EVENT_FORMS
 
 
@@ -38,130 +38,136 @@ class Role(StrEnum):
     TONE = "the tone's condition"
 
 
-_MEANS: Mapping[tuple[Role, Outcome], tuple[Severity, str]] = {
-    (Role.AUDIENCE, Outcome.NEVER): (Severity.ERROR, "nobody gets this journey"),
-    (Role.AUDIENCE, Outcome.ALWAYS): (Severity.ERROR, "it chooses nobody; leave it out if all are meant"),
-    (Role.REQUIRE, Outcome.NEVER): (Severity.ERROR, "it denies everything it applies to"),
-    (Role.REQUIRE, Outcome.ALWAYS): (Severity.ERROR, "it denies nothing"),
-    (Role.EXIT_WHEN, Outcome.NEVER): (Severity.ERROR, "it ends no enrolment"),
-    (Role.EXIT_WHEN, Outcome.ALWAYS): (Severity.ERROR, "every enrolment ends at once"),
-    (Role.WHERE, Outcome.NEVER): (Severity.ERROR, "the objective cannot be met"),
-    (Role.WHERE, Outcome.ALWAYS): (Severity.WARNING, "it can be left out"),
-    (Role.WEIGHT, Outcome.NEVER): (Severity.WARNING, "it is never used"),
-    (Role.WEIGHT, Outcome.ALWAYS): (Severity.WARNING, "it is used whatever the context"),
-    (Role.TONE, Outcome.NEVER): (Severity.WARNING, "this tone is never chosen"),
-    (Role.TONE, Outcome.ALWAYS): (Severity.WARNING, "the default, and every choice after it, is never used"),
+_MEANS: Mapping[tuple[Role, Satisfiability], tuple[Severity, str]] = {
+    (Role.AUDIENCE, Satisfiability.NEVER): (Severity.ERROR, "nobody gets this journey"),
+    (Role.AUDIENCE, Satisfiability.ALWAYS): (Severity.ERROR, "it chooses nobody; leave it out if all are meant"),
+    (Role.REQUIRE, Satisfiability.NEVER): (Severity.ERROR, "it denies everything it applies to"),
+    (Role.REQUIRE, Satisfiability.ALWAYS): (Severity.ERROR, "it denies nothing"),
+    (Role.EXIT_WHEN, Satisfiability.NEVER): (Severity.ERROR, "it ends no enrolment"),
+    (Role.EXIT_WHEN, Satisfiability.ALWAYS): (Severity.ERROR, "every enrolment ends at once"),
+    (Role.WHERE, Satisfiability.NEVER): (Severity.ERROR, "the objective cannot be met"),
+    (Role.WHERE, Satisfiability.ALWAYS): (Severity.WARNING, "it can be left out"),
+    (Role.WEIGHT, Satisfiability.NEVER): (Severity.WARNING, "it is never used"),
+    (Role.WEIGHT, Satisfiability.ALWAYS): (Severity.WARNING, "it is used whatever the context"),
+    (Role.TONE, Satisfiability.NEVER): (Severity.WARNING, "this tone is never chosen"),
+    (Role.TONE, Satisfiability.ALWAYS): (Severity.WARNING, "the default, and every choice after it, is never used"),
 }
-_SAYS = {Outcome.NEVER: "can never hold", Outcome.ALWAYS: "always holds"}
+_SAYS = {Satisfiability.NEVER: "can never hold", Satisfiability.ALWAYS: "always holds"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stated:
+class StatedCondition:
     """A condition where it stands. `asked`: the requests it can be read for."""
 
     role: Role
     text: str
     subject: str
     path: Path
-    asked: Asked
+    asked: RequestScope
 
 
-def check_conditions(catalogue: Examined, problems: Problems) -> None:
+def check_conditions(catalogue: CatalogueUnderCheck, problems: Problems) -> None:
     for stated in _stated(catalogue):
         _judge(stated, catalogue, catalogue.decided, problems)
-    events = {event: Decided(ConditionCompiler(_types(event)), {}) for event in EVENT_FORMS}
+    events = {event: ConditionAnswers(ConditionCompiler(_types(event)), {}) for event in EVENT_FORMS}
     for journey in catalogue.document.journeys:
         objective = journey.objective
         if objective.event is not None and objective.where is not None:
-            where = Stated(
+            where = StatedCondition(
                 role=Role.WHERE,
                 text=objective.where,
                 subject=journey.journey,
                 path=("objective", "where"),
-                asked=Asked(),
+                asked=RequestScope(),
             )
             _judge(where, catalogue, events[objective.event], problems)
 
 
-def never_holds(text: str, asked: Asked, catalogue: Examined) -> bool:
+def never_holds(text: str, asked: RequestScope, catalogue: CatalogueUnderCheck) -> bool:
     """Whether `check_conditions` says so."""
-    return catalogue.decided.alone(text, asked).outcome is Outcome.NEVER
+    return catalogue.decided.alone(text, asked).outcome is Satisfiability.NEVER
 
 
-def _judge(stated: Stated, catalogue: Examined, decided: Decided, problems: Problems) -> None:
-    everywhere = Asked(channels=catalogue.channels)
+def _judge(
+    stated: StatedCondition, catalogue: CatalogueUnderCheck, decided: ConditionAnswers, problems: Problems
+) -> None:
+    everywhere = RequestScope(channels=catalogue.channels)
     finding = decided.alone(stated.text, everywhere)
-    if finding.outcome is Outcome.CONTINGENT:
+    if finding.outcome is Satisfiability.CONTINGENT:
         finding = _only_never(decided.alone(stated.text, stated.asked), finding)
     if finding.outcome in _SAYS:
         severity, means = _MEANS[stated.role, finding.outcome]
         text = f"{stated.role} {_SAYS[finding.outcome]}: {means}{_because(finding)}"
-        problems.add(stated.subject, stated.path, Fault(finding.outcome.value), text, 0, severity)
-    elif finding.outcome is Outcome.NOT_DECIDED:
+        problems.add(stated.subject, stated.path, FaultClass(finding.outcome.value), text, 0, severity)
+    elif finding.outcome is Satisfiability.NOT_DECIDED:
         text = f"whether {stated.role} can hold, and fail, could not be decided: {finding.why}"
-        problems.add(stated.subject, stated.path, Fault.NOT_DECIDED, text, 0, Severity.NOTICE)
+        problems.add(stated.subject, stated.path, FaultClass.NOT_DECIDED, text, 0, Severity.NOTICE)
     elif NOW in decided.names(stated.text):
         _judge_from_now_on(stated, catalogue, decided, problems)
 
 
-def _judge_from_now_on(stated: Stated, catalogue: Examined, decided: Decided, problems: Problems) -> None:
+def _judge_from_now_on(
+    stated: StatedCondition, catalogue: CatalogueUnderCheck, decided: ConditionAnswers, problems: Problems
+) -> None:
     later = decided.ever_after(stated.text, stated.asked, catalogue.now)
-    if later.outcome is Outcome.NEVER:
+    if later.outcome is Satisfiability.NEVER:
         text = f"{stated.role} can never hold again from {catalogue.now:%Y-%m-%d} on"
-        problems.add(stated.subject, stated.path, Fault.NEVER, text, 0, Severity.WARNING)
+        problems.add(stated.subject, stated.path, FaultClass.NEVER, text, 0, Severity.WARNING)
 
 
-def _only_never(narrow: Finding, wide: Finding) -> Finding:
+def _only_never(narrow: SolverAnswer, wide: SolverAnswer) -> SolverAnswer:
     """On the journey's own channels a condition may hold always (`channel == "email"`): that is no fault."""
-    return wide if narrow.outcome is Outcome.ALWAYS else narrow
+    return wide if narrow.outcome is Satisfiability.ALWAYS else narrow
 
 
-def _because(finding: Finding) -> str:
+def _because(finding: SolverAnswer) -> str:
     return f" ({finding.why})" if finding.why else ""
 
 
-def _stated(catalogue: Examined) -> Iterator[Stated]:
+def _stated(catalogue: CatalogueUnderCheck) -> Iterator[StatedCondition]:
     for i, policy in enumerate(catalogue.company.policies):
-        yield Stated(
+        yield StatedCondition(
             role=Role.REQUIRE,
             text=policy.require,
             subject=POLICIES,
             path=("policies", i, "require"),
-            asked=Asked(channels=catalogue.channels),
+            asked=RequestScope(channels=catalogue.channels),
         )
     for journey in catalogue.document.journeys:
         yield from _of_journey(journey)
 
 
-def _of_journey(journey: JourneyDocument) -> Iterator[Stated]:
+def _of_journey(journey: JourneyDocument) -> Iterator[StatedCondition]:
     asked = asked_of(journey)
     audience, path = audience_of(journey)
     if audience is not None:
-        yield Stated(role=Role.AUDIENCE, text=audience, subject=journey.journey, path=path, asked=asked)
+        yield StatedCondition(role=Role.AUDIENCE, text=audience, subject=journey.journey, path=path, asked=asked)
     if journey.exit_when is not None:
         text = journey.exit_when  # looked at in any request of the customer, whatever its channel
-        yield Stated(role=Role.EXIT_WHEN, text=text, subject=journey.journey, path=("exit_when",), asked=Asked())
+        yield StatedCondition(
+            role=Role.EXIT_WHEN, text=text, subject=journey.journey, path=("exit_when",), asked=RequestScope()
+        )
     for i, weight in enumerate(journey.context_weight):
         path = ("context_weight", i, "when")
-        yield Stated(role=Role.WEIGHT, text=weight.when, subject=journey.journey, path=path, asked=asked)
+        yield StatedCondition(role=Role.WEIGHT, text=weight.when, subject=journey.journey, path=path, asked=asked)
     for i, stage in enumerate(journey.stages):
         for k, action in enumerate(stage.actions):
             yield from _of_action(journey, action, ("stages", i, "actions", k))
 
 
-def _of_action(journey: JourneyDocument, action: ActionDocument, path: Path) -> Iterator[Stated]:
+def _of_action(journey: JourneyDocument, action: ActionDocument, path: Path) -> Iterator[StatedCondition]:
     if isinstance(action.tone, ToneDocument):
-        asked = Asked(channels=action.channels, placements=action.placements)
+        asked = RequestScope(channels=action.channels, placements=action.placements)
         for n, choice in enumerate(action.tone.choose):
             where = (*path, "tone", "choose", n, "when")
-            yield Stated(role=Role.TONE, text=choice.when, subject=journey.journey, path=where, asked=asked)
+            yield StatedCondition(role=Role.TONE, text=choice.when, subject=journey.journey, path=where, asked=asked)
 
 
-def asked_of(journey: JourneyDocument) -> Asked:
+def asked_of(journey: JourneyDocument) -> RequestScope:
     """Every request that this journey can answer."""
     actions = [action for stage in journey.stages for action in stage.actions]
     placements = {p for action in actions for p in action.placements} if all(a.placements for a in actions) else set()
-    return Asked(channels=channels_of(journey), placements=tuple(sorted(placements)))
+    return RequestScope(channels=channels_of(journey), placements=tuple(sorted(placements)))
 
 
 def _types(event: str) -> dict[str, str]:

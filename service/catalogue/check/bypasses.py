@@ -8,22 +8,22 @@ in a rule that is not there.
 from __future__ import annotations
 
 from service.catalogue.bind.journey import JourneyBinder
-from service.catalogue.check.examined import Examined, never_with
+from service.catalogue.check.under_check import CatalogueUnderCheck, never_with
 from service.catalogue.documents.journey import JourneyDocument
-from service.catalogue.documents.problems import Fault, Problems, Severity
+from service.catalogue.documents.problems import FaultClass, Problems, Severity
 from service.decision.constraints.registry import group_of
 
 
-def check_bypasses(catalogue: Examined, problems: Problems) -> None:
+def check_bypasses(catalogue: CatalogueUnderCheck, problems: Problems) -> None:
     for journey in catalogue.document.journeys:
         guarding = _guarding(journey, catalogue) if journey.bypass else frozenset()
         for i, code in enumerate(journey.bypass):
             if code not in guarding:
                 text = f"{code} guards no action of this journey: there is nothing to bypass"
-                problems.add(journey.journey, ("bypass", i), Fault.BYPASS, text, 0, Severity.WARNING)
+                problems.add(journey.journey, ("bypass", i), FaultClass.BYPASS, text, 0, Severity.WARNING)
 
 
-def _guarding(journey: JourneyDocument, catalogue: Examined) -> frozenset[str]:
+def _guarding(journey: JourneyDocument, catalogue: CatalogueUnderCheck) -> frozenset[str]:
     """The codes, and those of their groups, of the rules that guard any of its actions."""
     excluded = never_with(journey.journey, catalogue.document)
     binder = JourneyBinder(journey, catalogue.company, catalogue.policies, catalogue.compiler, Problems(), excluded)

@@ -21,12 +21,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from service.catalogue.check.examined import Examined, Offered, Path, offered
+from service.catalogue.check.under_check import ActionOnChannel, CatalogueUnderCheck, Path, offered
 from service.catalogue.documents.journey import JourneyDocument
-from service.catalogue.documents.problems import POLICIES, Fault, Problems, Severity
+from service.catalogue.documents.problems import POLICIES, FaultClass, Problems, Severity
 from service.decision.constraints.capacity import Pool
 from service.decision.constraints.caps import PressureCap
-from service.decision.windows import LOOKBACK, Calendar, Per, Period
+from service.decision.windows import LOOKBACK, CalendarWindow, Per, Period
 
 _LONGEST = {
     Period.DAY: timedelta(days=1, hours=2),
@@ -36,7 +36,7 @@ _LONGEST = {
 _WITHIN = {(Period.DAY, Period.WEEK), (Period.DAY, Period.MONTH)}
 
 
-def check_caps(catalogue: Examined, problems: Problems) -> None:
+def check_caps(catalogue: CatalogueUnderCheck, problems: Problems) -> None:
     _check_pressure(catalogue, problems)
     _check_budgets(catalogue, problems)
     _check_in_flight(catalogue, problems)
@@ -48,7 +48,7 @@ def check_caps(catalogue: Examined, problems: Problems) -> None:
             *_ignored(journey),
             *_durations(journey),
         ):
-            problems.add(journey.journey, path, Fault.CAPS, text, None, severity)
+            problems.add(journey.journey, path, FaultClass.CAPS, text, None, severity)
 
 
 def looks_as_far(outer: Per, inner: Per) -> bool:
@@ -58,13 +58,13 @@ def looks_as_far(outer: Per, inner: Per) -> bool:
     return outer == inner or (inner, outer) in _WITHIN
 
 
-def _check_pressure(catalogue: Examined, problems: Problems) -> None:
+def _check_pressure(catalogue: CatalogueUnderCheck, problems: Problems) -> None:
     caps = catalogue.policies.pressure
     for i, cap in enumerate(caps):
         first = next((c for k, c in enumerate(caps) if k != i and _comes_first(c, k, cap, i)), None)
         if first is not None:
             text = f"pressure cap {cap.cap_id} is never reached: {first.cap_id} always is reached first"
-            problems.add(POLICIES, ("pressure", i, "at_most"), Fault.CAPS, text, None, Severity.WARNING)
+            problems.add(POLICIES, ("pressure", i, "at_most"), FaultClass.CAPS, text, None, Severity.WARNING)
 
 
 def _comes_first(one: PressureCap, k: int, other: PressureCap, i: int) -> bool:
@@ -80,13 +80,13 @@ def _comes_first(one: PressureCap, k: int, other: PressureCap, i: int) -> bool:
     return looks_as_far(one.per, other.per) and (k < i or not are_equal)
 
 
-def _check_budgets(catalogue: Examined, problems: Problems) -> None:
+def _check_budgets(catalogue: CatalogueUnderCheck, problems: Problems) -> None:
     pools = catalogue.policies.budgets
     for i, pool in enumerate(pools):
         first = next((p for k, p in enumerate(pools) if k != i and _is_spent_first(p, k, pool, i)), None)
         if first is not None:
             text = f"{pool.pool_id} is never spent: {first.pool_id} always is spent first"
-            problems.add(POLICIES, ("budgets", i, "amount"), Fault.CAPS, text, None, Severity.WARNING)
+            problems.add(POLICIES, ("budgets", i, "amount"), FaultClass.CAPS, text, None, Severity.WARNING)
 
 
 def _is_spent_first(one: Pool, k: int, other: Pool, i: int) -> bool:
@@ -99,18 +99,18 @@ def _is_spent_first(one: Pool, k: int, other: Pool, i: int) -> bool:
     return looks_as_far(_per(one), _per(other)) and (k < i or not are_equal)
 
 
-def _check_in_flight(catalogue: Examined, problems: Problems) -> None:
+def _check_in_flight(catalogue: CatalogueUnderCheck, problems: Problems) -> None:
     for kind, limit in catalogue.company.in_flight.items():
         count = sum(1 for journey in catalogue.document.journeys if journey.kind is kind)
         if limit > count:
             text = f"the limit of {limit} is never reached: there are {count} {kind} journeys"
-            problems.add(POLICIES, ("in_flight", kind.value), Fault.CAPS, text, None, Severity.NOTICE)
+            problems.add(POLICIES, ("in_flight", kind.value), FaultClass.CAPS, text, None, Severity.NOTICE)
 
 
 Found = Iterator[tuple[Path, Severity, str]]
 
 
-def _contact(journey: JourneyDocument, places: list[Offered], catalogue: Examined) -> Found:
+def _contact(journey: JourneyDocument, places: list[ActionOnChannel], catalogue: CatalogueUnderCheck) -> Found:
     contact = journey.contact
     if contact is None or "PRESSURE_CAP" in journey.bypass:
         return
@@ -122,7 +122,7 @@ def _contact(journey: JourneyDocument, places: list[Offered], catalogue: Examine
             return
 
 
-def _capacity(journey: JourneyDocument, places: list[Offered], catalogue: Examined) -> Found:
+def _capacity(journey: JourneyDocument, places: list[ActionOnChannel], catalogue: CatalogueUnderCheck) -> Found:
     capacity = journey.capacity
     if capacity is None or "BUDGET" in journey.bypass:
         return
@@ -162,4 +162,4 @@ def _durations(journey: JourneyDocument) -> Found:
 
 
 def _per(pool: Pool) -> Per:
-    return pool.window.period if isinstance(pool.window, Calendar) else pool.window.per
+    return pool.window.period if isinstance(pool.window, CalendarWindow) else pool.window.per

@@ -23,20 +23,20 @@ from service.catalogue.bind.policies import company_instant
 from service.catalogue.check.analysed_conditions import check_conditions
 from service.catalogue.check.bypasses import check_bypasses
 from service.catalogue.check.caps import check_caps
-from service.catalogue.check.examined import examined
 from service.catalogue.check.expiry import check_expiry
-from service.catalogue.check.faults import Near, node_at, told_better
+from service.catalogue.check.faults import NearbyNames, node_at, with_suggestions
 from service.catalogue.check.meaning import check_meaning
 from service.catalogue.check.places import place_in_lines
 from service.catalogue.check.possible import check_possible
 from service.catalogue.check.stranded import stranded
 from service.catalogue.check.texts import check_texts
 from service.catalogue.check.tones import check_tones
+from service.catalogue.check.under_check import examined
 from service.catalogue.documents.journey import CatalogueDocument
-from service.catalogue.documents.problems import POLICIES, Fault, Problem, Problems, Severity
-from service.catalogue.documents.source import Place, Source, read, without_place
+from service.catalogue.documents.problems import POLICIES, FaultClass, Problem, Problems, Severity
+from service.catalogue.documents.source import CatalogueSource, Place, read, without_place
 from service.decision.reports.events import EVENT_FORMS
-from service.state.port import Standing
+from service.state.port import StageCount
 
 _ANOTHER = "another journey has this id"
 _ORDER = list(Severity)
@@ -60,7 +60,7 @@ class Finding:
     line: int
     column: int
     severity: Severity
-    fault: Fault
+    fault: FaultClass
     text: str
     suggestion: str = ""
 
@@ -76,7 +76,7 @@ def check(
     schema: FeatureSchema,
     now: datetime | date,
     against: Path | None = None,
-    standing: Iterable[Standing] = (),
+    standing: Iterable[StageCount] = (),
 ) -> tuple[Finding, ...]:
     """All findings in the order of the files. `against`: an older catalogue, to find ids that changed their meaning.
 
@@ -114,13 +114,13 @@ def _changed(against: Path, document: CatalogueDocument) -> list[Problem]:
     old, problems = read(against), Problems()
     if old.policies is None or old.problems:
         text = "the older catalogue cannot be read, so ids were not compared"
-        problems.add(POLICIES, (), Fault.FILE, f"{text}: {old.problems[0]}", None, Severity.WARNING)
+        problems.add(POLICIES, (), FaultClass.FILE, f"{text}: {old.problems[0]}", None, Severity.WARNING)
         return problems.found
     check_meaning(CatalogueDocument(policies=old.policies, journeys=old.journeys), document, problems)
     return problems.found
 
 
-def _unsound(source: Source, schema: FeatureSchema) -> Iterator[Problem]:
+def _unsound(source: CatalogueSource, schema: FeatureSchema) -> Iterator[Problem]:
     """What keeps the documents from being used at all. Those that can be read are bound even if others cannot."""
     found = list(source.problems)
     ids = _ids(source)
@@ -130,11 +130,11 @@ def _unsound(source: Source, schema: FeatureSchema) -> Iterator[Problem]:
         found += [problem for problem in bound if problem.text not in absent]
     roots = {name: file.root for name, file in source.files.items() if file.root is not None}
     roots |= {journey: roots[name] for journey, name in source.file_of.items() if name in roots}
-    yield from told_better(found, roots, _near(source, ids))
+    yield from with_suggestions(found, roots, _near(source, ids))
     yield from _twice(ids)
 
 
-def _ids(source: Source) -> Mapping[str, Sequence[str]]:
+def _ids(source: CatalogueSource) -> Mapping[str, Sequence[str]]:
     """The files of each journey id, those of files that are not of the right form among them."""
     found: dict[str, list[str]] = {}
     for name, file in source.files.items():
@@ -149,13 +149,13 @@ def _twice(ids: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
     for journey, files in ids.items():
         for name in files[1:]:
             text = f"the journey id '{journey}' is taken: {files[0]} has it"
-            yield Problem(subject=name, path=("journey",), fault=Fault.NAME, text=text, column=0)
+            yield Problem(subject=name, path=("journey",), fault=FaultClass.NAME, text=text, column=0)
 
 
-def _near(source: Source, ids: Iterable[str]) -> Near:
+def _near(source: CatalogueSource, ids: Iterable[str]) -> NearbyNames:
     company = source.policies
     channels = {} if company is None else company.channels
-    return Near(
+    return NearbyNames(
         channels=frozenset(channels),
         placements=frozenset(placement for c in channels.values() for placement in c.placements or ()),
         purposes=frozenset(() if company is None else company.purposes),
@@ -164,7 +164,7 @@ def _near(source: Source, ids: Iterable[str]) -> Near:
     )
 
 
-def _place(source: Source, problem: Problem) -> Place:
+def _place(source: CatalogueSource, problem: Problem) -> Place:
     place = source.place(problem)
     file = source.files.get(place.file)
     node = None if file is None else node_at(file.root, problem.path)
@@ -173,7 +173,7 @@ def _place(source: Source, problem: Problem) -> Place:
     return place_in_lines(place.file, file.text or "", node, problem.column) or place
 
 
-def _located(source: Source, problem: Problem) -> Finding:
+def _located(source: CatalogueSource, problem: Problem) -> Finding:
     place = _place(source, problem)
     return Finding(
         file=place.file,
@@ -181,7 +181,7 @@ def _located(source: Source, problem: Problem) -> Finding:
         column=place.column,
         severity=problem.severity,
         fault=problem.fault,
-        text=without_place(problem.text) if problem.fault is Fault.FILE else problem.text,
+        text=without_place(problem.text) if problem.fault is FaultClass.FILE else problem.text,
         suggestion=problem.suggestion,
     )
 

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from service.catalogue.check.examined import Examined, Offered, Path, audience_of, never_with
 from service.catalogue.check.proof.bounds import HAS_OPEN, IS_KNOWN, JOURNEYS, OPEN_CLASSES, STAGES
+from service.catalogue.check.under_check import ActionOnChannel, CatalogueUnderCheck, Path, audience_of, never_with
 from service.catalogue.documents.journey import JourneyDocument
 from service.catalogue.documents.policies import OnUnknownDocument
 from service.catalogue.documents.problems import POLICIES
@@ -47,12 +47,12 @@ class Claim:
 class Claims:
     """The claims of a catalogue."""
 
-    def __init__(self, catalogue: Examined) -> None:
+    def __init__(self, catalogue: CatalogueUnderCheck) -> None:
         self._catalogue = catalogue
         self._journeys: Mapping[str, JourneyDocument] = {j.journey: j for j in catalogue.document.journeys}
         self._excluded = {name: never_with(name, catalogue.document) for name in self._journeys}
 
-    def of(self, offered: Offered) -> Iterator[Claim]:
+    def of(self, offered: ActionOnChannel) -> Iterator[Claim]:
         """All that must hold for this action on this channel."""
         stated = [*self._audience(offered.journey), *self._policies(offered)]
         yield from stated
@@ -72,7 +72,7 @@ class Claims:
             lets = isinstance(journey.audience, OnUnknownDocument) and _lets_unknown(journey.audience)
             yield Claim(text=text, told="its audience", subject=journey.journey, path=path, lets_unknown=lets)
 
-    def _policies(self, offered: Offered) -> Iterator[Claim]:
+    def _policies(self, offered: ActionOnChannel) -> Iterator[Claim]:
         for i, policy in enumerate(self._catalogue.company.policies):
             code = policy_code(policy.id)
             is_kind = not policy.kinds or offered.kind in policy.kinds
@@ -82,7 +82,7 @@ class Claims:
                 lets = _lets_unknown(policy)
                 yield Claim(text=policy.require, told=code, subject=POLICIES, path=path, lets_unknown=lets)
 
-    def _no_incident(self, offered: Offered) -> Iterator[Claim]:
+    def _no_incident(self, offered: ActionOnChannel) -> Iterator[Claim]:
         """Of each class by itself, for customers may have incidents of several."""
         policies, kind = self._catalogue.policies, offered.kind
         classes = policies.incident_classes
@@ -97,7 +97,7 @@ class Claims:
         for name in sorted({*denied, ""}):
             yield Claim(text=f'!("{name}" in {OPEN_CLASSES})', told=told)
 
-    def _at_stage(self, offered: Offered) -> Claim:
+    def _at_stage(self, offered: ActionOnChannel) -> Claim:
         name, stage = offered.journey.journey, offered.stage
         is_there = f'"{name}" in {STAGES} && {STAGES}["{name}"] == "{stage}"'
         if offered.at_stage == 0:

@@ -8,22 +8,22 @@ Levers out of bounds (0.5 to 2) are errors of the form.
 from __future__ import annotations
 
 from service.catalogue.bind.policies import company_instant
-from service.catalogue.check.examined import Examined
+from service.catalogue.check.under_check import CatalogueUnderCheck
 from service.catalogue.documents.journey import JourneyDocument
-from service.catalogue.documents.problems import Fault, Problems, Severity
+from service.catalogue.documents.problems import FaultClass, Problems, Severity
 
 
-def check_expiry(catalogue: Examined, problems: Problems) -> None:
+def check_expiry(catalogue: CatalogueUnderCheck, problems: Problems) -> None:
     company = catalogue.document.policies
     for journey in catalogue.document.journeys:
         _check_lever(journey, catalogue, problems)
         until = None if journey.valid is None else journey.valid.until
         if until is not None and company_instant(until, company) <= catalogue.now:
             text = f"this journey is over since {until:%Y-%m-%d}: nobody gets it"
-            problems.add(journey.journey, ("valid", "until"), Fault.IMPOSSIBLE, text, 0, Severity.WARNING)
+            problems.add(journey.journey, ("valid", "until"), FaultClass.IMPOSSIBLE, text, 0, Severity.WARNING)
 
 
-def _check_lever(journey: JourneyDocument, catalogue: Examined, problems: Problems) -> None:
+def _check_lever(journey: JourneyDocument, catalogue: CatalogueUnderCheck, problems: Problems) -> None:
     lever, valid, company = journey.lever, journey.valid, catalogue.document.policies
     if lever is None:
         return
@@ -34,4 +34,4 @@ def _check_lever(journey: JourneyDocument, catalogue: Examined, problems: Proble
     elif begins is not None and ends <= company_instant(begins, company):
         text = f"the lever is over on {lever.until:%Y-%m-%d}, before the journey begins on {begins:%Y-%m-%d}"
     if text:
-        problems.add(journey.journey, ("lever", "until"), Fault.LEVER, text, 0, Severity.WARNING)
+        problems.add(journey.journey, ("lever", "until"), FaultClass.LEVER, text, 0, Severity.WARNING)

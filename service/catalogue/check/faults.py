@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from service.catalogue.check.texts import LANGUAGES
 from service.catalogue.documents.journey import JourneyDocument
 from service.catalogue.documents.policies import PoliciesDocument
-from service.catalogue.documents.problems import POLICIES, Fault, Problem
+from service.catalogue.documents.problems import POLICIES, FaultClass, Problem
 
 _EXTRA = "Extra inputs are not permitted"
 _REQUIRED = "Field required"
@@ -32,7 +32,7 @@ _TWICE = "ids must differ"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Near:
+class NearbyNames:
     """The names that a fault may have been about, by what it says is missing."""
 
     channels: frozenset[str]
@@ -49,19 +49,21 @@ class Near:
         return self.others
 
 
-def told_better(problems: Sequence[Problem], roots: Mapping[str, yaml.Node], near: Near) -> Iterator[Problem]:
+def with_suggestions(
+    problems: Sequence[Problem], roots: Mapping[str, yaml.Node], near: NearbyNames
+) -> Iterator[Problem]:
     """The same faults. `roots`: the files' nodes by subject."""
     for problem in problems:
         root = roots.get(problem.subject)
-        if problem.fault is Fault.FORM and root is not None:
+        if problem.fault is FaultClass.FORM and root is not None:
             if not _is_other_branch(problem, problems, root):
                 yield _form(problem, root)
-        elif problem.fault is Fault.NAME:
+        elif problem.fault is FaultClass.NAME:
             found = _UNDECLARED.search(problem.text)
             name = None if found is None else found["name"] or found["other"]
             yield problem if name is None else _suggesting(problem, name, near.of(problem.text))
         else:
-            yield _condition(problem, node_at(root, problem.path)) if problem.fault is Fault.CONDITION else problem
+            yield _condition(problem, node_at(root, problem.path)) if problem.fault is FaultClass.CONDITION else problem
 
 
 def node_at(root: yaml.Node | None, path: Iterable[str | int]) -> yaml.Node | None:
@@ -108,11 +110,11 @@ def _suggesting(problem: Problem, name: str, names: Iterable[str]) -> Problem:
     return replace(problem, text=f"{problem.text}, did you mean `{near[0]}`?", suggestion=near[0])
 
 
-def _fault(problem: Problem) -> Fault:
+def _fault(problem: Problem) -> FaultClass:
     """Missing languages and levers out of bounds are classes of their own."""
     if problem.path and problem.path[-1] in LANGUAGES:
-        return Fault.TRANSLATION
-    return Fault.LEVER if problem.path == ("lever", "weight") else Fault.FORM
+        return FaultClass.TRANSLATION
+    return FaultClass.LEVER if problem.path == ("lever", "weight") else FaultClass.FORM
 
 
 def _within(text: str, node: yaml.Node | None) -> tuple[str | int, ...]:

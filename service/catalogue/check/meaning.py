@@ -17,11 +17,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
-from service.catalogue.check.examined import Path
+from service.catalogue.check.under_check import Path
 from service.catalogue.documents.forms import format_duration
 from service.catalogue.documents.journey import ActionDocument, CatalogueDocument, JourneyDocument
 from service.catalogue.documents.policies import BudgetDocument, PoliciesDocument, PressureDocument
-from service.catalogue.documents.problems import POLICIES, Fault, Problems, Severity
+from service.catalogue.documents.problems import POLICIES, FaultClass, Problems, Severity
 
 Found = Iterator[tuple[Path, str, Severity]]
 
@@ -31,9 +31,9 @@ def check_meaning(old: CatalogueDocument, new: CatalogueDocument, problems: Prob
     for journey in new.journeys:
         if journey.journey in before:
             for path, text, severity in _journey(before[journey.journey], journey):
-                problems.add(journey.journey, path, Fault.MEANING, text, 0, severity)
+                problems.add(journey.journey, path, FaultClass.MEANING, text, 0, severity)
     for path, text, severity in _company(old.policies, new.policies):
-        problems.add(POLICIES, path, Fault.MEANING, text, 0, severity)
+        problems.add(POLICIES, path, FaultClass.MEANING, text, 0, severity)
 
 
 def _journey(old: JourneyDocument, new: JourneyDocument) -> Found:
@@ -57,10 +57,10 @@ def _objective(old: JourneyDocument, new: JourneyDocument) -> Found:
     for field in ("event", "outcome", "where"):
         was, is_now = getattr(old.objective, field), getattr(new.objective, field)
         if was != is_now:
-            text = f"the objective of {new.journey} had {field} {_told(was)}, give the new one another id"
+            text = f"the objective of {new.journey} had {field} {_value_text(was)}, give the new one another id"
             yield ("objective", field), text, Severity.ERROR
     if old.objective.within != new.objective.within:
-        text = f"the objective of {new.journey} was to be met within {_told(old.objective.within)}"
+        text = f"the objective of {new.journey} was to be met within {_value_text(old.objective.within)}"
         yield ("objective", "within"), text, Severity.WARNING
 
 
@@ -104,7 +104,7 @@ def _scopes(
                 yield (part, i, field), text, Severity.WARNING
 
 
-def _told(value: object) -> str:
+def _value_text(value: object) -> str:
     if isinstance(value, timedelta):
         return format_duration(value)
     return "none" if value is None else f"`{value}`"

@@ -24,13 +24,13 @@ from datetime import timedelta
 
 from service.catalogue.check.analysed_conditions import asked_of, never_holds
 from service.catalogue.check.claims import Claim, Claims
-from service.catalogue.check.decided import Asked, Decided
-from service.catalogue.check.examined import Examined, Offered, audience_of, offered
+from service.catalogue.check.condition_answers import ConditionAnswers, RequestScope
 from service.catalogue.check.proof.bounds import HAS_OPEN, IS_KNOWN, JOURNEYS, OPEN_CLASSES, OPEN_COUNT, STAGES
-from service.catalogue.check.proof.solver import Outcome
+from service.catalogue.check.proof.solver import Satisfiability
 from service.catalogue.check.quiet import is_never_awake
+from service.catalogue.check.under_check import ActionOnChannel, CatalogueUnderCheck, audience_of, offered
 from service.catalogue.documents.journey import JourneyDocument
-from service.catalogue.documents.problems import Fault, Problems, Severity
+from service.catalogue.documents.problems import FaultClass, Problems, Severity
 from service.decision.constraints.unknown import WhenUnknown
 
 _GROUPS = {HAS_OPEN: "incidents", OPEN_COUNT: "incidents", OPEN_CLASSES: "incidents", STAGES: "in", JOURNEYS: "in"}
@@ -39,7 +39,7 @@ _CUSTOMER = "customer."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ruled:
+class Exclusion:
     """Why an action on a channel is ruled out. `is_for_known`: but not for those whose facts are missing."""
 
     why: str
@@ -47,7 +47,7 @@ class Ruled:
     by_audience: bool = False
 
 
-def check_possible(catalogue: Examined, problems: Problems) -> None:
+def check_possible(catalogue: CatalogueUnderCheck, problems: Problems) -> None:
     claims = Claims(catalogue)
     for journey in catalogue.document.journeys:
         audience, _ = audience_of(journey)
@@ -56,17 +56,19 @@ def check_possible(catalogue: Examined, problems: Problems) -> None:
             _check_cap(journey, problems)
 
 
-def _check_journey(journey: JourneyDocument, catalogue: Examined, claims: Claims, problems: Problems) -> None:
+def _check_journey(
+    journey: JourneyDocument, catalogue: CatalogueUnderCheck, claims: Claims, problems: Problems
+) -> None:
     doubts: dict[str, None] = {}
     found = [(o, _ruled_out(o, catalogue, claims, doubts)) for o in offered(journey)]
     for doubt in doubts:
-        problems.add(journey.journey, ("journey",), Fault.NOT_DECIDED, doubt, None, Severity.NOTICE)
+        problems.add(journey.journey, ("journey",), FaultClass.NOT_DECIDED, doubt, None, Severity.NOTICE)
     if all(ruled for _, ruled in found):
         reasons = [ruled for _, ruled in found if ruled]
         path = audience_of(journey)[1] if all(r.by_audience for r in reasons) else ("journey",)
         column = None if path == ("journey",) else 0
         text = f"no customer could ever get this journey: {_whys(reasons)}"
-        problems.add(journey.journey, path, Fault.IMPOSSIBLE, text, column, _severity(reasons))
+        problems.add(journey.journey, path, FaultClass.IMPOSSIBLE, text, column, _severity(reasons))
         return
     for i, stage in enumerate(journey.stages):
         here = [(o, ruled) for o, ruled in found if o.at_stage == i]
@@ -74,54 +76,56 @@ def _check_journey(journey: JourneyDocument, catalogue: Examined, claims: Claims
             reasons = [ruled for _, ruled in here if ruled]
             text = f"no customer could ever be served at stage {stage.stage}: {_whys(reasons)}"
             path = ("stages", i, "stage")
-            problems.add(journey.journey, path, Fault.UNREACHABLE, text, 0, _severity(reasons))
+            problems.add(journey.journey, path, FaultClass.UNREACHABLE, text, 0, _severity(reasons))
         else:
             _report_actions(here, problems)
 
 
-def _report_actions(found: Sequence[tuple[Offered, Ruled | None]], problems: Problems) -> None:
+def _report_actions(found: Sequence[tuple[ActionOnChannel, Exclusion | None]], problems: Problems) -> None:
     """Actions and channels that are ruled out, of a stage that as a whole is not."""
     for at in sorted({o.at_action for o, _ in found}):
         of_action = [(o, ruled) for o, ruled in found if o.at_action == at]
         if all(ruled for _, ruled in of_action):
             o, reasons = of_action[0][0], [ruled for _, ruled in of_action if ruled]
             text = f"no customer could ever get {o.action.id}: {_whys(reasons)}"
-            problems.add(o.journey.journey, (*o.path, "id"), Fault.IMPOSSIBLE, text, 0, Severity.WARNING)
+            problems.add(o.journey.journey, (*o.path, "id"), FaultClass.IMPOSSIBLE, text, 0, Severity.WARNING)
             continue
         for o, ruled in of_action:
             if ruled:
                 text = f"no customer could ever get {o.action.id} by {o.channel}: {ruled.why}"
                 path = (*o.path, "channels", o.at_channel)
-                problems.add(o.journey.journey, path, Fault.IMPOSSIBLE, text, 0, Severity.WARNING)
+                problems.add(o.journey.journey, path, FaultClass.IMPOSSIBLE, text, 0, Severity.WARNING)
 
 
-def _ruled_out(o: Offered, catalogue: Examined, claims: Claims, doubts: dict[str, None]) -> Ruled | None:
+def _ruled_out(
+    o: ActionOnChannel, catalogue: CatalogueUnderCheck, claims: Claims, doubts: dict[str, None]
+) -> Exclusion | None:
     """The first reason found, or None if the action may be got."""
     stated = list(claims.of(o))
     for group in _related(stated, catalogue.decided):
         if all(claim.path is None for claim in group):
             continue
         finding = catalogue.decided.together([c.text for c in group], o.asked)
-        if finding.outcome is Outcome.NEVER:
+        if finding.outcome is Satisfiability.NEVER:
             core = _core(group, o.asked, catalogue.decided)
             if len(core) > 1 or not _is_told(core[0], catalogue):
-                return Ruled(
+                return Exclusion(
                     why=f"{_listed(core)} can never hold together" if len(core) > 1 else f"{core[0].told} forbids it",
                     is_for_known=any(claim.lets_unknown for claim in core),
                     by_audience=any(claim.told == "its audience" for claim in core),
                 )
-        elif finding.outcome is Outcome.NOT_DECIDED and len(group) > 1:
+        elif finding.outcome is Satisfiability.NOT_DECIDED and len(group) > 1:
             doubts[f"whether {_listed(group)} can hold together could not be decided: {finding.why}"] = None
     return _silent(o, catalogue) or _too_dear(o, catalogue) or _after_another(o)
 
 
-def _is_told(claim: Claim, catalogue: Examined) -> bool:
+def _is_told(claim: Claim, catalogue: CatalogueUnderCheck) -> bool:
     """Whether `check_conditions` reports this policy by itself."""
     is_policy = claim.path is not None and claim.path[0] == "policies"
-    return is_policy and never_holds(claim.text, Asked(channels=catalogue.channels), catalogue)
+    return is_policy and never_holds(claim.text, RequestScope(channels=catalogue.channels), catalogue)
 
 
-def _silent(o: Offered, catalogue: Examined) -> Ruled | None:
+def _silent(o: ActionOnChannel, catalogue: CatalogueUnderCheck) -> Exclusion | None:
     if o.bypasses("QUIET_HOURS"):
         return None
     quiet = [q.rule for q in catalogue.policies.quiet if o.kind in q.kinds and o.channel in q.channels]
@@ -129,32 +133,32 @@ def _silent(o: Offered, catalogue: Examined) -> Ruled | None:
         return None
     lets = all(rule.on_unknown.on_missing is WhenUnknown.ALLOW for rule in quiet)
     why = f"quiet hours ({', '.join(q.quiet_id for q in quiet)}) leave no minute of a day on {o.channel}"
-    return Ruled(why=why, is_for_known=lets)
+    return Exclusion(why=why, is_for_known=lets)
 
 
-def _too_dear(o: Offered, catalogue: Examined) -> Ruled | None:
+def _too_dear(o: ActionOnChannel, catalogue: CatalogueUnderCheck) -> Exclusion | None:
     if o.bypasses("BUDGET"):
         return None
     for pool in catalogue.policies.budgets:
         if o.action.cost > pool.limit and pool.guards(o.journey.journey, o.kind, o.channel):
             why = f"{o.action.id} costs {o.action.cost:g} and {pool.pool_id} holds {pool.limit:g}"
-            return Ruled(why=why)
+            return Exclusion(why=why)
     return None
 
 
-def _after_another(o: Offered) -> Ruled | None:
+def _after_another(o: ActionOnChannel) -> Exclusion | None:
     """Of the actions of a stage that fit channel and placement, the first is the candidate."""
     before = [a for a in o.journey.stages[o.at_stage].actions[: o.at_action] if o.channel in a.channels]
     placements = {placement for action in before for placement in action.placements}
     taking_all = next((a for a in before if not a.placements), None)
     if taking_all is not None:
-        return Ruled(why=f"{taking_all.id} stands before it, for every placement")
+        return Exclusion(why=f"{taking_all.id} stands before it, for every placement")
     if o.action.placements and placements >= set(o.action.placements):
-        return Ruled(why=f"{', '.join(a.id for a in before)} before it take its placements")
+        return Exclusion(why=f"{', '.join(a.id for a in before)} before it take its placements")
     return None
 
 
-def _related(claims: Sequence[Claim], decided: Decided) -> Iterator[list[Claim]]:
+def _related(claims: Sequence[Claim], decided: ConditionAnswers) -> Iterator[list[Claim]]:
     """Claims by the variables they share, directly or through others. Sharing none, they do not contradict."""
     read = [set(decided.names(claim.text)) for claim in claims]
     about_all = any(IS_KNOWN in names for names in read)
@@ -174,12 +178,12 @@ def _group(name: str, about_all: bool) -> str:
     return _CUSTOMER if about_all and name.startswith(_CUSTOMER) else _GROUPS.get(name, name)
 
 
-def _core(claims: Sequence[Claim], asked: Asked, decided: Decided) -> list[Claim]:
+def _core(claims: Sequence[Claim], asked: RequestScope, decided: ConditionAnswers) -> list[Claim]:
     """Of claims that contradict each other, some that still do and of which none can be spared."""
     core = list(claims)
     for claim in claims:
         rest = [c for c in core if c is not claim]
-        if rest and decided.together([c.text for c in rest], asked).outcome is Outcome.NEVER:
+        if rest and decided.together([c.text for c in rest], asked).outcome is Satisfiability.NEVER:
             core = rest
     return core
 
@@ -195,14 +199,14 @@ def _check_cap(journey: JourneyDocument, problems: Problems) -> None:
             f"stage {second} may never be served: who is shown stage {first} leaves (max_duration) "
             "by the time the contact cap allows another contact"
         )
-        problems.add(journey.journey, ("stages", 1, "stage"), Fault.UNREACHABLE, text, 0, Severity.WARNING)
+        problems.add(journey.journey, ("stages", 1, "stage"), FaultClass.UNREACHABLE, text, 0, Severity.WARNING)
 
 
-def _severity(reasons: Iterable[Ruled]) -> Severity:
+def _severity(reasons: Iterable[Exclusion]) -> Severity:
     return Severity.WARNING if any(r.is_for_known for r in reasons) else Severity.ERROR
 
 
-def _whys(reasons: Iterable[Ruled]) -> str:
+def _whys(reasons: Iterable[Exclusion]) -> str:
     """Each once; those for whom facts are missing are told apart."""
     unique = list(dict.fromkeys(r.why + (" (but for missing facts)" if r.is_for_known else "") for r in reasons))
     return "; ".join(unique[:3]) + (f"; and {len(unique) - 3} more" if len(unique) > 3 else "")

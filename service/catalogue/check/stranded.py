@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from service.catalogue.documents.journey import CatalogueDocument
-from service.catalogue.documents.problems import JOURNEYS, Fault, Problem, Severity
-from service.state.port import Standing
+from service.catalogue.documents.problems import JOURNEYS, FaultClass, Problem, Severity
+from service.state.port import StageCount
 
 
-def stranded(document: CatalogueDocument, standing: Iterable[Standing]) -> Iterator[Problem]:
+def stranded(document: CatalogueDocument, standing: Iterable[StageCount]) -> Iterator[Problem]:
     stages = {journey.journey: {stage.stage.value for stage in journey.stages} for journey in document.journeys}
     for place in standing:
         who = "1 customer stands" if place.customers == 1 else f"{place.customers} customers stand"
@@ -26,4 +26,4 @@ def stranded(document: CatalogueDocument, standing: Iterable[Standing]) -> Itera
 
 
 def _warning(subject: str, path: tuple[str | int, ...], text: str) -> Problem:
-    return Problem(subject=subject, path=path, fault=Fault.UNREACHABLE, text=text, severity=Severity.WARNING)
+    return Problem(subject=subject, path=path, fault=FaultClass.UNREACHABLE, text=text, severity=Severity.WARNING)

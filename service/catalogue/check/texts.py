@@ -6,14 +6,14 @@ them was copied and awaits its translation.
 
 from __future__ import annotations
 
-from service.catalogue.check.examined import Examined, Path
+from service.catalogue.check.under_check import CatalogueUnderCheck, Path
 from service.catalogue.documents.forms import Titles
-from service.catalogue.documents.problems import POLICIES, Fault, Problems, Severity
+from service.catalogue.documents.problems import POLICIES, FaultClass, Problems, Severity
 
 LANGUAGES = ("es", "en")
 
 
-def check_texts(catalogue: Examined, problems: Problems) -> None:
+def check_texts(catalogue: CatalogueUnderCheck, problems: Problems) -> None:
     for i, policy in enumerate(catalogue.company.policies):
         _check(POLICIES, ("policies", i, "text"), policy.text, problems)
     for journey in catalogue.document.journeys:
@@ -24,7 +24,7 @@ def _check(subject: str, path: Path, titles: Titles, problems: Problems) -> None
     words = {language: getattr(titles, language).strip() for language in LANGUAGES}
     blank = [language for language, text in words.items() if not text]
     for language in blank:
-        problems.add(subject, (*path, language), Fault.TRANSLATION, f"the text in '{language}' is blank", 0)
+        problems.add(subject, (*path, language), FaultClass.TRANSLATION, f"the text in '{language}' is blank", 0)
     if not blank and words["es"].casefold() == words["en"].casefold():
         text = "both languages have the same words: is one of them still to be translated?"
-        problems.add(subject, path, Fault.TRANSLATION, text, None, Severity.WARNING)
+        problems.add(subject, path, FaultClass.TRANSLATION, text, None, Severity.WARNING)

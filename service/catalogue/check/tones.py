@@ -10,38 +10,44 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from service.catalogue.check.claims import MAY_BE_MISSING
-from service.catalogue.check.decided import Asked, Decided
-from service.catalogue.check.examined import Examined, Path
+from service.catalogue.check.condition_answers import ConditionAnswers, RequestScope
 from service.catalogue.check.proof.bounds import IS_KNOWN
-from service.catalogue.check.proof.solver import Outcome
+from service.catalogue.check.proof.solver import Satisfiability
+from service.catalogue.check.under_check import CatalogueUnderCheck, Path
 from service.catalogue.documents.journey import ActionDocument, ToneChoiceDocument, ToneDocument
-from service.catalogue.documents.problems import Fault, Problems, Severity
+from service.catalogue.documents.problems import FaultClass, Problems, Severity
 
 
-def check_tones(catalogue: Examined, problems: Problems) -> None:
+def check_tones(catalogue: CatalogueUnderCheck, problems: Problems) -> None:
     for journey in catalogue.document.journeys:
         for i, stage in enumerate(journey.stages):
             for k, action in enumerate(stage.actions):
                 _check_action(journey.journey, ("stages", i, "actions", k), action, catalogue.decided, problems)
 
 
-def _check_action(subject: str, path: Path, action: ActionDocument, decided: Decided, problems: Problems) -> None:
+def _check_action(
+    subject: str, path: Path, action: ActionDocument, decided: ConditionAnswers, problems: Problems
+) -> None:
     choices = action.tone.choose if isinstance(action.tone, ToneDocument) else ()
-    asked = Asked(channels=action.channels, placements=action.placements)
+    asked = RequestScope(channels=action.channels, placements=action.placements)
     for n, choice in enumerate(choices[1:], start=1):
         alone = decided.alone(choice.when, asked).outcome
-        if alone is Outcome.NEVER:
+        if alone is Satisfiability.NEVER:
             continue
         where = (*path, "tone", "choose", n, "when")
         finding = decided.together([choice.when], asked, [c.when for c in choices[:n]])
-        if finding.outcome is Outcome.NEVER:
-            problems.add(subject, where, Fault.NEVER, _told(choice, choices[:n], asked, decided), 0, Severity.WARNING)
-        elif finding.outcome is Outcome.NOT_DECIDED and alone is not Outcome.NOT_DECIDED:
+        if finding.outcome is Satisfiability.NEVER:
+            problems.add(
+                subject, where, FaultClass.NEVER, _choice_text(choice, choices[:n], asked, decided), 0, Severity.WARNING
+            )
+        elif finding.outcome is Satisfiability.NOT_DECIDED and alone is not Satisfiability.NOT_DECIDED:
             text = f"whether the choices before it leave this tone anything could not be decided: {finding.why}"
-            problems.add(subject, where, Fault.NOT_DECIDED, text, 0, Severity.NOTICE)
+            problems.add(subject, where, FaultClass.NOT_DECIDED, text, 0, Severity.NOTICE)
 
 
-def _told(choice: ToneChoiceDocument, before: Sequence[ToneChoiceDocument], asked: Asked, decided: Decided) -> str:
+def _choice_text(
+    choice: ToneChoiceDocument, before: Sequence[ToneChoiceDocument], asked: RequestScope, decided: ConditionAnswers
+) -> str:
     core = _core(choice, before, asked, decided)
     tones = " or ".join(dict.fromkeys(c.tone for c in core))
     why = decided.together([choice.when], asked, [c.when for c in core]).why
@@ -52,12 +58,12 @@ def _told(choice: ToneChoiceDocument, before: Sequence[ToneChoiceDocument], aske
 
 
 def _core(
-    choice: ToneChoiceDocument, before: Sequence[ToneChoiceDocument], asked: Asked, decided: Decided
+    choice: ToneChoiceDocument, before: Sequence[ToneChoiceDocument], asked: RequestScope, decided: ConditionAnswers
 ) -> list[ToneChoiceDocument]:
     """Of the choices before it, some that leave it nothing and of which none can be spared, the earliest first."""
     core = list(before)
     for one in reversed(before):
         rest = [c for c in core if c is not one]
-        if rest and decided.together([choice.when], asked, [c.when for c in rest]).outcome is Outcome.NEVER:
+        if rest and decided.together([choice.when], asked, [c.when for c in rest]).outcome is Satisfiability.NEVER:
             core = rest
     return core

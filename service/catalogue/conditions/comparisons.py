@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from service.catalogue.conditions.tree import Call, Constant, Name, Node
+from service.decision.variables import CEL_PYTHON_TYPES
 
 Scalars = Mapping[str, Any]
 Numbers = npt.NDArray[np.float64]
@@ -26,7 +27,6 @@ EXACT_INT = 2**53
 """Whole numbers below it are exact as doubles, so that any int64 compares with them as it should."""
 NOWHERE = -1.0
 """The code of a text that no condition names."""
-_PYTHON_TYPES: Mapping[str, type[Any]] = {"double": float, "int": int, "bool": bool, "string": str}
 _COMPARE: Mapping[str, Callable[..., Any]] = {
     "_==_": operator.eq,
     "_!=_": operator.ne,
@@ -102,7 +102,7 @@ class _Columns:
     def __init__(self, rows: Sequence[Conjunction]) -> None:
         listed = [(c, row) for row, conjunction in enumerate(rows) for c in conjunction.comparisons]
         listed.sort(key=lambda entry: entry[0].operator)
-        names = dict.fromkeys((c.name, _PYTHON_TYPES[c.type]) for c, _ in listed)
+        names = dict.fromkeys((c.name, CEL_PYTHON_TYPES[c.type]) for c, _ in listed)
         self._names = tuple(names)
         places = {name: place for place, (name, _) in enumerate(self._names)}
         texts = dict.fromkeys(c.constant for c, _ in listed if isinstance(c.constant, str))

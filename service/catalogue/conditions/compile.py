@@ -17,7 +17,7 @@ from features.errors import RumboError
 from features.schema import FeatureSchema
 from service.catalogue.conditions.comparisons import Comparisons, State, conjunction_of
 from service.catalogue.conditions.constants import constant_faults
-from service.catalogue.conditions.tree import Checked, CheckedExprUnreadable
+from service.catalogue.conditions.tree import CheckedExpression, CheckedExprUnreadable
 from service.catalogue.documents.patience import GoOn, always
 from service.decision.facts import Facts
 from service.decision.variables import SITUATION_TYPES
@@ -150,7 +150,7 @@ class ConditionCompiler:
     def _row(self, expression: cel.Expression) -> int | None:
         """Where its comparisons stand; None if it makes none. Raises: ConditionInvalid for constants that fail."""
         try:
-            checked = Checked(expression)
+            checked = CheckedExpression(expression)
         except CheckedExprUnreadable as error:
             if self.is_kept:
                 return None
@@ -160,7 +160,7 @@ class ConditionCompiler:
         conjunction = conjunction_of(checked.root)
         return None if conjunction is None else self._comparisons.add(conjunction)
 
-    def _try_constants(self, checked: Checked) -> None:
+    def _try_constants(self, checked: CheckedExpression) -> None:
         """Raises: ConditionInvalid."""
         faults = sorted(constant_faults(self._env, checked), key=lambda fault: fault.offset)
         told = [ConditionInvalid(f.text, None if f.offset < 0 else f.offset) for f in faults]

@@ -14,7 +14,17 @@ from dataclasses import dataclass
 
 from cel_expr_python import cel
 
-from service.catalogue.conditions.tree import Call, Checked, Comprehension, Constant, MapOf, Name, Node, below, names
+from service.catalogue.conditions.tree import (
+    Call,
+    CheckedExpression,
+    Comprehension,
+    Constant,
+    MapOf,
+    Name,
+    Node,
+    below,
+    names,
+)
 from service.decision.zones import zone_of
 
 MAX_PATTERN, MAX_REPEATED = 256, 10_000
@@ -39,7 +49,7 @@ class ConstantFault:
     offset: int
 
 
-def constant_faults(env: cel.Env, checked: Checked) -> Iterator[ConstantFault]:
+def constant_faults(env: cel.Env, checked: CheckedExpression) -> Iterator[ConstantFault]:
     """In the order of the tree; what contains a fault is no other one."""
     yield from _Trial(env, checked).faults(checked.root)
 
@@ -47,7 +57,7 @@ def constant_faults(env: cel.Env, checked: Checked) -> Iterator[ConstantFault]:
 class _Trial:
     """Tries the parts of one condition."""
 
-    def __init__(self, env: cel.Env, checked: Checked) -> None:
+    def __init__(self, env: cel.Env, checked: CheckedExpression) -> None:
         self._env = env
         self._checked = checked
         self._nothing = env.Activation({})

@@ -133,10 +133,10 @@ class Unsupported(Node):
 
 def read(expression: cel.Expression) -> Node:
     """The tree of a checked expression. Raises: CheckedExprUnreadable."""
-    return Checked(expression).root
+    return CheckedExpression(expression).root
 
 
-class Checked:
+class CheckedExpression:
     """A checked expression: its tree, and each part of it as an expression of its own."""
 
     def __init__(self, expression: cel.Expression) -> None:

@@ -103,7 +103,7 @@ class _Size:
 
 
 @dataclass(frozen=True, slots=True)
-class _Anchored:
+class _AnchoredNode:
     """A node that may be repeated, with what each repetition adds."""
 
     node: yaml.Node
@@ -116,7 +116,7 @@ class _Composer:
 
     def __init__(self, next_event: Callable[[], Any]) -> None:
         self._next_event = next_event
-        self._anchored: dict[str, _Anchored | None] = {}  # None: within itself
+        self._anchored: dict[str, _AnchoredNode | None] = {}  # None: within itself
         self._size = _Size()
         self._deepest = 0
 
@@ -140,7 +140,7 @@ class _Composer:
         before, outside, self._deepest = _Size(self._size.nodes, self._size.characters), self._deepest, depth
         node = self._new(event, depth)
         size = _Size(self._size.nodes - before.nodes, self._size.characters - before.characters)
-        self._anchored[event.anchor] = _Anchored(node, size, self._deepest - depth)
+        self._anchored[event.anchor] = _AnchoredNode(node, size, self._deepest - depth)
         self._deepest = max(self._deepest, outside)
         return node
 

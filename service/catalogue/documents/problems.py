@@ -21,7 +21,7 @@ class Severity(StrEnum):
     NOTICE = "NOTICE"  # worth knowing: among these what could not be decided
 
 
-class Fault(StrEnum):
+class FaultClass(StrEnum):
     """The classes of faults."""
 
     FILE = "FILE"  # missing, unreadable, no YAML
@@ -50,7 +50,7 @@ class Problem:
 
     subject: str
     path: tuple[str | int, ...]
-    fault: Fault
+    fault: FaultClass
     text: str
     column: int | None = None
     severity: Severity = Severity.ERROR
@@ -70,7 +70,7 @@ class Problems:
         self,
         subject: str,
         path: Sequence[str | int],
-        fault: Fault,
+        fault: FaultClass,
         text: str,
         column: int | None = None,
         severity: Severity = Severity.ERROR,
@@ -87,5 +87,5 @@ class Problems:
             return compiler.compile(text)
         except ConditionInvalid as error:
             for fault in (error, *error.others):
-                self.add(subject, path, Fault.CONDITION, str(fault), fault.column)
+                self.add(subject, path, FaultClass.CONDITION, str(fault), fault.column)
             return None

@@ -27,7 +27,7 @@ from service.catalogue.documents.journey import JourneyDocument
 from service.catalogue.documents.nodes import MAX_BYTES, NotReadable, compose, decoded, value_of
 from service.catalogue.documents.patience import GoOn, always
 from service.catalogue.documents.policies import PoliciesDocument
-from service.catalogue.documents.problems import JOURNEYS, POLICIES, Fault, Problem, Problems
+from service.catalogue.documents.problems import JOURNEYS, POLICIES, FaultClass, Problem, Problems
 
 MAX_CATALOGUE_BYTES = 16 * 1024 * 1024
 _MAX_FORM_FAULTS, _MAX_SHOWN = 100, 60
@@ -77,7 +77,7 @@ class SourceFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class CatalogueSource:
     """What a folder holds. `files` by file name within the catalogue; `file_of` gives it for a journey's id."""
 
     policies: PoliciesDocument | None
@@ -88,7 +88,7 @@ class Source:
 
     def place(self, problem: Problem) -> Place:
         name = self.file_of.get(problem.subject, problem.subject)
-        in_text = _IN_TEXT.search(problem.text) if problem.fault is Fault.FILE else None
+        in_text = _IN_TEXT.search(problem.text) if problem.fault is FaultClass.FILE else None
         if in_text is not None:
             return Place(file=name, line=int(in_text["line"]), column=int(in_text["column"]))
         return self.files.get(name, SourceFile(name=name)).place(problem.path, problem.column)
@@ -106,7 +106,7 @@ def without_place(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FileRead:
+class ParsedFile:
     """One file, read: its document, or why there is none."""
 
     file: SourceFile
@@ -114,7 +114,7 @@ class FileRead:
     problems: tuple[Problem, ...] = ()
 
 
-def read(folder: Path) -> Source:
+def read(folder: Path) -> CatalogueSource:
     """Reads every file and keeps all faults; nothing is raised for a bad one."""
     return Reader(folder).read()
 
@@ -124,13 +124,13 @@ class Reader:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._kept: dict[str, tuple[Stamp, FileRead]] = {}
+        self._kept: dict[str, tuple[Stamp, ParsedFile]] = {}
 
     def stamp(self) -> Stamps:
         """Differs as soon as a file of the catalogue was changed, added or removed."""
         return frozenset(self._stamps(Problems()).items())
 
-    def read(self, go_on: GoOn = always) -> Source:
+    def read(self, go_on: GoOn = always) -> CatalogueSource:
         """`go_on` is asked before each file. Raises: what that raises."""
         problems = Problems()
         stamps = self._stamps(problems)
@@ -138,14 +138,14 @@ class Reader:
         names = [name for name in stamps if name != JOURNEYS and name not in wrong]
         journeys = {n: self._file(n, stamps[n], JourneyDocument, go_on) for n in names if n != POLICIES}
         if not journeys and not problems.found:
-            problems.add(JOURNEYS, (), Fault.FILE, "no journey (*.yaml) found")
+            problems.add(JOURNEYS, (), FaultClass.FILE, "no journey (*.yaml) found")
         for name, text in wrong.items():
-            problems.add(printable(name), (), Fault.FILE, text)
+            problems.add(printable(name), (), FaultClass.FILE, text)
         policies = self._file(POLICIES, stamps[POLICIES], PoliciesDocument, go_on)
         found = [p for one in (policies, *journeys.values()) for p in one.problems]
         valid = [(name, one.document) for name, one in journeys.items() if isinstance(one.document, JourneyDocument)]
         self._kept = {name: self._kept[name] for name in names}
-        return Source(
+        return CatalogueSource(
             policies=policies.document if isinstance(policies.document, PoliciesDocument) else None,
             journeys=tuple(sorted((j for _, j in valid), key=lambda j: j.journey)),
             files={one.file.name: one.file for one in (policies, *journeys.values())},
@@ -153,7 +153,7 @@ class Reader:
             problems=(*problems.found, *found),
         )
 
-    def _file(self, name: str, stamp: Stamp, form: type[BaseModel], go_on: GoOn) -> FileRead:
+    def _file(self, name: str, stamp: Stamp, form: type[BaseModel], go_on: GoOn) -> ParsedFile:
         kept = self._kept.get(name)
         if kept is None or kept[0] != stamp:
             go_on()
@@ -172,12 +172,12 @@ class Reader:
             if sum(size for size in sizes if size <= MAX_BYTES) > MAX_CATALOGUE_BYTES:  # larger ones are named alone
                 raise FileUnfit(f"more than {MAX_CATALOGUE_BYTES // 1024**2} MB in all")
         except FileUnfit as error:
-            problems.add(JOURNEYS, (), Fault.FILE, str(error))
+            problems.add(JOURNEYS, (), FaultClass.FILE, str(error))
             return policies | {JOURNEYS: stamp_of(self._folder / JOURNEYS)}
         return stamps
 
 
-def read_file(folder: Path, name: str, form: type[BaseModel], kept: FileRead | None = None) -> FileRead:
+def read_file(folder: Path, name: str, form: type[BaseModel], kept: ParsedFile | None = None) -> ParsedFile:
     """`kept`: what was read of it before, which is returned if the text is still the same."""
     try:
         text = decoded(content_of(folder, name))
@@ -188,33 +188,33 @@ def read_file(folder: Path, name: str, form: type[BaseModel], kept: FileRead | N
     return _parsed(SourceFile(name=name, text=text), text, form)
 
 
-def _parsed(file: SourceFile, text: str, form: type[BaseModel]) -> FileRead:
+def _parsed(file: SourceFile, text: str, form: type[BaseModel]) -> ParsedFile:
     """By way of JSON, whose types are those of the files: nothing is turned into what it is not."""
     try:
         values = value_of(compose(text))
     except NotReadable as error:
         return _unread(file, str(error))
     try:
-        return FileRead(file=file, document=form.model_validate_json(json.dumps(values)))
+        return ParsedFile(file=file, document=form.model_validate_json(json.dumps(values)))
     except ValidationError as error:
-        return FileRead(file=file, problems=tuple(form_problems(file.name, error)))
+        return ParsedFile(file=file, problems=tuple(form_problems(file.name, error)))
 
 
-def _unread(file: SourceFile, text: str) -> FileRead:
-    return FileRead(file=file, problems=(Problem(subject=file.name, path=(), fault=Fault.FILE, text=text),))
+def _unread(file: SourceFile, text: str) -> ParsedFile:
+    return ParsedFile(file=file, problems=(Problem(subject=file.name, path=(), fault=FaultClass.FILE, text=text),))
 
 
 def form_problems(name: str, error: ValidationError) -> Iterator[Problem]:
     """One problem for each field that is not what it must be; of very many, the first."""
     faults = error.errors(include_url=False, include_context=False)
     for fault in faults[:_MAX_FORM_FAULTS]:
-        yield Problem(subject=name, path=tuple(fault["loc"]), fault=Fault.FORM, text=_told(fault))
+        yield Problem(subject=name, path=tuple(fault["loc"]), fault=FaultClass.FORM, text=_error_text(fault))
     if len(faults) > _MAX_FORM_FAULTS:
         text = f"and {len(faults) - _MAX_FORM_FAULTS} more faults of form"
-        yield Problem(subject=name, path=(), fault=Fault.FORM, text=text)
+        yield Problem(subject=name, path=(), fault=FaultClass.FORM, text=text)
 
 
-def _told(fault: ErrorDetails) -> str:
+def _error_text(fault: ErrorDetails) -> str:
     """What is wrong and, where a scalar is of another type, how to write it."""
     expected, value = _EXPECTED.get(fault["type"]), fault["input"]
     if expected is None or isinstance(value, dict | list):

@@ -9,8 +9,9 @@
    Reckon with instants and `facts.now`, not with ages: `eligible_after` is believed only if the rule, asked again at
    that instant with the same facts, allows.
 2. Its parameter in the YAML: a field in `service/catalogue/documents/journey.py` (of a journey) or in
-   `service/catalogue/documents/policies.py` (of the company), and one in `Guarded` or `Policies` of `registry.py`. The
-   module of the same name in `service/catalogue/bind` fills it, and binds again a rule that holds a condition.
+   `service/catalogue/documents/policies.py` (of the company), and one in `RuleInputs` or `Policies` of
+   `registry.py`. The module of the same name in `service/catalogue/bind` fills it, and binds again a rule that holds
+   a condition.
    `rumbo catalogue schema` tells the editors.
 3. Wiring in `registry.py`: a function that builds it for the candidates it can deny and for no others, and an entry in
    BINDERS, at the place where its reason is to be told. NEVER_BYPASSED, if no journey may pass it.

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, get_args
 from features.values import FeatureStatus, Scalar
 from service.decision.constraints.rule import Condition
 from service.decision.constraints.unknown import STRICT, OnUnknown, WhenStale
-from service.decision.facts import CONTACTS_VARIABLE, Facts, SituationFact
+from service.decision.facts import CONTACTS_VARIABLE, Facts, SituationPart
 from service.decision.verdict import ALLOWED, Reason, ReasonKind, Verdict, unknown
 
 CUSTOMER = "customer."
@@ -23,7 +23,7 @@ class Audience:
     condition: Condition
     on_unknown: OnUnknown = STRICT
     code: ClassVar[str] = "AUDIENCE"
-    reads: ClassVar[tuple[SituationFact, ...]] = ()
+    reads: ClassVar[tuple[SituationPart, ...]] = ()
     subjects: ClassVar[frozenset[str] | None] = None
 
     @property
@@ -41,7 +41,7 @@ class CompanyPolicy:
     policy_id: str
     condition: Condition
     on_unknown: OnUnknown = STRICT
-    reads: ClassVar[tuple[SituationFact, ...]] = ()
+    reads: ClassVar[tuple[SituationPart, ...]] = ()
     subjects: ClassVar[frozenset[str] | None] = None
 
     @property
@@ -56,7 +56,7 @@ class CompanyPolicy:
         return _claim(self.code, self.condition, self.on_unknown, facts)
 
 
-class Observed(Mapping[str, Scalar]):
+class ObservedValues(Mapping[str, Scalar]):
     """The condition and the values it saw, scalars only, by name: read when somebody asks, as most denials are not."""
 
     __slots__ = ("_condition", "_variables")
@@ -92,7 +92,7 @@ def _claim(code: str, condition: Condition, on_unknown: OnUnknown, facts: Facts)
     holds = condition.holds(seen) if seen is facts else condition.holds_alone(seen)
     if holds:
         return ALLOWED
-    params = Observed(condition, seen.variables)
+    params = ObservedValues(condition, seen.variables)
     if holds is not None:
         return Reason(code, ReasonKind.DENIED, params)
     missing = [name for name in condition.names if name not in seen.variables]

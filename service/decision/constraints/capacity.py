@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from service.decision.facts import Contact, Facts, SituationFact, Use
+from service.decision.facts import Contact, Facts, SituationPart, Use
 from service.decision.journey import JourneyKind
 from service.decision.verdict import ALLOWED, Verdict, deny
-from service.decision.windows import SECOND, Rolling, Window, rounded_up
+from service.decision.windows import SECOND, RollingWindow, Window, rounded_up
 
 STEPS = 96
 """A rolling window gives back what is shared at so many instants: a pool then has few ends, whatever its traffic."""
@@ -50,14 +50,14 @@ class Pool:
     @property
     def step(self) -> timedelta:
         """What a use ends later than its window, at most."""
-        return max(SECOND, self.window.per / STEPS) if isinstance(self.window, Rolling) else timedelta(0)
+        return max(SECOND, self.window.per / STEPS) if isinstance(self.window, RollingWindow) else timedelta(0)
 
     def use_of(self, contact: Contact) -> Use | None:
         """The same, until when; None if it uses nothing. Ends are rounded up, so that a use never ends too early."""
         amount = self.uses(contact)
         if not amount:
             return None
-        step = self.step if isinstance(self.window, Rolling) else SECOND
+        step = self.step if isinstance(self.window, RollingWindow) else SECOND
         ends = rounded_up(contact.counts_in(self.window), step)
         if contact.counts_until is not None:
             ends = min(ends, rounded_up(contact.counts_until, SECOND))
@@ -79,7 +79,7 @@ class PoolLimit:
     needs: float
     code: str
     reads_contacts: ClassVar[bool] = True
-    reads: ClassVar[tuple[SituationFact, ...]] = (SituationFact.POOLS,)
+    reads: ClassVar[tuple[SituationPart, ...]] = (SituationPart.POOLS,)
 
     @property
     def subjects(self) -> frozenset[str] | None:

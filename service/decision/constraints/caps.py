@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from service.decision.constraints.unknown import STRICT
-from service.decision.facts import Contact, Facts, SituationFact
+from service.decision.facts import Contact, Facts, SituationPart
 from service.decision.journey import JourneyKind
 from service.decision.verdict import ALLOWED, Verdict, deny
 from service.decision.windows import Per, Period, Window, describe, earliest_start, window_of
@@ -26,7 +26,7 @@ class ContactCap:
     zone_feature: str = ZONE_FEATURE
     code: ClassVar[str] = "CONTACT_CAP"
     reads_contacts: ClassVar[bool] = True
-    reads: ClassVar[tuple[SituationFact, ...]] = (SituationFact.CONTACTS,)
+    reads: ClassVar[tuple[SituationPart, ...]] = (SituationPart.CONTACTS,)
 
     @property
     def subjects(self) -> frozenset[str]:
@@ -49,7 +49,7 @@ class PressureCap:
     zone_feature: str = ZONE_FEATURE
     code: ClassVar[str] = "PRESSURE_CAP"
     reads_contacts: ClassVar[bool] = True
-    reads: ClassVar[tuple[SituationFact, ...]] = (SituationFact.CONTACTS,)
+    reads: ClassVar[tuple[SituationPart, ...]] = (SituationPart.CONTACTS,)
     subjects: ClassVar[frozenset[str] | None] = None
 
     def check(self, facts: Facts) -> Verdict:

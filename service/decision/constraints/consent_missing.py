@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from features.values import FeatureStatus
 from service.decision.constraints.feed import Feed
-from service.decision.facts import SERVICE, Facts, SituationFact
+from service.decision.facts import SERVICE, Facts, SituationPart
 from service.decision.verdict import ALLOWED, Verdict, deny, unknown
 
 
@@ -20,7 +20,7 @@ class ConsentMissing:
     feed: Feed | None = None
     code: ClassVar[str] = "CONSENT_MISSING"
     reads_contacts: ClassVar[bool] = False
-    reads: ClassVar[tuple[SituationFact, ...]] = (SituationFact.CONSENTS, SituationFact.FEEDS)
+    reads: ClassVar[tuple[SituationPart, ...]] = (SituationPart.CONSENTS, SituationPart.FEEDS)
     subjects: ClassVar[frozenset[str] | None] = None
 
     def check(self, facts: Facts) -> Verdict:
@@ -47,7 +47,7 @@ class ServiceWithdrawn:
     channel: str
     code: ClassVar[str] = "CONSENT_MISSING"
     reads_contacts: ClassVar[bool] = False
-    reads: ClassVar[tuple[SituationFact, ...]] = (SituationFact.WITHDRAWALS,)
+    reads: ClassVar[tuple[SituationPart, ...]] = (SituationPart.WITHDRAWALS,)
     subjects: ClassVar[frozenset[str] | None] = None
 
     def check(self, facts: Facts) -> Verdict:

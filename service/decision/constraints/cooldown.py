@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import ClassVar
 
-from service.decision.facts import Contact, Facts, SituationFact
+from service.decision.facts import Contact, Facts, SituationPart
 from service.decision.verdict import ALLOWED, Verdict, deny
 
 
@@ -21,7 +21,7 @@ class Rest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ignored:
+class IgnoredRest:
     """Rest for `rests` after the last `times` presented contacts in a row went unanswered for `window` each.
 
     An answer ends the row at once, also while the windows of earlier contacts are still open. A window begins when the
@@ -40,10 +40,10 @@ class Cooldown:
 
     journeys: frozenset[str]
     rests: tuple[Rest, ...]
-    ignored: Ignored | None
+    ignored: IgnoredRest | None
     code: ClassVar[str] = "COOLDOWN"
     reads_contacts: ClassVar[bool] = True
-    reads: ClassVar[tuple[SituationFact, ...]] = (SituationFact.RESPONSES, SituationFact.CONTACTS)
+    reads: ClassVar[tuple[SituationPart, ...]] = (SituationPart.RESPONSES, SituationPart.CONTACTS)
 
     @property
     def subjects(self) -> frozenset[str]:

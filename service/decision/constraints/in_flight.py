@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from service.decision.facts import Facts, SituationFact
+from service.decision.facts import Facts, SituationPart
 from service.decision.journey import JourneyKind
 from service.decision.verdict import ALLOWED, Verdict, deny
 
@@ -60,7 +60,7 @@ class InFlight:
     limit: InFlightLimit
     code: ClassVar[str] = "IN_FLIGHT"
     reads_contacts: ClassVar[bool] = True
-    reads: ClassVar[tuple[SituationFact, ...]] = (SituationFact.ENROLMENTS, SituationFact.CONTACTS)
+    reads: ClassVar[tuple[SituationPart, ...]] = (SituationPart.ENROLMENTS, SituationPart.CONTACTS)
 
     @property
     def subjects(self) -> frozenset[str]:

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from features.values import Scalar
 from service.decision.constraints.feed import Feed
-from service.decision.facts import Facts, Incident, OpenIncidents, ResolvedIncident, SituationFact
+from service.decision.facts import Facts, Incident, OpenIncidents, ResolvedIncident, SituationPart
 from service.decision.journey import JourneyKind
 from service.decision.verdict import ALLOWED, Reason, ReasonKind, Verdict, deny, unknown
 
@@ -35,7 +35,7 @@ class IncidentOpen:
     feed: Feed | None = None
     code: ClassVar[str] = "INCIDENT_OPEN"
     reads_contacts: ClassVar[bool] = False
-    reads: ClassVar[tuple[SituationFact, ...]] = (SituationFact.INCIDENTS, SituationFact.FEEDS)
+    reads: ClassVar[tuple[SituationPart, ...]] = (SituationPart.INCIDENTS, SituationPart.FEEDS)
     subjects: ClassVar[frozenset[str] | None] = None
 
     def check(self, facts: Facts) -> Verdict:

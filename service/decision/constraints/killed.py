@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from service.decision.facts import Facts, SituationFact
+from service.decision.facts import Facts, SituationPart
 from service.decision.journey import JourneyKind
 from service.decision.verdict import ALLOWED, Verdict, deny
 
@@ -23,14 +23,14 @@ def kill_subject(target: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Killed:
+class JourneyKilled:
     """Denies a journey on the kill list: by its id, by one of its kinds (an offer has two), or with everything."""
 
     journey_id: str
     kinds: tuple[JourneyKind, ...]
     code: ClassVar[str] = "KILLED"
     reads_contacts: ClassVar[bool] = False
-    reads: ClassVar[tuple[SituationFact, ...]] = (SituationFact.KILLS,)
+    reads: ClassVar[tuple[SituationPart, ...]] = (SituationPart.KILLS,)
 
     @property
     def subjects(self) -> frozenset[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
-from service.decision.facts import Facts, SituationFact
+from service.decision.facts import Facts, SituationPart
 from service.decision.verdict import ALLOWED, Verdict, deny
 
 
@@ -17,7 +17,7 @@ class NeverWith:
     other: str
     code: ClassVar[str] = "NEVER_WITH"
     reads_contacts: ClassVar[bool] = True
-    reads: ClassVar[tuple[SituationFact, ...]] = (SituationFact.ENROLMENTS, SituationFact.CONTACTS)
+    reads: ClassVar[tuple[SituationPart, ...]] = (SituationPart.ENROLMENTS, SituationPart.CONTACTS)
 
     @property
     def subjects(self) -> frozenset[str]:
@@ -42,7 +42,7 @@ class NeverAfter:
     within: timedelta
     code: ClassVar[str] = "NEVER_AFTER"
     reads_contacts: ClassVar[bool] = True
-    reads: ClassVar[tuple[SituationFact, ...]] = (SituationFact.CONTACTS,)
+    reads: ClassVar[tuple[SituationPart, ...]] = (SituationPart.CONTACTS,)
 
     @property
     def subjects(self) -> frozenset[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from service.decision.facts import Facts, SituationFact
+from service.decision.facts import Facts, SituationPart
 from service.decision.verdict import ALLOWED, Verdict, deny
 
 
@@ -18,7 +18,7 @@ class NotValidNow:
     valid_until: datetime | None = None
     code: ClassVar[str] = "NOT_VALID_NOW"
     reads_contacts: ClassVar[bool] = False
-    reads: ClassVar[tuple[SituationFact, ...]] = ()
+    reads: ClassVar[tuple[SituationPart, ...]] = ()
     subjects: ClassVar[frozenset[str] | None] = None
 
     def check(self, facts: Facts) -> Verdict:

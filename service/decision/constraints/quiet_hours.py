@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import ClassVar, Protocol
 
 from service.decision.constraints.unknown import OnUnknown
-from service.decision.facts import Facts, SituationFact
+from service.decision.facts import Facts, SituationPart
 from service.decision.verdict import ALLOWED, Verdict, deny
 from service.decision.windows import earliest, first_instant
 
@@ -40,7 +40,7 @@ class QuietHours:
     on_unknown: OnUnknown
     code: ClassVar[str] = "QUIET_HOURS"
     reads_contacts: ClassVar[bool] = False
-    reads: ClassVar[tuple[SituationFact, ...]] = ()
+    reads: ClassVar[tuple[SituationPart, ...]] = ()
     subjects: ClassVar[frozenset[str] | None] = None
 
     def check(self, facts: Facts) -> Verdict:

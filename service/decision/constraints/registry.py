@@ -14,7 +14,7 @@ from service.decision.constraints.cooldown import Cooldown
 from service.decision.constraints.feed import Feed
 from service.decision.constraints.in_flight import InFlight, InFlightLimit
 from service.decision.constraints.incident_open import IncidentOpen
-from service.decision.constraints.killed import Killed
+from service.decision.constraints.killed import JourneyKilled
 from service.decision.constraints.never import NeverAfter, NeverWith
 from service.decision.constraints.not_valid_now import NotValidNow
 from service.decision.constraints.quiet_hours import QuietHours
@@ -34,7 +34,7 @@ class Cap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Guarded:
+class RuleInputs:
     """What the rules of a candidate are bound to. `kind` is the effective one: an offer counts as promotional."""
 
     journey_id: str
@@ -107,10 +107,10 @@ class Policies:
     zone_feature: str = ZONE_FEATURE
 
 
-Binder = Callable[[Guarded, Policies], Iterator[Rule]]
+Binder = Callable[[RuleInputs, Policies], Iterator[Rule]]
 
 
-def _incident_open(guarded: Guarded, policies: Policies) -> Iterator[Rule]:
+def _incident_open(guarded: RuleInputs, policies: Policies) -> Iterator[Rule]:
     kind, classes = guarded.kind, policies.incident_classes
     allowing = frozenset(name for name, c in classes.items() if c.allows_always(kind))
     if len(allowing) == len(classes) and kind in policies.incident_default:
@@ -129,19 +129,19 @@ def _incident_open(guarded: Guarded, policies: Policies) -> Iterator[Rule]:
     )
 
 
-def _consent_missing(guarded: Guarded, policies: Policies) -> Iterator[Rule]:
+def _consent_missing(guarded: RuleInputs, policies: Policies) -> Iterator[Rule]:
     for purpose in guarded.purposes:
         yield ConsentMissing(purpose=purpose, channel=guarded.channel, feed=policies.consent_feed)
     if not guarded.purposes:
         yield ServiceWithdrawn(channel=guarded.channel)
 
 
-def _audience(guarded: Guarded, policies: Policies) -> Iterator[Rule]:
+def _audience(guarded: RuleInputs, policies: Policies) -> Iterator[Rule]:
     if guarded.audience is not None:
         yield Audience(condition=guarded.audience, on_unknown=guarded.audience_on_unknown)
 
 
-def _contact_cap(guarded: Guarded, policies: Policies) -> Iterator[Rule]:
+def _contact_cap(guarded: RuleInputs, policies: Policies) -> Iterator[Rule]:
     if guarded.contact is not None:
         yield ContactCap(
             journey_id=guarded.journey_id,
@@ -151,61 +151,61 @@ def _contact_cap(guarded: Guarded, policies: Policies) -> Iterator[Rule]:
         )
 
 
-def _pressure_cap(guarded: Guarded, policies: Policies) -> Iterator[Rule]:
+def _pressure_cap(guarded: RuleInputs, policies: Policies) -> Iterator[Rule]:
     yield from (p for p in policies.pressure if guarded.kind in p.kinds and guarded.channel in p.channels)
 
 
-def _not_valid_now(guarded: Guarded, policies: Policies) -> Iterator[Rule]:
+def _not_valid_now(guarded: RuleInputs, policies: Policies) -> Iterator[Rule]:
     if guarded.valid_from is not None or guarded.valid_until is not None:
         yield NotValidNow(valid_from=guarded.valid_from, valid_until=guarded.valid_until)
 
 
-def _killed(guarded: Guarded, policies: Policies) -> Iterator[Rule]:
+def _killed(guarded: RuleInputs, policies: Policies) -> Iterator[Rule]:
     kinds = {guarded.journey_kind or guarded.kind, guarded.kind}
-    yield Killed(journey_id=guarded.journey_id, kinds=tuple(sorted(kinds)))
+    yield JourneyKilled(journey_id=guarded.journey_id, kinds=tuple(sorted(kinds)))
 
 
-def _stage(guarded: Guarded, policies: Policies) -> Iterator[Rule]:
+def _stage(guarded: RuleInputs, policies: Policies) -> Iterator[Rule]:
     """None here: it guards only what stands for a journey at another stage, and is added there."""
     yield from ()
 
 
-def _cooldown(guarded: Guarded, policies: Policies) -> Iterator[Rule]:
+def _cooldown(guarded: RuleInputs, policies: Policies) -> Iterator[Rule]:
     if guarded.cooldown is not None:
         yield guarded.cooldown
 
 
-def _quiet_hours(guarded: Guarded, policies: Policies) -> Iterator[Rule]:
+def _quiet_hours(guarded: RuleInputs, policies: Policies) -> Iterator[Rule]:
     yield from (q.rule for q in policies.quiet if guarded.kind in q.kinds and guarded.channel in q.channels)
 
 
-def _capacity(guarded: Guarded, policies: Policies) -> Iterator[Rule]:
+def _capacity(guarded: RuleInputs, policies: Policies) -> Iterator[Rule]:
     if guarded.capacity is not None:
         yield PoolLimit(pool=guarded.capacity, needs=1.0, code="CAPACITY")
 
 
-def _budget(guarded: Guarded, policies: Policies) -> Iterator[Rule]:
+def _budget(guarded: RuleInputs, policies: Policies) -> Iterator[Rule]:
     for pool in policies.budgets:
         if guarded.cost > 0 and pool.guards(guarded.journey_id, guarded.kind, guarded.channel):
             yield PoolLimit(pool=pool, needs=guarded.cost, code="BUDGET")
 
 
-def _never_with(guarded: Guarded, policies: Policies) -> Iterator[Rule]:
+def _never_with(guarded: RuleInputs, policies: Policies) -> Iterator[Rule]:
     yield from (NeverWith(other=other) for other in guarded.never_with)
 
 
-def _never_after(guarded: Guarded, policies: Policies) -> Iterator[Rule]:
+def _never_after(guarded: RuleInputs, policies: Policies) -> Iterator[Rule]:
     yield from guarded.never_after
 
 
-def _in_flight(guarded: Guarded, policies: Policies) -> Iterator[Rule]:
+def _in_flight(guarded: RuleInputs, policies: Policies) -> Iterator[Rule]:
     kind = guarded.journey_kind or guarded.kind
     limit = (policies.in_flight or {}).get(kind)
     if limit is not None:
         yield InFlight(journey_id=guarded.journey_id, tier=guarded.tier, limit=limit)
 
 
-def _policy(guarded: Guarded, policies: Policies) -> Iterator[Rule]:
+def _policy(guarded: RuleInputs, policies: Policies) -> Iterator[Rule]:
     for scope in policies.claims:
         is_kind = not scope.kinds or guarded.kind in scope.kinds
         if is_kind and (not scope.journeys or guarded.journey_id in scope.journeys):
@@ -213,7 +213,7 @@ def _policy(guarded: Guarded, policies: Policies) -> Iterator[Rule]:
 
 
 BINDERS: Mapping[str, Binder] = {
-    Killed.code: _killed,
+    JourneyKilled.code: _killed,
     NotValidNow.code: _not_valid_now,
     IncidentOpen.code: _incident_open,
     ConsentMissing.code: _consent_missing,
@@ -232,10 +232,10 @@ BINDERS: Mapping[str, Binder] = {
 }
 """Every constraint by its code. Each candidate's rules are bound in this order."""
 
-NEVER_BYPASSED = frozenset({ConsentMissing.code, Killed.code, NotValidNow.code})
+NEVER_BYPASSED = frozenset({ConsentMissing.code, JourneyKilled.code, NotValidNow.code})
 
 
-def bind_rules(guarded: Guarded, policies: Policies) -> Iterator[Rule]:
+def bind_rules(guarded: RuleInputs, policies: Policies) -> Iterator[Rule]:
     """The rules that guard this candidate; none that could not deny it."""
     for binder in BINDERS.values():
         yield from binder(guarded, policies)

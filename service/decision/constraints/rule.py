@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Protocol
 
-from service.decision.facts import Facts, SituationFact
+from service.decision.facts import Facts, SituationPart
 from service.decision.verdict import Verdict
 
 
@@ -23,7 +23,7 @@ class Rule(Hashable, Protocol):
         ...
 
     @property
-    def reads(self) -> tuple[SituationFact, ...]:
+    def reads(self) -> tuple[SituationPart, ...]:
         """What of the situation it looks at, the weightiest first; unknown, without `check`, while one is unread.
 
         A condition has none: what is unread is no variable of it, so that it tells by itself.

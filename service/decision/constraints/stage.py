@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from service.decision.facts import Facts, SituationFact
+from service.decision.facts import Facts, SituationPart
 from service.decision.journey import Stage
 from service.decision.verdict import ALLOWED, Verdict, deny
 
@@ -23,7 +23,7 @@ class AtStage:
     stages: frozenset[Stage] = frozenset(Stage)
     code: ClassVar[str] = "STAGE"
     reads_contacts: ClassVar[bool] = False
-    reads: ClassVar[tuple[SituationFact, ...]] = (SituationFact.ENROLMENTS,)
+    reads: ClassVar[tuple[SituationPart, ...]] = (SituationPart.ENROLMENTS,)
     subjects: ClassVar[frozenset[str] | None] = None
 
     def check(self, facts: Facts) -> Verdict:

@@ -19,7 +19,7 @@ HEARTBEAT = "feed.heartbeat"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class FieldFault:
     """Why a row is rejected: the field's path within it, and a code of the documented, open set."""
 
     field: str
@@ -77,11 +77,11 @@ StageCheck = Callable[[str, str | None], str | None]
 """(journey_id, stage) -> the attribute at fault, or None."""
 
 
-def fault_of(event: CustomerEvent, now: datetime, stages: StageCheck) -> Fault | None:
+def fault_of(event: CustomerEvent, now: datetime, stages: StageCheck) -> FieldFault | None:
     """The first fault of an event, or None when it may be kept."""
     form = EVENT_FORMS.get(event.type)
     if form is None:
-        return Fault(field="type", code="UNKNOWN_TYPE")
+        return FieldFault(field="type", code="UNKNOWN_TYPE")
     return (
         text_fault("event_id", event.event_id)
         or text_fault("customer_id", event.customer_id)
@@ -103,78 +103,80 @@ def names_in(event: CustomerEvent) -> Names:
     return Names(purposes=frozenset(map(str, purpose)), channels=frozenset(map(str, channel)))
 
 
-def name_fault(event: CustomerEvent, declared: Names) -> Fault | None:
+def name_fault(event: CustomerEvent, declared: Names) -> FieldFault | None:
     """Of what would mean nothing: nobody asks for consent by such a name, nobody waits for such a heartbeat."""
     named = names_in(event)
     if not declared.purposes >= named.purposes:
-        return Fault(field="attributes.purpose", code="UNDECLARED")
+        return FieldFault(field="attributes.purpose", code="UNDECLARED")
     if not declared.channels >= named.channels:
-        return Fault(field="attributes.channel", code="UNDECLARED")
-    return None if declared.sources >= named.sources else Fault(field="source", code="UNDECLARED")
+        return FieldFault(field="attributes.channel", code="UNDECLARED")
+    return None if declared.sources >= named.sources else FieldFault(field="source", code="UNDECLARED")
 
 
-def text_fault(field: str, text: str) -> Fault | None:
+def text_fault(field: str, text: str) -> FieldFault | None:
     """An id has at most MAX_ID characters; a NUL cannot be kept by every store."""
     if "\x00" in text:
-        return Fault(field=field, code="NUL_IN_TEXT")
-    return Fault(field=field, code="TOO_LONG") if len(text) > MAX_ID else None
+        return FieldFault(field=field, code="NUL_IN_TEXT")
+    return FieldFault(field=field, code="TOO_LONG") if len(text) > MAX_ID else None
 
 
-def _source_fault(event: CustomerEvent) -> Fault | None:
+def _source_fault(event: CustomerEvent) -> FieldFault | None:
     """A heartbeat says which feed is alive."""
     if event.type == HEARTBEAT and not event.source:
-        return Fault(field="source", code="MISSING")
+        return FieldFault(field="source", code="MISSING")
     return text_fault("source", event.source)
 
 
-def time_fault(occurred_at: datetime, now: datetime | None) -> Fault | None:
+def time_fault(occurred_at: datetime, now: datetime | None) -> FieldFault | None:
     """`now`: None for what may lie ahead of it."""
     if occurred_at < EARLIEST:
-        return Fault(field="occurred_at", code="OUT_OF_RANGE")
+        return FieldFault(field="occurred_at", code="OUT_OF_RANGE")
     return (
-        Fault(field="occurred_at", code="IN_THE_FUTURE") if now is not None and occurred_at > now + MAX_AHEAD else None
+        FieldFault(field="occurred_at", code="IN_THE_FUTURE")
+        if now is not None and occurred_at > now + MAX_AHEAD
+        else None
     )
 
 
-def _value_fault(attributes: Mapping[str, Scalar]) -> Fault | None:
+def _value_fault(attributes: Mapping[str, Scalar]) -> FieldFault | None:
     """Of any attribute, whatever it is called."""
     for name, value in attributes.items():
         if len(name) > MAX_ID or (isinstance(value, str) and len(value.encode()) > MAX_ATTRIBUTE_BYTES):
-            return Fault(field=f"attributes.{name[:64]}", code="TOO_LARGE")
+            return FieldFault(field=f"attributes.{name[:64]}", code="TOO_LARGE")
         if "\x00" in name or (isinstance(value, str) and "\x00" in value):
-            return Fault(field=f"attributes.{name[:64]}", code="NUL_IN_TEXT")
+            return FieldFault(field=f"attributes.{name[:64]}", code="NUL_IN_TEXT")
         if isinstance(value, float) and not abs(value) < float("inf"):
-            return Fault(field=f"attributes.{name}", code="NOT_FINITE")
+            return FieldFault(field=f"attributes.{name}", code="NOT_FINITE")
     return None
 
 
-def _attribute_fault(attributes: Mapping[str, Scalar], form: EventForm) -> Fault | None:
+def _attribute_fault(attributes: Mapping[str, Scalar], form: EventForm) -> FieldFault | None:
     """Of those that the type asks for."""
     for name in (*form.required, *form.numbers):
         if name not in attributes:
-            return Fault(field=f"attributes.{name}", code="MISSING")
+            return FieldFault(field=f"attributes.{name}", code="MISSING")
     for name in (*form.required, *form.optional):
         text = attributes.get(name, ANY)
         if not isinstance(text, str) or not text:
-            return Fault(field=f"attributes.{name}", code="NOT_TEXT")
+            return FieldFault(field=f"attributes.{name}", code="NOT_TEXT")
         fault = text_fault(f"attributes.{name}", text)
         if fault is not None:
             return fault
     for name in form.required if form.is_specific else ():
         if attributes[name] == ANY:
-            return Fault(field=f"attributes.{name}", code="NOT_SPECIFIC")
+            return FieldFault(field=f"attributes.{name}", code="NOT_SPECIFIC")
     for name in form.numbers:
         number = attributes[name]
         if isinstance(number, bool) or not isinstance(number, int | float):
-            return Fault(field=f"attributes.{name}", code="NOT_A_NUMBER")
+            return FieldFault(field=f"attributes.{name}", code="NOT_A_NUMBER")
         if number < 0:
-            return Fault(field=f"attributes.{name}", code="OUT_OF_RANGE")
+            return FieldFault(field=f"attributes.{name}", code="OUT_OF_RANGE")
     return None
 
 
-def _stage_fault(event: CustomerEvent, stages: StageCheck) -> Fault | None:
+def _stage_fault(event: CustomerEvent, stages: StageCheck) -> FieldFault | None:
     if not event.type.startswith("journey."):
         return None
     stage = event.attributes.get("stage")
     attribute = stages(str(event.attributes["journey_id"]), None if stage is None else str(stage))
-    return None if attribute is None else Fault(field=f"attributes.{attribute}", code="UNKNOWN")
+    return None if attribute is None else FieldFault(field=f"attributes.{attribute}", code="UNKNOWN")

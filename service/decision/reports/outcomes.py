@@ -6,14 +6,14 @@ import math
 from collections.abc import Mapping
 from datetime import datetime
 
-from service.decision.reports.events import Fault, text_fault, time_fault
+from service.decision.reports.events import FieldFault, text_fault, time_fault
 from service.decision.reports.rows import Outcome, OutcomeType
 
 _SCALES: Mapping[OutcomeType, tuple[float, float]] = {OutcomeType.NPS: (0.0, 10.0), OutcomeType.CES: (1.0, 7.0)}
 """The scales of the survey scores: Net Promoter Score 0 to 10, Customer Effort Score 1 to 7."""
 
 
-def fault_of(outcome: Outcome, now: datetime) -> Fault | None:
+def fault_of(outcome: Outcome, now: datetime) -> FieldFault | None:
     """The first fault of an outcome by itself; whether its decision ranked the journey is the store's to say."""
     return (
         text_fault("outcome_id", outcome.outcome_id)
@@ -24,12 +24,12 @@ def fault_of(outcome: Outcome, now: datetime) -> Fault | None:
     )
 
 
-def _value_fault(outcome: Outcome) -> Fault | None:
+def _value_fault(outcome: Outcome) -> FieldFault | None:
     if outcome.value is not None and not math.isfinite(outcome.value):
-        return Fault(field="value", code="NOT_FINITE")
+        return FieldFault(field="value", code="NOT_FINITE")
     if outcome.type not in _SCALES:
         return None
     if outcome.value is None:
-        return Fault(field="value", code="MISSING")
+        return FieldFault(field="value", code="MISSING")
     low, high = _SCALES[outcome.type]
-    return None if low <= outcome.value <= high else Fault(field="value", code="OUT_OF_SCALE")
+    return None if low <= outcome.value <= high else FieldFault(field="value", code="OUT_OF_SCALE")

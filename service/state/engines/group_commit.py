@@ -27,7 +27,7 @@ Transact = Callable[[Sequence[Transaction[Any]]], list[Any]]
 After StateUnavailable none is done again."""
 
 
-class _Waiting(Generic[Result]):
+class _WaitingTransaction(Generic[Result]):
     """A transaction and whoever waits for it."""
 
     __slots__ = ("answer", "error", "loop", "result", "transaction")
@@ -54,7 +54,7 @@ class GroupCommit:
 
     def __init__(self, transact: Transact, name: str) -> None:
         self._transact = transact
-        self._waiting: queue.SimpleQueue[_Waiting[Any] | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[_WaitingTransaction[Any] | None] = queue.SimpleQueue()
         self._is_closed = False
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -65,7 +65,7 @@ class GroupCommit:
 
         Raises: StateUnavailable after `close`.
         """
-        waiting = _Waiting(transaction, asyncio.get_running_loop())
+        waiting = _WaitingTransaction(transaction, asyncio.get_running_loop())
         with self._lock:
             if self._is_closed:
                 raise StateUnavailable("the state store is closed")
@@ -94,7 +94,7 @@ class GroupCommit:
             self._commit(wanted)
             _deliver(wanted)
 
-    def _commit(self, group: Sequence[_Waiting[Any]]) -> None:
+    def _commit(self, group: Sequence[_WaitingTransaction[Any]]) -> None:
         if not group:
             return
         try:
@@ -111,9 +111,9 @@ class GroupCommit:
             waiting.result = result
 
 
-def _deliver(group: Sequence[_Waiting[Any]]) -> None:
+def _deliver(group: Sequence[_WaitingTransaction[Any]]) -> None:
     """Wakes each loop once, for waking costs more than answering. A loop that is closed has nobody who waits."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[_Waiting[Any]]] = {}
+    by_loop: dict[asyncio.AbstractEventLoop, list[_WaitingTransaction[Any]]] = {}
     for waiting in group:
         by_loop.setdefault(waiting.loop, []).append(waiting)
     for loop, answered in by_loop.items():
@@ -121,6 +121,6 @@ def _deliver(group: Sequence[_Waiting[Any]]) -> None:
             loop.call_soon_threadsafe(_deliver_all, answered)
 
 
-def _deliver_all(group: Sequence[_Waiting[Any]]) -> None:
+def _deliver_all(group: Sequence[_WaitingTransaction[Any]]) -> None:
     for waiting in group:
         waiting.deliver()

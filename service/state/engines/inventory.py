@@ -42,7 +42,7 @@ _SIZES = Sql(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class TableSize:
     """The rows of one table. `size_bytes`: with its indexes; None where the store does not say."""
 
     rows: int
@@ -55,7 +55,7 @@ class Inventory:
     """Tables that an earlier step does not have are left out. `oldest_waiting_at` is None if nothing waits."""
 
     size_bytes: int = 0
-    tables: Mapping[str, Table] = field(default_factory=dict)
+    tables: Mapping[str, TableSize] = field(default_factory=dict)
     waiting: int = 0
     oldest_waiting_at: datetime | None = None
 
@@ -74,7 +74,7 @@ def file_inventory(session: Session, file: Path) -> Inventory:
     (found,) = session.query(Sql("SELECT name FROM sqlite_schema WHERE type = 'table'"))
     names = {row["name"] for row in found}
     parts = (file, file.with_name(f"{file.name}-wal"))
-    tables = {name: Table(rows=_count(session, name)) for name in TABLES if name in names}
+    tables = {name: TableSize(rows=_count(session, name)) for name in TABLES if name in names}
     return _with_outbox(session, sum(part.stat().st_size for part in parts if part.exists()), tables)
 
 
@@ -85,11 +85,11 @@ def database_inventory(session: Session) -> Inventory:
     for row in sorted(sizes, key=lambda row: TABLES.index(row["name"])):
         is_exact = row["about"] <= MOST_COUNTED
         rows = _count(session, row["name"]) if is_exact else int(row["about"])
-        tables[row["name"]] = Table(rows=rows, is_exact=is_exact, size_bytes=int(row["bytes"]))
+        tables[row["name"]] = TableSize(rows=rows, is_exact=is_exact, size_bytes=int(row["bytes"]))
     return _with_outbox(session, sum(table.size_bytes or 0 for table in tables.values()), tables)
 
 
-def _with_outbox(session: Session, size_bytes: int, tables: Mapping[str, Table]) -> Inventory:
+def _with_outbox(session: Session, size_bytes: int, tables: Mapping[str, TableSize]) -> Inventory:
     if "outbox" not in tables:
         return Inventory(size_bytes=size_bytes, tables=tables)
     ((outbox,),) = session.query(_OLDEST)

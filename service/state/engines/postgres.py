@@ -40,9 +40,9 @@ from service.state.engines.postgres_session import (
     Again,
     Connection,
     PostgresSession,
+    advisory_key,
     answering,
     array,
-    number,
     numbered,
     same_store,
     statement,
@@ -142,7 +142,9 @@ class PostgresEngine:
         """Makes the partition of the day's decisions, once."""
         day = at.astimezone(UTC).date()
         if day not in self._days:
-            await self._in_reader(lambda: self._asked_here(lambda reader: make_day(reader, day, number("partitions"))))
+            await self._in_reader(
+                lambda: self._asked_here(lambda reader: make_day(reader, day, advisory_key("partitions")))
+            )
             self._days.add(day)
 
     async def days_past(self, before: datetime, now: datetime) -> dict[date, int]:
@@ -154,16 +156,16 @@ class PostgresEngine:
         """Drops all decisions of a day. Returns: whether they were there. Raises: StateUnavailable, also if in use."""
         self._days.discard(day)
         return await self._in_reader(
-            lambda: self._asked_here(lambda reader: drop_day(reader, day, number("partitions")))
+            lambda: self._asked_here(lambda reader: drop_day(reader, day, advisory_key("partitions")))
         )
 
     async def join(self, service_id: str) -> None:
         """By a lock of the connection for writes, which ends with it and is taken again with the next one."""
-        key = self._joined[service_id] = number(f"service:{service_id}")
+        key = self._joined[service_id] = advisory_key(f"service:{service_id}")
         await self.write(Transaction(lambda session: session.query(Sql(_JOIN, (key,)))))
 
     async def living(self, service_ids: Collection[str]) -> frozenset[str]:
-        keys = {number(f"service:{service_id}"): service_id for service_id in service_ids}
+        keys = {advisory_key(f"service:{service_id}"): service_id for service_id in service_ids}
         question = Sql(_LIVING, (array(keys),))
         (rows,) = await self.read(lambda session: session.query(question))
         return frozenset(keys[row["key"]] for row in rows)

@@ -9,7 +9,7 @@ from psycopg.rows import tuple_row
 
 from service.state.engines.inventory import Inventory, StoreStatus, database_inventory
 from service.state.engines.postgres_connection import connect, connected, unhurried
-from service.state.engines.postgres_session import Connection, PostgresSession, answering, first_line, number
+from service.state.engines.postgres_session import Connection, PostgresSession, advisory_key, answering, first_line
 from service.state.engines.postgres_url import PostgresUrl
 from service.state.engines.steps import CURRENT, HEAD, STORE_ID, VERSION_TABLE, another_store, migrate, to_do
 from service.state.port import StateUnavailable
@@ -78,7 +78,7 @@ def migrate_database(url: str) -> tuple[str | None, str | None]:
     engine = create_engine("postgresql+psycopg://", creator=lambda: _connection_of_alembic(url), poolclass=NullPool)
     try:
         with engine.begin() as connection:
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({number('migrate')})")
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({advisory_key('migrate')})")
             migrate(connection)
     except SQLAlchemyError as error:
         raise StateUnavailable(f"the tables cannot be migrated: {first_line(error)}") from error

@@ -107,12 +107,12 @@ def numbered(locks: Iterable[Locks]) -> dict[int, bool]:
     """The number of each, and whether it is shared; what one wants exclusively is exclusive."""
     wanted: dict[int, bool] = {}
     for one in locks:
-        wanted.update({number(key): True for key in one.shared if number(key) not in wanted})
-        wanted.update({number(key): False for key in one.exclusive})
+        wanted.update({advisory_key(key): True for key in one.shared if advisory_key(key) not in wanted})
+        wanted.update({advisory_key(key): False for key in one.exclusive})
     return wanted
 
 
-def number(key: str) -> int:
+def advisory_key(key: str) -> int:
     """64 bits of a key; two keys of one number only wait for each other."""
     return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), signed=True)
 

@@ -139,12 +139,12 @@ def micros(at: datetime) -> int:
     return (at - _EPOCH) // _MICROSECOND
 
 
-def instant(at: int) -> datetime:
+def from_micros(at: int) -> datetime:
     return _EPOCH + at * _MICROSECOND
 
 
 def optional_instant(at: int | None) -> datetime | None:
-    return None if at is None else instant(at)
+    return None if at is None else from_micros(at)
 
 
 def optional_micros(at: datetime | None) -> int | None:

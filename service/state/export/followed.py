@@ -11,18 +11,18 @@ from functools import partial
 from typing import Protocol
 
 from service.decision.facts_record import Json
-from service.state.engines.session import Row, Session, Sql, instant, micros, optional_instant, places
+from service.state.engines.session import Row, Session, Sql, from_micros, micros, optional_instant, places
 from service.state.export.rewards import (
     STILL_RESERVED,
     UNPRESENTED,
     AsOf,
-    Happened,
-    Objective,
-    Presented,
+    Occurrence,
+    Presentation,
     Reward,
+    RewardObjective,
     reward_of,
 )
-from service.state.export.rows import Followed, happened_at, presented_at
+from service.state.export.rows import ContactResult, happened_at, presented_at
 from service.state.port import IMPORTED
 from service.state.rows.catalogues import catalogue_source
 
@@ -34,12 +34,12 @@ Records = Mapping[str, tuple[Row, Json]]
 class Objectives(Protocol):
     """What the journeys of the kept catalogues are for."""
 
-    def of(self, read: Callable[[str], str | None], version: str, journey_id: str) -> Objective:
+    def of(self, read: Callable[[str], str | None], version: str, journey_id: str) -> RewardObjective:
         """`read` gives the text of a version, if it is kept. Raises: what tells that it is not, or has no such one."""
 
 
 @dataclass(slots=True, kw_only=True)
-class _Ranked:
+class _RankedJourney:
     """One ranked journey, and what is needed to tell its reward."""
 
     decision: Row
@@ -47,7 +47,7 @@ class _Ranked:
     ranked: Json
     contact: Row | None = None
     outcomes: list[Row] = field(default_factory=list)
-    objective: Objective | None = None
+    objective: RewardObjective | None = None
 
     @property
     def customer_id(self) -> str:
@@ -72,10 +72,10 @@ class _Ranked:
 
 def followed_by(
     session: Session, records: Records, objectives: Objectives, as_of: AsOf
-) -> Mapping[str, Mapping[str, Followed]]:
+) -> Mapping[str, Mapping[str, ContactResult]]:
     """By decision id and journey id, of every ranked journey of these decisions."""
     places_of = {
-        (decision_id, ranked["journey_id"]): _Ranked(decision=row, record=record, ranked=ranked)
+        (decision_id, ranked["journey_id"]): _RankedJourney(decision=row, record=record, ranked=ranked)
         for decision_id, (row, record) in records.items()
         for ranked in record["output"]["ranked"]
     }
@@ -85,14 +85,14 @@ def followed_by(
         if IMPORTED not in one.record and one.presented_at is not None:
             one.objective = objectives.of(read, one.record["input"]["catalogue_version"], one.journey_id)
     history = _History.read(session, places_of.values(), as_of.now)
-    found: dict[str, dict[str, Followed]] = {decision_id: {} for decision_id in records}
+    found: dict[str, dict[str, ContactResult]] = {decision_id: {} for decision_id in records}
     for (decision_id, journey_id), one in places_of.items():
         reward = _reward(one, history, as_of)
-        found[decision_id][journey_id] = Followed(contact=one.contact, outcomes=one.outcomes, reward=reward)
+        found[decision_id][journey_id] = ContactResult(contact=one.contact, outcomes=one.outcomes, reward=reward)
     return found
 
 
-def _read_contacts(session: Session, ranked: Mapping[tuple[str, str], _Ranked], ids: Sequence[str]) -> None:
+def _read_contacts(session: Session, ranked: Mapping[tuple[str, str], _RankedJourney], ids: Sequence[str]) -> None:
     contacts, outcomes = session.query(
         Sql(f"SELECT * FROM contacts WHERE decision_id IN {places(ids)}", ids),
         Sql(f"SELECT * FROM outcomes WHERE decision_id IN {places(ids)} ORDER BY occurred_at, outcome_id", ids),
@@ -103,7 +103,7 @@ def _read_contacts(session: Session, ranked: Mapping[tuple[str, str], _Ranked], 
         ranked[row["decision_id"], row["journey_id"]].outcomes.append(row)
 
 
-def _reward(one: _Ranked, history: _History, as_of: AsOf) -> Reward:
+def _reward(one: _RankedJourney, history: _History, as_of: AsOf) -> Reward:
     if IMPORTED in one.record:
         amount, is_censored, ends = one.record[IMPORTED]["rewards"][one.journey_id]
         return Reward(amount=amount, is_censored=is_censored, window_ends_at=optional_instant(ends))
@@ -114,8 +114,8 @@ def _reward(one: _Ranked, history: _History, as_of: AsOf) -> Reward:
     return reward_of(
         one.objective,
         one.ranked["value"],
-        Presented(at=instant(at), again_at=again_at),
-        [Happened(type=o["type"], at=instant(happened_at(o)), value=o["value"]) for o in one.outcomes],
+        Presentation(at=from_micros(at), again_at=again_at),
+        [Occurrence(type=o["type"], at=from_micros(happened_at(o)), value=o["value"]) for o in one.outcomes],
         history.events[one.customer_id],
         as_of,
     )
@@ -129,18 +129,18 @@ class _History:
     """The events and contacts of some customers that rewards may depend on."""
 
     def __init__(self, events: Iterable[Row], contacts: Iterable[Row]) -> None:
-        self.events: dict[str, list[Happened]] = defaultdict(list)
+        self.events: dict[str, list[Occurrence]] = defaultdict(list)
         self._presented: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
         for row in events:
             attributes = json.loads(row["attributes"])
-            at = instant(min(row["occurred_at"], row["received_at"]))
-            happened = Happened(type=row["type"], at=at, attributes=attributes)
+            at = from_micros(min(row["occurred_at"], row["received_at"]))
+            happened = Occurrence(type=row["type"], at=at, attributes=attributes)
             self.events[row["customer_id"]].append(happened)
         for row in contacts:
             self._presented[row["customer_id"], row["journey_id"]].append((row["presented_at"], row["decision_id"]))
 
     @classmethod
-    def read(cls, session: Session, ranked: Iterable[_Ranked], now: datetime) -> _History:
+    def read(cls, session: Session, ranked: Iterable[_RankedJourney], now: datetime) -> _History:
         """For the objectives that an event meets, whose windows are over."""
         waiting = [
             (one, window) for one in ranked if (window := one.waits_for) is not None and window[1] <= micros(now)
@@ -167,8 +167,8 @@ class _History:
             )
         )
 
-    def presented_after(self, one: _Ranked, at: int) -> datetime | None:
+    def presented_after(self, one: _RankedJourney, at: int) -> datetime | None:
         """When the journey was next presented to the customer; of two at one instant the greater decision id is."""
         this = at, one.decision["decision_id"]
         later = [other for other in self._presented[one.customer_id, one.journey_id] if other > this]
-        return instant(min(later)[0]) if later else None
+        return from_micros(min(later)[0]) if later else None

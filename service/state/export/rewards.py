@@ -18,7 +18,7 @@ from typing import Protocol
 from features.values import Scalar
 
 
-class Objective(Protocol):
+class RewardObjective(Protocol):
     """What a journey is for. One of `event` and `outcome` is given."""
 
     @property
@@ -34,7 +34,7 @@ class Objective(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Happened:
+class Occurrence:
     """An event of the customer, or an outcome of the contact; `value` is what a conversion was worth."""
 
     type: str
@@ -52,7 +52,7 @@ class AsOf:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Presented:
+class Presentation:
     """A contact that was presented, and when the same journey was next presented to the same customer."""
 
     at: datetime
@@ -73,11 +73,11 @@ STILL_RESERVED = Reward(amount=None, is_censored=True)
 
 
 def reward_of(
-    objective: Objective,
+    objective: RewardObjective,
     value: float,
-    presented: Presented,
-    outcomes: Iterable[Happened],
-    events: Iterable[Happened],
+    presented: Presentation,
+    outcomes: Iterable[Occurrence],
+    events: Iterable[Occurrence],
     as_of: AsOf,
 ) -> Reward:
     """The reward of a presented contact.
@@ -99,7 +99,7 @@ def reward_of(
     return Reward(amount=_worth(met, value), is_censored=False, window_ends_at=ends)
 
 
-def _is_met_by(objective: Objective, presented: Presented, event: Happened) -> bool:
+def _is_met_by(objective: RewardObjective, presented: Presentation, event: Occurrence) -> bool:
     """An event belongs to the last contact of the journey that was presented by then."""
     if event.type != objective.event or event.at < presented.at:
         return False
@@ -108,7 +108,7 @@ def _is_met_by(objective: Objective, presented: Presented, event: Happened) -> b
     return objective.is_met_by(event.attributes or {})
 
 
-def _worth(met: list[Happened], value: float) -> float:
+def _worth(met: list[Occurrence], value: float) -> float:
     """Met is met, however often: the first counts."""
     if not met:
         return 0.0

@@ -9,7 +9,7 @@ from typing import Any
 
 from features.schema import FeatureSpec, FeatureType
 from features.values import FeatureStatus
-from service.decision.facts_record import Json, value_of
+from service.decision.facts_record import Json, value_from_json
 from service.decision.record import canonical
 from service.state.engines.session import Row, micros, optional_micros
 from service.state.export.rewards import Reward
@@ -22,7 +22,7 @@ _ABSENT = frozenset(FeatureStatus) - {FeatureStatus.PRESENT}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Followed:
+class ContactResult:
     """What became of one ranked journey: its contact, if it is still kept, its outcomes by time, and its reward."""
 
     contact: Row | None
@@ -49,7 +49,7 @@ def happened_at(outcome: Row) -> int:
 
 
 def rows_of(
-    decision: Row, record: Json, followed: Mapping[str, Followed], features: Sequence[FeatureSpec], now: datetime
+    decision: Row, record: Json, followed: Mapping[str, ContactResult], features: Sequence[FeatureSpec], now: datetime
 ) -> Iterator[Cells]:
     """One row for each ranked journey of a decision, by rank."""
     given, eligible = record["input"], _eligible(record)
@@ -93,7 +93,7 @@ def _ranked(ranked: Json, contact: Row | None) -> Cells:
     )
 
 
-def _followed(found: Followed, now: datetime) -> Cells:
+def _followed(found: ContactResult, now: datetime) -> Cells:
     contact, reward = found.contact, found.reward
     return (
         None if contact is None else state_of(contact, now).value,
@@ -149,7 +149,7 @@ def _typed(recorded: Any, kind: FeatureType) -> Any:
     """A recorded value as a cell of this type; None if the feature was of another type then."""
     if type(recorded) is _PLAIN[kind]:
         return recorded
-    value = value_of(recorded)
+    value = value_from_json(recorded)
     if kind is FeatureType.TIMESTAMP:
         return micros(value) if isinstance(value, datetime) else None
     is_number = isinstance(value, int | float) and not isinstance(value, bool)

@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from features.values import FeatureStatus
-from service.decision.facts_record import Json, number, recorded_value, time_text
-from service.state.engines.session import instant
+from service.decision.facts_record import Json, number_to_json, recorded_value, time_text
+from service.state.engines.session import from_micros
 from service.state.export.table import FEATURE
 from service.state.history.faults import RowFault
 from service.state.history.rows import completed, faults_of
@@ -120,7 +120,7 @@ def document_of(decision: HistoryDecision, times: Collection[str]) -> Json:
     cells = decision.cells
     return {
         "input": {
-            "now": time_text(instant(cells["decided_at"])),
+            "now": time_text(from_micros(cells["decided_at"])),
             "customer_id": decision.customer_id,
             "channel": cells["channel"],
             "placement": cells.get("placement"),
@@ -166,10 +166,10 @@ def _features(cells: Mapping[str, Any], times: Collection[str]) -> Json:
     for column, value in cells.items():
         if column.startswith(FEATURE) and value is not None:
             name = column.removeprefix(FEATURE)
-            served = recorded_value(instant(value) if name in times else value)
+            served = recorded_value(from_micros(value) if name in times else value)
             recorded[name] = [FeatureStatus.PRESENT.value, served, None]
     return recorded
 
 
 def _number(value: float | None) -> float | str | None:
-    return None if value is None else number(value)
+    return None if value is None else number_to_json(value)

@@ -19,7 +19,7 @@ from service.state.engines.session import (
     Session,
     Sql,
     customer_lock,
-    instant,
+    from_micros,
     micros,
     places,
 )
@@ -39,20 +39,20 @@ _STATES = ("RESERVED", "RELEASED", "PRESENTED")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class ImportCounts:
     """How many decisions were new, had changed since they were imported, and were there already."""
 
     added: int = 0
     updated: int = 0
     known: int = 0
 
-    def __add__(self, other: Kept) -> Kept:
-        return Kept(
+    def __add__(self, other: ImportCounts) -> ImportCounts:
+        return ImportCounts(
             added=self.added + other.added, updated=self.updated + other.updated, known=self.known + other.known
         )
 
 
-Recorded = tuple[HistoryDecision, str]
+HistoryRecord = tuple[HistoryDecision, str]
 """A decision and the canonical text of its record."""
 
 
@@ -90,9 +90,11 @@ def _conflicts(
             yield row.fault("outcomes", "ID_REUSED", "another contact's outcome in the store has it")
 
 
-def keep_history(session: Session, decisions: Sequence[Recorded], now: datetime, counters: Counters) -> Kept:
+def keep_history(
+    session: Session, decisions: Sequence[HistoryRecord], now: datetime, counters: Counters
+) -> ImportCounts:
     """Keeps what is new, brings up to date what was imported before, and leaves alone what was decided here."""
-    keeper = _Keeper(session, [decision for decision, _ in decisions], now, counters.at(session))
+    keeper = _HistoryWriter(session, [decision for decision, _ in decisions], now, counters.at(session))
     for decision, record in decisions:
         keeper.keep(decision, record)
     keeper.tell()
@@ -100,14 +102,14 @@ def keep_history(session: Session, decisions: Sequence[Recorded], now: datetime,
 
 
 @dataclass(slots=True)
-class _Keeper:
+class _HistoryWriter:
     """What the store holds of some decisions, read at once."""
 
     session: Session
     decisions: Sequence[HistoryDecision]
     now: datetime
     counters: Counters
-    kept: Kept = field(default_factory=Kept)
+    kept: ImportCounts = field(default_factory=ImportCounts)
     changed: dict[str, None] = field(default_factory=dict)
     new: dict[str, list[Row]] = field(default_factory=lambda: {"decisions": [], "outcomes": []})
     moved: list[tuple[Row | None, Row]] = field(default_factory=list)
@@ -134,7 +136,7 @@ class _Keeper:
     def keep(self, decision: HistoryDecision, record: str) -> None:
         known = self.known.get(decision.decision_id)
         if known is not None and IMPORTED not in record_of(known):
-            self.kept += Kept(known=1)
+            self.kept += ImportCounts(known=1)
             return
         is_changed = known is None or known["record"] != record
         if known is None:
@@ -146,7 +148,9 @@ class _Keeper:
             is_changed |= self._keep_outcomes(decision, row.cells)
         if is_changed:
             self.changed[decision.customer_id] = None
-        self.kept += Kept(added=1) if known is None else Kept(updated=1) if is_changed else Kept(known=1)
+        self.kept += (
+            ImportCounts(added=1) if known is None else ImportCounts(updated=1) if is_changed else ImportCounts(known=1)
+        )
 
     def tell(self) -> None:
         """The new rows, and that the customers' facts and contacts are others than were read before."""
@@ -252,7 +256,7 @@ def _outcome(decision: HistoryDecision, journey_id: str, outcome: Mapping[str, A
         "at": max(at, decision.cells["decided_at"]),
         "received_at": micros(now),
         "late": int(outcome["is_late"]),
-        "fingerprint": fingerprint_of(decision.decision_id, journey_id, kind, value, instant(at)),
+        "fingerprint": fingerprint_of(decision.decision_id, journey_id, kind, value, from_micros(at)),
     }
 
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from features.schema import FeatureSchema, FeatureType
 from service.decision.record import canonical
 from service.state.engines.engine import Engine
-from service.state.engines.session import Session, Transaction, instant
+from service.state.engines.session import Session, Transaction, from_micros
 from service.state.export.table import export_schema
 from service.state.history.decisions import HistoryDecision, decisions_of, document_of
 from service.state.history.faults import LISTED, HistoryInvalid, RowFault
-from service.state.history.keep import Kept, conflicts, history_locks, keep_history
+from service.state.history.keep import ImportCounts, conflicts, history_locks, keep_history
 from service.state.history.table import HistoryTable
 from service.state.rows.pools import Counters
 
@@ -59,12 +59,12 @@ class HistoryImport:
         if faults:
             raise HistoryInvalid(faults, count)
 
-    async def write(self, report: Report, skip: Skip) -> Kept:
+    async def write(self, report: Report, skip: Skip) -> ImportCounts:
         """Keeps every decision that has a row without fault. Raises: StateUnavailable; what was kept until then is."""
-        kept = Kept()
+        kept = ImportCounts()
         async for group in self._groups(report, skip):
             for day in sorted({decision.cells["decided_at"] // _DAY_US for decision in group}):
-                await self._engine.make_room(instant(day * _DAY_US))
+                await self._engine.make_room(from_micros(day * _DAY_US))
             kept += await self._engine.write(self._work(group))
         return kept
 
@@ -95,10 +95,10 @@ class HistoryImport:
                 sound.append(HistoryDecision(rows=rows))
         return sound
 
-    def _work(self, group: Sequence[HistoryDecision]) -> Transaction[Kept]:
+    def _work(self, group: Sequence[HistoryDecision]) -> Transaction[ImportCounts]:
         recorded = [(decision, canonical(document_of(decision, self._times))) for decision in group]
 
-        def kept(session: Session) -> Kept:
+        def kept(session: Session) -> ImportCounts:
             return keep_history(session, recorded, self._now, self._counters)
 
         return Transaction(kept, lambda _: history_locks(group))

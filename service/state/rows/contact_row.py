@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 
 from service.decision.facts import Contact
 from service.decision.journey import JourneyKind
-from service.state.engines.session import Row, Sql, instant, micros, optional_instant
+from service.state.engines.session import Row, Sql, from_micros, micros, optional_instant
 from service.state.port import ContactState
 
 
-def contacts_of(customer_id: str, now: datetime, back: timedelta) -> Sql:
+def contacts_query(customer_id: str, now: datetime, back: timedelta) -> Sql:
     """A question for the contacts that count: presented, or reserved and not yet given back.
 
     Those of the last time `back`, and those whose reservation is open, however old.
@@ -33,9 +33,9 @@ def contact_of_row(row: Row) -> Contact:
         journey_id=row["journey_id"],
         kind=JourneyKind(row["kind"]),
         channel=row["channel"],
-        at=instant(row["at"]),
+        at=from_micros(row["at"]),
         counts_until=optional_instant(row["counts_until"]),
-        reserved_until=None if is_presented else instant(row["reserved_until"]),
+        reserved_until=None if is_presented else from_micros(row["reserved_until"]),
         is_presented=is_presented,
         cost=row["cost"],
         decided_at=_other(row, "decided_at"),
@@ -51,6 +51,6 @@ def _other(row: Row, column: str) -> datetime | None:
 def state_of(row: Row, now: datetime) -> ContactState:
     """A reservation whose time is over is EXPIRED, whether its channel then counts or releases it."""
     state = ContactState(row["state"])
-    if state is ContactState.RESERVED and now >= instant(row["reserved_until"]):
+    if state is ContactState.RESERVED and now >= from_micros(row["reserved_until"]):
         return ContactState.EXPIRED
     return state

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple, TypeVar
 
 from service.decision.constraints.capacity import ROUNDING, Pool
-from service.decision.decide import Decision, Settled, revise
+from service.decision.decide import Decision, StateAtCommit, revise
 from service.decision.enrolments import WhyEnded
 from service.decision.facts import Contact, FactKind
 from service.decision.reach import Reach
@@ -23,26 +23,26 @@ from service.state.engines.session import (
     Sql,
     Transaction,
     customer_lock,
-    instant,
+    from_micros,
     micros,
 )
 from service.state.port import (
     AlreadyDecided,
     CommitResult,
     Committed,
+    DeferredDecision,
     FactsMoved,
     RequestKey,
     StoredDecision,
-    Undecided,
 )
-from service.state.rows.contact_row import contact_of_row, contacts_of, state_of
+from service.state.rows.contact_row import contact_of_row, contacts_query, state_of
 from service.state.rows.contacts import Contacts, Reservation
 from service.state.rows.decision_ids import find_row
 from service.state.rows.fold import JourneyMove, Move
 from service.state.rows.kills import VERSIONS, versions_of
 from service.state.rows.moves import Moves
 from service.state.rows.outcomes import kept_outcome, outcomes_of
-from service.state.rows.pools import Counters, UsedNow, uses_of
+from service.state.rows.pools import Counters, PoolUses, uses_query
 from service.state.rows.record import record_of
 from service.state.rows.situation import read_situation
 from service.state.rows.versions import raise_versions, read_fact_versions, versions_at
@@ -50,14 +50,14 @@ from service.state.rows.versions import raise_versions, read_fact_versions, vers
 Result = TypeVar("Result")
 
 
-class Proposed(NamedTuple):
+class ProposedDecision(NamedTuple):
     """A decision and its record, which is written before anybody waits for the transaction."""
 
     decision: Decision
     record: str
 
     @classmethod
-    def of(cls, decision: Decision) -> Proposed:
+    def of(cls, decision: Decision) -> ProposedDecision:
         return cls(decision, canonical(to_document(decision)))
 
 
@@ -113,7 +113,7 @@ class CommitRead:
     @property
     def shared(self) -> tuple[Sql, ...]:
         """Of everybody: the versions of the rules, and what is used of the pools if it has their counters."""
-        return (VERSIONS, uses_of(self.pools, self.now)) if self.has_pools and self.pools else (VERSIONS,)
+        return (VERSIONS, uses_query(self.pools, self.now)) if self.has_pools and self.pools else (VERSIONS,)
 
     def snapshot(self, session: Session) -> CommitSnapshot:
         customers, requests = session.query(*self.own)
@@ -124,9 +124,9 @@ class CommitRead:
             requests=requests,
         )
 
-    def used(self, session: Session) -> UsedNow | None:
+    def used(self, session: Session) -> PoolUses | None:
         """None: it does not have the counters, for no pick may use a pool. Raises: PoolsUnknown."""
-        return UsedNow(session, self.pools, self.now) if self.has_pools else None
+        return PoolUses(session, self.pools, self.now) if self.has_pools else None
 
     def transaction(self, run: Callable[[Session], Result]) -> Transaction[Result]:
         return Transaction(run, lambda _: self.locks, self.own, self.shared)
@@ -143,7 +143,9 @@ def _may_use_pools(decision: Decision, counters: Counters) -> bool:
     return any(p.guards(c.journey_id, c.kind, channel) for p in own for c in scored) or counters.guard(scored)
 
 
-def commit_decision(session: Session, proposed: Proposed, read: CommitRead, counters: Counters) -> CommitResult | None:
+def commit_decision(
+    session: Session, proposed: ProposedDecision, read: CommitRead, counters: Counters
+) -> CommitResult | None:
     """Writes nothing unless the decision stands: what its plan looks at and the kill list are the present ones.
 
     What counts by now, the customer's contacts and everybody's uses of the shared pools, still allows each pick.
@@ -162,10 +164,10 @@ def commit_decision(session: Session, proposed: Proposed, read: CommitRead, coun
         return None
     used = read.used(session)
     if present.contacts != facts.situation.contacts_version or not _has_room(decision, read.pools, used):
-        (rows,) = session.query(contacts_of(facts.customer_id, facts.now, reach.contacts))
+        (rows,) = session.query(contacts_query(facts.customer_id, facts.now, reach.contacts))
         uses = facts.situation.uses if used is None else used.by_pool()
-        settled = Settled(contacts=tuple(map(contact_of_row, rows)), uses=uses)
-        proposed = Proposed.of(revise(decision, settled))
+        settled = StateAtCommit(contacts=tuple(map(contact_of_row, rows)), uses=uses)
+        proposed = ProposedDecision.of(revise(decision, settled))
     _insert(session, proposed, read.request, counted)
     return Committed(decision=proposed.decision)
 
@@ -179,14 +181,14 @@ def _facts_moved(session: Session, decision: Decision, reach: Reach, present: Co
 
 
 def decide_and_commit(
-    session: Session, undecided: Undecided, read: CommitRead, counters: Counters
+    session: Session, undecided: DeferredDecision, read: CommitRead, counters: Counters
 ) -> Committed | AlreadyDecided:
     """Decides by what holds within this transaction, which has the customer and the pools to itself."""
     earlier = _decided_before(session, read, read.snapshot(session))
     if earlier is not None:
         return earlier
     reading = read_situation(session, undecided.customer_id, undecided.decided_at, undecided.reach, undecided.named)
-    proposed = Proposed.of(undecided.decide(reading))
+    proposed = ProposedDecision.of(undecided.decide(reading))
     _insert(session, proposed, read.request, counters.at(session))
     return Committed(decision=proposed.decision)
 
@@ -202,7 +204,7 @@ def _decided_before(session: Session, read: CommitRead, present: CommitSnapshot)
     return AlreadyDecided(stored=earlier)
 
 
-def _has_room(decision: Decision, pools: Sequence[Pool], used: UsedNow | None) -> bool:
+def _has_room(decision: Decision, pools: Sequence[Pool], used: PoolUses | None) -> bool:
     """Whether every pool that the picks use holds what they use together, as it is used by now.
 
     None: the transaction does not have the counters, for no pick may use a pool.
@@ -224,7 +226,7 @@ def _contacts(decision: Decision) -> Iterator[Contact]:
         yield contact_of(pick.scored, facts, channel, decision.terms.decision_id)
 
 
-def _insert(session: Session, proposed: Proposed, key: RequestKey | None, counters: Counters) -> None:
+def _insert(session: Session, proposed: ProposedDecision, key: RequestKey | None, counters: Counters) -> None:
     decision = proposed.decision
     facts, decision_id = decision.draft.facts, decision.terms.decision_id
     session.execute(
@@ -323,7 +325,7 @@ def find_decision(session: Session, decision_id: str, now: datetime) -> StoredDe
     return StoredDecision(
         decision_id=decision_id,
         customer_id=row["customer_id"],
-        valid_until=instant(row["valid_until"]),
+        valid_until=from_micros(row["valid_until"]),
         request_fingerprint=row["fingerprint"],
         record=record_of(row),
         contact_states={contact["journey_id"]: state_of(contact, now) for contact in contacts},

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from service.decision.facts import MOST_OPEN, MOST_RESOLVED, Incident, OpenIncidents, ResolvedIncident
-from service.state.engines.session import Row, Sql, instant, micros, optional_instant, places
+from service.state.engines.session import Row, Sql, from_micros, micros, optional_instant, places
 from service.state.port import IncidentTimes
 
 _OPEN = "opened_at IS NOT NULL AND (resolved_at IS NULL OR opened_at > resolved_at)"
@@ -57,7 +57,7 @@ def incidents_of_situation(open_: Iterable[Row], over: Iterable[Row], last: int 
         known=tuple(
             Incident(
                 incident_id=row["incident_id"],
-                opened_at=instant(row["opened_at"]),
+                opened_at=from_micros(row["opened_at"]),
                 incident_class=row["incident_class"],
                 severity=row["severity"],
             )
@@ -67,7 +67,7 @@ def incidents_of_situation(open_: Iterable[Row], over: Iterable[Row], last: int 
             ResolvedIncident(
                 incident_class=row["incident_class"],
                 severity=row["severity"],
-                resolved_at=instant(row["resolved_at"]),
+                resolved_at=from_micros(row["resolved_at"]),
             )
             for row in sorted(over, key=lambda row: str(row["incident_id"]))
         ),

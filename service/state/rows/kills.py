@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from service.state.engines.session import RULES_LOCK, Locks, Row, Session, Sql, instant, micros, places
+from service.state.engines.session import RULES_LOCK, Locks, Row, Session, Sql, from_micros, micros, places
 from service.state.port import Kill, KillList
 
 KILLS = Sql("SELECT target, since, why FROM kills ORDER BY target")
@@ -41,7 +41,7 @@ def drop_kill(session: Session, target: str) -> bool:
 
 
 def kills_of(rows: Iterable[Row]) -> list[Kill]:
-    return [Kill(target=row["target"], since=instant(row["since"]), why=row["why"]) for row in rows]
+    return [Kill(target=row["target"], since=from_micros(row["since"]), why=row["why"]) for row in rows]
 
 
 def kill_list(session: Session) -> KillList:

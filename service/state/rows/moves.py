@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from service.state.engines.session import Session, Sql, instant, micros
+from service.state.engines.session import Session, Sql, from_micros, micros
 from service.state.rows.fold import JourneyMove, Move, enrolment
 
 Place = tuple[str, str]
@@ -19,7 +19,7 @@ class Moves:
         found = session.query(*(_moves_of(place) for place in listed))
         self._session = session
         self._moves = {
-            place: {JourneyMove(instant(r["at"]), Move(r["move"]), r["row_id"], r["stage"]) for r in rows}
+            place: {JourneyMove(from_micros(r["at"]), Move(r["move"]), r["row_id"], r["stage"]) for r in rows}
             for place, rows in zip(listed, found, strict=True)
         }
         self._moved: dict[Place, None] = {}

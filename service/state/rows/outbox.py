@@ -51,6 +51,6 @@ def changed_consents(customer_id: str, sequences: Sequence[int]) -> Sql:
     )
 
 
-def told(sequences: Sequence[int]) -> Iterator[Sql]:
+def delete_delivered(sequences: Sequence[int]) -> Iterator[Sql]:
     """Forgets these; what was queued meanwhile stays."""
     yield from (Sql("DELETE FROM outbox WHERE sequence = ?", (sequence,)) for sequence in sequences)

@@ -22,7 +22,7 @@ from service.state.engines.session import (
     Session,
     Sql,
     customer_lock,
-    instant,
+    from_micros,
     micros,
     places,
 )
@@ -53,13 +53,13 @@ def outcome_locks(session: Session, outcomes: Sequence[Outcome]) -> Locks:
 
 def keep_outcomes(session: Session, outcomes: Sequence[Outcome], now: datetime, counters: Counters) -> list[RowResult]:
     """Keeps each valid outcome once. Rejected: an unknown decision, a journey it did not rank, a reused id."""
-    keeper = _Keeper(session, outcomes, now, counters)
+    keeper = _OutcomeWriter(session, outcomes, now, counters)
     results = [keeper.keep(outcome) for outcome in outcomes]
     keeper.tell()
     return results
 
 
-class _Keeper:
+class _OutcomeWriter:
     """Everything that some outcomes concern, read at once; each outcome sees what those before it changed."""
 
     def __init__(self, session: Session, outcomes: Sequence[Outcome], now: datetime, counters: Counters) -> None:
@@ -127,10 +127,10 @@ class _Keeper:
         at = _at(outcome, contact)
         shown_at = max(contact["decided_at"], min(at, micros(self._now)))
         first_at = shown_at if contact["presented_at"] is None else min(shown_at, contact["presented_at"])
-        entered = JourneyMove(instant(shown_at), Move.PRESENTED, cause, contact["stage"])
+        entered = JourneyMove(from_micros(shown_at), Move.PRESENTED, cause, contact["stage"])
         self._moves.keep_last((customer_id, outcome.journey_id), entered)
         for displaced in _displaced(contact):
-            self._moves.keep_first((customer_id, displaced), JourneyMove(instant(first_at), Move.EXITED, cause, ""))
+            self._moves.keep_first((customer_id, displaced), JourneyMove(from_micros(first_at), Move.EXITED, cause, ""))
         return self._door.present(contact, at=max(at, contact["at"]), presented_at=first_at)
 
 
@@ -182,8 +182,8 @@ def kept_outcome(row: Row) -> KeptOutcome:
             journey_id=row["journey_id"],
             type=OutcomeType(row["type"]),
             value=row["value"],
-            occurred_at=instant(row["occurred_at"]),
+            occurred_at=from_micros(row["occurred_at"]),
         ),
-        recorded_at=instant(row["received_at"]),
+        recorded_at=from_micros(row["received_at"]),
         is_late=bool(row["late"]),
     )

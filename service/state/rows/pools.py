@@ -18,8 +18,8 @@ from service.decision.constraints.capacity import Pool
 from service.decision.facts import Contact, Use
 from service.decision.journey import JourneyKind
 from service.decision.plan import Candidate
-from service.decision.windows import Calendar, Period, Rolling, Window
-from service.state.engines.session import POOLS_LOCK, RULES_LOCK, Locks, Row, Session, Sql, instant, micros, places
+from service.decision.windows import CalendarWindow, Period, RollingWindow, Window
+from service.state.engines.session import POOLS_LOCK, RULES_LOCK, Locks, Row, Session, Sql, from_micros, micros, places
 from service.state.rows.contact_row import contact_of_row
 from service.state.rows.kills import versions_of
 
@@ -42,7 +42,7 @@ def pool_key(pool: Pool) -> str:
     return f"{pool.pool_id}@{hashlib.sha256(_definition(pool).encode()).hexdigest()[:16]}"
 
 
-def uses_of(pools: Sequence[Pool], now: datetime) -> Sql:
+def uses_query(pools: Sequence[Pool], now: datetime) -> Sql:
     """A question for the uses of these pools that have not ended; a row without an end says that a pool is known."""
     keys = [pool_key(pool) for pool in pools]
     return Sql(
@@ -59,14 +59,14 @@ def read_uses(pools: Sequence[Pool], rows: Iterable[Row]) -> dict[str, tuple[Use
     for row in rows:
         listed = found.setdefault(row["pool_key"], [])
         if row["ends_at"] is not None:
-            listed.append(Use(ends_at=instant(row["ends_at"]), amount=row["amount"]))
+            listed.append(Use(ends_at=from_micros(row["ends_at"]), amount=row["amount"]))
     by_id = {pool.pool_id: pool_key(pool) for pool in pools}
     if not found.keys() >= set(by_id.values()):
         raise PoolsUnknown
     return {pool_id: tuple(found[key]) for pool_id, key in by_id.items() if found[key]}
 
 
-class UsedNow:
+class PoolUses:
     """The uses of pools within a transaction that has the counters alone: read once, kept up with its own changes."""
 
     def __init__(self, session: Session, pools: Sequence[Pool], now: datetime) -> None:
@@ -74,7 +74,7 @@ class UsedNow:
         book = session.cache.pools
         missing = [pool for pool in pools if pool_key(pool) not in book]
         if missing:
-            (rows,) = session.query(uses_of(missing, now))
+            (rows,) = session.query(uses_query(missing, now))
             for row in rows:
                 listed = book.setdefault(row["pool_key"], {})
                 if row["ends_at"] is not None:
@@ -96,7 +96,7 @@ class UsedNow:
     def _uses(self, pool: Pool) -> tuple[Use, ...]:
         counted = sorted(self._book[pool_key(pool)].items())
         left = [(ends_at, amount) for ends_at, amount in counted if ends_at > self._now and amount > NOTHING]
-        return tuple(Use(ends_at=instant(ends_at), amount=amount) for ends_at, amount in left)
+        return tuple(Use(ends_at=from_micros(ends_at), amount=amount) for ends_at, amount in left)
 
 
 class Counters:
@@ -214,7 +214,7 @@ def _add(key: str, use: Use) -> Sql:
 
 def _definition(pool: Pool) -> str:
     window = pool.window
-    per = window.per / timedelta(seconds=1) if isinstance(window, Rolling) else [window.period, str(window.zone)]
+    per = window.per / timedelta(seconds=1) if isinstance(window, RollingWindow) else [window.period, str(window.zone)]
     filters = [sorted(pool.journeys), sorted(pool.kinds), sorted(pool.channels)]
     return json.dumps([per, pool.counts_cost, *filters, COUNTED_AS])
 
@@ -223,9 +223,9 @@ def _pool(key: str, definition: str) -> Pool:
     """The pool of a definition; its limit is not part of it."""
     per, counts_cost, journeys, kinds, channels = json.loads(definition)[:5]
     window: Window = (
-        Calendar(period=Period(per[0]), zone=ZoneInfo(per[1]))
+        CalendarWindow(period=Period(per[0]), zone=ZoneInfo(per[1]))
         if isinstance(per, list)
-        else Rolling(per=timedelta(seconds=per))
+        else RollingWindow(per=timedelta(seconds=per))
     )
     return Pool(
         pool_id=key,

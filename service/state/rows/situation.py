@@ -16,9 +16,9 @@ from service.decision.facts import (
 )
 from service.decision.journey import Stage
 from service.decision.reach import Reach
-from service.state.engines.session import Row, Session, Sql, instant, micros, optional_instant, places
+from service.state.engines.session import Row, Session, Sql, from_micros, micros, optional_instant, places
 from service.state.port import StateReading
-from service.state.rows.contact_row import contact_of_row, contacts_of
+from service.state.rows.contact_row import contact_of_row, contacts_query
 from service.state.rows.incidents import (
     incidents_named,
     incidents_of_situation,
@@ -27,7 +27,7 @@ from service.state.rows.incidents import (
     resolved_incidents_of,
 )
 from service.state.rows.kills import KILLS, VERSIONS, read_versions
-from service.state.rows.pools import read_uses, uses_of
+from service.state.rows.pools import read_uses, uses_query
 from service.state.rows.versions import read_fact_versions
 
 _CUSTOMER = (
@@ -51,13 +51,13 @@ def read_situation(
     versions, kills, used, feeds, customers, *own = session.query(
         VERSIONS,
         KILLS,
-        uses_of(reach.pools, now),
+        uses_query(reach.pools, now),
         _feeds_of(reach.sources),
         Sql(_CUSTOMER, (customer_id,)),
         open_incidents_of(customer_id),
         resolved_incidents_of(customer_id, now - reach.grace),
         _consents_for(customer_id, reach),
-        contacts_of(customer_id, now, reach.contacts),
+        contacts_query(customer_id, now, reach.contacts),
         _responses_of(customer_id, now - reach.responses),
         Sql("SELECT * FROM enrolments WHERE customer_id = ? ORDER BY journey_id", (customer_id,)),
         *asked,
@@ -67,7 +67,7 @@ def read_situation(
         kills_version=read_versions(versions).get("kills", 0),
         kills={row["target"]: row["why"] for row in kills},
         uses=read_uses(reach.pools, used),
-        feeds={row["source"]: instant(row["heartbeat_at"]) for row in feeds},
+        feeds={row["source"]: from_micros(row["heartbeat_at"]) for row in feeds},
     )
     if not customers:
         return StateReading(situation=everybodys, incident_heard_at={}, reach=reach)
@@ -100,7 +100,7 @@ def _responses_of(customer_id: str, since: datetime) -> Sql:
 
 def _responses(rows: Iterable[Row]) -> tuple[Response, ...]:
     found = {
-        Response(decision_id=r["decision_id"], journey_id=r["journey_id"], type=r["type"], at=instant(r[at]))
+        Response(decision_id=r["decision_id"], journey_id=r["journey_id"], type=r["type"], at=from_micros(r[at]))
         for r in rows
         for at in ("first_at", "last_at")
     }
@@ -108,7 +108,7 @@ def _responses(rows: Iterable[Row]) -> tuple[Response, ...]:
 
 
 def _enrolment(row: Row) -> Enrolment:
-    return Enrolment(journey_id=row["journey_id"], stage=Stage(row["stage"]), since=instant(row["since"]))
+    return Enrolment(journey_id=row["journey_id"], stage=Stage(row["stage"]), since=from_micros(row["since"]))
 
 
 def _feeds_of(sources: Iterable[str]) -> Sql:
@@ -129,6 +129,6 @@ def _consents_for(customer_id: str, reach: Reach) -> Sql:
 
 def read_consents(rows: Sequence[Row]) -> Consents:
     def times(column: str) -> dict[tuple[str, str], datetime]:
-        return {(r["purpose"], r["channel"]): instant(r[column]) for r in rows if r[column] is not None}
+        return {(r["purpose"], r["channel"]): from_micros(r[column]) for r in rows if r[column] is not None}
 
     return Consents(granted_at=times("granted_at"), withdrawn_at=times("withdrawn_at"))

@@ -29,7 +29,7 @@ _LATEST = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Copied:
+class BackupContents:
     """What a copy holds. `store_id` is None in tables of a time before stores had one; `until`: the last receipt."""
 
     store_id: str | None
@@ -40,18 +40,18 @@ class Copied:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Restored:
+class RestoreResult:
     """`aside`: where the store lies now that was there before; None if there was none.
 
     `kills_before`: its kill list by target, as far as it could be read.
     """
 
-    copied: Copied
+    copied: BackupContents
     aside: Path | None
     kills_before: Mapping[str, str]
 
 
-def back_up(file: Path, target: Path, *, overwrites: bool = False) -> Copied:
+def back_up(file: Path, target: Path, *, overwrites: bool = False) -> BackupContents:
     """Copies the store at one instant, whoever writes meanwhile. `target` appears whole or not at all.
 
     Raises: StateUnavailable.
@@ -73,7 +73,7 @@ def back_up(file: Path, target: Path, *, overwrites: bool = False) -> Copied:
     return copied
 
 
-def restore(backup: Path, file: Path) -> Restored:
+def restore(backup: Path, file: Path) -> RestoreResult:
     """Puts a copy in the place of the store of a home, whose own store is kept beside it.
 
     Raises: StateUnavailable, with everything as it was, if the store is in use or the copy is not whole.
@@ -91,10 +91,10 @@ def restore(backup: Path, file: Path) -> Restored:
             _copy(store, draft)
         copied, kills_before = _checked(draft), _kills_of(file)
         aside = _put(draft, file, copied)
-    return Restored(copied=copied, aside=aside, kills_before=kills_before)
+    return RestoreResult(copied=copied, aside=aside, kills_before=kills_before)
 
 
-def _put(draft: Path, file: Path, copied: Copied) -> Path | None:
+def _put(draft: Path, file: Path, copied: BackupContents) -> Path | None:
     """Whatever ends it half-way, the home refuses to begin anew, and can be restored again."""
     home = file.parent
     try:
@@ -118,7 +118,7 @@ def _copy(store: sqlite3.Connection, draft: Path) -> None:
         raise StateUnavailable(f"the copy cannot be made: {error}") from error
 
 
-def _checked(draft: Path) -> Copied:
+def _checked(draft: Path) -> BackupContents:
     """Raises: StateUnavailable unless it is a whole store that this program can use or migrate."""
     with opened(draft) as copy:
         (found,) = copy.execute("PRAGMA integrity_check(1)").fetchone()
@@ -130,7 +130,7 @@ def _checked(draft: Path) -> Copied:
         (until,) = copy.execute(_LATEST).fetchone()
         kills = dict(copy.execute("SELECT target, why FROM kills ORDER BY target").fetchall())
     until_at = optional_instant(until)
-    return Copied(store_id=store_id, step=step, until=until_at, kills=kills, size_bytes=draft.stat().st_size)
+    return BackupContents(store_id=store_id, step=step, until=until_at, kills=kills, size_bytes=draft.stat().st_size)
 
 
 def _kills_of(file: Path) -> Mapping[str, str]:

@@ -51,7 +51,7 @@ Ended uses go before pools, which take those that are left with them, uncounted.
 KEPT_WITH = {"requests": "decisions", "pools": "pool_uses"}
 """Tables that have no time of their own, and the one whose time is theirs."""
 
-Told = Callable[[str, int], None]
+OnPruned = Callable[[str, int], None]
 """(table, rows deleted just now)"""
 
 
@@ -73,7 +73,7 @@ class Upkeep:
             await self._engine.make_room(at)
 
     async def round(
-        self, now: datetime, told: Told = lambda table, rows: None, *, is_forced: bool = False
+        self, now: datetime, told: OnPruned = lambda table, rows: None, *, is_forced: bool = False
     ) -> Mapping[str, int]:
         """Prunes as of a time that is beyond doubt; `is_forced`: as of this clock, whatever goes. Returns: as `prune`.
 
@@ -128,7 +128,7 @@ class Upkeep:
         counted["catalogues"] = len(catalogues.past)
         return {table: counted[table] for table in TABLES}
 
-    async def prune(self, now: datetime, told: Told = lambda table, rows: None) -> Mapping[str, int]:
+    async def prune(self, now: datetime, told: OnPruned = lambda table, rows: None) -> Mapping[str, int]:
         """Deletes what is past its time. Returns: the rows that went, by table.
 
         Raises: StateUnavailable, also if days of decisions are in use; what was told is deleted all the same.
@@ -158,7 +158,7 @@ class Upkeep:
             past_outcomes(kept, now),
         ]
 
-    async def _prune(self, past: Past, told: Told) -> None:
+    async def _prune(self, past: Past, told: OnPruned) -> None:
         loop = asyncio.get_running_loop()
         is_last = False
         while not is_last:
@@ -180,7 +180,7 @@ class Upkeep:
         self._walked[past.table] = rows[-1]
         return gone
 
-    async def _prune_decisions(self, now: datetime, told: Told) -> None:
+    async def _prune_decisions(self, now: datetime, told: OnPruned) -> None:
         days = await self._engine.days_past(day_before(now, self._retention.decisions), now)
         if days is None:
             await self._prune(past_decisions(self._retention, now), told)
@@ -198,7 +198,7 @@ class Upkeep:
                 await self._sleep(pause_s)
         return await self._engine.drop_day(day)
 
-    async def _prune_catalogues(self, now: datetime, told: Told) -> None:
+    async def _prune_catalogues(self, now: datetime, told: OnPruned) -> None:
         catalogues = await self._engine.read(lambda session: unused_catalogues(session, self._retention, now))
         if catalogues.has_news:
             await self._engine.write(Transaction(catalogues.mark))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from features.errors import RumboError
-from service.state.engines.session import Session, Sql, instant, micros, optional_instant
+from service.state.engines.session import Session, Sql, from_micros, micros, optional_instant
 from service.state.upkeep.retention import DAY
 
 FURTHEST = 2 * DAY
@@ -62,7 +62,7 @@ _ONCE = "run `rumbo state prune --force` once"
 def rounds_before(session: Session) -> RoundsBefore:
     *received, rounds = session.query(*_LATEST, Sql("SELECT clock FROM rounds WHERE what = ?", (_PRUNE,)))
     latest = max((rows[0]["at"] for rows in received if rows[0]["at"] is not None), default=None)
-    return RoundsBefore(received_at=optional_instant(latest), clock=instant(rounds[0]["clock"]) if rounds else None)
+    return RoundsBefore(received_at=optional_instant(latest), clock=from_micros(rounds[0]["clock"]) if rounds else None)
 
 
 def note_round(now: datetime) -> Sql:

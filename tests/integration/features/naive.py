@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import pyarrow as pa
 
-from features.complete_journey.source import Source
+from features.complete_journey.source import SourceTables
 
 LOCAL = ZoneInfo("America/New_York")
 CATEGORIES = {
@@ -48,7 +48,7 @@ class Household:
     campaigns: list[Row]
 
     @classmethod
-    def of(cls, source: Source, number: int) -> Household:
+    def of(cls, source: SourceTables, number: int) -> Household:
         lines = source.transactions[source.transactions["household_id"] == number]
         lines = lines.merge(source.products, on="product_id", how="left")
         redemptions = source.coupon_redemptions[source.coupon_redemptions["household_id"] == number]

@@ -12,7 +12,7 @@ import pytest
 
 from features.complete_journey import behaviour
 from features.complete_journey.shopping import Shopping, read_shopping
-from features.complete_journey.source import Source
+from features.complete_journey.source import SourceTables
 from tests.integration.features.naive import Household
 
 HOUSEHOLDS = (1, 718, 1029, 2489, 900)
@@ -35,7 +35,7 @@ def snapshots(shopping: Shopping) -> Any:
 
 
 @pytest.mark.parametrize("household", HOUSEHOLDS)
-def test_snapshots_equal_the_naive_computation(complete_journey: Source, snapshots: Any, household: int) -> None:
+def test_snapshots_equal_the_naive_computation(complete_journey: SourceTables, snapshots: Any, household: int) -> None:
     naive = Household.of(complete_journey, household)
     rows = snapshots.filter(pc.equal(snapshots["customer_id"], str(household))).to_pylist()
     found = {row["event_time"]: row for row in rows}
@@ -49,7 +49,7 @@ def test_snapshots_equal_the_naive_computation(complete_journey: Source, snapsho
             assert found[week][name] == (pytest.approx(value) if isinstance(value, float) else value), (name, week)
 
 
-def test_snapshots_do_not_change_when_the_future_is_cut_off(complete_journey: Source, snapshots: Any) -> None:
+def test_snapshots_do_not_change_when_the_future_is_cut_off(complete_journey: SourceTables, snapshots: Any) -> None:
     """No look-ahead: what happened at or after a snapshot has no part in it."""
     cut = behaviour.snapshots(read_shopping(before(complete_journey, WEEKS[3])))
     is_past = pc.field("event_time") <= WEEKS[3]
@@ -59,7 +59,7 @@ def test_snapshots_do_not_change_when_the_future_is_cut_off(complete_journey: So
     assert past.num_rows > 50_000
 
 
-def before(source: Source, at: datetime) -> Source:
+def before(source: SourceTables, at: datetime) -> SourceTables:
     """What was on record at `at`, a local midnight or an hour after it."""
     stamps, day = source.transactions["transaction_timestamp"], pd.Timestamp(at.date())
     return replace(

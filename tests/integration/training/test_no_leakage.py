@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from features.complete_journey.source import Source
+from features.complete_journey.source import SourceTables
 from features.encoder import Encoder
 from features.prepare import prepare_home
 from features.schema import FeatureSchema
@@ -31,7 +31,7 @@ def other_household(household: pd.Series[int]) -> pd.Series[int]:
     return household.map(dict(zip(known, np.roll(known, -1), strict=True)))
 
 
-def with_another_future(source: Source) -> Source:
+def with_another_future(source: SourceTables) -> SourceTables:
     """From MOMENT on: other people buy at other prices with other coupons; campaigns reach and convince others."""
     sales, redemptions, campaigns = (
         source.transactions.copy(),
@@ -50,7 +50,7 @@ def with_another_future(source: Source) -> Source:
 
 
 def test_rewriting_the_future_leaves_every_earlier_row_as_it_was(
-    complete_journey: Source, prepared_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    complete_journey: SourceTables, prepared_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     changed = with_another_future(complete_journey)
     monkeypatch.setattr("features.prepare.read_source", lambda: changed)

@@ -18,7 +18,7 @@ from models.registry import fetch_champion
 from models.scorer import Scorer
 from service.cli import main
 from tests.fixtures_features import NOW
-from training.evaluate import Metrics, mean_of
+from training.evaluate import EvaluationMetrics, mean_of
 from training.experiment import Experiment, probabilities, run
 from training.history import CampaignHistory, read_history
 from training.split import split
@@ -37,7 +37,7 @@ def experiment(history: CampaignHistory) -> Experiment:
 
 
 @pytest.fixture(scope="module")
-def reached(experiment: Experiment) -> Metrics:
+def reached(experiment: Experiment) -> EvaluationMetrics:
     return mean_of([result.metrics for result in experiment.results])
 
 
@@ -50,13 +50,15 @@ def test_the_split_is_the_one_the_goal_is_set_for(history: CampaignHistory) -> N
     assert all(pair.window_end <= history.dataset.data_end for pair in (*parts.training, *parts.test))
 
 
-def test_the_mean_of_five_seeds_reaches_the_goal(reached: Metrics) -> None:
+def test_the_mean_of_five_seeds_reaches_the_goal(reached: EvaluationMetrics) -> None:
     assert reached.auc >= 0.80
     assert reached.log_loss <= 0.30
     assert reached.auc_within_campaign >= 0.77
 
 
-def test_the_model_beats_every_baseline_in_probability_and_ranking(experiment: Experiment, reached: Metrics) -> None:
+def test_the_model_beats_every_baseline_in_probability_and_ranking(
+    experiment: Experiment, reached: EvaluationMetrics
+) -> None:
     assert experiment.baselines.keys() == {"constant", "journey_rate", "campaign_type_rate", "past_redemptions"}
     for baseline in experiment.baselines.values():
         assert reached.auc > baseline.auc

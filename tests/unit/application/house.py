@@ -22,9 +22,9 @@ from service.decision.record import canonical, to_document
 from service.decision.reports.rows import CustomerEvent
 from service.state.engines.engine import Durability
 from service.state.engines.sqlite import SqliteEngine
-from service.state.port import AlreadyDecided, CommitResult, Committed, RequestKey, Undecided
+from service.state.port import AlreadyDecided, CommitResult, Committed, DeferredDecision, RequestKey
 from service.state.store import SqlState
-from service.timing import Stages
+from service.timing import StepTimes
 from tests.builders import NOW, STRICT, Offered, catalogue, journey
 from tests.contract.rows import WEEK
 
@@ -84,7 +84,7 @@ class House:
         )
 
     async def decide(self, question: Question = ASK) -> Decision:
-        return await self.decider.decide(question, Stages())
+        return await self.decider.decide(question, StepTimes())
 
     async def close(self) -> None:
         self.hydrator.close()
@@ -103,7 +103,7 @@ class RestlessState(SqlState):
         await self._go_on()
         return await super().commit(decision, key)
 
-    async def decide_alone(self, undecided: Undecided, key: RequestKey | None) -> Committed | AlreadyDecided:
+    async def decide_alone(self, undecided: DeferredDecision, key: RequestKey | None) -> Committed | AlreadyDecided:
         await self._go_on()
         return await super().decide_alone(undecided, key)
 

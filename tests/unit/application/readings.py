@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from features.reading import FeatureReading, ViewFault
 from features.situation import ConsentFact, ConsentStatus, IncidentFact, IncidentStatus, render
 from features.values import FeatureStatus, FeatureValue, Scalar
-from service.application.hydrate import Asked, Hydrated, merge
+from service.application.hydrate import FactsRequest, HydratedFacts, merge
 from service.decision.facts import Consents, Incident, OpenIncidents, ResolvedIncident, Situation
 from service.state.port import StateReading
 from tests.builders import NOW
 
 T1, T2, T3 = (NOW - timedelta(hours=h) for h in (3, 2, 1))
-ASKED = Asked(customer_id="1", channel="web", placement="home", context={"basket": 1.5})
+ASKED = FactsRequest(customer_id="1", channel="web", placement="home", context={"basket": 1.5})
 UNAVAILABLE, PRESENT = FeatureStatus.UNAVAILABLE, FeatureStatus.PRESENT
 
 
@@ -75,5 +75,5 @@ def over(at: datetime, incident_class: str | None = None, severity: str | None =
     return ResolvedIncident(incident_class=incident_class, severity=severity, resolved_at=at)
 
 
-def merged(own: StateReading, *values: FeatureValue, faults: tuple[ViewFault, ...] = ()) -> Hydrated:
+def merged(own: StateReading, *values: FeatureValue, faults: tuple[ViewFault, ...] = ()) -> HydratedFacts:
     return merge(ASKED, NOW, reading(*values, faults=faults), own)

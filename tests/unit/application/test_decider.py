@@ -30,7 +30,7 @@ from service.decision.plan import Plan
 from service.decision.record import to_document
 from service.decision.reports.rows import CustomerEvent, OutcomeType
 from service.state.port import StateUnavailable
-from service.timing import Stages
+from service.timing import StepTimes
 from tests.builders import COMPILER, NOW, Offered, journey
 from tests.contract.history import imported, plain
 from tests.contract.rows import MINUTE, WEEK, codes, contacts, event, opened, outcome, picked
@@ -283,9 +283,9 @@ async def test_a_store_that_is_gone_gives_no_answer(house: House) -> None:
 
 
 async def test_every_stage_of_a_decision_is_timed(house: House) -> None:
-    stages = Stages()
-    await house.decider.decide(ASK, stages)
-    assert list(stages.seconds) == ["hydrate", "constrain", "score", "select", "commit"]
+    times = StepTimes()
+    await house.decider.decide(ASK, times)
+    assert list(times.seconds) == ["hydrate", "constrain", "score", "select", "commit"]
 
 
 async def test_a_catalogue_is_found_by_its_version_after_a_restart_and_a_lost_one_is_told(house: House) -> None:

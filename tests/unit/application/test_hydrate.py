@@ -9,7 +9,7 @@ import pytest
 
 from features.reading import ViewFault
 from features.values import FeatureStatus
-from service.decision.decide import Degraded
+from service.decision.decide import Degradation
 from service.decision.facts import Consents, OpenIncidents, ResolvedIncident
 from service.state.port import StateReading
 from tests.unit.application.readings import (
@@ -158,7 +158,7 @@ def test_lists_that_cannot_be_relied_on_leave_what_the_state_store_knows_and_say
     assert found.facts.situation.incidents == OpenIncidents(known=(incident(T1),), status=status)
     assert found.facts.situation.consents == Consents(granted_at={("marketing", "web"): T1}, status=status)
     assert found.degraded == tuple(
-        Degraded(what=f"features.{v}", status=status, effect="GATES_CLOSED") for v in ("incidents", "consents")
+        Degradation(what=f"features.{v}", status=status, effect="GATES_CLOSED") for v in ("incidents", "consents")
     )
 
 
@@ -180,13 +180,13 @@ def test_a_list_of_incidents_that_nobody_understands_is_unavailable_and_says_so(
     found = merged(state(), value("incidents_json", text))
     assert found.facts.situation.incidents == OpenIncidents(status=UNAVAILABLE)
     assert "situation.has_open_incident" not in found.facts.variables
-    assert found.degraded == (Degraded(what="features.incidents", status=UNAVAILABLE, effect="GATES_CLOSED"),)
+    assert found.degraded == (Degradation(what="features.incidents", status=UNAVAILABLE, effect="GATES_CLOSED"),)
 
 
 def test_a_list_of_consents_that_nobody_understands_is_unavailable_and_says_so() -> None:
     found = merged(state(), value("consents_json", '[{"purpose": "marketing"}]'))
     assert found.facts.situation.consents == Consents(status=UNAVAILABLE)
-    assert found.degraded == (Degraded(what="features.consents", status=UNAVAILABLE, effect="GATES_CLOSED"),)
+    assert found.degraded == (Degradation(what="features.consents", status=UNAVAILABLE, effect="GATES_CLOSED"),)
 
 
 @pytest.mark.parametrize(

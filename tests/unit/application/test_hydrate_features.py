@@ -13,10 +13,10 @@ from features.situation import IncidentFact, IncidentStatus, render
 from features.values import FeatureStatus, FeatureValue
 from service.application.hydrate import Hydrator, merge
 from service.decision.constraints.capacity import Pool
-from service.decision.decide import Degraded
+from service.decision.decide import Degradation
 from service.decision.facts import Use
 from service.decision.reports.rows import CustomerEvent
-from service.decision.windows import Rolling
+from service.decision.windows import RollingWindow
 from service.state.engines.engine import Durability
 from service.state.port import StateUnavailable
 from tests.builders import NOW, Offered, catalogue, journey
@@ -38,7 +38,7 @@ from tests.unit.application.readings import (
 )
 
 DAY = timedelta(days=1)
-CAPACITY = Pool(pool_id="news", limit=5, window=Rolling(per=DAY), journeys=frozenset({"news"}))
+CAPACITY = Pool(pool_id="news", limit=5, window=RollingWindow(per=DAY), journeys=frozenset({"news"}))
 
 
 @pytest.mark.parametrize(
@@ -99,8 +99,8 @@ def test_a_view_that_is_stale_or_gone_is_degraded_with_what_it_does() -> None:
     gone = ViewFault(view="incidents", status=UNAVAILABLE, cause="test")
     found = merged(state(), value("incidents_json", None, UNAVAILABLE), faults=(OLD, gone))
     assert set(found.degraded) == {
-        Degraded(what="features.behaviour", status=FeatureStatus.STALE, effect="CONDITIONS_UNKNOWN"),
-        Degraded(what="features.incidents", status=UNAVAILABLE, effect="GATES_CLOSED"),
+        Degradation(what="features.behaviour", status=FeatureStatus.STALE, effect="CONDITIONS_UNKNOWN"),
+        Degradation(what="features.incidents", status=UNAVAILABLE, effect="GATES_CLOSED"),
     }
 
 

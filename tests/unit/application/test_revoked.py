@@ -17,7 +17,7 @@ from service.decision.decide import Decision
 from service.decision.journey import JourneyKind, Stage, StagePlan
 from service.decision.plan import Lifetime
 from service.decision.reports.rows import OutcomeType
-from service.decision.windows import Calendar, Period, Rolling, Window
+from service.decision.windows import CalendarWindow, Period, RollingWindow, Window
 from tests.builders import NOW, Offered, action, journey
 from tests.contract.rows import MINUTE, WEEK, event, outcome, picked
 from tests.unit.application.house import ASK, House, text
@@ -27,8 +27,8 @@ ALL_KINDS = Policies(incident_default=frozenset(JourneyKind), incident_classes={
 BOTH = replace(ASK, limit=2)
 SOMEBODY = replace(ASK, customer_id="2")
 PROMOTIONAL = JourneyKind.PROMOTIONAL
-A_WEEK = Rolling(per=WEEK)
-A_MONTH = Calendar(period=Period.MONTH, zone=ZoneInfo("America/New_York"))
+A_WEEK = RollingWindow(per=WEEK)
+A_MONTH = CalendarWindow(period=Period.MONTH, zone=ZoneInfo("America/New_York"))
 BY_EMAIL = replace(ASK, channel="email")
 
 
@@ -54,7 +54,7 @@ def pool(limit: float, window: Window = A_WEEK, *, counts_cost: bool = False) ->
         pool(1.0),
         pool(1.0, A_MONTH),
         pool(0.1, counts_cost=True),
-        pool(0.1, Calendar(period=Period.DAY, zone=ZoneInfo("Asia/Kathmandu")), counts_cost=True),
+        pool(0.1, CalendarWindow(period=Period.DAY, zone=ZoneInfo("Asia/Kathmandu")), counts_cost=True),
     ],
     ids=["units", "units-a-month", "money", "money-a-day"],
 )

@@ -15,7 +15,7 @@ from features.encoder import JourneyRow
 from features.values import FeatureRow, FeatureStatus
 from service.application.scoring import Contributions, Scores, Scoring
 from service.decision.arbitrate import Score, ScoreSource
-from service.decision.decide import Decision, Degraded, Terms, begin, conclude
+from service.decision.decide import Decision, Degradation, Terms, begin, conclude
 from service.decision.facts import Facts
 from service.decision.plan import Candidate
 from tests.builders import NOW, Offered, catalogue, facts, feature, journey
@@ -27,7 +27,7 @@ PLAN = catalogue(
         for j, prior in (("learned", 0.1), ("new", 0.2), ("old", 0.3))
     )
 ).plan
-DEGRADED = (Degraded(what="model", status=FeatureStatus.UNAVAILABLE, effect="RANKED_BY_PRIOR"),)
+DEGRADED = (Degradation(what="model", status=FeatureStatus.UNAVAILABLE, effect="RANKED_BY_PRIOR"),)
 PRIORS = {j: Score(p_outcome=p, source=ScoreSource.PRIOR) for j, p in (("learned", 0.1), ("new", 0.2), ("old", 0.3))}
 
 

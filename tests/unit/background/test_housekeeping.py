@@ -19,7 +19,7 @@ from service.background.feature_feed import stopped
 from service.background.housekeeping import EVERY_S, FIRST_AFTER_S, Housekeeping
 from service.catalogue.load import EXAMPLE, load
 from service.decision.constraints.capacity import Pool
-from service.decision.windows import Rolling
+from service.decision.windows import RollingWindow
 from service.metrics import Metrics
 from service.state.engines.engine import Durability
 from service.state.upkeep.prune import Upkeep
@@ -111,7 +111,7 @@ async def test_the_catalogue_in_force_and_its_pools_are_never_pruned_though_noth
 ) -> None:
     await house.catalogues.keep()
     await house.state.keep_catalogue("earlier", "source")
-    await house.state.count_pools([Pool(pool_id="earlier", limit=1.0, window=Rolling(per=DAY))], NOW)
+    await house.state.count_pools([Pool(pool_id="earlier", limit=1.0, window=RollingWindow(per=DAY))], NOW)
     for day in range(60):
         await house.receive(f"e{day}")
         await house.housekeeping.once()

@@ -13,7 +13,7 @@ from features.schema import FeatureSchema
 from features.values import FeatureStatus
 from service.catalogue.cases.answer import decide
 from service.catalogue.cases.document import CaseDocument
-from service.catalogue.cases.facts import facts_of
+from service.catalogue.cases.facts import facts_of_case
 from service.catalogue.cases.run import Case, CasesUnreadable, Report, read_cases, run
 from service.catalogue.load import EXAMPLE, load
 from service.decision.constraints.registry import BINDERS, group_of
@@ -227,7 +227,7 @@ def test_facts_have_the_ages_and_statuses_that_a_case_gives() -> None:
     schema = FeatureSchema.load()
     plan = load(EXAMPLE, schema).plan
     (case,) = [c for c in read_cases(EXAMPLE) if c.document.name == "behaviour is too old"]
-    features = facts_of(case.document, plan, schema).features
+    features = facts_of_case(case.document, plan, schema).features
     assert features["baskets_90d"].status is FeatureStatus.STALE
     assert features["recency_days"].known() == 3.0
     assert features["kids_count"].status is FeatureStatus.NOT_FOUND

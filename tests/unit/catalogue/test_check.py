@@ -20,10 +20,10 @@ import yaml
 
 from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalData
 from service.catalogue.check.check import Finding, check
-from service.catalogue.check.decided import Asked, Decided
-from service.catalogue.check.proof.solver import Outcome
+from service.catalogue.check.condition_answers import ConditionAnswers, RequestScope
+from service.catalogue.check.proof.solver import Satisfiability
 from service.catalogue.conditions.compile import ConditionCompiler, customer_types
-from service.catalogue.documents.problems import Fault
+from service.catalogue.documents.problems import FaultClass
 
 FAULTY = Path(__file__).with_name("faulty")
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -93,7 +93,7 @@ def test_each_class_of_faults_has_two_catalogues() -> None:
     told = {name: {re.split(r"[\[\]]", line)[1] for line in case["finds"]} for name, case in CASES.items()}
     counts = Counter(fault for faults in told.values() for fault in faults)
     assert len(CASES) >= 30
-    assert {fault.value for fault in Fault if counts[fault.value] < 2} == set()
+    assert {fault.value for fault in FaultClass if counts[fault.value] < 2} == set()
 
 
 def test_suggestion_stands_apart_from_the_text(tmp_path: Path) -> None:
@@ -141,9 +141,9 @@ def test_solver_is_asked_no_more_once_its_time_is_over() -> None:
     """By a clock that goes a minute with each look; what it said before is remembered."""
     minutes = itertools.count()
     compiler = ConditionCompiler(customer_types(SCHEMA, {}))
-    decided = Decided(compiler, {}, within_s=90, clock=lambda: 60.0 * next(minutes))
+    decided = ConditionAnswers(compiler, {}, within_s=90, clock=lambda: 60.0 * next(minutes))
     first, second = "customer.baskets_90d > customer.baskets_90d", "customer.baskets_90d < customer.baskets_90d"
-    assert decided.alone(first, Asked()).outcome is Outcome.NEVER
-    late = decided.alone(second, Asked())
-    assert (late.outcome, late.why) == (Outcome.NOT_DECIDED, "the solver has worked on this catalogue for 90 s")
-    assert decided.alone(first, Asked()).outcome is Outcome.NEVER
+    assert decided.alone(first, RequestScope()).outcome is Satisfiability.NEVER
+    late = decided.alone(second, RequestScope())
+    assert (late.outcome, late.why) == (Satisfiability.NOT_DECIDED, "the solver has worked on this catalogue for 90 s")
+    assert decided.alone(first, RequestScope()).outcome is Satisfiability.NEVER

@@ -17,7 +17,7 @@ from cel_expr_python import cel
 
 from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalData
 from service.catalogue.check.proof.bounds import Assignment, is_possible
-from service.catalogue.check.proof.solver import Bounds, Finding, Outcome, Solver, bounds_of
+from service.catalogue.check.proof.solver import Bounds, Satisfiability, Solver, SolverAnswer, bounds_of
 from service.catalogue.conditions.compile import customer_types
 
 CORPUS = yaml.safe_load(Path(__file__).with_name("conditions.yaml").read_text(encoding="utf-8"))
@@ -40,7 +40,7 @@ ENV = cel.NewEnv(variables={name: CEL_TYPES[type_name] for name, type_name in TY
 SOLVER = Solver(TYPES, BOUNDS)
 
 
-def decide(text: str, solver: Solver = SOLVER) -> Finding:
+def decide(text: str, solver: Solver = SOLVER) -> SolverAnswer:
     return solver.decide(ENV.compile(text))
 
 
@@ -49,9 +49,9 @@ def test_the_corpus_has_none_wrong_and_at_most_one_in_twenty_undecided() -> None
     wrong = [
         (case["when"], case["is"], finding)
         for case, finding in found
-        if finding.outcome not in (case["is"], Outcome.NOT_DECIDED)
+        if finding.outcome not in (case["is"], Satisfiability.NOT_DECIDED)
     ]
-    undecided = [case["when"] for case, finding in found if finding.outcome is Outcome.NOT_DECIDED]
+    undecided = [case["when"] for case, finding in found if finding.outcome is Satisfiability.NOT_DECIDED]
     assert wrong == []
     assert len(undecided) <= 0.05 * len(found), undecided
 
@@ -69,7 +69,7 @@ def test_the_corpus_is_large_and_has_each_outcome_often() -> None:
 )
 def test_an_example_of_a_contingent_condition_holds_in_cel(case: dict[str, str]) -> None:
     finding = decide(case["when"])
-    if finding.outcome is Outcome.CONTINGENT:
+    if finding.outcome is Satisfiability.CONTINGENT:
         assert finding.example is not None
         assert ENV.compile(case["when"]).eval(data=finding.example).value() is True
         assert is_possible(finding.example, SOLVER.bounds)
@@ -77,18 +77,20 @@ def test_an_example_of_a_contingent_condition_holds_in_cel(case: dict[str, str])
 
 def test_what_has_no_formula_is_named_where_it_is_not_decided() -> None:
     finding = decide('context.page.matches("^ca") && context.page == "home"')
-    assert finding.outcome is Outcome.NOT_DECIDED
+    assert finding.outcome is Satisfiability.NOT_DECIDED
     assert finding.why == "whether it can hold: nothing is known of `matches` (at 21)"
 
 
 def test_what_has_no_formula_leaves_the_rest_decided() -> None:
-    assert decide('context.page.matches("a+") && context.items > 3 && context.items < 2').outcome is Outcome.NEVER
+    assert (
+        decide('context.page.matches("a+") && context.items > 3 && context.items < 2').outcome is Satisfiability.NEVER
+    )
 
 
 def test_a_solver_that_runs_out_of_time_has_not_decided() -> None:
     hard = "context.items * context.items * context.items + context.points * context.points * context.points == 33"
     finding = decide(hard, Solver(TYPES, BOUNDS, timeout_ms=1))
-    assert finding.outcome is Outcome.NOT_DECIDED
+    assert finding.outcome is Satisfiability.NOT_DECIDED
     assert finding.why == "whether it can hold: the solver gave up after 1 ms"
 
 
@@ -98,13 +100,13 @@ def test_a_proof_names_the_bounds_it_rests_on() -> None:
 
 
 def test_without_bounds_a_share_may_be_anything() -> None:
-    assert decide("customer.share_meat_90d > 1.0", Solver(TYPES)).outcome is Outcome.CONTINGENT
+    assert decide("customer.share_meat_90d > 1.0", Solver(TYPES)).outcome is Satisfiability.CONTINGENT
 
 
 def test_a_text_bounded_to_some_values_is_one_of_them() -> None:
     solver = Solver(TYPES, {"channel": Bounds(among=("app", "email"))})
-    assert decide('channel == "fax"', solver).outcome is Outcome.NEVER
-    assert decide('channel in ["email", "app", "web"]', solver).outcome is Outcome.ALWAYS
+    assert decide('channel == "fax"', solver).outcome is Satisfiability.NEVER
+    assert decide('channel in ["email", "app", "web"]', solver).outcome is Satisfiability.ALWAYS
     assert decide('channel == "app"', solver).example == {"channel": "app"}
 
 
@@ -113,25 +115,25 @@ def test_conditions_that_hold_alone_may_never_hold_together() -> None:
         ENV.compile("customer.baskets_90d >= 12"),
         ENV.compile("customer.baskets_90d < 3 || !customer.is_known"),
     )
-    assert SOLVER.decide(audience).outcome is SOLVER.decide(policy).outcome is Outcome.CONTINGENT
-    assert SOLVER.decide_together([audience, policy]).outcome is Outcome.NEVER
-    assert SOLVER.decide_together([audience, ENV.compile("context.is_member")]).outcome is Outcome.CONTINGENT
-    assert SOLVER.decide_together([]).outcome is Outcome.ALWAYS
+    assert SOLVER.decide(audience).outcome is SOLVER.decide(policy).outcome is Satisfiability.CONTINGENT
+    assert SOLVER.decide_together([audience, policy]).outcome is Satisfiability.NEVER
+    assert SOLVER.decide_together([audience, ENV.compile("context.is_member")]).outcome is Satisfiability.CONTINGENT
+    assert SOLVER.decide_together([]).outcome is Satisfiability.ALWAYS
 
 
 @pytest.mark.parametrize(
     ("hold", "fail", "outcome"),
     [
-        ("context.items > 3", "context.items > 2", Outcome.NEVER),
-        ("context.items > 2", "context.items > 3", Outcome.CONTINGENT),
-        ("context.items > 2", "context.items > 2", Outcome.NEVER),
-        ("!customer.is_known", "customer.baskets_90d > 3", Outcome.CONTINGENT),
-        ("context.items == 0", "1 / context.items > 5", Outcome.CONTINGENT),
-        ("context.items * 2 == 4", "context.items == 2", Outcome.NEVER),
+        ("context.items > 3", "context.items > 2", Satisfiability.NEVER),
+        ("context.items > 2", "context.items > 3", Satisfiability.CONTINGENT),
+        ("context.items > 2", "context.items > 2", Satisfiability.NEVER),
+        ("!customer.is_known", "customer.baskets_90d > 3", Satisfiability.CONTINGENT),
+        ("context.items == 0", "1 / context.items > 5", Satisfiability.CONTINGENT),
+        ("context.items * 2 == 4", "context.items == 2", Satisfiability.NEVER),
     ],
 )
 def test_what_an_earlier_condition_leaves_is_where_it_is_false_unknown_or_fails(
-    hold: str, fail: str, outcome: Outcome
+    hold: str, fail: str, outcome: Satisfiability
 ) -> None:
     assert SOLVER.decide_together([ENV.compile(hold)], none_of=[ENV.compile(fail)]).outcome is outcome
 
@@ -260,18 +262,22 @@ duration("1us") > duration("999ns")
 @pytest.mark.parametrize("text", OPEN)
 def test_what_has_no_formula_is_not_decided_rather_than_guessed(text: str) -> None:
     """The sign of a zero, characters beyond the basic plane, parts of a microsecond."""
-    assert Solver({"x": "double"}).decide(EDGE_ENV.compile(text)).outcome is Outcome.NOT_DECIDED
+    assert Solver({"x": "double"}).decide(EDGE_ENV.compile(text)).outcome is Satisfiability.NOT_DECIDED
 
 
 def test_a_condition_that_the_runtime_cannot_plan_never_holds() -> None:
-    assert Solver({"x": "double"}).decide(EDGE_ENV.compile('{"a": 1, "a": 2}["a"] == 2')).outcome is Outcome.NEVER
+    assert (
+        Solver({"x": "double"}).decide(EDGE_ENV.compile('{"a": 1, "a": 2}["a"] == 2')).outcome is Satisfiability.NEVER
+    )
 
 
 @pytest.mark.parametrize("text", EDGES)
 def test_what_reads_no_fact_is_decided_as_the_runtime_does(text: str) -> None:
     expression = EDGE_ENV.compile(text)
     is_true = expression.eval(data={}).value() is True
-    assert Solver({"x": "double"}).decide(expression).outcome is (Outcome.ALWAYS if is_true else Outcome.NEVER)
+    assert Solver({"x": "double"}).decide(expression).outcome is (
+        Satisfiability.ALWAYS if is_true else Satisfiability.NEVER
+    )
 
 
 LARGEST, LEAST = 1.7976931348623157e308, 5e-324
@@ -283,15 +289,19 @@ LARGEST, LEAST = 1.7976931348623157e308, 5e-324
         (
             "x + 9.9792015476735990e291 > 1.7976931348623157e308",
             LARGEST,
-            Outcome.ALWAYS,
+            Satisfiability.ALWAYS,
         ),  # half a step beyond: infinite
-        ("x + 9.9792015476735980e291 == 1.7976931348623157e308", LARGEST, Outcome.ALWAYS),
-        ("x * 2.0 - x * 2.0 == 0.0", LARGEST, Outcome.NOT_DECIDED),  # what follows from an infinity is left open: NaN
-        ("x * 0.75 == 5e-324", LEAST, Outcome.ALWAYS),
-        ("x * 0.25 == 0.0", LEAST, Outcome.ALWAYS),
-        ("1.0 / x > 1.7976931348623157e308", LEAST, Outcome.ALWAYS),
+        ("x + 9.9792015476735980e291 == 1.7976931348623157e308", LARGEST, Satisfiability.ALWAYS),
+        (
+            "x * 2.0 - x * 2.0 == 0.0",
+            LARGEST,
+            Satisfiability.NOT_DECIDED,
+        ),  # what follows from an infinity is left open: NaN
+        ("x * 0.75 == 5e-324", LEAST, Satisfiability.ALWAYS),
+        ("x * 0.25 == 0.0", LEAST, Satisfiability.ALWAYS),
+        ("1.0 / x > 1.7976931348623157e308", LEAST, Satisfiability.ALWAYS),
     ],
 )
-def test_a_double_at_the_edge_is_rounded_as_ieee_754_says(text: str, x: float, outcome: Outcome) -> None:
+def test_a_double_at_the_edge_is_rounded_as_ieee_754_says(text: str, x: float, outcome: Satisfiability) -> None:
     solver = Solver({"x": "double"}, {"x": Bounds(low=x, high=x)})
     assert solver.decide(EDGE_ENV.compile(text)).outcome is outcome

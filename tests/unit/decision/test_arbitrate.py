@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from service.decision.arbitrate import Score, Scored, ScoreSource, arbitrate
+from service.decision.arbitrate import Score, ScoredCandidate, ScoreSource, arbitrate
 from service.decision.journey import Journey, Lever, Stage, StagePlan
 from service.decision.plan import ContextWeight
 from tests.builders import COMPILER, NOW, Offered, action, catalogue, facts, feature, journey
@@ -18,7 +18,7 @@ ALWAYS = COMPILER.compile("true")
 BIG_SPENDER = COMPILER.compile("customer.spend > 10.0")
 
 
-def weigh(offered: Offered, p_outcome: float = 0.5, spend: float | None = None) -> Scored:
+def weigh(offered: Offered, p_outcome: float = 0.5, spend: float | None = None) -> ScoredCandidate:
     known = facts(features=[] if spend is None else [feature("spend", spend)])
     score = Score(p_outcome=p_outcome, source=ScoreSource.MODEL)
     (scored,) = arbitrate(catalogue(offered).plan.candidates(known), {offered.journey.journey_id: score}, known)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from service.decision.constraints.caps import ContactCap, PressureCap
-from service.decision.constraints.registry import Guarded, Policies, bind_rules
+from service.decision.constraints.registry import Policies, RuleInputs, bind_rules
 from service.decision.facts import Contact, Facts, Situation
 from service.decision.journey import JourneyKind
 from service.decision.verdict import ReasonKind
@@ -148,7 +148,7 @@ def test_a_pressure_cap_counts_the_contacts_of_its_kinds_on_its_channels_togethe
 )
 def test_a_pressure_cap_guards_only_the_candidates_it_counts(kind: JourneyKind, channel: str, is_guarded: bool) -> None:
     policies = Policies(incident_default=frozenset(JourneyKind), incident_classes={}, pressure=(PROMOTIONS,))
-    rules = list(bind_rules(Guarded(journey_id="a", kind=kind, channel=channel), policies))
+    rules = list(bind_rules(RuleInputs(journey_id="a", kind=kind, channel=channel), policies))
     assert (PROMOTIONS in rules) is is_guarded
 
 

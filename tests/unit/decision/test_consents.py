@@ -9,7 +9,7 @@ import pytest
 
 from features.values import FeatureStatus
 from service.decision.constraints.consent_missing import ConsentMissing, ServiceWithdrawn
-from service.decision.constraints.registry import Guarded, bind_rules
+from service.decision.constraints.registry import RuleInputs, bind_rules
 from service.decision.facts import ANY, ConsentKey, Consents, Facts, Situation
 from service.decision.journey import JourneyKind
 from service.decision.verdict import ReasonKind
@@ -115,7 +115,7 @@ def test_an_apology_does_not_wait_for_consents_that_cannot_be_read_in_full() -> 
 
 def test_a_journey_needs_each_of_its_purposes_and_none_makes_it_a_service() -> None:
     def guards(*purposes: str) -> list[object]:
-        guarded = Guarded(journey_id="a", kind=JourneyKind.SERVICE, channel="email", purposes=purposes)
+        guarded = RuleInputs(journey_id="a", kind=JourneyKind.SERVICE, channel="email", purposes=purposes)
         return [rule for rule in bind_rules(guarded, STRICT) if rule.code == "CONSENT_MISSING"]
 
     assert guards() == [ServiceWithdrawn(channel="email")]

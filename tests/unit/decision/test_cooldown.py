@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from service.decision.constraints.cooldown import Cooldown, Ignored, Rest
+from service.decision.constraints.cooldown import Cooldown, IgnoredRest, Rest
 from service.decision.facts import Contact, Facts, Response, Situation
 from tests.builders import NOW, contact, facts
 
@@ -16,7 +16,7 @@ DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 RULE = Cooldown(
     journeys=frozenset({"news", "digest"}),
     rests=(Rest(response="REJECTED", rests=30 * DAY), Rest(response="ACCEPTED", rests=60 * DAY)),
-    ignored=Ignored(times=2, window=7 * DAY, rests=14 * DAY),
+    ignored=IgnoredRest(times=2, window=7 * DAY, rests=14 * DAY),
 )
 
 

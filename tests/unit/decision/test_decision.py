@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from service.decision.constrain import Rejected, constrain, eligible_after
+from service.decision.constrain import Rejection, constrain, eligible_after
 from service.decision.constraints.audience import Audience
 from service.decision.constraints.registry import Cap
 from service.decision.decide import begin
@@ -105,5 +105,5 @@ def test_a_journey_comes_back_with_the_last_of_its_denials_or_never_by_time_alon
 ) -> None:
     (candidate, *_) = THREE.plan.candidates(facts())
     reasons = tuple(Reason(code="SOME", kind=ReasonKind.DENIED, eligible_after=end) for end in ends)
-    rejected = Rejected(candidate=candidate, reasons=reasons)
+    rejected = Rejection(candidate=candidate, reasons=reasons)
     assert eligible_after(THREE.plan, rejected, facts()) == expected

@@ -12,7 +12,7 @@ from service.decision.constraints.audience import CompanyPolicy
 from service.decision.constraints.consent_missing import ConsentMissing
 from service.decision.constraints.feed import Feed
 from service.decision.constraints.incident_open import IncidentOpen
-from service.decision.constraints.killed import Killed
+from service.decision.constraints.killed import JourneyKilled
 from service.decision.constraints.stage import AtStage
 from service.decision.constraints.unknown import OnUnknown, WhenStale, WhenUnknown
 from service.decision.decide import begin
@@ -42,7 +42,7 @@ ALLOW = WhenUnknown.ALLOW
     ],
 )
 def test_the_emergency_stop_knows_a_journey_its_kinds_and_everything(target: str, is_killed: bool) -> None:
-    rule = Killed(journey_id="a", kinds=(JourneyKind.LOYALTY, JourneyKind.PROMOTIONAL))
+    rule = JourneyKilled(journey_id="a", kinds=(JourneyKind.LOYALTY, JourneyKind.PROMOTIONAL))
     reason = rule.check(facts(situation=Situation(kills={target: "wrong price"})))
     assert (None if reason is None else dict(reason.params)) == (
         {"target": target, "why": "wrong price"} if is_killed else None

@@ -9,7 +9,7 @@ import pytest
 
 from features.values import FeatureStatus
 from service.decision.constraints.incident_open import IncidentOpen
-from service.decision.constraints.registry import Guarded, IncidentClass, Policies, bind_rules
+from service.decision.constraints.registry import IncidentClass, Policies, RuleInputs, bind_rules
 from service.decision.facts import Incident, OpenIncidents, Situation
 from service.decision.journey import JourneyKind
 from service.decision.verdict import ReasonKind
@@ -104,13 +104,13 @@ def test_the_rule_is_built_only_for_a_kind_that_some_incident_forbids(
 ) -> None:
     """So an apology never waits for the incidents to be readable."""
     policies = Policies(incident_default=default, incident_classes=named(classes))
-    rules = bind_rules(Guarded(journey_id="a", kind=kind, channel="web"), policies)
+    rules = bind_rules(RuleInputs(journey_id="a", kind=kind, channel="web"), policies)
     assert any(isinstance(rule, IncidentOpen) for rule in rules) is is_guarded
 
 
 def test_a_class_that_allows_more_than_the_default_does_so_for_its_own_incidents_alone() -> None:
     policies = Policies(incident_default=HELPING, incident_classes=named({"delivery": ALSO_LOYALTY}))
-    guarded = Guarded(journey_id="a", kind=LOYALTY, channel="web")
+    guarded = RuleInputs(journey_id="a", kind=LOYALTY, channel="web")
     rule = next(r for r in bind_rules(guarded, policies) if isinstance(r, IncidentOpen))
     assert rule.check(facts(situation=open_of("delivery"))) is None
     assert rule.check(facts(situation=open_of("delivery", "billing"))) is not None

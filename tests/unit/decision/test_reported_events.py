@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from features.values import Scalar
-from service.decision.reports.events import EVENT_FORMS, Fault, fault_of
+from service.decision.reports.events import EVENT_FORMS, FieldFault, fault_of
 from service.decision.reports.rows import CustomerEvent
 from tests.builders import NOW
 
@@ -44,7 +44,7 @@ def stages(journey_id: str, stage: str | None) -> str | None:
     return None if stage in (None, "need", "use") else "stage"
 
 
-def fault(event: CustomerEvent) -> Fault | None:
+def fault(event: CustomerEvent) -> FieldFault | None:
     return fault_of(event, NOW, stages)
 
 
@@ -135,7 +135,7 @@ def test_an_attribute_that_the_type_does_not_know_is_no_fault() -> None:
     ],
 )
 def test_a_fault_names_its_field_and_its_code(event: CustomerEvent, field: str, code: str) -> None:
-    assert fault(event) == Fault(field=field, code=code)
+    assert fault(event) == FieldFault(field=field, code=code)
 
 
 ONLY_CLOSES = {"incident.opened", "consent.withdrawn"}
@@ -145,7 +145,7 @@ ONLY_CLOSES = {"incident.opened", "consent.withdrawn"}
 @pytest.mark.parametrize("type_", sorted(ATTRIBUTES))
 def test_only_what_can_do_nothing_but_close_a_gate_may_be_far_ahead(type_: str, at: datetime) -> None:
     """All else may open one: a grant, a resolution, a heartbeat, but also a place in a journey or a purchase."""
-    expected = None if type_ in ONLY_CLOSES else Fault(field="occurred_at", code="IN_THE_FUTURE")
+    expected = None if type_ in ONLY_CLOSES else FieldFault(field="occurred_at", code="IN_THE_FUTURE")
     assert fault(replace(of_type(type_), occurred_at=at)) == expected
     assert fault(replace(of_type(type_), occurred_at=NOW + FIVE_MINUTES)) is None
 

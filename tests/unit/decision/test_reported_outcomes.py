@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from service.decision.reports.events import Fault
+from service.decision.reports.events import FieldFault
 from service.decision.reports.outcomes import fault_of
 from service.decision.reports.rows import Outcome, OutcomeType
 from tests.builders import NOW
@@ -57,7 +57,7 @@ def test_an_outcome_with_the_value_that_its_type_asks_for_has_no_fault(type_: Ou
     ],
 )
 def test_a_fault_names_its_field_and_its_code(outcome: Outcome, field: str, code: str) -> None:
-    assert fault_of(outcome, NOW) == Fault(field=field, code=code)
+    assert fault_of(outcome, NOW) == FieldFault(field=field, code=code)
 
 
 @pytest.mark.parametrize(

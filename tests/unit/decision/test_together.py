@@ -13,7 +13,7 @@ from service.decision.constraints.never import NeverAfter, NeverWith
 from service.decision.constraints.registry import Policies
 from service.decision.facts import Contact, Enrolment, Situation, Use
 from service.decision.journey import JourneyKind, Stage, StagePlan
-from service.decision.windows import Rolling
+from service.decision.windows import RollingWindow
 from tests.builders import NOW, Catalogue, Offered, action, catalogue, contact, decide, facts, journey
 from tests.variants import in_flight
 
@@ -126,7 +126,7 @@ def test_the_end_is_told_when_a_reservation_ends_and_what_remains_gives_way() ->
     assert ends["a"] == NOW + HOUR
 
 
-CENTRE = Pool(pool_id="slots", limit=2.0, window=Rolling(per=DAY))
+CENTRE = Pool(pool_id="slots", limit=2.0, window=RollingWindow(per=DAY))
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_a_pool_lends_what_is_left_and_tells_when_enough_is_back(
 
 def test_what_needs_more_than_a_pool_holds_is_denied_even_while_nothing_is_used() -> None:
     """The plan passes over the rules of an unused pool: not over this one."""
-    budget = Pool(pool_id="budget", limit=1.0, window=Rolling(per=DAY), counts_cost=True)
+    budget = Pool(pool_id="budget", limit=1.0, window=RollingWindow(per=DAY), counts_cost=True)
     dear = journey("dear", stages=(StagePlan(stage=Stage.NEED, actions=(action(cost=2.0),)),))
     made = catalogue(
         Offered(journey=dear),
@@ -163,7 +163,7 @@ def test_what_needs_more_than_a_pool_holds_is_denied_even_while_nothing_is_used(
 
 
 def test_a_budget_unit_of_the_first_slot_is_gone_for_the_second() -> None:
-    budget = Pool(pool_id="budget", limit=0.25, window=Rolling(per=DAY), counts_cost=True)
+    budget = Pool(pool_id="budget", limit=0.25, window=RollingWindow(per=DAY), counts_cost=True)
     stages = (StagePlan(stage=Stage.NEED, actions=(action(cost=0.1),)),)
     offered = (Offered(journey=journey(name, stages=stages)) for name in "abc")
     made = catalogue(*offered, policies=replace(FREE, budgets=(budget,)))

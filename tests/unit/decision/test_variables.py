@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from features.values import FeatureStatus, FeatureValue, Scalar
+from features.values import FeatureStatus, FeatureValue
 from service.decision.facts import Enrolment, Incident, OpenIncidents, Situation
 from service.decision.journey import Stage
-from service.decision.variables import SITUATION_TYPES, cel_type_of
+from service.decision.variables import SITUATION_TYPES
 from tests.builders import NOW, contact, facts, feature
 
 HOUR = timedelta(hours=1)
@@ -99,11 +99,3 @@ def test_every_name_of_the_situation_is_declared_with_its_type() -> None:
     incidents = OpenIncidents(known=OPEN, last_resolved_at=NOW)
     variables = facts(situation=Situation(incidents=incidents)).variables
     assert {n for n in variables if n.startswith("situation.")} == SITUATION_TYPES.keys()
-
-
-@pytest.mark.parametrize(
-    ("value", "name"),
-    [(True, "bool"), (1, "int"), (1.0, "double"), ("a", "string"), (NOW, "timestamp")],
-)
-def test_a_scalar_has_the_type_that_conditions_give_it(value: Scalar, name: str) -> None:
-    assert cel_type_of(value) == name

@@ -12,7 +12,7 @@ from service.catalogue.bind.holiday_calendar import PublicHolidays
 from service.decision.constraints.quiet_hours import QuietHours
 from service.decision.constraints.unknown import OnUnknown, WhenUnknown
 from service.decision.verdict import Reason, ReasonKind
-from service.decision.windows import Calendar, Period
+from service.decision.windows import CalendarWindow, Period
 from tests.builders import facts, feature
 
 
@@ -50,7 +50,7 @@ def at(text: str) -> datetime:
 def test_a_calendar_period_begins_and_ends_where_local_days_do(
     zone: str, period: Period, happened: str, start: str, end: str
 ) -> None:
-    window = Calendar(period=period, zone=ZoneInfo(zone))
+    window = CalendarWindow(period=period, zone=ZoneInfo(zone))
     assert (window.start(at(happened)), window.end(at(happened))) == (at(start), at(end))
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from features.complete_journey import behaviour, customers
 from features.complete_journey.shopping import Shopping
-from features.complete_journey.source import Source
+from features.complete_journey.source import SourceTables
 from features.errors import DefinitionIncomplete
 from features.inventory import schema
 from features.schema import SCHEMA_FILE, FeatureSchema
@@ -45,7 +45,9 @@ def test_only_behaviour_ages() -> None:
     assert ages == {"behaviour": 21 * 86_400.0}
 
 
-def test_the_tables_hold_exactly_the_features_of_their_views(complete_journey: Source, shopping: Shopping) -> None:
+def test_the_tables_hold_exactly_the_features_of_their_views(
+    complete_journey: SourceTables, shopping: Shopping
+) -> None:
     tables = {
         "demographics": customers.demographics(complete_journey),
         "profile": customers.profile(shopping),

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from features.complete_journey.journeys import campaign_journeys, dominant_categories
-from features.complete_journey.source import Source
+from features.complete_journey.source import SourceTables
 from features.complete_journey.targeting import consents, targeting
 
 JOURNEYS = {
@@ -36,37 +36,37 @@ def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
     return rows
 
 
-def test_campaigns_are_grouped_by_type_and_dominant_category(complete_journey: Source) -> None:
+def test_campaigns_are_grouped_by_type_and_dominant_category(complete_journey: SourceTables) -> None:
     found: dict[str, tuple[str, str, list[int]]] = {}
     for row in campaign_journeys(complete_journey):
         found.setdefault(row.journey_id, (row.campaign_type, row.category, []))[2].append(row.campaign_id)
     assert found == JOURNEYS
 
 
-def test_repeated_coupon_rows_count_once(complete_journey: Source) -> None:
+def test_repeated_coupon_rows_count_once(complete_journey: SourceTables) -> None:
     """Campaign 27 repeats most of its rows: counted all, WATER would dominate it with 384."""
     assert dominant_categories(complete_journey)[27] == "COLD CEREAL"
 
 
-def test_targeting_has_one_row_a_household_and_campaign(complete_journey: Source) -> None:
+def test_targeting_has_one_row_a_household_and_campaign(complete_journey: SourceTables) -> None:
     rows = targeting(complete_journey).to_pylist()
     pairs = Counter((row["customer_id"], row["campaign_id"]) for row in rows)
     assert (len(rows), max(pairs.values())) == (6_442, 1)
 
 
-def test_the_test_period_has_the_pairs_that_the_design_counted(complete_journey: Source) -> None:
+def test_the_test_period_has_the_pairs_that_the_design_counted(complete_journey: SourceTables) -> None:
     first, last = datetime(2017, 9, 20, 4, tzinfo=UTC), datetime(2017, 12, 3, 5, tzinfo=UTC)
     rows = [row for row in targeting(complete_journey).to_pylist() if first <= row["decided_at"] <= last]
     assert len(rows) == 1_914
 
 
-def test_campaigns_start_at_local_midnight_in_winter_and_summer(complete_journey: Source) -> None:
+def test_campaigns_start_at_local_midnight_in_winter_and_summer(complete_journey: SourceTables) -> None:
     starts = {row["campaign_id"]: row["decided_at"] for row in targeting(complete_journey).to_pylist()}
     assert starts[27] == datetime(2017, 2, 8, 5, 0, tzinfo=UTC)
     assert starts[13] == datetime(2017, 8, 8, 4, 0, tzinfo=UTC)
 
 
-def test_a_redemption_counts_on_the_28_first_dates_only(complete_journey: Source) -> None:
+def test_a_redemption_counts_on_the_28_first_dates_only(complete_journey: SourceTables) -> None:
     start = {row["campaign_id"]: row["start_date"] for row in rows_of(complete_journey.campaign_descriptions)}
     redeemed = {
         (str(row["household_id"]), row["campaign_id"])
@@ -81,7 +81,9 @@ def test_a_redemption_counts_on_the_28_first_dates_only(complete_journey: Source
     ("household", "also"),
     [("1", set()), ("3", {"sms"}), ("8", {"call_center"}), ("36", {"sms", "call_center"})],
 )
-def test_consents_follow_from_the_households_number(complete_journey: Source, household: str, also: set[str]) -> None:
+def test_consents_follow_from_the_households_number(
+    complete_journey: SourceTables, household: str, also: set[str]
+) -> None:
     channels: dict[str, set[str]] = {}
     for row in consents(complete_journey).to_pylist():
         if row["customer_id"] == household:
@@ -90,7 +92,7 @@ def test_consents_follow_from_the_households_number(complete_journey: Source, ho
     assert channels == {"marketing": wide, "research": narrow, "loyalty": wide}
 
 
-def test_everyone_who_was_sent_a_campaign_has_opted_in_at_its_start(complete_journey: Source) -> None:
+def test_everyone_who_was_sent_a_campaign_has_opted_in_at_its_start(complete_journey: SourceTables) -> None:
     rows = consents(complete_journey).to_pylist()
     assert len({row["customer_id"] for row in rows}) == 1_559
     assert min(row["occurred_at"] for row in rows) == datetime(2016, 11, 14, 5, 0, tzinfo=UTC)

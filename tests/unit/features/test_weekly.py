@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.complete_journey.weekly import DAY_S, WEEK_S, Facts, Ints, WeeklyGrid
+from features.complete_journey.weekly import DAY_S, WEEK_S, FactTimes, Ints, WeeklyGrid
 
 FIRST_S = 100_000_000
 GRID = WeeklyGrid(first_s=FIRST_S, n_customers=3, n_weeks=6)
@@ -29,9 +29,9 @@ facts_lists = st.lists(
 )
 
 
-def as_facts(rows: list[Fact]) -> tuple[Facts, Ints]:
+def as_facts(rows: list[Fact]) -> tuple[FactTimes, Ints]:
     customer, at_s, key = (np.array(column, dtype=np.int64) for column in zip(*rows, strict=True))
-    return Facts(customer=customer, at_s=at_s), key
+    return FactTimes(customer=customer, at_s=at_s), key
 
 
 def seen(rows: list[Fact], customer: int, snapshot_s: int, days: int) -> list[Fact]:

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 from features.encoder import JourneyRow
 from features.values import FeatureStatus, FeatureValue
 from models.baselines import (
-    Constant,
+    ConstantRate,
     JourneyRate,
     PastRedemptions,
     fit_journey_rate,
@@ -24,7 +24,7 @@ OTHER = JourneyRow(journey_id="survey", kind="feedback", attributes={})
 
 
 def test_the_constant_is_the_same_for_every_journey() -> None:
-    assert_allclose(Constant(p=0.1).score(row(), NOW, JOURNEYS), [0.1, 0.1])
+    assert_allclose(ConstantRate(p=0.1).score(row(), NOW, JOURNEYS), [0.1, 0.1])
 
 
 def test_a_journey_has_its_own_rate_its_type_s_failing_that_and_the_overall_one_at_last() -> None:
@@ -62,7 +62,7 @@ def test_a_count_that_is_not_present_is_taken_as_none(status: FeatureStatus) -> 
 @pytest.mark.parametrize(
     "model",
     [
-        Constant(p=0.2),
+        ConstantRate(p=0.2),
         JourneyRate(by_journey={}, by_campaign_type={}, overall=0.2),
         PastRedemptions(intercept=0.0, slope=0.0),
     ],

@@ -11,7 +11,7 @@ import pytest
 
 from models.bundle import MANIFEST_FILE, MODEL_FILE, Bundle
 from models.errors import BundleCorrupt, TrialUnfinished
-from models.trial import Fault, Trials, _judged, try_out
+from models.trial import BundleFault, Trials, _judged, try_out
 from tests.model_builders import bundle
 
 pytestmark = pytest.mark.timeout(180)  # a trial begins by importing LightGBM
@@ -83,7 +83,7 @@ def test_a_bundle_that_changed_meanwhile_is_not_judged_by_what_lies_there_now(
 @pytest.mark.parametrize("end", ["SIGABRT", "SIGSEGV", "SIGFPE", "SIGXCPU"])
 def test_a_process_that_ends_by_its_own_doing_condemns_the_bundle(end: str) -> None:
     fault = _judged(-signal.Signals[end], "", "terminate called")
-    assert fault == Fault(part=MODEL_FILE, why=f"a process that scored with it was ended by {end}")
+    assert fault == BundleFault(part=MODEL_FILE, why=f"a process that scored with it was ended by {end}")
 
 
 @pytest.mark.parametrize("status", [-signal.SIGKILL, -signal.SIGTERM, -signal.SIGALRM, 1, 2, 3])

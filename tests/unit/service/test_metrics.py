@@ -11,11 +11,11 @@ from prometheus_client import generate_latest
 
 from features.values import FeatureStatus
 from service.decision.constraints.registry import Cap
-from service.decision.decide import Decision, Degraded, Terms, begin, conclude
+from service.decision.decide import Decision, Degradation, Terms, begin, conclude
 from service.decision.facts import Situation
 from service.decision.reports.rows import RowResult, RowStatus
 from service.metrics import JsonLines, Metrics
-from service.timing import Stages
+from service.timing import StepTimes
 from tests.builders import Offered, catalogue, contact, facts, feature, journey, scores_of
 from tests.contract.rows import WEEK
 
@@ -38,13 +38,13 @@ def decision() -> Decision:
     """One ranked, one eligible, two rejected, under a degraded view."""
     situation = Situation(contacts=(contact("capped"), contact("capped-too")))
     known = facts(situation=situation, features=[feature("segment", SECRET)])
-    stale = Degraded(what="features.behaviour", status=FeatureStatus.STALE, effect="CONDITIONS_UNKNOWN")
+    stale = Degradation(what="features.behaviour", status=FeatureStatus.STALE, effect="CONDITIONS_UNKNOWN")
     terms = Terms(decision_id="d1", limit=1, model_version="9f2a", degraded=(stale,))
     return conclude(begin(PLAN, replace(known, customer_id=CUSTOMER)), scores_of(PLAN), terms)
 
 
-def stages() -> Stages:
-    made = Stages()
+def times() -> StepTimes:
+    made = StepTimes()
     made.seconds["hydrate"] = 0.0015
     return made
 
@@ -54,9 +54,9 @@ def sample(metrics: Metrics, name: str, **labels: str) -> float | None:
 
 
 def test_a_decision_is_counted_by_channel_and_kind(metrics: Metrics) -> None:
-    metrics.decided(decision(), stages(), is_dry_run=False)
-    metrics.decided(decision(), stages(), is_dry_run=False)
-    metrics.decided(decision(), stages(), is_dry_run=True)
+    metrics.decided(decision(), times(), is_dry_run=False)
+    metrics.decided(decision(), times(), is_dry_run=False)
+    metrics.decided(decision(), times(), is_dry_run=True)
     assert sample(metrics, "rumbo_decisions_total", channel="web", kind="recorded") == 2
     assert sample(metrics, "rumbo_decisions_total", channel="web", kind="dry_run") == 1
     assert sample(metrics, "rumbo_decide_seconds_count") == 3
@@ -64,12 +64,12 @@ def test_a_decision_is_counted_by_channel_and_kind(metrics: Metrics) -> None:
 
 def test_an_answer_that_nobody_recorded_is_counted_as_such(metrics: Metrics) -> None:
     made = decision()
-    metrics.decided(replace(made, terms=replace(made.terms, decision_id="")), stages(), is_dry_run=False)
+    metrics.decided(replace(made, terms=replace(made.terms, decision_id="")), times(), is_dry_run=False)
     assert sample(metrics, "rumbo_decisions_total", channel="web", kind="unrecorded") == 1
 
 
 def test_denials_degradations_and_stages_of_a_decision_are_counted(metrics: Metrics) -> None:
-    metrics.decided(decision(), stages(), is_dry_run=False)
+    metrics.decided(decision(), times(), is_dry_run=False)
     assert sample(metrics, "rumbo_rejected_total", code="CONTACT_CAP") == 2
     assert sample(metrics, "rumbo_degraded_total", what="features.behaviour", status="STALE") == 1
     assert sample(metrics, "rumbo_stage_seconds_count", stage="hydrate") == 1
@@ -95,7 +95,7 @@ def test_two_services_in_one_process_count_apart(metrics: Metrics) -> None:
 
 def test_the_log_line_of_a_decision_is_one_json_object(metrics: Metrics, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "rumbo.decision"):
-        metrics.decided(decision(), stages(), is_dry_run=False)
+        metrics.decided(decision(), times(), is_dry_run=False)
     (record,) = caplog.records
     text = JsonLines().format(record)
     assert "\n" not in text
@@ -126,7 +126,7 @@ def test_neither_the_log_nor_the_metrics_name_the_customer_or_what_is_known_of_h
     metrics: Metrics, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG):
-        metrics.decided(decision(), stages(), is_dry_run=False)
+        metrics.decided(decision(), times(), is_dry_run=False)
     told = "".join(map(JsonLines().format, caplog.records)) + generate_latest(metrics.registry).decode()
     assert "d1" in told
     for personal in (CUSTOMER, SECRET):
@@ -144,7 +144,7 @@ def test_a_cause_stands_in_the_line_of_its_error(caplog: pytest.LogCaptureFixtur
 
 
 def test_a_stage_that_runs_again_adds_up_also_when_it_fails() -> None:
-    timed = Stages()
+    timed = StepTimes()
     with timed.of("hydrate"):
         pass
     first = timed.seconds["hydrate"]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.state.engines.session import instant, micros, optional_instant, optional_micros, places
+from service.state.engines.session import from_micros, micros, optional_instant, optional_micros, places
 
 TIMES = st.datetimes(
     timezones=st.sampled_from([UTC, timezone(timedelta(hours=-5)), timezone(timedelta(hours=5, minutes=45))]),
@@ -22,7 +22,7 @@ TIMES = st.datetimes(
 @settings(max_examples=500, deadline=None, derandomize=True)
 @given(TIMES)
 def test_an_instant_comes_back_exact_in_utc(at: datetime) -> None:
-    again = instant(micros(at))
+    again = from_micros(micros(at))
     assert again == at
     assert again.tzinfo is UTC
 

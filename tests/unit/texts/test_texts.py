@@ -9,8 +9,8 @@ import pytest
 
 from features.values import FeatureStatus, Scalar
 from service.decision.constraints.registry import BINDERS
-from service.decision.decide import Degraded
-from service.decision.facts import SituationFact
+from service.decision.decide import Degradation
+from service.decision.facts import SituationPart
 from service.decision.verdict import Reason, ReasonKind, deny, unknown
 from service.texts.fill import effect_text, language_of, text
 from service.texts.wording import NAMES, TEXTS, Language
@@ -221,9 +221,9 @@ def test_unknown_says_which_fact_is_missing_and_how(fact: str, status: str, in_e
     assert text(given, "es") == f"Se retiene porque no se puede saber si el cliente está en la audiencia: {in_spanish}."
 
 
-@pytest.mark.parametrize("fact", SituationFact)
+@pytest.mark.parametrize("fact", SituationPart)
 @pytest.mark.parametrize("code", sorted(set(BINDERS) - {"NOT_VALID_NOW", "AUDIENCE", "QUIET_HOURS", "POLICY_<ID>"}))
-def test_a_constraint_that_reads_the_situation_says_what_could_not_be_read(code: str, fact: SituationFact) -> None:
+def test_a_constraint_that_reads_the_situation_says_what_could_not_be_read(code: str, fact: SituationPart) -> None:
     given = unknown(code, fact=fact.value, status="UNAVAILABLE")
     in_english, in_spanish = text(given, "en"), text(given, "es")
     assert in_english.startswith("Withheld because we cannot tell ")
@@ -236,32 +236,32 @@ def test_a_constraint_that_reads_the_situation_says_what_could_not_be_read(code:
     ("degraded", "in_english", "in_spanish"),
     [
         (
-            Degraded(what="features.incidents", status=FeatureStatus.UNAVAILABLE, effect="GATES_CLOSED"),
+            Degradation(what="features.incidents", status=FeatureStatus.UNAVAILABLE, effect="GATES_CLOSED"),
             "features.incidents is unavailable: journeys that need it are withheld.",
             "features.incidents está sin servicio: se retienen los journeys que lo necesitan.",
         ),
         (
-            Degraded(what="features.behaviour", status=FeatureStatus.STALE, effect="CONDITIONS_UNKNOWN"),
+            Degradation(what="features.behaviour", status=FeatureStatus.STALE, effect="CONDITIONS_UNKNOWN"),
             "features.behaviour is too old: journeys whose audience needs it are withheld.",
             "features.behaviour está sin actualizar: se retienen los journeys cuya audiencia lo necesita.",
         ),
         (
-            Degraded(what="model", status=FeatureStatus.UNAVAILABLE, effect="RANKED_BY_PRIOR"),
+            Degradation(what="model", status=FeatureStatus.UNAVAILABLE, effect="RANKED_BY_PRIOR"),
             "model is unavailable: journeys are ordered by tier and by what their owners expect.",
             "model está sin servicio: los journeys se ordenan por nivel y por lo que esperan sus responsables.",
         ),
         (
-            Degraded(what="state", status=FeatureStatus.UNAVAILABLE, effect="UNRECORDED"),
+            Degradation(what="state", status=FeatureStatus.UNAVAILABLE, effect="UNRECORDED"),
             "The state store is unavailable: nothing is reserved or recorded, and journeys that need what it holds are "
             "withheld. The kill list is as it was last read, withdrawals are as the feature store has them.",
             "El almacén de estado está sin servicio: nada se reserva ni se registra, y se retienen los journeys que "
             "necesitan lo que guarda. La lista de paradas es la última leída; las retiradas de consentimiento, las del "
             "almacén de features.",
         ),
-        (Degraded(what="x", status=FeatureStatus.NULL, effect="As it says."), "As it says.", "As it says."),
+        (Degradation(what="x", status=FeatureStatus.NULL, effect="As it says."), "As it says.", "As it says."),
     ],
-    ids=lambda value: value.effect if isinstance(value, Degraded) else "",
+    ids=lambda value: value.effect if isinstance(value, Degradation) else "",
 )
-def test_degraded_effect_is_told(degraded: Degraded, in_english: str, in_spanish: str) -> None:
+def test_degraded_effect_is_told(degraded: Degradation, in_english: str, in_spanish: str) -> None:
     assert effect_text(degraded, "en") == in_english
     assert effect_text(degraded, "es") == in_spanish

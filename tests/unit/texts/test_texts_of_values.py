@@ -9,7 +9,7 @@ import pytest
 from features.values import Scalar
 from service.decision.verdict import Reason, ReasonKind, deny
 from service.texts.fill import text
-from service.texts.wording import TEXTS, Told
+from service.texts.wording import TEXTS, Wording
 
 AT = datetime(2017, 12, 3, 5, 0, tzinfo=UTC)
 
@@ -34,7 +34,7 @@ def test_duration_is_told_in_the_largest_exact_unit(per_s: int, in_english: str,
 
 
 def test_seconds_are_told_as_a_duration_whatever_their_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(TEXTS, "NEW", Told("Wait[ {min_age_s}].", "Espera[ {min_age_s}]."))
+    monkeypatch.setitem(TEXTS, "NEW", Wording("Wait[ {min_age_s}].", "Espera[ {min_age_s}]."))
     assert text(deny("NEW", min_age_s=172_800), "en") == "Wait 2 days."
     assert text(deny("NEW", min_age_s=172_800), "es") == "Espera 2 días."
 

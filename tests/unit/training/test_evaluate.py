@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from models.calibration import Vector
 from training.evaluate import (
-    Metrics,
+    EvaluationMetrics,
     NothingToRank,
     auc,
     auc_mean_of_groups,
@@ -130,8 +130,8 @@ def test_one_label_alone_cannot_be_ranked(label: Vector) -> None:
         auc(label, p)
 
 
-def metrics(value: float) -> Metrics:
-    return Metrics(
+def metrics(value: float) -> EvaluationMetrics:
+    return EvaluationMetrics(
         auc=value,
         log_loss=value,
         brier=value,

@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.wire.admission import LONGEST_PAUSE_S, SHORTEST_PAUSE_S, DeadlineUnreachable, Overloaded, Refused, Share
+from service.wire.admission import (
+    LONGEST_PAUSE_S,
+    SHORTEST_PAUSE_S,
+    CallRefused,
+    DeadlineUnreachable,
+    MethodOverloaded,
+    Share,
+)
 
 
 class Seconds:
@@ -36,7 +43,7 @@ def serve(own: Share, clock: Seconds, interval_s: float, calls: int) -> None:
 def test_one_call_more_than_may_be_is_refused_until_one_has_ended() -> None:
     own = share(2)
     with own.place(None):
-        with own.place(None), pytest.raises(Overloaded), own.place(None):
+        with own.place(None), pytest.raises(MethodOverloaded), own.place(None):
             pass
         with own.place(None):
             pass
@@ -117,6 +124,6 @@ def test_whoever_is_refused_is_told_to_wait_a_time_that_is_neither_none_nor_long
     with ExitStack() as others:
         for _ in range(most):
             others.enter_context(own.place(None))
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(CallRefused) as caught:
             own.demand(None)
     assert SHORTEST_PAUSE_S <= caught.value.retry_after_s <= LONGEST_PAUSE_S

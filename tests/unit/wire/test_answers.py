@@ -12,11 +12,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from features.values import FeatureStatus
 from rumbo.decision.v1 import decision_pb2, journey_pb2, outcomes_pb2, reason_pb2, record_pb2, row_pb2, value_pb2
-from service.application.decider import Recorded
+from service.application.decider import ReplayedDecision
 from service.application.scoring import Contributions
 from service.decision.constraints.registry import Cap
-from service.decision.decide import Decision, Degraded, Terms, begin, conclude
-from service.decision.facts import Contact, Facts, Situation, SituationFact
+from service.decision.decide import Decision, Degradation, Terms, begin, conclude
+from service.decision.facts import Contact, Facts, Situation, SituationPart
 from service.decision.journey import Action, JourneyKind, Lever, Stage, StagePlan
 from service.decision.reports.rows import Outcome, OutcomeType, RowResult, RowStatus
 from service.decision.verdict import Verdict, deny
@@ -37,7 +37,7 @@ class Denies:
 
     code: ClassVar[str] = "TEST"
     reads_contacts: ClassVar[bool] = False
-    reads: ClassVar[tuple[SituationFact, ...]] = ()
+    reads: ClassVar[tuple[SituationPart, ...]] = ()
     subjects: ClassVar[frozenset[str] | None] = None
 
     def check(self, facts: Facts) -> Verdict:
@@ -54,7 +54,7 @@ PLAN = with_rule(
     Denies(),
     ["denied"],
 )
-STALE = Degraded(what="features.behaviour", status=FeatureStatus.STALE, effect="CONDITIONS_UNKNOWN")
+STALE = Degradation(what="features.behaviour", status=FeatureStatus.STALE, effect="CONDITIONS_UNKNOWN")
 
 
 def decision(limit: int = 1, placement: str | None = None) -> Decision:
@@ -201,7 +201,7 @@ SHOWN = Outcome(
 
 def recorded(
     *, placement: str | None = None, revoked: Iterable[str] = (), outcomes: tuple[KeptOutcome, ...] = ()
-) -> Recorded:
+) -> ReplayedDecision:
     """`best` is presented and `next` reserved, unless revoked."""
     stored = StoredDecision(
         decision_id="d1",
@@ -212,7 +212,7 @@ def recorded(
         contact_states={"best": ContactState.PRESENTED, "next": ContactState.RESERVED},
         outcomes=outcomes,
     )
-    return Recorded(
+    return ReplayedDecision(
         decision=decision(2, placement),
         stored=stored,
         revoked=frozenset(revoked),

@@ -15,7 +15,7 @@ from itertools import accumulate
 import z3
 from cel_expr_python import cel
 
-from service.catalogue.check.proof.terms import INT_MAX, INT_MIN, NotModelled, Text, Whole, python_text
+from service.catalogue.check.proof.terms import INT_MAX, INT_MIN, IntTerm, NotModelled, StringTerm, python_text
 
 SECOND = 10**9
 DAY = 86_400 * SECOND
@@ -34,7 +34,7 @@ def instant_at(micros: int) -> datetime:
     return _EPOCH + micros * _MICROSECOND
 
 
-def constant(function: str, text: str) -> Whole:
+def constant(function: str, text: str) -> IntTerm:
     """`timestamp("…")` or `duration("…")`, by the runtime's own reading. Raises: NotModelled below a microsecond."""
     read, same = _readers()[function]
     value = read.eval(data={"text": text}).value()
@@ -43,10 +43,10 @@ def constant(function: str, text: str) -> Whole:
     elif isinstance(value, timedelta):
         nanos, rebuilt = value // _MICROSECOND * 1000, f"{value // _MICROSECOND}us"
     else:
-        return Whole(z3.IntVal(0), z3.BoolVal(False))
+        return IntTerm(z3.IntVal(0), z3.BoolVal(False))
     if same.eval(data={"text": text, "rebuilt": rebuilt}).value() is not True:
         raise NotModelled("an instant finer than a microsecond")
-    return Whole(z3.IntVal(nanos), z3.BoolVal(True))
+    return IntTerm(z3.IntVal(nanos), z3.BoolVal(True))
 
 
 def is_zone(text: str) -> bool:
@@ -63,36 +63,36 @@ def _readers() -> dict[str, tuple[cel.Expression, cel.Expression]]:
     return {**found, "zone": (zone, zone)}
 
 
-def plus(a: Whole, b: Whole, *, is_instant: bool) -> Whole:
+def plus(a: IntTerm, b: IntTerm, *, is_instant: bool) -> IntTerm:
     return _moved(a.value + b.value, a, b, is_instant=is_instant)
 
 
-def minus(a: Whole, b: Whole, *, is_instant: bool) -> Whole:
+def minus(a: IntTerm, b: IntTerm, *, is_instant: bool) -> IntTerm:
     return _moved(a.value - b.value, a, b, is_instant=is_instant)
 
 
-def between(later: Whole, earlier: Whole) -> Whole:
+def between(later: IntTerm, earlier: IntTerm) -> IntTerm:
     """The duration from one instant to the other."""
     value = later.value - earlier.value
-    return Whole(value, z3.And(later.ok, earlier.ok, _fits(value)))
+    return IntTerm(value, z3.And(later.ok, earlier.ok, _fits(value)))
 
 
-def _moved(value: z3.ArithRef, a: Whole, b: Whole, *, is_instant: bool) -> Whole:
+def _moved(value: z3.ArithRef, a: IntTerm, b: IntTerm, *, is_instant: bool) -> IntTerm:
     """The result, exact if every duration fits 64 bits; open if not."""
     fits = z3.And(_fits(b.value), z3.BoolVal(True) if is_instant else _fits(a.value))
     inside = z3.And(value >= _FIRST, value <= _LAST) if is_instant else _fits(value)
     free, may = z3.FreshInt("moved"), z3.FreshBool("moves")
-    return Whole(z3.If(fits, value, free), z3.And(a.ok, b.ok, z3.If(fits, inside, may)))
+    return IntTerm(z3.If(fits, value, free), z3.And(a.ok, b.ok, z3.If(fits, inside, may)))
 
 
-def seconds(a: Whole) -> Whole:
+def seconds(a: IntTerm) -> IntTerm:
     """`int(instant)`: rounded down."""
-    return Whole(a.value / SECOND, a.ok)
+    return IntTerm(a.value / SECOND, a.ok)
 
 
-def from_seconds(a: Whole) -> Whole:
+def from_seconds(a: IntTerm) -> IntTerm:
     value = a.value * SECOND
-    return Whole(value, z3.And(a.ok, value >= _FIRST, value <= _LAST))
+    return IntTerm(value, z3.And(a.ok, value >= _FIRST, value <= _LAST))
 
 
 def quotient(a: z3.ArithRef, b: z3.ArithRef | int) -> z3.ArithRef:
@@ -100,31 +100,31 @@ def quotient(a: z3.ArithRef, b: z3.ArithRef | int) -> z3.ArithRef:
     return z3.If(a >= 0, a / b, -((-a) / b))
 
 
-def duration_part(function: str, a: Whole) -> Whole:
+def duration_part(function: str, a: IntTerm) -> IntTerm:
     """A duration in whole hours, minutes or seconds; getMilliseconds is what is left over the second."""
     if function == "getMilliseconds":
-        return Whole(quotient(a.value - quotient(a.value, SECOND) * SECOND, 10**6), a.ok)
+        return IntTerm(quotient(a.value - quotient(a.value, SECOND) * SECOND, 10**6), a.ok)
     unit = {"getHours": 3600, "getMinutes": 60, "getSeconds": 1}[function]
-    return Whole(quotient(a.value, unit * SECOND), a.ok)
+    return IntTerm(quotient(a.value, unit * SECOND), a.ok)
 
 
 @dataclass(slots=True)
-class Calendar:
+class CalendarTerms:
     """Local times, dates and weekdays of instants."""
 
     assumptions: list[z3.BoolRef] = field(default_factory=list)
     wishes: list[z3.BoolRef] = field(default_factory=list)
     _dates: dict[str, tuple[z3.ArithRef, z3.ArithRef, z3.BoolRef]] = field(default_factory=dict)
-    _locals: dict[tuple[str, str], Whole] = field(default_factory=dict)
+    _locals: dict[tuple[str, str], IntTerm] = field(default_factory=dict)
 
-    def local(self, instant: Whole, zone: Text) -> Whole:
+    def local(self, instant: IntTerm, zone: StringTerm) -> IntTerm:
         """The wall clock, as if it were UTC. Of zones only the names of UTC are known; the others are some offset."""
         key = (instant.value.sexpr(), zone.value.sexpr())
         if key not in self._locals:
             self._locals[key] = self._local(instant, zone)
         return self._locals[key]
 
-    def _local(self, instant: Whole, zone: Text) -> Whole:
+    def _local(self, instant: IntTerm, zone: StringTerm) -> IntTerm:
         shift, is_valid = z3.FreshInt("offset"), z3.FreshBool("is_zone")
         is_utc = z3.Or(*(zone.value == name for name in _UTC_NAMES))
         self.assumptions.append(z3.Implies(is_utc, z3.And(shift == 0, is_valid)))
@@ -133,29 +133,29 @@ class Calendar:
             self.assumptions.append(is_valid == is_zone(name))
             self.assumptions.append(z3.Implies(not any(c.isdigit() for c in name), _small(shift)))
         self.wishes.append(is_utc)
-        return Whole(instant.value + shift, z3.And(instant.ok, zone.ok, is_valid))
+        return IntTerm(instant.value + shift, z3.And(instant.ok, zone.ok, is_valid))
 
-    def part(self, function: str, local: Whole) -> Whole:
+    def part(self, function: str, local: IntTerm) -> IntTerm:
         """What a getter of instants returns for a wall clock."""
         if function in _CLOCK:
             unit, modulus = _CLOCK[function]
-            return Whole((local.value / unit) % modulus, local.ok)
+            return IntTerm((local.value / unit) % modulus, local.ok)
         if function == "getDayOfWeek":
-            return Whole((local.value / DAY + 4) % 7, local.ok)
+            return IntTerm((local.value / DAY + 4) % 7, local.ok)
         year, day, is_leap = self._date(local.value / DAY)
         if function == "getFullYear":
-            return Whole(year, local.ok)
+            return IntTerm(year, local.ok)
         if function == "getDayOfYear":
-            return Whole(day, local.ok)
+            return IntTerm(day, local.ok)
         starts = [s + z3.If(is_leap, 1, 0) if s > 31 else z3.IntVal(s) for s in _MONTH_STARTS]
         if function == "getMonth":
-            return Whole(z3.Sum([z3.If(day >= s, 1, 0) for s in starts[1:]]), local.ok)
+            return IntTerm(z3.Sum([z3.If(day >= s, 1, 0) for s in starts[1:]]), local.ok)
         if function not in ("getDate", "getDayOfMonth"):
             raise NotModelled(function)
         start = z3.IntVal(0)
         for s in starts[1:]:
             start = z3.If(day >= s, s, start)
-        return Whole(day - start + (1 if function == "getDate" else 0), local.ok)
+        return IntTerm(day - start + (1 if function == "getDate" else 0), local.ok)
 
     def _date(self, days: z3.ArithRef) -> tuple[z3.ArithRef, z3.ArithRef, z3.BoolRef]:
         """(year, day of the year from 0, whether it is a leap year) of a day counted from 1970-01-01."""

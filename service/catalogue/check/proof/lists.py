@@ -7,16 +7,16 @@ from typing import Protocol
 import z3
 
 from service.catalogue.check.proof.terms import (
-    Claim,
+    BoolTerm,
     Elements,
+    IntTerm,
     Members,
     NotModelled,
+    StringTerm,
     Term,
-    Text,
-    Whole,
     all_ok,
+    bool_term,
     choose,
-    claim,
     either,
     equal,
     text_value,
@@ -24,7 +24,7 @@ from service.catalogue.check.proof.terms import (
 from service.catalogue.conditions.tree import Call, Comprehension, Constant, Name, Node
 
 
-class Context(Protocol):
+class MacroContext(Protocol):
     """What a macro needs of the translation."""
 
     constants: list[str]
@@ -32,7 +32,7 @@ class Context(Protocol):
 
     def term(self, node: Node) -> Term: ...
 
-    def with_bound(self, name: str, term: Term, body: Node) -> Claim: ...
+    def with_bound(self, name: str, term: Term, body: Node) -> BoolTerm: ...
 
 
 def written_map(keys: tuple[Term, ...], values: tuple[Term, ...]) -> Elements:
@@ -45,17 +45,17 @@ def written_map(keys: tuple[Term, ...], values: tuple[Term, ...]) -> Elements:
 def contains(item: Term, among: Term) -> Term:
     """`item in among`; a map holds its keys."""
     if isinstance(among, Elements):
-        return claim(z3.Or(*(equal(item, e) for e in among.items)), item.ok, among.ok)
-    if isinstance(among, Members) and isinstance(item, Text):
-        return claim(among.contain(item.value), item.ok, among.ok)
+        return bool_term(z3.Or(*(equal(item, e) for e in among.items)), item.ok, among.ok)
+    if isinstance(among, Members) and isinstance(item, StringTerm):
+        return bool_term(among.contain(item.value), item.ok, among.ok)
     raise NotModelled("`in`")
 
 
 def size(of: Term) -> Term:
     if isinstance(of, Elements):
-        return Whole(z3.IntVal(len(of.items)), of.ok)
+        return IntTerm(z3.IntVal(len(of.items)), of.ok)
     if isinstance(of, Members):
-        return Whole(of.size, of.ok)
+        return IntTerm(of.size, of.ok)
     raise NotModelled("`size`")
 
 
@@ -67,9 +67,9 @@ def joined(a: Term, b: Term) -> Term:
 
 def at_key(among: Term, key: Term) -> Term:
     """`among[key]`: an error if the key is not in."""
-    if isinstance(among, Members) and among.values is not None and isinstance(key, Text):
+    if isinstance(among, Members) and among.values is not None and isinstance(key, StringTerm):
         there = z3.And(among.ok, key.ok, among.contain(key.value))
-        return Text(z3.Select(among.values, key.value), there)
+        return StringTerm(z3.Select(among.values, key.value), there)
     if isinstance(among, Elements) and among.values:
         return _first(among, [equal(key, k) for k in among.items], among.values, key.ok)
     raise NotModelled("`[…]`")
@@ -77,7 +77,7 @@ def at_key(among: Term, key: Term) -> Term:
 
 def at_index(among: Term, index: Term) -> Term:
     """`among[index]` of a list that is written out; the order of the others is unknown."""
-    if isinstance(among, Elements) and among.items and isinstance(index, Whole):
+    if isinstance(among, Elements) and among.items and isinstance(index, IntTerm):
         return _first(among, [index.value == i for i in range(len(among.items))], among.items, index.ok)
     raise NotModelled("`[…]` of a list")
 
@@ -92,15 +92,15 @@ def _first(among: Elements, chosen: list[z3.BoolRef], values: tuple[Term, ...], 
 
 def field_of(operand: Term, name: str, *, is_test: bool) -> Term:
     """`operand.name` of a map, or whether it is there."""
-    key = Text(text_value(name), z3.BoolVal(True))
+    key = StringTerm(text_value(name), z3.BoolVal(True))
     return contains(key, operand) if is_test else at_key(operand, key)
 
 
-def macro(context: Context, node: Comprehension) -> Claim:
+def macro(context: MacroContext, node: Comprehension) -> BoolTerm:
     """`exists` and `all`; the latter is that there is no element for which the body is false."""
     over, (body, is_all) = context.term(node.over), _body(node)
 
-    def holds(element: Term) -> Claim:
+    def holds(element: Term) -> BoolTerm:
         found = context.with_bound(node.variable, element, body)
         return found.negated() if is_all else found
 
@@ -126,29 +126,29 @@ def _body(node: Comprehension) -> tuple[Node, bool]:
     raise NotModelled("a macro other than `exists` and `all`")
 
 
-def _any(claims: list[Claim], over: Elements) -> Claim:
-    found = Claim(z3.BoolVal(False), z3.BoolVal(True))
+def _any(claims: list[BoolTerm], over: Elements) -> BoolTerm:
+    found = BoolTerm(z3.BoolVal(False), z3.BoolVal(True))
     for each in claims:
         found = either(found, each)
-    return Claim(z3.And(over.ok, found.true), z3.And(over.ok, found.false))
+    return BoolTerm(z3.And(over.ok, found.true), z3.And(over.ok, found.false))
 
 
 class _Holds(Protocol):
-    def __call__(self, element: Term, /) -> Claim: ...
+    def __call__(self, element: Term, /) -> BoolTerm: ...
 
 
-def _some(context: Context, over: Members, holds: _Holds) -> Claim:
+def _some(context: MacroContext, over: Members, holds: _Holds) -> BoolTerm:
     """Whether a member fulfils it: if so there is a witness; if not, none of the strings we know of does."""
     true, false = z3.FreshBool("some"), z3.FreshBool("none")
     witness, odd = z3.FreshConst(z3.StringSort(), "witness"), z3.FreshConst(z3.StringSort(), "odd")
     is_error = z3.And(over.ok, z3.Not(true), z3.Not(false))
     context.assumptions.append(z3.And(z3.Not(z3.And(true, false)), z3.Implies(z3.Or(true, false), over.ok)))
     for text in (witness, odd, *map(text_value, context.constants)):
-        found, is_in = holds(Text(text, z3.BoolVal(True))), over.contain(text)
+        found, is_in = holds(StringTerm(text, z3.BoolVal(True))), over.contain(text)
         context.assumptions.append(z3.Implies(z3.And(false, is_in), found.false))
         context.assumptions.append(z3.Implies(z3.And(is_error, is_in), z3.Not(found.true)))
         if text is witness:
             context.assumptions.append(z3.Implies(true, z3.And(is_in, found.true)))
         if text is odd:
             context.assumptions.append(z3.Implies(is_error, z3.And(is_in, z3.Not(found.ok))))
-    return Claim(true, false)
+    return BoolTerm(true, false)

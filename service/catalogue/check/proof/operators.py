@@ -13,12 +13,12 @@ from service.catalogue.check.proof.doubles import Doubles
 from service.catalogue.check.proof.terms import (
     INT_MAX,
     INT_MIN,
+    DoubleTerm,
+    IntTerm,
     NotModelled,
-    Real,
+    StringTerm,
     Term,
-    Text,
-    Whole,
-    claim,
+    bool_term,
     equal,
     less,
 )
@@ -27,17 +27,17 @@ from service.catalogue.conditions.tree import Call, Constant, Node
 T = TypeVar("T")
 
 
-class Context(Protocol):
+class OperatorContext(Protocol):
     """What an operator may use of the translation it serves."""
 
     doubles: Doubles
-    calendar: instants.Calendar
+    calendar: instants.CalendarTerms
     assumptions: list[z3.BoolRef]
 
     def term(self, node: Node) -> Term: ...
 
 
-Operator = Callable[[Context, Call, tuple[Term, ...]], Term]
+Operator = Callable[[OperatorContext, Call, tuple[Term, ...]], Term]
 
 
 def _of(kind: type[T], args: Iterable[Term]) -> tuple[T, ...]:
@@ -51,104 +51,104 @@ def _of(kind: type[T], args: Iterable[Term]) -> tuple[T, ...]:
 def _order(name: str) -> Operator:
     """less is a < b; greater_equals is neither that nor, for doubles, a NaN: so b < a or equal."""
 
-    def compare(_: Context, node: Call, args: tuple[Term, ...]) -> Term:
+    def compare(_: OperatorContext, node: Call, args: tuple[Term, ...]) -> Term:
         a, b = args if name.startswith("less") else args[::-1]
         found = less(a, b)
-        return claim(z3.Or(found, equal(a, b)) if name.endswith("equals") else found, a.ok, b.ok)
+        return bool_term(z3.Or(found, equal(a, b)) if name.endswith("equals") else found, a.ok, b.ok)
 
     return compare
 
 
 def _int_operator(name: str) -> Operator:
-    def apply(_: Context, node: Call, args: tuple[Term, ...]) -> Term:
-        numbers = _of(Whole, args)
+    def apply(_: OperatorContext, node: Call, args: tuple[Term, ...]) -> Term:
+        numbers = _of(IntTerm, args)
         ok = z3.And(*(n.ok for n in numbers))
         a, b = numbers[0].value, numbers[-1].value
         if name in ("divide", "modulo"):
             whole = instants.quotient(a, b)
             fits = z3.And(b != 0, z3.Not(z3.And(a == INT_MIN, b == -1)))
-            return Whole(whole if name == "divide" else a - b * whole, z3.And(ok, fits))
+            return IntTerm(whole if name == "divide" else a - b * whole, z3.And(ok, fits))
         value = {"add": a + b, "subtract": a - b, "multiply": a * b, "negate": -a}[name]
-        return Whole(value, z3.And(ok, value >= INT_MIN, value <= INT_MAX))
+        return IntTerm(value, z3.And(ok, value >= INT_MIN, value <= INT_MAX))
 
     return apply
 
 
 def _double_operator(name: str) -> Operator:
-    def apply(context: Context, node: Call, args: tuple[Term, ...]) -> Term:
-        result = getattr(context.doubles, name)(*_of(Real, args))
-        assert isinstance(result, Real)
+    def apply(context: OperatorContext, node: Call, args: tuple[Term, ...]) -> Term:
+        result = getattr(context.doubles, name)(*_of(DoubleTerm, args))
+        assert isinstance(result, DoubleTerm)
         return result
 
     return apply
 
 
 def _text_claim(formula: Callable[[z3.SeqRef, z3.SeqRef], z3.BoolRef]) -> Operator:
-    def apply(_: Context, node: Call, args: tuple[Term, ...]) -> Term:
-        text, other = _of(Text, args)
-        return claim(formula(text.value, other.value), text.ok, other.ok)
+    def apply(_: OperatorContext, node: Call, args: tuple[Term, ...]) -> Term:
+        text, other = _of(StringTerm, args)
+        return bool_term(formula(text.value, other.value), text.ok, other.ok)
 
     return apply
 
 
-def _add_text(_: Context, node: Call, args: tuple[Term, ...]) -> Term:
-    a, b = _of(Text, args)
-    return Text(z3.Concat(a.value, b.value), z3.And(a.ok, b.ok))
+def _add_text(_: OperatorContext, node: Call, args: tuple[Term, ...]) -> Term:
+    a, b = _of(StringTerm, args)
+    return StringTerm(z3.Concat(a.value, b.value), z3.And(a.ok, b.ok))
 
 
-def _text_size(_: Context, node: Call, args: tuple[Term, ...]) -> Term:
-    (text,) = _of(Text, args)
-    return Whole(z3.Length(text.value), text.ok)
+def _text_size(_: OperatorContext, node: Call, args: tuple[Term, ...]) -> Term:
+    (text,) = _of(StringTerm, args)
+    return IntTerm(z3.Length(text.value), text.ok)
 
 
-def _same(_: Context, node: Call, args: tuple[Term, ...]) -> Term:
+def _same(_: OperatorContext, node: Call, args: tuple[Term, ...]) -> Term:
     """A conversion to the type it has."""
     return args[0]
 
 
-def _written_instant(_: Context, node: Call, args: tuple[Term, ...]) -> Term:
+def _written_instant(_: OperatorContext, node: Call, args: tuple[Term, ...]) -> Term:
     written = node.args[0]
     if not isinstance(written, Constant) or not isinstance(written.value, str):
         raise NotModelled(f"`{node.function}` of a text that is not written out")
     return instants.constant(node.function, written.value)
 
 
-def _moved(move: Callable[..., Whole], *, is_instant: bool, is_swapped: bool = False) -> Operator:
-    def apply(_: Context, node: Call, args: tuple[Term, ...]) -> Term:
-        a, b = _of(Whole, reversed(args) if is_swapped else args)
+def _moved(move: Callable[..., IntTerm], *, is_instant: bool, is_swapped: bool = False) -> Operator:
+    def apply(_: OperatorContext, node: Call, args: tuple[Term, ...]) -> Term:
+        a, b = _of(IntTerm, reversed(args) if is_swapped else args)
         return move(a, b, is_instant=is_instant)
 
     return apply
 
 
-def _whole(change: Callable[..., Whole]) -> Operator:
-    def apply(_: Context, node: Call, args: tuple[Term, ...]) -> Term:
-        return change(*_of(Whole, args))
+def _whole(change: Callable[..., IntTerm]) -> Operator:
+    def apply(_: OperatorContext, node: Call, args: tuple[Term, ...]) -> Term:
+        return change(*_of(IntTerm, args))
 
     return apply
 
 
-def _instant_part(context: Context, node: Call, args: tuple[Term, ...]) -> Term:
-    (instant,) = _of(Whole, args)
+def _instant_part(context: OperatorContext, node: Call, args: tuple[Term, ...]) -> Term:
+    (instant,) = _of(IntTerm, args)
     return context.calendar.part(node.function, instant)
 
 
-def _local_part(context: Context, node: Call, args: tuple[Term, ...]) -> Term:
-    (instant,), (zone,) = _of(Whole, args[:1]), _of(Text, args[1:])
+def _local_part(context: OperatorContext, node: Call, args: tuple[Term, ...]) -> Term:
+    (instant,), (zone,) = _of(IntTerm, args[:1]), _of(StringTerm, args[1:])
     return context.calendar.part(node.function, context.calendar.local(instant, zone))
 
 
-def _duration_part(_: Context, node: Call, args: tuple[Term, ...]) -> Term:
-    (duration,) = _of(Whole, args)
+def _duration_part(_: OperatorContext, node: Call, args: tuple[Term, ...]) -> Term:
+    (duration,) = _of(IntTerm, args)
     return instants.duration_part(node.function, duration)
 
 
-def _from_int(context: Context, node: Call, args: tuple[Term, ...]) -> Term:
-    return context.doubles.from_int(*_of(Whole, args))
+def _from_int(context: OperatorContext, node: Call, args: tuple[Term, ...]) -> Term:
+    return context.doubles.from_int(*_of(IntTerm, args))
 
 
-def _to_int(context: Context, node: Call, args: tuple[Term, ...]) -> Term:
-    return context.doubles.to_int(*_of(Real, args))
+def _to_int(context: OperatorContext, node: Call, args: tuple[Term, ...]) -> Term:
+    return context.doubles.to_int(*_of(DoubleTerm, args))
 
 
 _DATE_PARTS = ("year", "month", "day_of_month", "day_of_month_1_based", "day_of_week", "day_of_year")

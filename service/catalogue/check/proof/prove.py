@@ -14,7 +14,7 @@ from service.catalogue.conditions.tree import Node
 _PROPOSALS = 3
 
 
-class Verdict(Enum):
+class ProofResult(Enum):
     IMPOSSIBLE = auto()
     CONFIRMED = auto()
     UNCONFIRMED = auto()
@@ -40,23 +40,23 @@ class Proof:
         self._known = self._translation.known()
         self._timeout_ms = timeout_ms
 
-    def is_impossible(self, holds: bool) -> Verdict:
+    def is_impossible(self, holds: bool) -> ProofResult:
         """IMPOSSIBLE, UNCONFIRMED or TIMED_OUT, without an example."""
         found = self._solver(holds).check()
         if found == z3.unsat:
-            return Verdict.IMPOSSIBLE
-        return Verdict.UNCONFIRMED if found == z3.sat else Verdict.TIMED_OUT
+            return ProofResult.IMPOSSIBLE
+        return ProofResult.UNCONFIRMED if found == z3.sat else ProofResult.TIMED_OUT
 
-    def can_be(self, holds: bool, confirms: Callable[[Assignment], bool]) -> Verdict:
+    def can_be(self, holds: bool, confirms: Callable[[Assignment], bool]) -> ProofResult:
         """Whether that can hold (or fail to); `confirms` asks the runtime about an example."""
-        if self._propose(self._solver(holds, wishes=self._translation.wishes()), confirms) is Verdict.CONFIRMED:
-            return Verdict.CONFIRMED
+        if self._propose(self._solver(holds, wishes=self._translation.wishes()), confirms) is ProofResult.CONFIRMED:
+            return ProofResult.CONFIRMED
         return self._propose(self._solver(holds), confirms)
 
-    def doubt(self, holds: bool, verdict: Verdict) -> str:
+    def doubt(self, holds: bool, verdict: ProofResult) -> str:
         """Why it was not decided."""
         question = "whether it can hold" if holds else "whether it can fail to hold"
-        if verdict is Verdict.TIMED_OUT:
+        if verdict is ProofResult.TIMED_OUT:
             return f"{question}: the solver gave up after {self._timeout_ms} ms"
         gaps = dict.fromkeys(f"{gap.what} (at {gap.offset + 1})" for gap in self._translation.gaps)
         cause = f"nothing is known of {', '.join(gaps)}" if gaps else "it hangs on the rounding of doubles or on a zone"
@@ -68,17 +68,17 @@ class Proof:
         solver.add(*self._known, *(wishes or ()), self._holds if holds else z3.Not(self._holds))
         return solver
 
-    def _propose(self, solver: z3.Solver, confirms: Callable[[Assignment], bool]) -> Verdict:
+    def _propose(self, solver: z3.Solver, confirms: Callable[[Assignment], bool]) -> ProofResult:
         """Up to three examples, each with other facts than those before."""
         for proposal in range(_PROPOSALS):
             found = solver.check()
             if found == z3.unsat:  # later, only because the runtime refused what was proposed
-                return Verdict.UNCONFIRMED if proposal else Verdict.IMPOSSIBLE
+                return ProofResult.UNCONFIRMED if proposal else ProofResult.IMPOSSIBLE
             if found != z3.sat:
-                return Verdict.TIMED_OUT
+                return ProofResult.TIMED_OUT
             model = solver.model()
             facts = self._translation.variables.facts(model)
             if facts is not None and confirms(facts):
-                return Verdict.CONFIRMED
+                return ProofResult.CONFIRMED
             solver.add(self._translation.variables.differ(model))
-        return Verdict.UNCONFIRMED
+        return ProofResult.UNCONFIRMED

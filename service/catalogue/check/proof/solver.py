@@ -24,14 +24,14 @@ from service.catalogue.check.proof.bounds import SITUATION_BOUNDS, Assignment, B
 from service.catalogue.check.proof.samples import beside, samples
 from service.catalogue.conditions.tree import CheckedExprUnreadable, Node, names, read
 
-__all__ = ["Assignment", "Bounds", "Finding", "Outcome", "Solver", "bounds_of"]
+__all__ = ["Assignment", "Bounds", "Satisfiability", "Solver", "SolverAnswer", "bounds_of"]
 
 _SAMPLES = 300
 """So many facts are tried before anything is proved: 4 µs each, where a proof takes 20 ms."""
 _BESIDE = 100
 
 
-class Outcome(StrEnum):
+class Satisfiability(StrEnum):
     ALWAYS = "ALWAYS"
     NEVER = "NEVER"
     CONTINGENT = "CONTINGENT"
@@ -39,13 +39,13 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class SolverAnswer:
     """`why` names the bounds that an ALWAYS or NEVER rests on, or what could not be decided.
 
     `example` are facts for which all conditions hold, if one was found (CONTINGENT has one, ALWAYS usually).
     """
 
-    outcome: Outcome
+    outcome: Satisfiability
     why: str = ""
     example: Assignment | None = None
 
@@ -100,13 +100,13 @@ class Solver:
         self.bounds = {**SITUATION_BOUNDS, **(bounds or {})}
         self.timeout_ms = timeout_ms
 
-    def decide(self, expression: cel.Expression) -> Finding:
+    def decide(self, expression: cel.Expression) -> SolverAnswer:
         """Whether a checked condition holds for all facts, for none, or for some."""
         return self.decide_together([expression])
 
     def decide_together(
         self, expressions: Sequence[cel.Expression], *, none_of: Sequence[cel.Expression] = ()
-    ) -> Finding:
+    ) -> SolverAnswer:
         """The same for "all of these hold", as for an audience and the policies that guard it.
 
         Args:
@@ -115,26 +115,26 @@ class Solver:
         try:
             asked = _Question(all_of=[read(e) for e in expressions], none_of=[read(e) for e in none_of])
         except CheckedExprUnreadable as unreadable:
-            return Finding(outcome=Outcome.NOT_DECIDED, why=str(unreadable))
+            return SolverAnswer(outcome=Satisfiability.NOT_DECIDED, why=str(unreadable))
         seen = _Examples(expressions, none_of, self.bounds)
         seen.try_all(samples(asked.nodes, self.types, self.bounds, _SAMPLES))
         return self._prove(asked, seen) if not seen.are_both else _contingent(seen)
 
-    def _prove(self, asked: _Question, seen: _Examples) -> Finding:
+    def _prove(self, asked: _Question, seen: _Examples) -> SolverAnswer:
         """Settles the side of which no example was seen; both sides if there was none at all."""
-        from service.catalogue.check.proof.prove import Proof, Verdict
+        from service.catalogue.check.proof.prove import Proof, ProofResult
 
         proof = Proof(asked.all_of, asked.none_of, self.types, self.bounds, self.timeout_ms)
         doubts: list[str] = []
-        for holds, outcome in ((True, Outcome.NEVER), (False, Outcome.ALWAYS)):
+        for holds, outcome in ((True, Satisfiability.NEVER), (False, Satisfiability.ALWAYS)):
             if (seen.holding if holds else seen.failing) is not None:
                 continue
             verdict = proof.can_be(holds, lambda facts: self._confirms(seen, facts, holds))  # noqa: B023 - used at once
-            if verdict is Verdict.IMPOSSIBLE:
-                return Finding(outcome=outcome, why=self._ground(asked, holds), example=seen.holding)
-            if verdict is not Verdict.CONFIRMED:
+            if verdict is ProofResult.IMPOSSIBLE:
+                return SolverAnswer(outcome=outcome, why=self._ground(asked, holds), example=seen.holding)
+            if verdict is not ProofResult.CONFIRMED:
                 doubts.append(proof.doubt(holds, verdict))
-        return Finding(outcome=Outcome.NOT_DECIDED, why="; ".join(doubts)) if doubts else _contingent(seen)
+        return SolverAnswer(outcome=Satisfiability.NOT_DECIDED, why="; ".join(doubts)) if doubts else _contingent(seen)
 
     def _confirms(self, seen: _Examples, facts: Assignment, holds: bool) -> bool:
         """Whether the runtime agrees with facts that z3 proposes, or with some a few roundings beside them."""
@@ -144,17 +144,17 @@ class Solver:
 
     def _ground(self, asked: _Question, holds: bool) -> str:
         """The bounds without which the proof fails, empty if it needs none."""
-        from service.catalogue.check.proof.prove import Proof, Verdict
+        from service.catalogue.check.proof.prove import Proof, ProofResult
 
         bounded = sorted(frozenset().union(*(names(node) for node in asked.nodes)) & self.bounds.keys())
         unbounded = Proof(asked.all_of, asked.none_of, self.types, {}, self.timeout_ms) if bounded else None
-        if unbounded is None or unbounded.is_impossible(holds) is Verdict.IMPOSSIBLE:
+        if unbounded is None or unbounded.is_impossible(holds) is ProofResult.IMPOSSIBLE:
             return ""
         return "given that " + ", ".join(f"{name} is in {self.bounds[name]}" for name in bounded)
 
 
-def _contingent(seen: _Examples) -> Finding:
-    return Finding(outcome=Outcome.CONTINGENT, example=seen.holding)
+def _contingent(seen: _Examples) -> SolverAnswer:
+    return SolverAnswer(outcome=Satisfiability.CONTINGENT, example=seen.holding)
 
 
 def _holds(expression: cel.Expression, facts: Assignment) -> bool:

@@ -15,7 +15,7 @@ class NotModelled(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class BoolTerm:
     """A bool: `true` and `false` exclude each other; neither of them is an error or a missing fact."""
 
     true: z3.BoolRef
@@ -25,12 +25,12 @@ class Claim:
     def ok(self) -> z3.BoolRef:
         return z3.Or(self.true, self.false)
 
-    def negated(self) -> Claim:
-        return Claim(self.false, self.true)
+    def negated(self) -> BoolTerm:
+        return BoolTerm(self.false, self.true)
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
+class IntTerm:
     """An int; an instant in nanoseconds since 1970 or a duration in nanoseconds."""
 
     value: z3.ArithRef
@@ -38,7 +38,7 @@ class Whole:
 
 
 @dataclass(frozen=True, slots=True)
-class Real:
+class DoubleTerm:
     """A double. An infinity stands as ±2^1024, which is where rounding takes what is too large."""
 
     value: z3.ArithRef
@@ -47,7 +47,7 @@ class Real:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class StringTerm:
     value: z3.SeqRef
     ok: z3.BoolRef
 
@@ -88,42 +88,42 @@ class Members:
 
 
 @dataclass(frozen=True, slots=True)
-class Opaque:
+class UnknownTerm:
     """A value of which nothing is known."""
 
     ok: z3.BoolRef
 
 
-Term = Claim | Whole | Real | Text | Elements | Members | Opaque
+Term = BoolTerm | IntTerm | DoubleTerm | StringTerm | Elements | Members | UnknownTerm
 
 
-def claim(value: z3.BoolRef, *ok: z3.BoolRef) -> Claim:
-    return Claim(z3.And(*ok, value), z3.And(*ok, z3.Not(value)))
+def bool_term(value: z3.BoolRef, *ok: z3.BoolRef) -> BoolTerm:
+    return BoolTerm(z3.And(*ok, value), z3.And(*ok, z3.Not(value)))
 
 
 def all_ok(terms: tuple[Term, ...]) -> z3.BoolRef:
     return z3.And(*(t.ok for t in terms)) if terms else z3.BoolVal(True)
 
 
-def both(a: Claim, b: Claim) -> Claim:
+def both(a: BoolTerm, b: BoolTerm) -> BoolTerm:
     """CEL's &&: false wins over an error."""
-    return Claim(z3.And(a.true, b.true), z3.Or(a.false, b.false))
+    return BoolTerm(z3.And(a.true, b.true), z3.Or(a.false, b.false))
 
 
-def either(a: Claim, b: Claim) -> Claim:
+def either(a: BoolTerm, b: BoolTerm) -> BoolTerm:
     """CEL's ||: true wins over an error."""
-    return Claim(z3.Or(a.true, b.true), z3.And(a.false, b.false))
+    return BoolTerm(z3.Or(a.true, b.true), z3.And(a.false, b.false))
 
 
 def equal(a: Term, b: Term) -> z3.BoolRef:
     """Whether two values are equal, if both are there. Raises: NotModelled."""
-    if isinstance(a, Claim) and isinstance(b, Claim):
+    if isinstance(a, BoolTerm) and isinstance(b, BoolTerm):
         return a.true == b.true
-    if isinstance(a, Whole) and isinstance(b, Whole):
+    if isinstance(a, IntTerm) and isinstance(b, IntTerm):
         return a.value == b.value
-    if isinstance(a, Real) and isinstance(b, Real):
+    if isinstance(a, DoubleTerm) and isinstance(b, DoubleTerm):
         return z3.And(z3.Not(a.nan), z3.Not(b.nan), a.value == b.value)
-    if isinstance(a, Text) and isinstance(b, Text):
+    if isinstance(a, StringTerm) and isinstance(b, StringTerm):
         return a.value == b.value
     return _equal_lists(a, b)
 
@@ -141,11 +141,11 @@ def _equal_lists(a: Term, b: Term) -> z3.BoolRef:
 
 def less(a: Term, b: Term) -> z3.BoolRef:
     """Whether a < b, if both are there. Raises: NotModelled."""
-    if isinstance(a, Claim) and isinstance(b, Claim):
+    if isinstance(a, BoolTerm) and isinstance(b, BoolTerm):
         return z3.And(a.false, b.true)
-    if isinstance(a, Real) and isinstance(b, Real):
+    if isinstance(a, DoubleTerm) and isinstance(b, DoubleTerm):
         return z3.And(z3.Not(a.nan), z3.Not(b.nan), a.value < b.value)
-    if (isinstance(a, Whole) and isinstance(b, Whole)) or (isinstance(a, Text) and isinstance(b, Text)):
+    if (isinstance(a, IntTerm) and isinstance(b, IntTerm)) or (isinstance(a, StringTerm) and isinstance(b, StringTerm)):
         return a.value < b.value
     raise NotModelled("an order of these types")
 
@@ -153,14 +153,14 @@ def less(a: Term, b: Term) -> z3.BoolRef:
 def choose(condition: z3.BoolRef, a: Term, b: Term, ok: z3.BoolRef) -> Term:
     """`a` if the condition, else `b`; not there unless `ok`. Raises: NotModelled."""
     there = z3.And(ok, z3.If(condition, a.ok, b.ok))
-    if isinstance(a, Claim) and isinstance(b, Claim):
-        return Claim(z3.And(ok, z3.If(condition, a.true, b.true)), z3.And(ok, z3.If(condition, a.false, b.false)))
-    if isinstance(a, Whole) and isinstance(b, Whole):
-        return Whole(z3.If(condition, a.value, b.value), there)
-    if isinstance(a, Text) and isinstance(b, Text):
-        return Text(z3.If(condition, a.value, b.value), there)
-    if isinstance(a, Real) and isinstance(b, Real):
-        return Real(z3.If(condition, a.value, b.value), z3.If(condition, a.nan, b.nan), there)
+    if isinstance(a, BoolTerm) and isinstance(b, BoolTerm):
+        return BoolTerm(z3.And(ok, z3.If(condition, a.true, b.true)), z3.And(ok, z3.If(condition, a.false, b.false)))
+    if isinstance(a, IntTerm) and isinstance(b, IntTerm):
+        return IntTerm(z3.If(condition, a.value, b.value), there)
+    if isinstance(a, StringTerm) and isinstance(b, StringTerm):
+        return StringTerm(z3.If(condition, a.value, b.value), there)
+    if isinstance(a, DoubleTerm) and isinstance(b, DoubleTerm):
+        return DoubleTerm(z3.If(condition, a.value, b.value), z3.If(condition, a.nan, b.nan), there)
     raise NotModelled("a choice between these types")
 
 

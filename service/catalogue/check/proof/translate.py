@@ -14,17 +14,17 @@ from service.catalogue.check.proof.operators import OPERATORS
 from service.catalogue.check.proof.terms import (
     INT_MAX,
     INT_MIN,
-    Claim,
+    BoolTerm,
     Elements,
+    IntTerm,
     NotModelled,
-    Opaque,
+    StringTerm,
     Term,
-    Text,
-    Whole,
+    UnknownTerm,
     all_ok,
+    bool_term,
     both,
     choose,
-    claim,
     either,
     equal,
     text_value,
@@ -63,7 +63,7 @@ class Translation:
     bounds: Mapping[str, Bounds]
     gaps: list[Gap] = field(default_factory=list)
     doubles: Doubles = field(default_factory=Doubles)
-    calendar: instants.Calendar = field(default_factory=instants.Calendar)
+    calendar: instants.CalendarTerms = field(default_factory=instants.CalendarTerms)
     assumptions: list[z3.BoolRef] = field(default_factory=list)
     variables: Variables = field(init=False)
     constants: list[str] = field(default_factory=list)
@@ -71,7 +71,7 @@ class Translation:
     _bindings: int = 0
     _memo: dict[tuple[str, tuple[int, ...]], Term] = field(default_factory=dict)
 
-    def claims(self, nodes: Iterable[Node]) -> list[Claim]:
+    def claims(self, nodes: Iterable[Node]) -> list[BoolTerm]:
         """The conditions; their names are declared first."""
         nodes = list(nodes)
         self.variables = Variables(self.types, self.bounds, self.doubles)
@@ -94,12 +94,12 @@ class Translation:
     def wishes(self) -> list[z3.BoolRef]:
         return [*self.variables.wishes, *self.calendar.wishes, *self.doubles.is_exact()]
 
-    def claim(self, node: Node) -> Claim:
+    def claim(self, node: Node) -> BoolTerm:
         term = self.term(node)
-        if isinstance(term, Claim):
+        if isinstance(term, BoolTerm):
             return term
         opaque = self._opaque(node, "a bool of unknown kind", ok=term.ok)  # dyn, for instance
-        return opaque if isinstance(opaque, Claim) else Claim(z3.FreshBool("true"), z3.BoolVal(False))
+        return opaque if isinstance(opaque, BoolTerm) else BoolTerm(z3.FreshBool("true"), z3.BoolVal(False))
 
     def term(self, node: Node) -> Term:
         key = (repr(node), tuple(serial for serial, _ in self._bound.values()))
@@ -110,7 +110,7 @@ class Translation:
                 self._memo[key] = self._opaque(node, str(gap))
         return self._memo[key]
 
-    def with_bound(self, name: str, term: Term, body: Node) -> Claim:
+    def with_bound(self, name: str, term: Term, body: Node) -> BoolTerm:
         """The body of a macro for one element."""
         before = self._bound
         self._bindings += 1
@@ -141,13 +141,13 @@ class Translation:
     def _constant(self, node: Constant) -> Term:
         value = node.value
         if isinstance(value, bool):
-            return Claim(z3.BoolVal(value), z3.BoolVal(not value))
+            return BoolTerm(z3.BoolVal(value), z3.BoolVal(not value))
         if isinstance(value, float):
             return self.doubles.constant(value)
         if isinstance(value, int) and node.type == "int":
-            return Whole(z3.IntVal(value), TRUE)
+            return IntTerm(z3.IntVal(value), TRUE)
         if isinstance(value, str) and all(ord(c) <= 0xFFFF for c in value):
-            return Text(text_value(value), TRUE)
+            return StringTerm(text_value(value), TRUE)
         raise NotModelled(f"a constant of type {node.type}")
 
     def _call(self, node: Call) -> Term:
@@ -166,15 +166,17 @@ class Translation:
         self.gaps.append(Gap(what, node.offset))
         there = z3.And(ok, z3.FreshBool("there"))
         if node.type == "bool":
-            return claim(z3.FreshBool("claim"), there)
+            return bool_term(z3.FreshBool("claim"), there)
         if node.type in ("int", "timestamp", "duration"):
             value = z3.FreshInt(node.type)
             if node.type == "int":
                 self.assumptions += [value >= INT_MIN, value <= INT_MAX]
-            return Whole(value, there)
+            return IntTerm(value, there)
         if node.type == "double":
             return self.doubles.unknown(there)
-        return Text(z3.FreshConst(z3.StringSort(), "text"), there) if node.type == "string" else Opaque(there)
+        return (
+            StringTerm(z3.FreshConst(z3.StringSort(), "text"), there) if node.type == "string" else UnknownTerm(there)
+        )
 
 
 def _is_uniform(nodes: tuple[Node, ...]) -> bool:
@@ -201,12 +203,12 @@ def _conditional(self: Translation, node: Call) -> Term:
 
 def _equals(self: Translation, node: Call) -> Term:
     a, b = self.term(node.args[0]), self.term(node.args[1])
-    return claim(equal(a, b), a.ok, b.ok)
+    return bool_term(equal(a, b), a.ok, b.ok)
 
 
 def _not_equals(self: Translation, node: Call) -> Term:
     a, b = self.term(node.args[0]), self.term(node.args[1])
-    return claim(equal(a, b), a.ok, b.ok).negated()
+    return bool_term(equal(a, b), a.ok, b.ok).negated()
 
 
 _LAZY: Mapping[str, Callable[[Translation, Call], Term]] = {

@@ -22,18 +22,18 @@ from service.catalogue.check.proof.bounds import (
     Bounds,
     FactValue,
 )
-from service.catalogue.check.proof.doubles import Doubles, number
+from service.catalogue.check.proof.doubles import Doubles, rational
 from service.catalogue.check.proof.instants import instant_at, nanoseconds
 from service.catalogue.check.proof.terms import (
     INT_MAX,
     INT_MIN,
-    Claim,
+    BoolTerm,
+    DoubleTerm,
+    IntTerm,
     Members,
     NotModelled,
-    Real,
+    StringTerm,
     Term,
-    Text,
-    Whole,
     python_text,
     text_value,
 )
@@ -84,14 +84,14 @@ class Variables:
 
     def differ(self, model: z3.ModelRef) -> z3.BoolRef:
         """That some scalar fact is another than in this model."""
-        scalars = [t.value for t in self._terms.values() if isinstance(t, Whole | Real | Text)]
+        scalars = [t.value for t in self._terms.values() if isinstance(t, IntTerm | DoubleTerm | StringTerm)]
         return z3.Or(*(value != model.eval(value, model_completion=True) for value in scalars))
 
     def _declare(self, name: str, is_known: z3.BoolRef) -> Term:
         type_name, bounds = self.types[name], self.bounds.get(name, Bounds())
         if type_name == "bool":
             value = z3.Bool(name)
-            return Claim(z3.And(is_known, value), z3.And(is_known, z3.Not(value)))
+            return BoolTerm(z3.And(is_known, value), z3.And(is_known, z3.Not(value)))
         if type_name == "int":
             return self._int(name, bounds, is_known)
         if type_name == "double":
@@ -102,27 +102,27 @@ class Variables:
             return self._instant(name, bounds, is_known)
         return self._collection(name, type_name, is_known)
 
-    def _int(self, name: str, bounds: Bounds, ok: z3.BoolRef) -> Whole:
+    def _int(self, name: str, bounds: Bounds, ok: z3.BoolRef) -> IntTerm:
         value = z3.Int(name)
         self.assumptions += [value >= INT_MIN, value <= INT_MAX, *_ends(value, bounds)]
         self.wishes += [value >= -_NICE_NUMBER, value <= _NICE_NUMBER]
-        return Whole(value, ok)
+        return IntTerm(value, ok)
 
-    def _double(self, name: str, bounds: Bounds, ok: z3.BoolRef) -> Real:
+    def _double(self, name: str, bounds: Bounds, ok: z3.BoolRef) -> DoubleTerm:
         double = self.doubles.variable(name, ok)
         self.assumptions += _ends(double.value, bounds)
         self.wishes += [double.value >= -_NICE_NUMBER, double.value <= _NICE_NUMBER]
         self.wishes.append(double.value * _NICE_PART == z3.ToReal(z3.Int(f"{name}#parts")))
         return double
 
-    def _text(self, name: str, bounds: Bounds, ok: z3.BoolRef) -> Text:
+    def _text(self, name: str, bounds: Bounds, ok: z3.BoolRef) -> StringTerm:
         value = z3.String(name)
         if bounds.among:
             self.assumptions.append(z3.Or(*(value == text_value(text) for text in bounds.among)))
         self.wishes.append(z3.Length(value) <= _NICE_SIZE)
-        return Text(value, ok)
+        return StringTerm(value, ok)
 
-    def _instant(self, name: str, bounds: Bounds, ok: z3.BoolRef) -> Whole:
+    def _instant(self, name: str, bounds: Bounds, ok: z3.BoolRef) -> IntTerm:
         """Python's microseconds, though CEL counts nanoseconds."""
         micros = self._unknowns[name] = z3.Int(name)
         for low, high, wanted in (
@@ -132,7 +132,7 @@ class Variables:
         ):
             wanted += [micros >= nanoseconds(low) // 1000] if isinstance(low, datetime) else []
             wanted += [micros <= nanoseconds(high) // 1000] if isinstance(high, datetime) else []
-        return Whole(micros * 1000, ok)
+        return IntTerm(micros * 1000, ok)
 
     def _collection(self, name: str, type_name: str, ok: z3.BoolRef) -> Members:
         held = z3.Array(f"{name}#held", z3.StringSort(), z3.BoolSort())
@@ -147,11 +147,11 @@ class Variables:
     def _relate_incidents(self) -> None:
         """The twin of `bounds._incidents_agree`."""
         has, count, classes = (self._terms.get(name) for name in (HAS_OPEN, OPEN_COUNT, OPEN_CLASSES))
-        claims = [has.true] if isinstance(has, Claim) else []
-        claims += [count.value > 0] if isinstance(count, Whole) else []
+        claims = [has.true] if isinstance(has, BoolTerm) else []
+        claims += [count.value > 0] if isinstance(count, IntTerm) else []
         claims += [classes.size > 0] if isinstance(classes, Members) else []
         self.assumptions += [claims[0] == other for other in claims[1:]]
-        if isinstance(count, Whole) and isinstance(classes, Members):
+        if isinstance(count, IntTerm) and isinstance(classes, Members):
             self.assumptions.append(classes.size <= count.value)
 
     def _relate_journeys(self) -> None:
@@ -171,17 +171,17 @@ class Variables:
         return found
 
     def _value(self, name: str, term: Term, model: z3.ModelRef) -> FactValue | None:
-        if isinstance(term, Claim):
+        if isinstance(term, BoolTerm):
             return bool(z3.is_true(model.eval(term.true, model_completion=True)))
         if isinstance(term, Members):
             return self._listed(name, term, model)
         if name in self._unknowns:
             return instant_at(model.eval(self._unknowns[name], model_completion=True).as_long())
-        if isinstance(term, Whole):
+        if isinstance(term, IntTerm):
             return int(model.eval(term.value, model_completion=True).as_long())
-        if isinstance(term, Real):
+        if isinstance(term, DoubleTerm):
             return _float(model.eval(term.value, model_completion=True))
-        if isinstance(term, Text):
+        if isinstance(term, StringTerm):
             return python_text(model.eval(term.value, model_completion=True))
         return None
 
@@ -209,8 +209,8 @@ def _needs_row(name: str) -> bool:
 
 
 def _ends(value: z3.ArithRef, bounds: Bounds) -> list[z3.BoolRef]:
-    found = [value >= number(bounds.low)] if isinstance(bounds.low, int | float) else []
-    return found + ([value <= number(bounds.high)] if isinstance(bounds.high, int | float) else [])
+    found = [value >= rational(bounds.low)] if isinstance(bounds.low, int | float) else []
+    return found + ([value <= rational(bounds.high)] if isinstance(bounds.high, int | float) else [])
 
 
 def _is_stage(stages: Members, key: z3.SeqRef) -> z3.BoolRef:

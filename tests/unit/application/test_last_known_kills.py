@@ -10,11 +10,11 @@ import pytest
 
 from features.reading import FeatureReading, ViewFault
 from features.values import FeatureStatus
-from service.application import stand_in
+from service.application import last_known_kills
 from service.application.hydrate import Hydrator, merge
-from service.application.stand_in import StandIn, keep_reading
-from service.decision.decide import Degraded
-from service.decision.facts import Consents, Situation, SituationFact
+from service.application.last_known_kills import LastKnownKills, keep_reading
+from service.decision.decide import Degradation
+from service.decision.facts import Consents, Situation, SituationPart
 from service.decision.reach import Reach
 from service.state.engines.engine import Durability
 from service.state.port import StateUnavailable
@@ -32,9 +32,9 @@ from tests.unit.application.readings import (
     value,
 )
 
-EVERYTHING = frozenset(SituationFact)
-BUT_WITHDRAWALS = EVERYTHING - {SituationFact.WITHDRAWALS}
-AWAY = Degraded(what="state", status=UNAVAILABLE, effect="UNRECORDED")
+EVERYTHING = frozenset(SituationPart)
+BUT_WITHDRAWALS = EVERYTHING - {SituationPart.WITHDRAWALS}
+AWAY = Degradation(what="state", status=UNAVAILABLE, effect="UNRECORDED")
 
 
 class NoFeatures:
@@ -49,25 +49,25 @@ def killed(version: int, *targets: str) -> Situation:
 
 
 def test_before_the_first_reading_the_kill_list_is_unread() -> None:
-    found = StandIn().reading().situation
+    found = LastKnownKills().reading().situation
     assert (found.unread, found.kills) == (BUT_WITHDRAWALS, {})
 
 
 def test_the_latest_kill_list_stands_in_and_nothing_else_of_the_reading() -> None:
-    stand_in_ = StandIn()
-    stand_in_.remember(Situation(contacts_version=7, has_events=True, kills={"news": "a test"}, kills_version=1))
-    found = stand_in_.reading().situation
-    unread = BUT_WITHDRAWALS - {SituationFact.KILLS}
+    last_known = LastKnownKills()
+    last_known.remember(Situation(contacts_version=7, has_events=True, kills={"news": "a test"}, kills_version=1))
+    found = last_known.reading().situation
+    unread = BUT_WITHDRAWALS - {SituationPart.KILLS}
     assert found == Situation(unread=unread, kills={"news": "a test"}, kills_version=1)
 
 
 def test_a_reading_that_comes_late_does_not_bring_an_older_list_back() -> None:
-    stand_in_ = StandIn()
+    last_known = LastKnownKills()
     for read in (killed(1, "a"), killed(3, "b"), killed(2, "a", "b")):
-        stand_in_.remember(read)
-    assert stand_in_.reading().situation.kills == {"b": "a test"}
-    stand_in_.remember(killed(4))
-    assert stand_in_.reading().situation.kills == {}
+        last_known.remember(read)
+    assert last_known.reading().situation.kills == {"b": "a test"}
+    last_known.remember(killed(4))
+    assert last_known.reading().situation.kills == {}
 
 
 async def test_every_reading_of_the_state_is_remembered_and_used_when_there_is_none(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_without_the_state_nothing_is_claimed_of_the_situation() -> None:
         ASKED,
         NOW,
         reading(incidents(incident_fact(T1, "open")), value("last_purchase_at", T2), value("segment", "gold")),
-        StandIn().reading(),
+        LastKnownKills().reading(),
     )
     assert [name for name in found.facts.variables if name.startswith("situation.")] == []
     assert found.facts.features["last_purchase_at"].status is UNAVAILABLE
@@ -100,12 +100,14 @@ def test_without_the_state_nothing_is_claimed_of_the_situation() -> None:
 
 @pytest.mark.parametrize(("has_any_row", "is_known"), [(True, True), (False, None)])
 def test_without_the_state_nobody_is_a_stranger(has_any_row: bool, is_known: bool | None) -> None:
-    found = merge(ASKED, NOW, reading(has_any_row=has_any_row), StandIn().reading()).facts
+    found = merge(ASKED, NOW, reading(has_any_row=has_any_row), LastKnownKills().reading()).facts
     assert found.is_known is is_known
 
 
 def test_withdrawals_are_those_of_the_feature_store() -> None:
-    found = merge(ASKED, NOW, reading(consents(("*", "*", "withdrawn", T1))), StandIn().reading()).facts.situation
+    found = merge(
+        ASKED, NOW, reading(consents(("*", "*", "withdrawn", T1))), LastKnownKills().reading()
+    ).facts.situation
     assert found.consents == Consents(withdrawn_at={("*", "*"): T1})
     assert found.unread == BUT_WITHDRAWALS
 
@@ -113,7 +115,7 @@ def test_withdrawals_are_those_of_the_feature_store() -> None:
 def test_withdrawals_that_the_feature_store_cannot_tell_are_unread_too() -> None:
     fault = ViewFault(view="consents", status=UNAVAILABLE, cause="test")
     gone = reading(value("consents_json", None, FeatureStatus.UNAVAILABLE), faults=(fault,))
-    found = merge(ASKED, NOW, gone, StandIn().reading())
+    found = merge(ASKED, NOW, gone, LastKnownKills().reading())
     assert found.facts.situation.unread == EVERYTHING
     assert found.degraded[0] == AWAY
     assert [d.what for d in found.degraded] == ["state", "features.consents"]
@@ -135,4 +137,4 @@ async def test_the_kill_list_is_read_again_and_again_also_after_trouble() -> Non
 
     with suppress(asyncio.CancelledError):
         await keep_reading(read, sleep)
-    assert (pauses, readings) == ([stand_in.READ_EVERY_S] * 3, [1, 2])
+    assert (pauses, readings) == ([last_known_kills.READ_EVERY_S] * 3, [1, 2])

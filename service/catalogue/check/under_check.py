@@ -8,7 +8,7 @@ from datetime import datetime
 
 from features.schema import FeatureSchema
 from service.catalogue.bind.policies import bind_policies
-from service.catalogue.check.decided import Asked, Decided
+from service.catalogue.check.condition_answers import ConditionAnswers, RequestScope
 from service.catalogue.check.proof.bounds import bounds_of
 from service.catalogue.conditions.compile import ConditionCompiler, customer_types
 from service.catalogue.documents.journey import ActionDocument, CatalogueDocument, JourneyDocument
@@ -21,7 +21,7 @@ Path = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Offered:
+class ActionOnChannel:
     """One action of a journey on one of its channels. `kind` is the effective one: an offer counts as promotional."""
 
     journey: JourneyDocument
@@ -34,8 +34,8 @@ class Offered:
     at_channel: int
 
     @property
-    def asked(self) -> Asked:
-        return Asked(channels=(self.channel,), placements=self.action.placements)
+    def asked(self) -> RequestScope:
+        return RequestScope(channels=(self.channel,), placements=self.action.placements)
 
     @property
     def path(self) -> Path:
@@ -46,13 +46,13 @@ class Offered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Examined:
+class CatalogueUnderCheck:
     """A catalogue that can be read and bound. `now`: the day against which what has an end is held."""
 
     document: CatalogueDocument
     policies: Policies
     compiler: ConditionCompiler
-    decided: Decided
+    decided: ConditionAnswers
     now: datetime
 
     @property
@@ -64,20 +64,20 @@ class Examined:
         return tuple(sorted(self.company.channels))
 
 
-def examined(document: CatalogueDocument, schema: FeatureSchema, now: datetime) -> Examined:
+def examined(document: CatalogueDocument, schema: FeatureSchema, now: datetime) -> CatalogueUnderCheck:
     """Of documents without a problem."""
     compiler = ConditionCompiler(customer_types(schema, document.policies.context))
     policies = bind_policies(document, schema, compiler, Problems())
-    decided = Decided(compiler, bounds_of(schema))
-    return Examined(document=document, policies=policies, compiler=compiler, decided=decided, now=now)
+    decided = ConditionAnswers(compiler, bounds_of(schema))
+    return CatalogueUnderCheck(document=document, policies=policies, compiler=compiler, decided=decided, now=now)
 
 
-def offered(journey: JourneyDocument) -> Iterator[Offered]:
+def offered(journey: JourneyDocument) -> Iterator[ActionOnChannel]:
     """Every action of a journey on every channel of it."""
     for i, stage in enumerate(journey.stages):
         for k, action in enumerate(stage.actions):
             for n, channel in enumerate(action.channels):
-                yield Offered(
+                yield ActionOnChannel(
                     journey=journey,
                     stage=stage.stage,
                     action=action,

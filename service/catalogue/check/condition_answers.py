@@ -10,7 +10,7 @@ from time import monotonic
 from cel_expr_python import cel
 
 from service.catalogue.check.proof.bounds import Bounds
-from service.catalogue.check.proof.solver import Finding, Outcome, Solver
+from service.catalogue.check.proof.solver import Satisfiability, Solver, SolverAnswer
 from service.catalogue.conditions.compile import CelCondition, ConditionCompiler
 
 CHANNEL, PLACEMENT, NOW = "channel", "placement", "now"
@@ -19,17 +19,17 @@ ALL_WITHIN_S = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class RequestScope:
     """What is known of the request: its channel and placement are among these (empty: any), it comes after `since`."""
 
     channels: tuple[str, ...] = ()
     placements: tuple[str, ...] = ()
     since: datetime | None = None
 
-    def seen_by(self, names: Iterable[str]) -> Asked:
+    def seen_by(self, names: Iterable[str]) -> RequestScope:
         """Without what conditions that read only these names do not depend on."""
         read = set(names)
-        return Asked(
+        return RequestScope(
             channels=self.channels if CHANNEL in read else (),
             placements=self.placements if PLACEMENT in read else (),
             since=self.since if NOW in read else None,
@@ -46,7 +46,7 @@ class Asked:
         return found
 
 
-class Decided:
+class ConditionAnswers:
     """Answers whether conditions can hold, alone and together, and remembers the answers.
 
     Each question takes a few seconds at most; after `within_s` no more are asked, and the rest is not decided.
@@ -65,34 +65,34 @@ class Decided:
         self._within_s = within_s
         self._clock = clock
         self._begins = clock()
-        self._solvers: dict[Asked, Solver] = {}
-        self._findings: dict[tuple[tuple[str, ...], tuple[str, ...], Asked], Finding] = {}
+        self._solvers: dict[RequestScope, Solver] = {}
+        self._findings: dict[tuple[tuple[str, ...], tuple[str, ...], RequestScope], SolverAnswer] = {}
 
     def names(self, text: str) -> tuple[str, ...]:
         """The names that a condition, which compiles, reads."""
         return self._compiler.compile(text).names
 
-    def together(self, texts: Sequence[str], asked: Asked, none_of: Sequence[str] = ()) -> Finding:
+    def together(self, texts: Sequence[str], asked: RequestScope, none_of: Sequence[str] = ()) -> SolverAnswer:
         """Whether all of these can hold at once, and none of the others."""
         hold, fail = tuple(sorted(set(texts))), tuple(sorted(set(none_of)))
         seen = asked.seen_by(name for text in (*hold, *fail) for name in self.names(text))
         key = (hold, fail, seen)
         if key not in self._findings and self._clock() - self._begins > self._within_s:
             why = f"the solver has worked on this catalogue for {self._within_s:g} s"
-            return Finding(outcome=Outcome.NOT_DECIDED, why=why)
+            return SolverAnswer(outcome=Satisfiability.NOT_DECIDED, why=why)
         if key not in self._findings:
             all_of, without = ([self._expression(text) for text in some] for some in (hold, fail))
             self._findings[key] = self._solver(seen).decide_together(all_of, none_of=without)
         return self._findings[key]
 
-    def alone(self, text: str, asked: Asked) -> Finding:
+    def alone(self, text: str, asked: RequestScope) -> SolverAnswer:
         return self.together((text,), asked)
 
-    def ever_after(self, text: str, asked: Asked, since: datetime) -> Finding:
+    def ever_after(self, text: str, asked: RequestScope, since: datetime) -> SolverAnswer:
         """The same from `since` on: what could hold once may be over."""
         return self.together((text,), replace(asked, since=since))
 
-    def _solver(self, asked: Asked) -> Solver:
+    def _solver(self, asked: RequestScope) -> Solver:
         if asked not in self._solvers:
             self._solvers[asked] = Solver(self._compiler.types, {**self._bounds, **asked.bounds()}, _TIMEOUT_MS)
         return self._solvers[asked]

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from service.decision.facts import Situation, SituationFact
+from service.decision.facts import Situation, SituationPart
 from service.state.port import StateReading, StateUnavailable
 
 log = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ READ_EVERY_S = 0.5
 """How old the kill list that is remembered may be when the store goes away, and how soon a kill is known to be read."""
 
 
-class StandIn:
+class LastKnownKills:
     """Remembers the kill list of the latest reading."""
 
     def __init__(self) -> None:
@@ -32,11 +32,11 @@ class StandIn:
 
     def reading(self) -> StateReading:
         """In place of one that could not be had. Before the first reading the kill list is unread too."""
-        accepted = {SituationFact.WITHDRAWALS}
+        accepted = {SituationPart.WITHDRAWALS}
         if self._last is not None:
-            accepted.add(SituationFact.KILLS)
+            accepted.add(SituationPart.KILLS)
         last = self._last or Situation()
-        unread = frozenset(SituationFact) - accepted
+        unread = frozenset(SituationPart) - accepted
         situation = Situation(kills=last.kills, kills_version=last.kills_version, unread=unread)
         return StateReading(situation=situation, incident_heard_at={})
 
