@@ -77,7 +77,7 @@ class Metrics:
 
     def decided(self, decision: Decision, times: StepTimes, *, is_dry_run: bool) -> None:
         """Counts one answer and writes its log line."""
-        channel = decision.draft.facts.channel
+        channel = decision.facts.channel
         self._decisions.labels(channel=channel, kind=_kind(decision, is_dry_run=is_dry_run)).inc()
         self._seconds.observe(times.total)
         for stage, seconds in times.seconds.items():
@@ -119,7 +119,7 @@ def _line(decision: Decision, times: StepTimes, codes: Tally[str], *, is_dry_run
     return {
         "decision_id": decision.terms.decision_id,
         "dry_run": is_dry_run,
-        "channel": decision.draft.facts.channel,
+        "channel": decision.facts.channel,
         "limit": decision.terms.limit,
         "ranked": len(decision.picks),
         "eligible": len(decision.selection.eligible),
@@ -128,7 +128,7 @@ def _line(decision: Decision, times: StepTimes, codes: Tally[str], *, is_dry_run
         "codes": dict(codes),
         "degraded": [f"{d.what}={d.status.value}" for d in decision.terms.degraded],
         "model": decision.terms.model_version,
-        "catalogue": decision.draft.plan.version,
+        "catalogue": decision.plan.version,
         "us": {stage: round(seconds * 1e6) for stage, seconds in times.seconds.items()},
         "total_us": round(times.total * 1e6),
     }

@@ -257,14 +257,14 @@ class Decider:
         reserved = {j for j, state in stored.contact_states.items() if state is ContactState.RESERVED}
         if not reserved:
             return frozenset()
-        facts, plan = decision.draft.facts, self._catalogues.current.plan
+        facts, plan = decision.facts, self._catalogues.current.plan
         asked = FactsRequest(
             customer_id=facts.customer_id, channel=facts.channel, placement=facts.placement, context=facts.context
         )
         reach = plan.reach_on(facts.channel)
         hydrated = await self._hydrator.hydrate(asked, self._clock(), reach)
         now, _ = end_enrolments(plan, hydrated.facts)
-        picked = [p.scored.candidate for p in decision.picks if p.scored.candidate.journey_id in reserved]
+        picked = [p.candidate for p in decision.picks if p.journey_id in reserved]
         allowed = constrain(plan, _in_force(plan, picked), _without(stored.decision_id, now, reach.pools)).allowed
         return frozenset(reserved - {c.journey_id for c in allowed})
 

@@ -110,7 +110,7 @@ class Scoring:
         if model is None or model.version != decision.terms.model_version or not picks:
             return {}
         try:
-            return await self._explain(model, [s.candidate.journey for s in picks], decision.draft.facts)
+            return await self._explain(model, [s.candidate.journey for s in picks], decision.facts)
         except Exception:
             log.exception("the model failed to explain its scores")
             return {}

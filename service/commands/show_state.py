@@ -14,8 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from service.commands.console import table_console
-from service.state.engines.inventory import StoreStatus
-from service.state.engines.inventory import TableSize
+from service.state.engines.inventory import StoreStatus, TableSize
 from service.state.engines.steps import HEAD, steps, to_do
 from service.state.upkeep.backup import BackupContents, RestoreResult
 from service.state.upkeep.prune import KEPT_WITH, OnPruned

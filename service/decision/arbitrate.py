@@ -37,6 +37,10 @@ class ScoredCandidate:
     context_weight: float
     priority: float
 
+    @property
+    def journey_id(self) -> str:
+        return self.candidate.journey_id
+
 
 def arbitrate(allowed: Iterable[Candidate], scores: Mapping[str, Score], facts: Facts) -> tuple[ScoredCandidate, ...]:
     """Orders by tier, then priority; a priority that is not finite comes last; ties break by journey id."""
@@ -57,4 +61,4 @@ def _weigh(candidate: Candidate, score: Score, facts: Facts) -> ScoredCandidate:
 
 def _place(scored: ScoredCandidate) -> tuple[int, bool, float, str]:
     is_last = not math.isfinite(scored.priority)
-    return scored.candidate.journey.tier, is_last, 0.0 if is_last else -scored.priority, scored.candidate.journey_id
+    return scored.candidate.journey.tier, is_last, 0.0 if is_last else -scored.priority, scored.journey_id

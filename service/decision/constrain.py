@@ -22,6 +22,10 @@ class Rejection(NamedTuple):
     candidate: Candidate
     reasons: tuple[Reason, ...]
 
+    @property
+    def journey_id(self) -> str:
+        return self.candidate.journey_id
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ConstraintResult:
@@ -135,7 +139,7 @@ def eligible_after(plan: Plan, rejected: Rejection, facts: Facts) -> datetime | 
             return None
         at = latest
         later = facts.at(at)
-        candidate = plan.candidate(rejected.candidate.journey_id, later)
+        candidate = plan.candidate(rejected.journey_id, later)
         again = constrain(plan, () if candidate is None else (candidate,), later)
         reasons = again.rejected[0].reasons if again.rejected else ()
     return at

@@ -85,12 +85,30 @@ class Decision:
     settled: StateAtCommit | None = None
 
     @property
+    def plan(self) -> Plan:
+        return self.draft.plan
+
+    @property
+    def facts(self) -> Facts:
+        """Without the enrolments that ended by themselves."""
+        return self.draft.facts
+
+    @property
+    def facts_as_read(self) -> Facts:
+        return self.draft.read
+
+    @property
+    def ended(self) -> tuple[EndedEnrolment, ...]:
+        """The enrolments that ended by themselves."""
+        return self.draft.ended
+
+    @property
     def decided_at(self) -> datetime:
-        return self.draft.facts.now
+        return self.facts.now
 
     @property
     def valid_until(self) -> datetime:
-        return self.decided_at + self.draft.plan.channels[self.draft.facts.channel].reserve
+        return self.decided_at + self.plan.channels[self.facts.channel].reserve
 
     @property
     def picks(self) -> tuple[Pick, ...]:
@@ -102,10 +120,10 @@ class Decision:
 
     def displaced(self, pick: Pick) -> tuple[str, ...]:
         """The journeys that end once this one is presented, for its kind is full."""
-        rule = pick.scored.candidate.in_flight
+        rule = pick.candidate.in_flight
         if rule is None:
             return ()
-        later = {p.scored.candidate.journey_id for p in self.picks if p.rank >= pick.rank}
+        later = {p.journey_id for p in self.picks if p.rank >= pick.rank}
         seen = self.seen
         before = tuple(c for c in seen.slate if c.journey_id not in later)
         earlier = (c for c in seen.situation.contacts if c not in seen.slate)
@@ -113,7 +131,7 @@ class Decision:
 
     def eligible_after(self, rejected: Rejection) -> datetime | None:
         """When time alone has lifted every denial of a rejected journey; None if it does not, or not soon."""
-        return eligible_after(self.draft.plan, rejected, self.seen)
+        return eligible_after(self.plan, rejected, self.seen)
 
     @property
     def seen(self) -> Facts:
@@ -133,7 +151,7 @@ class Decision:
         if len(self.picks) >= self.terms.limit:
             return None
         if not self.draft.survivors and not self.draft.constrained.rejected:
-            return (Reason(code="NO_CANDIDATE", kind=ReasonKind.DENIED, params={"channel": self.draft.facts.channel}),)
+            return (Reason(code="NO_CANDIDATE", kind=ReasonKind.DENIED, params={"channel": self.facts.channel}),)
         counts = {"rejected": len(self.rejected), "ranked": len(self.picks)}
         return (Reason(code="NOTHING_MORE_ALLOWED", kind=ReasonKind.DENIED, params=counts),)
 
@@ -154,7 +172,7 @@ def conclude(draft: Draft, scores: Mapping[str, Score], terms: Terms) -> Decisio
 
 def revise(decision: Decision, settled: StateAtCommit) -> Decision:
     """The same decision over what counts by now; the last revision counts, as it does in replay."""
-    plan, scored, facts, terms = decision.draft.plan, decision.scored, decision.draft.facts, decision.terms
+    plan, scored, facts, terms = decision.plan, decision.scored, decision.facts, decision.terms
     first = select(plan, scored, facts, decision_id=terms.decision_id, limit=terms.limit)
     newer = replace(facts, situation=replace(facts.situation, uses=settled.uses)).with_contacts(settled.contacts)
     selection = settle(plan, scored, first, newer, decision_id=terms.decision_id, limit=terms.limit)

@@ -14,7 +14,7 @@ from service.decision.verdict import Reason, ReasonKind
 
 def for_pick(pick: Pick, decision: Decision) -> Iterator[Reason]:
     """What its place follows from, what it passed by bypass, which journey it displaces, and why it speaks so."""
-    candidate, facts = pick.scored.candidate, decision.draft.facts
+    candidate, facts = pick.candidate, decision.facts
     yield _weighed(pick.scored, ReasonKind.RANKED)
     yield from pick.bypassed
     for other in decision.displaced(pick):

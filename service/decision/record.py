@@ -71,24 +71,24 @@ def output(decision: Decision) -> Json:
     return {
         "ranked": [_ranked(pick, decision) for pick in decision.picks],
         "no_journey": None if no_journey is None else [r.code for r in no_journey],
-        "eligible": [s.candidate.journey_id for s in decision.selection.eligible],
-        "rejected": {r.candidate.journey_id: [reason.code for reason in r.reasons] for r in decision.rejected},
-        "bypassed": {p.scored.candidate.journey_id: [r.code for r in p.bypassed] for p in decision.picks if p.bypassed},
-        "ended": [[e.journey_id, e.why.value] for e in decision.draft.ended],
+        "eligible": [s.journey_id for s in decision.selection.eligible],
+        "rejected": {r.journey_id: [reason.code for reason in r.reasons] for r in decision.rejected},
+        "bypassed": {p.journey_id: [r.code for r in p.bypassed] for p in decision.picks if p.bypassed},
+        "ended": [[e.journey_id, e.why.value] for e in decision.ended],
         "taken": list(decision.selection.taken),
         "valid_until": time_text(decision.valid_until),
     }
 
 
 def _ranked(pick: Pick, decision: Decision) -> Json:
-    scored, candidate = pick.scored, pick.scored.candidate
+    scored, candidate = pick.scored, pick.candidate
     return {
         "rank": pick.rank,
         "journey_id": candidate.journey_id,
         "kind": candidate.journey.kind.value,
         "stage": candidate.stage.value,
         "action_id": candidate.action.action_id,
-        "tone": tone_of(candidate, decision.draft.facts)[0],
+        "tone": tone_of(candidate, decision.facts)[0],
         "is_offer": candidate.action.is_offer,
         "tier": candidate.journey.tier,
         "p_outcome": number_to_json(scored.score.p_outcome),
@@ -104,7 +104,7 @@ def _ranked(pick: Pick, decision: Decision) -> Json:
 def _input(decision: Decision) -> Json:
     terms, settled = decision.terms, decision.settled
     return {
-        **facts_document(decision.draft.read),
+        **facts_document(decision.facts_as_read),
         "decision_id": terms.decision_id,
         "seed": terms.seed,
         "limit": terms.limit,
@@ -113,6 +113,6 @@ def _input(decision: Decision) -> Json:
         else {"contacts": contact_rows(settled.contacts), "uses": uses_document(settled.uses)},
         "scores": {k: [number_to_json(s.p_outcome), s.source.value] for k, s in decision.scores.items()},
         "model_version": terms.model_version,
-        "catalogue_version": decision.draft.plan.version,
+        "catalogue_version": decision.plan.version,
         "degraded": [{"what": d.what, "status": d.status.value, "effect": d.effect} for d in terms.degraded],
     }

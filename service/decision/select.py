@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from service.decision.arbitrate import ScoredCandidate
 from service.decision.constrain import Rejection, constrain
 from service.decision.facts import Contact, Facts
-from service.decision.plan import Channel, Plan, Unconfirmed
+from service.decision.plan import Candidate, Channel, Plan, Unconfirmed
 from service.decision.verdict import Reason, ReasonKind
 
 TAKEN_MEANWHILE = "TAKEN_MEANWHILE"
@@ -22,6 +22,14 @@ class Pick:
     scored: ScoredCandidate
     selection_probability: float
     bypassed: tuple[Reason, ...] = ()
+
+    @property
+    def candidate(self) -> Candidate:
+        return self.scored.candidate
+
+    @property
+    def journey_id(self) -> str:
+        return self.candidate.journey_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,9 +72,9 @@ def settle(
     remaining, dropped = _recheck(plan, scored, facts)
     again = select(plan, remaining, facts, decision_id=decision_id, limit=limit)
     denied = (*dropped, *again.rejected)
-    picked = {p.scored.candidate.journey_id for p in first.picks}
-    taken = tuple(r.candidate.journey_id for r in denied if r.candidate.journey_id in picked)
-    marked = tuple(_mark_taken(r) if r.candidate.journey_id in picked else r for r in denied)
+    picked = {p.journey_id for p in first.picks}
+    taken = tuple(r.journey_id for r in denied if r.journey_id in picked)
+    marked = tuple(_mark_taken(r) if r.journey_id in picked else r for r in denied)
     return replace(again, rejected=marked, taken=taken)
 
 
@@ -76,7 +84,7 @@ def contact_of(scored: ScoredCandidate, facts: Facts, channel: Channel, decision
     ends = facts.now + channel.reserve
     return Contact(
         decision_id=decision_id,
-        journey_id=scored.candidate.journey_id,
+        journey_id=scored.journey_id,
         kind=scored.candidate.kind,
         channel=channel.name,
         at=facts.now,
@@ -92,7 +100,7 @@ def _recheck(
     """Splits by the rules that count contacts, which are the only ones a pick can change."""
     checked = constrain(plan, (s.candidate for s in scored), facts, only=plan.contact_rules)
     allowed = {c.journey_id for c in checked.allowed}
-    return [s for s in scored if s.candidate.journey_id in allowed], list(checked.rejected)
+    return [s for s in scored if s.journey_id in allowed], list(checked.rejected)
 
 
 def _bypassed(plan: Plan, scored: ScoredCandidate, facts: Facts) -> tuple[Reason, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 from features.values import Scalar
 from service.decision.facts import CONTACTS_VARIABLE, Facts, Situation
 
-CEL_PYTHON_TYPES: Mapping[str, type[Scalar]] = {"string": str, "double": float, "int": int, "bool": bool}
+CEL_PYTHON_TYPES: Mapping[str, type[Any]] = {"string": str, "double": float, "int": int, "bool": bool}
 """The Python type of each plain type of a condition, by the name that a catalogue gives it."""
 SITUATION_TYPES: Mapping[str, str] = {
     "situation.has_open_incident": "bool",

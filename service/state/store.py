@@ -99,7 +99,7 @@ class SqlState:
 
     async def commit(self, decision: Decision, key: RequestKey | None) -> CommitResult:
         await in_time(self.engine.make_room(decision.decided_at))
-        pools, now = decision.draft.plan.pools_on(decision.draft.facts.channel), decision.decided_at
+        pools, now = decision.plan.pools_on(decision.facts.channel), decision.decided_at
         proposed, result = ProposedDecision.of(decision), None
         while result is None:
             result = await self._with_pools(pools, now, lambda: in_time(self._committed(proposed, key)))
@@ -236,7 +236,7 @@ class SqlState:
     async def _committed(self, proposed: ProposedDecision, key: RequestKey | None) -> CommitResult | None:
         decision = proposed.decision
         transaction = self.committing(proposed, key)
-        return await self._kept(transaction, decision.terms.decision_id, decision.draft.facts.customer_id)
+        return await self._kept(transaction, decision.terms.decision_id, decision.facts.customer_id)
 
     async def _decided_alone(self, undecided: DeferredDecision, key: RequestKey | None) -> Committed | AlreadyDecided:
         read = CommitRead.to_itself(undecided.customer_id, undecided.decided_at, key)

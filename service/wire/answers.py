@@ -75,7 +75,7 @@ def answer(decision: Decision, *, is_full: bool, locale: str) -> decision_pb2.De
         ),
         limit=decision.terms.limit,
         model_version=decision.terms.model_version,
-        catalogue_version=decision.draft.plan.version,
+        catalogue_version=decision.plan.version,
         degraded=_degraded(decision.terms.degraded, locale),
     )
     if is_full:
@@ -86,7 +86,7 @@ def answer(decision: Decision, *, is_full: bool, locale: str) -> decision_pb2.De
 
 def record(recorded: ReplayedDecision, *, is_full: bool, locale: str) -> record_pb2.GetDecisionResponse:
     """The record of a decision, and where its contacts stand now."""
-    decision, facts = recorded.decision, recorded.decision.draft.facts
+    decision, facts = recorded.decision, recorded.decision.facts
     response = record_pb2.GetDecisionResponse(
         decision_id=recorded.stored.decision_id,
         customer_id=facts.customer_id,
@@ -97,7 +97,7 @@ def record(recorded: ReplayedDecision, *, is_full: bool, locale: str) -> record_
         ranked=[_recorded_journey(pick, recorded, locale) for pick in decision.picks],
         no_journey=_no_journey(decision, locale),
         model_version=decision.terms.model_version,
-        catalogue_version=decision.draft.plan.version,
+        catalogue_version=decision.plan.version,
         degraded=_degraded(decision.terms.degraded, locale),
         outcomes=[_recorded_outcome(kept) for kept in recorded.stored.outcomes],
     )
@@ -108,7 +108,7 @@ def record(recorded: ReplayedDecision, *, is_full: bool, locale: str) -> record_
 
 
 def _recorded_journey(pick: Pick, recorded: ReplayedDecision, locale: str) -> record_pb2.RecordedJourney:
-    journey_id = pick.scored.candidate.journey_id
+    journey_id = pick.journey_id
     is_revoked = journey_id in recorded.revoked
     state = CONTACT[recorded.stored.contact_states[journey_id]]
     contributions = recorded.contributions.get(journey_id)
@@ -137,14 +137,14 @@ def _recorded_outcome(kept: KeptOutcome) -> record_pb2.RecordedOutcome:
 
 
 def _ranked(pick: Pick, decision: Decision, locale: str) -> journey_pb2.RankedJourney:
-    scored, candidate = pick.scored, pick.scored.candidate
+    scored, candidate = pick.scored, pick.candidate
     return journey_pb2.RankedJourney(
         rank=pick.rank,
         journey_id=candidate.journey_id,
         kind=KIND[candidate.journey.kind],
         stage=STAGE[candidate.stage],
         action_id=candidate.action.action_id,
-        tone=tone_of(candidate, decision.draft.facts)[0],
+        tone=tone_of(candidate, decision.facts)[0],
         is_offer=candidate.action.is_offer,
         priority=scored.priority,
         p_outcome=scored.score.p_outcome,
@@ -156,7 +156,7 @@ def _ranked(pick: Pick, decision: Decision, locale: str) -> journey_pb2.RankedJo
 
 def _eligible(scored: ScoredCandidate, decision: Decision, locale: str) -> journey_pb2.EligibleJourney:
     return journey_pb2.EligibleJourney(
-        journey_id=scored.candidate.journey_id,
+        journey_id=scored.journey_id,
         kind=KIND[scored.candidate.journey.kind],
         stage=STAGE[scored.candidate.stage],
         action_id=scored.candidate.action.action_id,
@@ -169,7 +169,7 @@ def _eligible(scored: ScoredCandidate, decision: Decision, locale: str) -> journ
 
 def _rejected(rejected: Rejection, decision: Decision, locale: str) -> journey_pb2.RejectedJourney:
     return journey_pb2.RejectedJourney(
-        journey_id=rejected.candidate.journey_id,
+        journey_id=rejected.journey_id,
         reasons=_reasons(rejected.reasons, decision, locale),
         eligible_after=_within_limit(decision.eligible_after(rejected), decision.decided_at),
     )
@@ -197,7 +197,7 @@ def _reason(reason: Reason, decision: Decision, locale: str) -> reason_pb2.Reaso
         code=reason.code,
         kind=REASON_KIND[reason.kind],
         params=_params(reason.params),
-        text=text(reason, locale, decision.draft.plan.texts),
+        text=text(reason, locale, decision.plan.texts),
         eligible_after=_within_limit(reason.eligible_after, decision.decided_at),
     )
 

@@ -107,7 +107,7 @@ async def ask(state: Store, plan: Plan, decision_id: str, customer_id: str, chan
 
 
 async def _settled(state: Store, proposed: Decision, plan: Plan) -> Told:
-    facts, decision_id = proposed.draft.facts, proposed.terms.decision_id
+    facts, decision_id = proposed.facts, proposed.terms.decision_id
     result = await state.commit(proposed, None)
     if isinstance(result, Committed):
         return Told(decision_id=decision_id, customer_id=facts.customer_id, journeys=picked(result.decision))

@@ -116,12 +116,12 @@ async def ranked(state: Store, plan: Plan = ONE_A_WEEK, *, decision_id: str = "d
 
 
 def picked(decision: Decision) -> list[str]:
-    return [p.scored.candidate.journey_id for p in decision.picks]
+    return [p.journey_id for p in decision.picks]
 
 
 def codes(decision: Decision) -> dict[str, list[str]]:
     """The reason codes of every rejected journey."""
-    return {r.candidate.journey_id: [reason.code for reason in r.reasons] for r in decision.rejected}
+    return {r.journey_id: [reason.code for reason in r.reasons] for r in decision.rejected}
 
 
 def event(

@@ -87,7 +87,7 @@ async def test_many_responses_to_one_contact_count_as_the_first_and_the_last_of_
     await committed(state, await propose(state, plan, now=NOW - DAY))
     rows = [outcome(f"o{n}", OutcomeType.ENGAGED, NOW - n * MINUTE) for n in range(MANY)]
     await state.record_outcomes(rows[::-1], NOW)
-    found = (await propose(state, plan)).draft.facts.situation.responses
+    found = (await propose(state, plan)).facts.situation.responses
     assert [(r.type, r.at) for r in found] == [("ENGAGED", rows[-1].occurred_at), ("ENGAGED", NOW)]
     await state.record_outcomes([outcome("r", OutcomeType.REJECTED, NOW - HOUR)], NOW)
     assert await reasons(state, plan) == ["COOLDOWN"]
@@ -101,7 +101,7 @@ async def test_more_open_incidents_than_are_told_close_the_gate_whatever_their_c
     rows = [opened(f"o{n}", NOW - n * MINUTE, incident_id=f"i{n}", class_="praise") for n in range(count)]
     await tell(state, [GRANTED, *rows])
     decision = await propose(state, PLAN)
-    incidents = decision.draft.facts.situation.incidents
+    incidents = decision.facts.situation.incidents
     assert (len(incidents.known), incidents.is_truncated) == (MOST_OPEN, is_truncated)
     assert codes(decision) == ({"news": ["INCIDENT_OPEN"]} if is_truncated else {})
     params = [dict(reason.params) for rejected in decision.rejected for reason in rejected.reasons]
@@ -129,14 +129,14 @@ async def test_of_too_many_that_are_over_none_is_forgotten_while_it_may_deny(sta
     await tell(state, [GRANTED, *later])
     assert await reasons(state) == []
     await tell(state, list(over(99_999, 2 * HOUR, "outage")))
-    found = (await propose(state, PLAN)).draft.facts.situation.incidents
+    found = (await propose(state, PLAN)).facts.situation.incidents
     assert len(found.resolved) == MOST_RESOLVED + 1
     assert await reasons(state) == ["INCIDENT_OPEN"]
 
 
 async def test_the_last_resolution_is_told_however_old_it_is(state: Store) -> None:
     await tell(state, [GRANTED, *over(1, 300 * DAY)])
-    assert (await propose(state, PLAN)).draft.facts.situation.incidents.last_resolved_at == NOW - 300 * DAY
+    assert (await propose(state, PLAN)).facts.situation.incidents.last_resolved_at == NOW - 300 * DAY
 
 
 @pytest.mark.parametrize(
@@ -167,4 +167,4 @@ async def test_the_heartbeats_that_a_plan_waits_for_are_read(state: Store) -> No
     assert await reasons(state, plan) == ["CONSENT_MISSING"]
     await tell(state, [replace(event("b", "feed.heartbeat", customer_id=""), source="crm")])
     decision = await propose(state, plan)
-    assert (codes(decision), decision.draft.facts.situation.feeds) == ({}, {"crm": NOW})
+    assert (codes(decision), decision.facts.situation.feeds) == ({}, {"crm": NOW})

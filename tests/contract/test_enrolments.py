@@ -73,7 +73,7 @@ async def test_what_lasted_as_long_as_it_may_ends_with_the_decision_that_finds_i
     await committed(state, await propose(state, TEN_DAYS, now=NOW + 10 * DAY - INSTANT))
     assert await enrolled(state) == {"news": NOW}
     decision = await committed(state, await propose(state, TEN_DAYS, decision_id="d2", now=NOW + 11 * DAY))
-    assert decision.draft.ended == (EndedEnrolment(journey_id="news", why=WhyEnded.MAX_DURATION),)
+    assert decision.ended == (EndedEnrolment(journey_id="news", why=WhyEnded.MAX_DURATION),)
     assert await enrolled(state) == {}
 
 
@@ -99,9 +99,9 @@ async def test_what_its_owner_ends_by_a_condition_ends_at_the_decision(state: St
 async def test_what_left_the_catalogue_ends_and_does_not_come_back_with_it(state: Store) -> None:
     await enter(state)
     decision = await committed(state, await propose(state, WITHOUT_NEWS, now=NOW + DAY))
-    assert decision.draft.ended == (EndedEnrolment(journey_id="news", why=WhyEnded.NOT_IN_CATALOGUE),)
+    assert decision.ended == (EndedEnrolment(journey_id="news", why=WhyEnded.NOT_IN_CATALOGUE),)
     assert await enrolled(state) == {}
-    assert (await propose(state, TEN_DAYS, now=NOW + DAY)).draft.ended == ()
+    assert (await propose(state, TEN_DAYS, now=NOW + DAY)).ended == ()
 
 
 async def test_an_end_moves_the_facts_of_the_others_but_not_of_the_decision_that_finds_it(state: Store) -> None:
@@ -111,7 +111,7 @@ async def test_an_end_moves_the_facts_of_the_others_but_not_of_the_decision_that
     assert await committed(state, first) is first
     assert await state.commit(second, None) == FactsMoved()
     again = await committed(state, await propose(state, TEN_DAYS, decision_id="d2", now=later))
-    assert again.draft.ended == ()
+    assert again.ended == ()
     assert (await situation(state, now=later)).versions[FactKind.PLACES] == 2
 
 
@@ -129,7 +129,7 @@ async def test_a_decision_that_ended_something_replays(state: Store) -> None:
     stored = await state.decision("d1", NOW)
     assert stored is not None
     again = replay(TEN_DAYS, stored.record["input"])
-    assert again.draft.read.situation.enrolments["news"] == Enrolment(journey_id="news", stage=Stage.NEED, since=NOW)
+    assert again.facts_as_read.situation.enrolments["news"] == Enrolment(journey_id="news", stage=Stage.NEED, since=NOW)
     assert canonical(output(again)) == canonical(stored.record["output"])
     assert stored.record["output"]["ended"] == [["news", "MAX_DURATION"]]
 

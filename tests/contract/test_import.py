@@ -103,7 +103,7 @@ async def test_a_decision_that_read_the_facts_before_the_import_is_made_again(st
     before = await proposed(state, "d1", now=NOW + DAY)
     await imported(state, plain(tmp_path, *({"decided_at": NOW + n * MINUTE} for n in range(3))))
     found = await situation(state)
-    read = before.draft.facts.situation
+    read = before.facts.situation
     assert all(found.versions[kind] > read.versions.get(kind, 0) for kind in FactKind)
     assert found.contacts_version > read.contacts_version
 

@@ -204,7 +204,7 @@ async def test_what_a_decision_of_one_catalogue_ends_moves_those_of_the_other(
     other = await open_store()
     await state.record_events([event("e1", "journey.entered", journey_id="news", stage="need")], NOW)
     mine = await propose(state, plan_of(NEWS), decision_id="mine")
-    assert (await committed(other, await propose(other, plan_of(PLAIN), decision_id="others"))).draft.ended
+    assert (await committed(other, await propose(other, plan_of(PLAIN), decision_id="others"))).ended
     assert await state.commit(mine, None) == FactsMoved()
 
 

@@ -128,8 +128,8 @@ async def test_no_report_brings_the_end_of_an_enrolment_nearer(state: Store) -> 
     rows = [outcome("o2", PRESENTED, NOW), outcome("o3", PRESENTED, LONG_AGO)]
     await state.record_outcomes(rows, NOW + 4 * DAY)
     assert (await situation(state)).enrolments["news"].since == NOW + 3 * DAY
-    assert (await propose(state, plan, now=NOW + 13 * DAY - INSTANT)).draft.ended == ()
-    assert len((await propose(state, plan, now=NOW + 13 * DAY)).draft.ended) == 1
+    assert (await propose(state, plan, now=NOW + 13 * DAY - INSTANT)).ended == ()
+    assert len((await propose(state, plan, now=NOW + 13 * DAY)).ended) == 1
 
 
 async def test_who_is_shown_what_was_told_to_be_long_ago_is_in_the_journey_since_the_decision(state: Store) -> None:
@@ -137,7 +137,7 @@ async def test_who_is_shown_what_was_told_to_be_long_ago_is_in_the_journey_since
     await committed(state, await propose(state, plan, channel="email"))
     await state.record_outcomes([outcome("o1", PRESENTED, LONG_AGO)], NOW + MINUTE)
     assert (await situation(state)).enrolments["news"].since == NOW
-    assert (await propose(state, plan, now=NOW + MINUTE)).draft.ended == ()
+    assert (await propose(state, plan, now=NOW + MINUTE)).ended == ()
 
 
 async def test_a_report_that_is_ahead_moves_nobody_later_than_it_came(state: Store) -> None:

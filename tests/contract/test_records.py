@@ -100,14 +100,14 @@ async def test_a_record_read_back_replays_to_the_identical_output(state: Store) 
         NOW,
     )
     decision = await committed(state, await propose(state, plan, limit=2))
-    found = decision.draft.read.situation
+    found = decision.facts_as_read.situation
     assert all((found.contacts, found.responses, found.enrolments, found.kills, found.uses, found.feeds))
     assert all((found.incidents.known, found.incidents.resolved, found.kills_version, found.versions))
     stored = await read_back(state)
     again = replay(plan, stored.record["input"])
     assert canonical(output(again)) == canonical(stored.record["output"])
     assert canonical(to_document(again)) == canonical(to_document(decision))
-    assert again.draft.read.situation == found
+    assert again.facts_as_read.situation == found
 
 
 async def test_a_revised_decision_replays_with_the_contacts_it_was_settled_over(state: Store) -> None:
@@ -142,9 +142,9 @@ async def test_features_of_every_status_and_numbers_that_are_not_finite_survive_
     decision = conclude(begin(ONE_A_WEEK, known), scores_of(ONE_A_WEEK, math.inf), terms)
     await committed(state, decision)
     again = replay(ONE_A_WEEK, (await read_back(state)).record["input"])
-    before, after = decision.draft.facts.features, again.draft.facts.features
+    before, after = decision.facts.features, again.facts.features
     assert {name: repr(value) for name, value in after.items()} == {name: repr(v) for name, v in before.items()}
-    assert repr(again.draft.facts.context) == repr(decision.draft.facts.context)
+    assert repr(again.facts.context) == repr(decision.facts.context)
     assert (again.terms, repr(again.scores)) == (terms, repr(decision.scores))
 
 

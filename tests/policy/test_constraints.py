@@ -21,10 +21,8 @@ CASES = (*INCIDENT_OPEN, *CONSENT_MISSING, *AUDIENCE, *CONTACT_CAP, *PRESSURE_CA
 def rejected(plan: Plan, case: Case) -> Rejection | None:
     """Where the journey ended: None if it is allowed."""
     constrained = begin(plan, case.customer.asks(case.channel)).constrained
-    assert case.journey in {c.journey_id for c in constrained.allowed} | {
-        r.candidate.journey_id for r in constrained.rejected
-    }
-    return next((r for r in constrained.rejected if r.candidate.journey_id == case.journey), None)
+    assert case.journey in {c.journey_id for c in constrained.allowed} | {r.journey_id for r in constrained.rejected}
+    return next((r for r in constrained.rejected if r.journey_id == case.journey), None)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c.code}: {c.name}")

@@ -183,7 +183,7 @@ def test_apology_comes_first_while_an_incident_is_open(incident_class: str | Non
     draft = begin(plan, _with_incident(BUYS_EVERYTHING, incident_class).asks(channel))
     priors = {c.journey_id: Score(p_outcome=c.journey.prior, source=ScoreSource.PRIOR) for c in draft.survivors}
     decision = conclude(draft, priors, Terms(decision_id="d", limit=3))
-    assert decision.picks[0].scored.candidate.journey_id == "complaint-apology"
+    assert decision.picks[0].journey_id == "complaint-apology"
 
 
 def test_pick_uses_up_a_cap_for_the_next_slot(plan: Plan) -> None:
@@ -194,8 +194,8 @@ def test_pick_uses_up_a_cap_for_the_next_slot(plan: Plan) -> None:
         for c in draft.survivors
     }
     decision = conclude(draft, scores, Terms(decision_id="d", limit=3))
-    assert decision.picks[0].scored.candidate.journey_id == "satisfaction-survey"
-    withheld = {r.candidate.journey_id: r for r in decision.selection.rejected}
+    assert decision.picks[0].journey_id == "satisfaction-survey"
+    withheld = {r.journey_id: r for r in decision.selection.rejected}
     assert list(withheld) == ["store-visit-effort"]
     assert [(r.code, r.params["cap"]) for r in withheld["store-visit-effort"].reasons] == [
         ("PRESSURE_CAP", "survey-month")

@@ -80,7 +80,7 @@ def test_at_the_end_that_a_journey_tells_it_is_allowed_and_one_second_before_it_
         after = eligible_after(made.plan, rejected, draft.facts)
         if after is not None:
             assert known.now < after <= known.now + ELIGIBLE_AFTER_LIMIT
-            journey_id = rejected.candidate.journey_id
+            journey_id = rejected.journey_id
             assert _is_allowed(made, journey_id, draft.facts.at(after))
             assert not _is_allowed(made, journey_id, draft.facts.at(max(known.now, after - SECOND)))
 

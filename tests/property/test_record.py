@@ -58,7 +58,7 @@ def test_facts_come_back_from_a_record_as_they_were(known: Facts, context: Mappi
     facts = with_variables(replace(known, context=context))
     decision = conclude(begin(EMPTY.plan, facts), {}, Terms(decision_id="this", limit=1))
     recorded = json.loads(canonical(to_document(decision)))
-    again = replay(EMPTY.plan, recorded["input"]).draft.read
+    again = replay(EMPTY.plan, recorded["input"]).facts_as_read
     assert again.situation == facts.situation
     assert {k: repr(v) for k, v in again.features.items()} == {k: repr(v) for k, v in facts.features.items()}
     assert {k: repr(v) for k, v in again.context.items()} == {k: repr(v) for k, v in facts.context.items()}

@@ -31,7 +31,7 @@ def test_every_candidate_ends_in_exactly_one_place(
 
 @given(CATALOGUES, KNOWN)
 def test_a_rejected_candidate_carries_the_reason_of_every_rule_that_denies_it(made: Catalogue, known: Facts) -> None:
-    rejected = {r.candidate.journey_id: r for r in decide(made.plan, known, limit=0).rejected}
+    rejected = {r.journey_id: r for r in decide(made.plan, known, limit=0).rejected}
     current = lived(made, known)
     for candidate in made.plan.candidates(current):
         against = [reason for rule in made.rules_of(candidate) if (reason := rule.check(current)) is not None]
@@ -51,7 +51,7 @@ def test_each_pick_was_allowed_after_those_before_it_and_says_what_it_bypassed(
     current, slate = lived(made, known), list[Contact]()
     for pick in decision.picks:
         seen = current.with_contacts(current.situation.contacts, tuple(slate))
-        candidate = pick.scored.candidate
+        candidate = pick.candidate
         assert blocking(made, candidate, seen) == set()
         assert {r.code for r in pick.bypassed} == denials(made, candidate, seen)
         slate.append(_reserved(candidate, known))
@@ -62,7 +62,7 @@ def test_what_no_slot_took_is_rejected_by_the_picks_or_left_because_the_slots_we
     made: Catalogue, known: Facts, scores: Mapping[str, Score], limit: int
 ) -> None:
     decision = decide(made.plan, known, limit=limit, scores=scores)
-    picked = [p.scored.candidate for p in decision.picks]
+    picked = [p.candidate for p in decision.picks]
     current = lived(made, known)
     seen = current.with_contacts(current.situation.contacts, tuple(_reserved(c, known) for c in picked))
     for rejected in decision.selection.rejected:
@@ -82,9 +82,9 @@ def test_the_order_is_that_of_a_naive_sort(
 ) -> None:
     decision = decide(made.plan, known, limit=limit, scores=scores)
     expected = order(reversed(decision.scored))
-    assert [s.candidate.journey_id for s in decision.scored] == expected
+    assert [s.journey_id for s in decision.scored] == expected
     for placed in ([p.scored for p in decision.picks], decision.selection.eligible):
-        ids = [s.candidate.journey_id for s in placed]
+        ids = [s.journey_id for s in placed]
         assert ids == [i for i in expected if i in ids]
 
 
@@ -94,17 +94,17 @@ def test_what_was_ranked_and_is_denied_at_commit_is_marked_as_taken_meanwhile_an
 ) -> None:
     before = decide(made.plan, known, limit=limit, scores=scores)
     after = revise(before, newer)
-    ranked = {p.scored.candidate.journey_id for p in before.picks}
+    ranked = {p.journey_id for p in before.picks}
     marked = set()
     for rejected in after.rejected:
         codes = [r.code for r in rejected.reasons]
         if TAKEN_MEANWHILE in codes:
-            marked.add(rejected.candidate.journey_id)
+            marked.add(rejected.journey_id)
             assert codes[0] == TAKEN_MEANWHILE
             assert len(codes) > 1
             ends = [reason.eligible_after for reason in rejected.reasons[1:]]
             assert rejected.reasons[0].eligible_after == (None if None in ends else max(e for e in ends if e))
-    assert marked == ranked & {r.candidate.journey_id for r in after.selection.rejected}
+    assert marked == ranked & {r.journey_id for r in after.selection.rejected}
     assert marked == set(after.selection.taken)
 
 
@@ -143,9 +143,9 @@ def _candidates(made: Catalogue, known: Facts) -> list[str]:
 
 def _everywhere(decision: Decision) -> list[str]:
     return [
-        *(p.scored.candidate.journey_id for p in decision.picks),
-        *(s.candidate.journey_id for s in decision.selection.eligible),
-        *(r.candidate.journey_id for r in decision.rejected),
+        *(p.journey_id for p in decision.picks),
+        *(s.journey_id for s in decision.selection.eligible),
+        *(r.journey_id for r in decision.rejected),
     ]
 
 
@@ -165,9 +165,9 @@ def _reserved(candidate: Candidate, known: Facts) -> Contact:
 
 def _picture(decision: Decision) -> tuple[list[str], list[str], dict[str, list[str]], tuple[str, ...]]:
     return (
-        [p.scored.candidate.journey_id for p in decision.picks],
-        [s.candidate.journey_id for s in decision.selection.eligible],
-        {r.candidate.journey_id: [reason.code for reason in r.reasons] for r in decision.rejected},
+        [p.journey_id for p in decision.picks],
+        [s.journey_id for s in decision.selection.eligible],
+        {r.journey_id: [reason.code for reason in r.reasons] for r in decision.rejected},
         decision.selection.taken,
     )
 

@@ -156,11 +156,11 @@ def zone_of(known: Facts) -> ZoneInfo | None:
 
 def order(scored: Iterable[ScoredCandidate]) -> list[str]:
     """Journey ids by tier, priority (what is not finite last) and id: one stable sort for each, the last first."""
-    listed = sorted(scored, key=lambda s: s.candidate.journey_id)
+    listed = sorted(scored, key=lambda s: s.journey_id)
     listed = sorted(listed, key=lambda s: s.priority if math.isfinite(s.priority) else 0.0, reverse=True)
     listed = sorted(listed, key=lambda s: not math.isfinite(s.priority))
     listed = sorted(listed, key=lambda s: s.candidate.journey.tier)
-    return [s.candidate.journey_id for s in listed]
+    return [s.journey_id for s in listed]
 
 
 def ids(candidates: Sequence[Candidate]) -> set[str]:

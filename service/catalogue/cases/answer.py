@@ -65,15 +65,15 @@ def decide(case: CaseDocument, plan: Plan, schema: FeatureSchema) -> Decision:
 
 
 def answer_of(decision: Decision) -> Answer:
-    draft, facts = decision.draft, decision.draft.facts
-    ends = ((r.candidate.journey_id, decision.eligible_after(r)) for r in decision.rejected)
-    displaced = ((p.scored.candidate.journey_id, decision.displaced(p)) for p in decision.picks)
+    draft, facts = decision.draft, decision.facts
+    ends = ((r.journey_id, decision.eligible_after(r)) for r in decision.rejected)
+    displaced = ((p.journey_id, decision.displaced(p)) for p in decision.picks)
     return Answer(
         decided_at=decision.decided_at,
         eligible=frozenset(c.journey_id for c in draft.survivors),
         denied=_codes(draft.constrained.rejected),
         bypassed={j: tuple(r.code for r in reasons) for j, reasons in draft.constrained.bypassed.items()},
-        ranked=tuple(p.scored.candidate.journey_id for p in decision.picks),
+        ranked=tuple(p.journey_id for p in decision.picks),
         ruled_out=_codes(decision.selection.rejected),
         tones={c.journey_id: tone_of(c, facts)[0] for c in draft.survivors},
         ended={e.journey_id: e.why.value for e in draft.ended},
@@ -83,7 +83,7 @@ def answer_of(decision: Decision) -> Answer:
 
 
 def _codes(rejected: Iterable[Rejection]) -> Codes:
-    return {r.candidate.journey_id: tuple(reason.code for reason in r.reasons) for r in rejected}
+    return {r.journey_id: tuple(reason.code for reason in r.reasons) for r in rejected}
 
 
 def differences(case: CaseDocument, answer: Answer) -> Iterator[Difference]:

@@ -83,7 +83,7 @@ class CommitRead:
     @classmethod
     def of(cls, decision: Decision, request: RequestKey | None, counters: Counters) -> CommitRead:
         """The customer to itself; the counters of the pools too, if a pick may use one. The rules are shared."""
-        facts = decision.draft.facts
+        facts = decision.facts
         exclusive = {customer_lock(facts.customer_id)}
         if _may_use_pools(decision, counters):
             exclusive.add(POOLS_LOCK)
@@ -92,7 +92,7 @@ class CommitRead:
             now=facts.now,
             request=request,
             locks=Locks(exclusive=frozenset(exclusive), shared=frozenset({RULES_LOCK})),
-            pools=decision.draft.plan.pools_on(facts.channel),
+            pools=decision.plan.pools_on(facts.channel),
         )
 
     @classmethod
@@ -138,8 +138,8 @@ def exclusive_locks(customer_id: str) -> Locks:
 
 def _may_use_pools(decision: Decision, counters: Counters) -> bool:
     """Pools of its own catalogue, or of others that the store knows."""
-    scored, channel = [s.candidate for s in decision.scored], decision.draft.facts.channel
-    own = decision.draft.plan.pools_on(channel)
+    scored, channel = [s.candidate for s in decision.scored], decision.facts.channel
+    own = decision.plan.pools_on(channel)
     return any(p.guards(c.journey_id, c.kind, channel) for p in own for c in scored) or counters.guard(scored)
 
 
@@ -152,7 +152,7 @@ def commit_decision(
     None: pools became known meanwhile, so that the locks it holds are not enough.
     """
     decision = proposed.decision
-    facts, reach = decision.draft.facts, decision.draft.plan.reach_on(decision.draft.facts.channel)
+    facts, reach = decision.facts, decision.plan.reach_on(decision.facts.channel)
     present = read.snapshot(session)
     earlier = _decided_before(session, read, present)
     if earlier is not None:
@@ -174,7 +174,7 @@ def commit_decision(
 
 def _facts_moved(session: Session, decision: Decision, reach: Reach, present: CommitSnapshot) -> bool:
     """Whether something that its plan looks at, or the kill list, is another than it read."""
-    seen = decision.draft.facts.situation
+    seen = decision.facts.situation
     if any(present.facts.get(kind, 0) != seen.versions.get(kind, 0) for kind in reach.kinds):
         return True
     return versions_of(session).get("kills", 0) != seen.kills_version
@@ -220,7 +220,7 @@ def _has_room(decision: Decision, pools: Sequence[Pool], used: PoolUses | None) 
 
 
 def _contacts(decision: Decision) -> Iterator[Contact]:
-    facts, plan = decision.draft.facts, decision.draft.plan
+    facts, plan = decision.facts, decision.plan
     channel = plan.channels[facts.channel]
     for pick in decision.picks:
         yield contact_of(pick.scored, facts, channel, decision.terms.decision_id)
@@ -228,7 +228,7 @@ def _contacts(decision: Decision) -> Iterator[Contact]:
 
 def _insert(session: Session, proposed: ProposedDecision, key: RequestKey | None, counters: Counters) -> None:
     decision = proposed.decision
-    facts, decision_id = decision.draft.facts, decision.terms.decision_id
+    facts, decision_id = decision.facts, decision.terms.decision_id
     session.execute(
         Sql(
             "INSERT INTO decisions (decision_id, customer_id, decided_at, valid_until, fingerprint, catalogue_version,"
@@ -239,7 +239,7 @@ def _insert(session: Session, proposed: ProposedDecision, key: RequestKey | None
                 micros(decision.decided_at),
                 micros(decision.valid_until),
                 "" if key is None else key.fingerprint,
-                decision.draft.plan.version,
+                decision.plan.version,
                 proposed.record,
             ),
         )
@@ -251,7 +251,7 @@ def _insert(session: Session, proposed: ProposedDecision, key: RequestKey | None
                 (facts.customer_id, key.request_id, decision_id, micros(decision.decided_at)),
             )
         )
-    if decision.draft.ended:
+    if decision.ended:
         _end_enrolments(session, decision)
     if decision.picks:
         _reserve(session, decision, counters)
@@ -259,13 +259,13 @@ def _insert(session: Session, proposed: ProposedDecision, key: RequestKey | None
 
 def _end_enrolments(session: Session, decision: Decision) -> None:
     """What the decision found to be over ends when its time was over, else now, so that it may be entered anew."""
-    customer_id, lifetimes = decision.draft.read.customer_id, decision.draft.plan.lifetimes
-    moves = Moves(session, ((customer_id, ended.journey_id) for ended in decision.draft.ended))
-    for ended in decision.draft.ended:
+    customer_id, lifetimes = decision.facts_as_read.customer_id, decision.plan.lifetimes
+    moves = Moves(session, ((customer_id, ended.journey_id) for ended in decision.ended))
+    for ended in decision.ended:
         at = decision.decided_at
         lasts = lifetimes[ended.journey_id].max_duration if ended.why is WhyEnded.MAX_DURATION else None
         if lasts is not None:
-            at = decision.draft.read.situation.enrolments[ended.journey_id].since + lasts
+            at = decision.facts_as_read.situation.enrolments[ended.journey_id].since + lasts
         moves.keep((customer_id, ended.journey_id), JourneyMove(at, Move.EXITED, decision.terms.decision_id, ""))
     moves.tell()
     session.execute(raise_versions(customer_id, FactKind.PLACES))
@@ -273,10 +273,10 @@ def _end_enrolments(session: Session, decision: Decision) -> None:
 
 def _reserve(session: Session, decision: Decision, counters: Counters) -> None:
     reservations = (
-        Reservation(contact=contact, stage=pick.scored.candidate.stage.value, displaces=decision.displaced(pick))
+        Reservation(contact=contact, stage=pick.candidate.stage.value, displaces=decision.displaced(pick))
         for pick, contact in zip(decision.picks, _contacts(decision), strict=True)
     )
-    Contacts(session, counters).reserve(decision.draft.facts.customer_id, decision.valid_until, reservations)
+    Contacts(session, counters).reserve(decision.facts.customer_id, decision.valid_until, reservations)
 
 
 def release_decision(session: Session, decision_id: str, customer_id: str, counters: Counters) -> None:

@@ -196,7 +196,7 @@ async def test_a_decision_that_facts_overtake_is_made_again_from_them(house: Hou
     house.state.tell(bought("e1"))
     decision = await house.decide()
     assert decision.terms.decision_id == "d2"
-    assert decision.draft.facts.is_known
+    assert decision.facts.is_known
     assert len(await contacts(house.state)) == 1
 
 
@@ -205,7 +205,7 @@ async def test_facts_that_a_plan_does_not_look_at_do_not_move_its_decision(house
     house.state.tell(bought("e1"))
     decision = await house.decide()
     assert (decision.terms.decision_id, picked(decision)) == ("d1", ["news"])
-    assert not decision.draft.facts.situation.has_events
+    assert not decision.facts.situation.has_events
 
 
 async def test_the_last_attempt_decides_by_what_came_last(house: House) -> None:
@@ -247,7 +247,7 @@ async def test_within_the_transaction_only_what_a_moved_feature_may_change_is_sc
     decision = await house.decide()
     assert model.threads == threads
     if picked(decision):
-        assert decision.draft.facts.features["last_purchase_at"] == model.rows[-1]["last_purchase_at"]
+        assert decision.facts.features["last_purchase_at"] == model.rows[-1]["last_purchase_at"]
         assert decision.scores["news"] == Score(p_outcome=0.5, source=ScoreSource.MODEL)
     await house.close()
 

@@ -134,7 +134,7 @@ async def test_an_action_of_a_stage_is_revoked_when_the_time_in_the_journey_is_o
     entered = event("e1", "journey.entered", NOW - DAY + MINUTE, journey_id="news", stage="use")
     await house.state.record_events([entered], NOW)
     first = await house.decide()
-    assert first.picks[0].scored.candidate.action.action_id == "second"
+    assert first.picks[0].candidate.action.action_id == "second"
     await assert_stands(house, first)
     house.now = NOW + MINUTE
     await assert_revoked(house, "d1", "news")

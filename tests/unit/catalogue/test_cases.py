@@ -241,6 +241,6 @@ def test_customer_at_a_stage_that_left_the_journey_is_told_so(stage: str, gone: 
     question = {"name": "x", "now": "2027-02-10T17:00:00Z", "channel": "email", "eligible": []}
     enrolled = {"enrolments": [{"journey": journey, "stage": stage, "ago": "1d"}]}
     decision = decide(CaseDocument.model_validate_json(json.dumps(question | enrolled)), plan, schema)
-    (rejected,) = [r for r in decision.rejected if r.candidate.journey_id == journey]
+    (rejected,) = [r for r in decision.rejected if r.journey_id == journey]
     (reason,) = [reason for reason in rejected.reasons if reason.code == "STAGE"]
     assert reason.params.get("gone") == gone

@@ -29,7 +29,7 @@ def ordered(placed: Sequence[tuple[str, int, float]]) -> list[str]:
     """The order of journeys given as (id, tier, p), all worth 1 and free of cost."""
     plan = catalogue(*(Offered(journey=journey(name, tier=tier)) for name, tier, _ in placed)).plan
     scores = {name: Score(p_outcome=p, source=ScoreSource.MODEL) for name, _, p in placed}
-    return [s.candidate.journey_id for s in arbitrate(plan.candidates(facts()), scores, facts())]
+    return [s.journey_id for s in arbitrate(plan.candidates(facts()), scores, facts())]
 
 
 def costly(cost: float, *, value: float = 1.0) -> Journey:
@@ -107,7 +107,7 @@ def test_a_product_that_overflows_is_not_finite_either() -> None:
     plan = catalogue(Offered(journey=journey("a", value=1e308)), Offered(journey=journey("b"))).plan
     scores = {name: Score(p_outcome=10.0, source=ScoreSource.MODEL) for name in ("a", "b")}
     placed = arbitrate(plan.candidates(facts()), scores, facts())
-    assert [(s.candidate.journey_id, s.priority) for s in placed] == [("b", 10.0), ("a", math.inf)]
+    assert [(s.journey_id, s.priority) for s in placed] == [("b", 10.0), ("a", math.inf)]
 
 
 def test_a_cost_may_make_a_priority_negative_and_it_is_still_ordered() -> None:

@@ -69,7 +69,7 @@ def test_a_value_is_read_back_as_the_type_it_had(value: Scalar, written: object)
     document = json.loads(canonical(to_document(decide(MADE.plan, known))))
     assert document["input"]["features"]["spend"] == ["STALE", written, "2018-01-01T12:00:00+00:00"]
     assert document["input"]["context"]["said"] == written
-    again = replay(MADE.plan, document["input"]).draft.facts
+    again = replay(MADE.plan, document["input"]).facts
     for read in (again.features["spend"].value, again.context["said"]):
         assert type(read) is type(value)
         assert repr(read) == repr(value.astimezone(UTC) if isinstance(value, datetime) else value)

@@ -47,18 +47,18 @@ def promotions(*names: str, at_most: int) -> Catalogue:
 
 
 def ranked(decision: Decision) -> list[str]:
-    return [p.scored.candidate.journey_id for p in decision.picks]
+    return [p.journey_id for p in decision.picks]
 
 
 def denied(decision: Decision) -> dict[str, list[str]]:
-    return {r.candidate.journey_id: [reason.code for reason in r.reasons] for r in decision.rejected}
+    return {r.journey_id: [reason.code for reason in r.reasons] for r in decision.rejected}
 
 
 def test_slots_are_filled_in_order_until_the_limit_and_the_rest_stays_eligible() -> None:
     decision = decide(promotions("a", "b", "c", at_most=9).plan, facts(), limit=2)
     assert ranked(decision) == ["a", "b"]
     assert [p.rank for p in decision.picks] == [1, 2]
-    assert [s.candidate.journey_id for s in decision.selection.eligible] == ["c", "help"]
+    assert [s.journey_id for s in decision.selection.eligible] == ["c", "help"]
     assert denied(decision) == {}
 
 

@@ -83,7 +83,7 @@ def loyalty(at_most: int, *offered: tuple[str, int, bool]) -> Catalogue:
 def ranked(made: Catalogue, *enrolments: Mapping[str, Enrolment], contacts: tuple[Contact, ...] = ()) -> list[str]:
     merged = {j: e for one in enrolments for j, e in one.items()}
     decision = decide(made.plan, facts(situation=Situation(enrolments=merged, contacts=contacts)))
-    return [p.scored.candidate.journey_id for p in decision.picks]
+    return [p.journey_id for p in decision.picks]
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_the_end_is_told_when_a_reservation_ends_and_what_remains_gives_way() ->
     made = loyalty(1, ("a", 1, False), ("b", 2, True), ("c", 1, False))
     contacts = (contact("c", kind=LOYALTY, reserved_until=NOW + HOUR),)
     decision = decide(made.plan, facts(situation=Situation(enrolments=enrolled("b"), contacts=contacts)))
-    ends = {r.candidate.journey_id: r.reasons[0].eligible_after for r in decision.draft.constrained.rejected}
+    ends = {r.journey_id: r.reasons[0].eligible_after for r in decision.draft.constrained.rejected}
     assert ends["a"] == NOW + HOUR
 
 
