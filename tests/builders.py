@@ -76,7 +76,7 @@ COMPILER = ConditionCompiler(customer_types(SCHEMA, {"basket": "double"}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Offered:
+class Entry:
     """A journey with all that guards it, before it is bound."""
 
     journey: Journey
@@ -101,7 +101,7 @@ class Offered:
 class Catalogue:
     """What a plan was made from, beside the plan."""
 
-    offered: tuple[Offered, ...]
+    offered: tuple[Entry, ...]
     policies: Policies
     plan: Plan = field(repr=False)
 
@@ -113,7 +113,7 @@ class Catalogue:
         return (*bound, at_stage(own, candidate.stage)) if is_elsewhere else bound
 
 
-def guarded(offered: Offered, action: Action, channel: str) -> RuleInputs:
+def guarded(offered: Entry, action: Action, channel: str) -> RuleInputs:
     return RuleInputs(
         journey_id=offered.journey.journey_id,
         kind=JourneyKind.PROMOTIONAL if action.is_offer else offered.journey.kind,
@@ -134,7 +134,7 @@ def guarded(offered: Offered, action: Action, channel: str) -> RuleInputs:
     )
 
 
-def at_stage(offered: Offered, stage: Stage) -> AtStage:
+def at_stage(offered: Entry, stage: Stage) -> AtStage:
     """What guards an action besides, where it stands for another stage."""
     journey_id, first_stage = offered.journey.journey_id, offered.journey.first_stage
     return AtStage(journey_id=journey_id, stage=stage, first_stage=first_stage)
@@ -167,11 +167,11 @@ def journey(
     )
 
 
-def catalogue(*offered: Offered, policies: Policies = STRICT) -> Catalogue:
+def catalogue(*offered: Entry, policies: Policies = STRICT) -> Catalogue:
     """Binds as the loader does: equal rules get one position; journeys are listed by channel."""
     positions: dict[Rule, int] = {}
 
-    def candidate(own: Offered, stage: Stage, act: Action, channel: str, *also: Rule) -> Candidate:
+    def candidate(own: Entry, stage: Stage, act: Action, channel: str, *also: Rule) -> Candidate:
         bound = guarded(own, act, channel)
         listed = (*bind_rules(bound, policies), *also)
         rules = {rule: positions.setdefault(rule, len(positions)) for rule in listed}
@@ -188,7 +188,7 @@ def catalogue(*offered: Offered, policies: Policies = STRICT) -> Catalogue:
             in_flight=next((rule for rule in listed if isinstance(rule, InFlight)), None),
         )
 
-    def on(own: Offered, channel: str) -> JourneyOnChannel:
+    def on(own: Entry, channel: str) -> JourneyOnChannel:
         by_stage = {
             s.stage: tuple(candidate(own, s.stage, a, channel) for a in s.actions if channel in a.channels)
             for s in own.journey.stages

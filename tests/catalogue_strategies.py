@@ -30,7 +30,7 @@ from service.decision.constraints.unknown import OnUnknown, WhenStale, WhenUnkno
 from service.decision.journey import Action, Journey, JourneyKind, Lever, Objective, Stage, StagePlan
 from service.decision.plan import ContextWeight, Lifetime, ToneChoice
 from service.decision.windows import CalendarWindow, Period, RollingWindow
-from tests.builders import CHANNELS, COMPILER, HELPING, NOW, Catalogue, Offered, catalogue
+from tests.builders import CHANNELS, COMPILER, HELPING, NOW, Catalogue, Entry, catalogue
 from tests.strategies import IDS, KINDS, PURPOSES, RESPONSES, seldom
 from tests.variants import in_flight
 
@@ -119,7 +119,7 @@ def _some_ids(most: int) -> st.SearchStrategy[tuple[str, ...]]:
 
 
 OFFERS = st.builds(
-    Offered,
+    Entry,
     cooldown=seldom(COOLDOWNS, None),
     capacity=seldom(
         st.builds(Pool, pool_id=st.just("capacity"), limit=st.sampled_from([1.0, 2.0]), window=WINDOWS), None
@@ -215,13 +215,13 @@ def policies(allowed: st.SearchStrategy[frozenset[JourneyKind]]) -> st.SearchStr
     )
 
 
-def _named(offered: list[Offered], chosen: Policies, limits: Mapping[JourneyKind, int]) -> Catalogue:
+def _named(offered: list[Entry], chosen: Policies, limits: Mapping[JourneyKind, int]) -> Catalogue:
     pairs = zip(IDS, offered, strict=False)
     named = tuple(_renamed(one, journey_id) for journey_id, one in pairs)
     return catalogue(*named, policies=in_flight(chosen, limits, *named))
 
 
-def _renamed(one: Offered, journey_id: str) -> Offered:
+def _renamed(one: Entry, journey_id: str) -> Entry:
     """A journey excludes others only, and its capacity is its own."""
     own = frozenset({journey_id})
     capacity = None if one.capacity is None else replace(one.capacity, pool_id="capacity:" + journey_id, journeys=own)
@@ -234,7 +234,7 @@ def _renamed(one: Offered, journey_id: str) -> Offered:
 
 
 def catalogues(
-    chosen: st.SearchStrategy[Policies], offers: st.SearchStrategy[Offered] = OFFERS
+    chosen: st.SearchStrategy[Policies], offers: st.SearchStrategy[Entry] = OFFERS
 ) -> st.SearchStrategy[Catalogue]:
     return st.builds(_named, st.lists(offers, min_size=2, max_size=len(IDS)), chosen, seldom(LIMITS_IN_FLIGHT, {}))
 
@@ -249,7 +249,7 @@ HELPFUL_CATALOGUES = catalogues(
         claims=seldom(st.lists(CLAIMS, max_size=1).map(tuple), ()),
     ),
     st.builds(
-        Offered,
+        Entry,
         journey=JOURNEYS,
         audience=st.sampled_from([None, *(c.when for c in CONDITIONS)]),
         audience_on_unknown=ON_UNKNOWN,

@@ -10,10 +10,10 @@ from service.decision.constraints.registry import Policies
 from service.decision.constraints.rule import Rule
 from service.decision.journey import JourneyKind
 from service.decision.plan import Candidate, Plan
-from tests.builders import Offered
+from tests.builders import Entry
 
 
-def in_flight(policies: Policies, limits: Mapping[JourneyKind, int], *offered: Offered) -> Policies:
+def in_flight(policies: Policies, limits: Mapping[JourneyKind, int], *offered: Entry) -> Policies:
     """The same policies with at most so many of these journeys at once, by kind."""
 
     def members(kind: JourneyKind) -> dict[str, Member]:

@@ -26,7 +26,7 @@ from rumbo.decision.v1 import decision_pb2
 from rumbo.decision.v1.service_pb2_grpc import DecisionServiceStub
 from service.commands.events import seed_consents
 from service.settings import Settings
-from tests.benchmarks.load import Measured, lone, measure, warm
+from tests.benchmarks.load import LoadFigures, lone, measure, warm
 from tests.benchmarks.results import tell
 from tests.benchmarks.served import METHOD
 from tests.fixtures_service import copied
@@ -114,7 +114,7 @@ async def _load_decide(port: int, metrics_port: int) -> tuple[dict[str, float], 
         return {**asdict(await measure(call, lone_us)), **stages}, answer.SerializeToString()
 
 
-async def _load_echo(port: int, request: bytes) -> Measured:
+async def _load_echo(port: int, request: bytes) -> LoadFigures:
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         echo: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(METHOD)
 

@@ -17,7 +17,7 @@ CALLERS = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class LoadFigures:
     """`per_s`: calls a second with `CALLERS` callers; times in µs, of lone calls and at half of that load."""
 
     per_s: float
@@ -38,11 +38,11 @@ async def lone(call: Call, calls: int = 400) -> list[float]:
     return [await _timed(call, next(_numbers)) for _ in range(calls)]
 
 
-async def measure(call: Call, lone_us: Sequence[float], seconds: float = 6.0) -> Measured:
+async def measure(call: Call, lone_us: Sequence[float], seconds: float = 6.0) -> LoadFigures:
     """What the method can take, and how long its calls take at half of that."""
     per_s = await _closed(call, _numbers, seconds)
     half_us = await _open(call, _numbers, per_s / 2, seconds)
-    return Measured(
+    return LoadFigures(
         per_s=per_s,
         lone_p50_us=float(np.median(lone_us)),
         half_p50_us=float(np.median(half_us)),

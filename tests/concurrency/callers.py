@@ -25,7 +25,7 @@ PER = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class CommittedSlate:
     """What a caller was told: a committed decision and its slate."""
 
     decision_id: str
@@ -43,7 +43,7 @@ class Round:
 
 
 @dataclass(slots=True, kw_only=True)
-class Happened:
+class RoundResult:
     """What came of a round in one process: grants and reports by decision id, and the most contacts ever seen."""
 
     decided: int = 0
@@ -59,7 +59,7 @@ async def each_for_a_customer(state: Store, pipe: Pipe, plan: Plan, name: str, c
     proposed = [await propose(state, plan, decision_id=f"{name}-{n}", customer_id=c, channel="email") for n, c in first]
     pipe.send([picked(decision) for decision in proposed])
     pipe.recv()
-    told: list[Told] = []
+    told: list[CommittedSlate] = []
 
     async def call(decision: Decision) -> None:
         told.append(await _settled(state, decision, plan))
@@ -82,7 +82,7 @@ async def in_rounds(state: Store, pipe: Pipe, plan: Plan, name: str, seed: int) 
     """Rounds until the test sends None."""
     chance = random.Random(seed)
     while (one := pipe.recv()) is not None:
-        happened = Happened()
+        happened = RoundResult()
         await asyncio.gather(*(_call(state, plan, f"{name}-{n}", one, happened, chance) for n in range(CALLERS)))
         pipe.send(happened)
 
@@ -100,21 +100,23 @@ async def decide_and_wait(
     pipe.recv()
 
 
-async def ask(state: Store, plan: Plan, decision_id: str, customer_id: str, channel: str, now: datetime) -> Told:
+async def ask(
+    state: Store, plan: Plan, decision_id: str, customer_id: str, channel: str, now: datetime
+) -> CommittedSlate:
     """As the service does: decided again from what the store says as often as the facts moved."""
     proposed = await propose(state, plan, decision_id=decision_id, customer_id=customer_id, channel=channel, now=now)
     return await _settled(state, proposed, plan)
 
 
-async def _settled(state: Store, proposed: Decision, plan: Plan) -> Told:
+async def _settled(state: Store, proposed: Decision, plan: Plan) -> CommittedSlate:
     facts, decision_id = proposed.facts, proposed.terms.decision_id
     result = await state.commit(proposed, None)
     if isinstance(result, Committed):
-        return Told(decision_id=decision_id, customer_id=facts.customer_id, journeys=picked(result.decision))
+        return CommittedSlate(decision_id=decision_id, customer_id=facts.customer_id, journeys=picked(result.decision))
     return await ask(state, plan, decision_id, facts.customer_id, facts.channel, facts.now)
 
 
-async def _call(state: Store, plan: Plan, name: str, one: Round, happened: Happened, chance: random.Random) -> None:
+async def _call(state: Store, plan: Plan, name: str, one: Round, happened: RoundResult, chance: random.Random) -> None:
     """Three of four grants are reported as not shown, so that others may have their place; some are never reported."""
     told = await ask(state, plan, f"{one.name}-{name}", "1", "web", one.now)
     happened.decided += 1

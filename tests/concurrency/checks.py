@@ -10,7 +10,7 @@ from service.decision.reach import Reach
 from service.decision.reports.rows import CustomerEvent, Outcome, RowStatus
 from service.state.port import ContactState
 from tests.concurrency.processes import Pipe
-from tests.concurrency.writers import CAP, POOL, UNITS, Acknowledged, Decided, Round
+from tests.concurrency.writers import CAP, POOL, UNITS, Acknowledged, AcknowledgedDecision, Round
 from tests.contract.adapters import Store
 from tests.contract.rows import MINUTE, WEEK
 
@@ -27,7 +27,7 @@ async def check(state: Store, pipe: Pipe, acknowledged: Sequence[Acknowledged], 
 
 async def _lost(state: Store, row: Acknowledged) -> AsyncIterator[str]:
     match row:
-        case Decided():
+        case AcknowledgedDecision():
             async for fault in _lost_decision(state, row):
                 yield fault
         case CustomerEvent():
@@ -40,7 +40,7 @@ async def _lost(state: Store, row: Acknowledged) -> AsyncIterator[str]:
                 yield f"outcome {row.outcome_id} is not there"
 
 
-async def _lost_decision(state: Store, row: Decided) -> AsyncIterator[str]:
+async def _lost_decision(state: Store, row: AcknowledgedDecision) -> AsyncIterator[str]:
     stored = await state.decision(row.decision_id, row.decided_at + EMAIL_END)
     if stored is None:
         yield f"decision {row.decision_id} is not there"

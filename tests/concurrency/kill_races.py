@@ -10,7 +10,7 @@ from itertools import count
 from service.decision.decide import Decision
 from service.decision.journey import JourneyKind
 from service.state.port import Committed, FactsMoved
-from tests.builders import NOW, Offered, catalogue, journey
+from tests.builders import NOW, Entry, catalogue, journey
 from tests.concurrency.processes import Pipe
 from tests.concurrency.races import AT_ONCE, Line
 from tests.contract.adapters import Store
@@ -20,15 +20,15 @@ from tests.contract.rows import picked, propose, situation
 NEWS = units(10**6)
 """More than is ever used: it counts the grants of `news`, to everybody."""
 PLAN = catalogue(
-    Offered(journey=journey("news", kind=JourneyKind.PROMOTIONAL), capacity=NEWS),
-    Offered(journey=journey("plain", tier=2)),
+    Entry(journey=journey("news", kind=JourneyKind.PROMOTIONAL), capacity=NEWS),
+    Entry(journey=journey("plain", tier=2)),
 ).plan
 A_WHILE = 16
 """So many decisions are made before the list changes again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Raced:
+class RaceResult:
     """`has_moved`: the first commit found that the list had changed.
 
     `phase_before` and `phase_after`: what had been heard of the list when the last commit was called, and answered.
@@ -76,14 +76,14 @@ async def _grants(state: Store) -> float:
 async def decide_after_each_kill(state: Store, pipe: Pipe, to_killer: Pipe, rounds: int) -> None:
     """In each round all are proposed, then `news` is killed, then all are committed, then that is lifted."""
     heard: asyncio.Queue[str] = asyncio.Queue()
-    line, raced = Line(to_killer, heard.put_nowait), list[Raced]()
+    line, raced = Line(to_killer, heard.put_nowait), list[RaceResult]()
 
     async def change() -> str:
         line.say(True)
         await heard.get()
         return await heard.get()
 
-    async def play(round_: int) -> list[Raced]:
+    async def play(round_: int) -> list[RaceResult]:
         ids = [f"d{round_}-{n}" for n in range(AT_ONCE)]
         proposed = [await _propose(state, decision_id) for decision_id in ids]
         phase = await change()
@@ -98,7 +98,7 @@ async def decide_after_each_kill(state: Store, pipe: Pipe, to_killer: Pipe, roun
 
 async def decide_meanwhile(state: Store, pipe: Pipe, to_killer: Pipe, races: int) -> None:
     """The list changes whenever some have been decided, while others are under way."""
-    phase, numbers, raced = "", iter(range(races)), list[Raced]()
+    phase, numbers, raced = "", iter(range(races)), list[RaceResult]()
 
     def hear(word: str) -> None:
         nonlocal phase
@@ -125,14 +125,14 @@ async def _propose(state: Store, decision_id: str) -> Decision:
     return await propose(state, PLAN, decision_id=decision_id, customer_id=f"c{decision_id}")
 
 
-async def _commit(state: Store, proposed: Decision, phase_now: Callable[[], str]) -> Raced:
+async def _commit(state: Store, proposed: Decision, phase_now: Callable[[], str]) -> RaceResult:
     first, has_moved, phase = proposed, False, phase_now()
     while not isinstance(result := await state.commit(proposed, None), Committed):
         assert result == FactsMoved()
         has_moved = True
         proposed = await _propose(state, first.terms.decision_id)
         phase = phase_now()
-    return Raced(
+    return RaceResult(
         decision_id=first.terms.decision_id,
         proposed=picked(first),
         has_moved=has_moved,

@@ -20,7 +20,7 @@ from service.state.port import AlreadyDecided, CommitResult, Committed, ContactS
 from tests.builders import NOW
 from tests.concurrency.callers import decide_and_wait
 from tests.concurrency.processes import Worker, opened, workers
-from tests.concurrency.twin import CAP, COST, DAY, GIFTS, MONEY, ORDER, TREATS, UNITS, Asked, Twin, plan
+from tests.concurrency.twin import CAP, COST, DAY, GIFTS, MONEY, ORDER, TREATS, UNITS, Twin, TwinProposal, plan
 from tests.contract.rows import MINUTE, event, outcome, picked, propose, undecided_of
 
 Result = TypeVar("Result")
@@ -82,11 +82,11 @@ class StoreMachine(RuleBasedStateMachine):
         self._check(self.run(self.state.commit(decision, _key(request_id))), asked, request_id)
 
     @rule(target=proposals, customer_id=CUSTOMERS, channel=CHANNELS, limit=LIMITS)
-    def propose(self, customer_id: str, channel: str, limit: int) -> tuple[Decision, Asked]:
+    def propose(self, customer_id: str, channel: str, limit: int) -> tuple[Decision, TwinProposal]:
         return self._propose(customer_id, channel, limit)
 
     @rule(proposal=consumes(proposals), request_id=REQUESTS)
-    def commit(self, proposal: tuple[Decision, Asked], request_id: str | None) -> None:
+    def commit(self, proposal: tuple[Decision, TwinProposal], request_id: str | None) -> None:
         self._check(self.run(self.state.commit(proposal[0], _key(request_id))), proposal[1], request_id)
 
     @rule(which=LATEST, ago=AGO)
@@ -217,7 +217,7 @@ class StoreMachine(RuleBasedStateMachine):
         assert sum(not c.is_late for c in self.twin.using(self.now, "treat")) <= UNITS
         assert sum(not c.is_late for c in self.twin.using(self.now, "gift")) * COST <= MONEY
 
-    def _propose(self, customer_id: str, channel: str, limit: int) -> tuple[Decision, Asked]:
+    def _propose(self, customer_id: str, channel: str, limit: int) -> tuple[Decision, TwinProposal]:
         asked = self.twin.ask(f"d{next(self.numbers)}", customer_id, channel, self.now, limit)
         proposed = propose(
             self.state,
@@ -232,7 +232,7 @@ class StoreMachine(RuleBasedStateMachine):
         assert picked(decision) == asked.allowed[:limit]
         return decision, asked
 
-    def _check(self, result: CommitResult, asked: Asked, request_id: str | None) -> None:
+    def _check(self, result: CommitResult, asked: TwinProposal, request_id: str | None) -> None:
         earlier = self.twin.requests.get((asked.customer_id, request_id or ""))
         if earlier is not None:
             assert isinstance(result, AlreadyDecided)

@@ -16,7 +16,7 @@ from service.decision.journey import JourneyKind
 from service.decision.plan import Plan
 from service.decision.reports.rows import CustomerEvent, RowStatus
 from service.state.port import Committed, FactsMoved
-from tests.builders import NOW, Offered, catalogue, journey
+from tests.builders import NOW, Entry, catalogue, journey
 from tests.concurrency.processes import Pipe
 from tests.contract.adapters import Store
 from tests.contract.rows import codes, contacts, event, picked, propose
@@ -25,9 +25,9 @@ AT_ONCE = 64
 JITTER_S, STEP_S = 0.001, 0.0006
 _OPEN, _GUARDED = (journey(name, kind=JourneyKind.PROMOTIONAL) for name in ("open", "news"))
 PLAN = catalogue(
-    Offered(journey=_GUARDED, purposes=("marketing",)),
-    Offered(journey=_OPEN),
-    Offered(journey=journey("plain", tier=2)),
+    Entry(journey=_GUARDED, purposes=("marketing",)),
+    Entry(journey=_OPEN),
+    Entry(journey=journey("plain", tier=2)),
 ).plan
 """`news` needs a consent; an incident forbids it and `open`; `plain` is always allowed."""
 

@@ -13,13 +13,13 @@ from service.decision.constraints.registry import Cap
 from service.decision.journey import JourneyKind
 from service.decision.plan import Plan
 from service.decision.reports.rows import OutcomeType
-from tests.builders import NOW, Offered, catalogue, journey
+from tests.builders import NOW, Entry, catalogue, journey
 from tests.concurrency.callers import (
     CALLERS,
     PER,
-    Happened,
+    CommittedSlate,
     Round,
-    Told,
+    RoundResult,
     all_for_one_customer,
     counting,
     each_for_a_customer,
@@ -60,7 +60,7 @@ async def test_callers_that_read_decide_and_commit_at_once_get_exactly_as_many_a
         await _assert_granted(state, list(chain(*await all_told(calling))), at_most)
 
 
-async def _assert_granted(state: Store, told: list[Told], at_most: int) -> None:
+async def _assert_granted(state: Store, told: list[CommittedSlate], at_most: int) -> None:
     """Exactly so many callers were told so, and theirs are the contacts."""
     assert len({t.decision_id for t in told}) == PROCESSES * CALLERS
     granted = {t.decision_id for t in told if t.journeys == ["news"]}
@@ -104,7 +104,7 @@ async def test_what_is_given_back_is_granted_again_and_never_more(
     In each round 256 callers decide and report at once, then 256 decide until nothing is free.
     """
     news = journey("news", kind=JourneyKind.PROMOTIONAL)
-    plan = catalogue(Offered(journey=news, contact=Cap(at_most=at_most, per=PER))).plan
+    plan = catalogue(Entry(journey=news, contact=Cap(at_most=at_most, per=PER))).plan
     counts_until: dict[str, datetime] = {}
     with workers(*(Worker(in_rounds, adapter, place, plan, f"p{i}", i) for i in range(PROCESSES))) as calling:
         for number in range(4):
@@ -122,12 +122,12 @@ async def test_what_is_given_back_is_granted_again_and_never_more(
             assert len(found) == at_most
 
 
-def _places_taken(happened: Happened) -> int:
+def _places_taken(happened: RoundResult) -> int:
     given_back = sum(became is OutcomeType.NOT_PRESENTED for became in happened.reported.values())
     return len(happened.granted) - given_back
 
 
-def _counting(happened: Happened, now: datetime) -> dict[str, datetime]:
+def _counting(happened: RoundResult, now: datetime) -> dict[str, datetime]:
     """Until when each contact of a round counts: by what was reported of it."""
     lasting = {None: 15 * MINUTE, OutcomeType.PRESENTED: PER, OutcomeType.NOT_PRESENTED: timedelta(0)}
     return {decision_id: now + lasting[happened.reported.get(decision_id)] for decision_id in happened.granted}

@@ -9,7 +9,7 @@ import pytest
 
 from service.decision.facts import FactKind
 from tests.builders import NOW
-from tests.concurrency.kill_races import Raced, decide_after_each_kill, kill_and_lift
+from tests.concurrency.kill_races import RaceResult, decide_after_each_kill, kill_and_lift
 from tests.concurrency.kill_races import decide_meanwhile as meanwhile_killed
 from tests.concurrency.processes import Job, Worker, line, workers
 from tests.concurrency.races import AT_ONCE, Race, decide_after, decide_meanwhile, granted, record
@@ -92,13 +92,13 @@ async def test_a_decision_that_begins_and_ends_while_a_kill_is_acknowledged_obey
     assert Counter(race.has_moved for race in run)[True] > 0
 
 
-async def _kill_races(adapter: str, place: Path, decide: Job, much: int) -> list[Raced]:
+async def _kill_races(adapter: str, place: Path, decide: Job, much: int) -> list[RaceResult]:
     to_decider, to_killer = line()
     started = Worker(kill_and_lift, adapter, place, to_decider), Worker(decide, adapter, place, to_killer, much)
     with workers(*started) as (killer, decider):
         to_decider.close()
         to_killer.close()
-        run: list[Raced] = await decider.told()
+        run: list[RaceResult] = await decider.told()
         during_kills: list[float] = await killer.told()
         decider.end()
         killer.end()

@@ -13,7 +13,7 @@ from service.decision.plan import Plan, Unconfirmed
 from service.decision.reports.rows import CustomerEvent, OutcomeType
 from service.decision.windows import RollingWindow
 from service.state.port import ContactState
-from tests.builders import CHANNELS, HELPING, NOW, Offered, catalogue, journey
+from tests.builders import CHANNELS, HELPING, NOW, Entry, catalogue, journey
 from tests.contract.pools import costing, money, units
 from tests.contract.twin import consents, open_incidents
 
@@ -26,13 +26,11 @@ KIND = {name: JourneyKind.SERVICE if name == "plain" else JourneyKind.PROMOTIONA
 
 
 def plan() -> Plan:
-    news = Offered(
-        journey=journey("news", kind=KIND["news"]), contact=Cap(at_most=CAP, per=DAY), purposes=("marketing",)
-    )
-    treat = Offered(journey=journey("treat", kind=KIND["treat"], tier=2), capacity=TREATS)
-    gift = Offered(journey=costing("gift", COST, tier=3))
+    news = Entry(journey=journey("news", kind=KIND["news"]), contact=Cap(at_most=CAP, per=DAY), purposes=("marketing",))
+    treat = Entry(journey=journey("treat", kind=KIND["treat"], tier=2), capacity=TREATS)
+    gift = Entry(journey=costing("gift", COST, tier=3))
     policies = Policies(incident_default=HELPING, incident_classes={}, budgets=(GIFTS,))
-    return catalogue(news, treat, gift, Offered(journey=journey("plain", tier=4)), policies=policies).plan
+    return catalogue(news, treat, gift, Entry(journey=journey("plain", tier=4)), policies=policies).plan
 
 
 @dataclass(slots=True, kw_only=True)
@@ -78,7 +76,7 @@ class TwinContact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class TwinProposal:
     """A decision that was proposed: for whom, when, with how many slots, and what was allowed by what then held."""
 
     decision_id: str
@@ -100,9 +98,9 @@ class Twin:
     decisions: dict[str, Sequence[str]] = field(default_factory=dict)
     requests: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    def ask(self, decision_id: str, customer_id: str, channel: str, now: datetime, limit: int) -> Asked:
+    def ask(self, decision_id: str, customer_id: str, channel: str, now: datetime, limit: int) -> TwinProposal:
         permitted = [j for j in ORDER if self._is_permitted(j, customer_id, channel)]
-        return Asked(
+        return TwinProposal(
             decision_id=decision_id,
             customer_id=customer_id,
             channel=channel,
@@ -112,11 +110,11 @@ class Twin:
             versions=self._versions(customer_id),
         )
 
-    def has_moved(self, asked: Asked) -> bool:
+    def has_moved(self, asked: TwinProposal) -> bool:
         """Whether the facts that it was proposed by are no longer those of now."""
         return self._versions(asked.customer_id) != asked.versions
 
-    def commit(self, asked: Asked, request_id: str | None) -> Sequence[str]:
+    def commit(self, asked: TwinProposal, request_id: str | None) -> Sequence[str]:
         """What is ranked and reserved now, of what was allowed then."""
         free = [j for j in asked.allowed if self._has_room(j, asked.customer_id, asked.now)]
         picks = free[: asked.limit]

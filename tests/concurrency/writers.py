@@ -17,7 +17,7 @@ from service.decision.journey import JourneyKind
 from service.decision.reports.rows import CustomerEvent, Outcome, OutcomeType, RowStatus
 from service.decision.windows import RollingWindow
 from service.state.port import AlreadyDecided, Committed, RequestKey, StateUnavailable
-from tests.builders import NOW, Offered, catalogue, journey
+from tests.builders import NOW, Entry, catalogue, journey
 from tests.concurrency.processes import Pipe
 from tests.contract.adapters import Store
 from tests.contract.pools import units
@@ -28,13 +28,13 @@ AT_ONCE, REQUESTS = 4, 200
 HOUR = timedelta(hours=1)
 POOL = units(UNITS, RollingWindow(per=HOUR))
 PLAN = catalogue(
-    Offered(journey=journey("news", kind=JourneyKind.PROMOTIONAL), contact=Cap(at_most=CAP, per=WEEK), capacity=POOL),
-    Offered(journey=journey("plain", tier=2)),
+    Entry(journey=journey("news", kind=JourneyKind.PROMOTIONAL), contact=Cap(at_most=CAP, per=WEEK), capacity=POOL),
+    Entry(journey=journey("plain", tier=2)),
 ).plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decided:
+class AcknowledgedDecision:
     """An acknowledged decision. `journeys` is its slate, if this call was the one that made it."""
 
     decision_id: str
@@ -44,7 +44,7 @@ class Decided:
     journeys: Sequence[str] | None
 
 
-Acknowledged = Decided | CustomerEvent | Outcome
+Acknowledged = AcknowledgedDecision | CustomerEvent | Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,7 @@ class _Writer:
         if decided is not None and decided.journeys and self._chance.random() < 0.75:
             await self._report(decided.decision_id, decided.journeys[0], now)
 
-    async def _decide(self, customer_id: str, now: datetime) -> Decided | None:
+    async def _decide(self, customer_id: str, now: datetime) -> AcknowledgedDecision | None:
         decision_id, channel = f"d-{self._name}-{self._steps}", self._chance.choice(["web", "email"])
         proposed = await propose(
             self._state, PLAN, decision_id=decision_id, customer_id=customer_id, channel=channel, now=now
@@ -114,7 +114,7 @@ class _Writer:
                 decision_id = stored.decision_id
             case _:
                 return None
-        decided = Decided(
+        decided = AcknowledgedDecision(
             decision_id=decision_id,
             customer_id=customer_id,
             decided_at=now,

@@ -12,7 +12,7 @@ from service.decision.journey import Journey, JourneyKind, Stage, StagePlan
 from service.decision.plan import Plan
 from service.decision.reports.rows import OutcomeType
 from service.decision.windows import CalendarWindow, RollingWindow
-from tests.builders import NOW, Offered, action, catalogue, journey
+from tests.builders import NOW, Entry, action, catalogue, journey
 from tests.contract.adapters import Store
 from tests.contract.rows import committed, outcome, propose
 
@@ -33,13 +33,13 @@ def units(limit: int, window: RollingWindow | CalendarWindow = DAILY, journey_id
 
 def holding(pool: Pool) -> Plan:
     """`news` with this capacity, and behind it `plain`, without one."""
-    offered = [Offered(journey=journey("news"), capacity=pool), Offered(journey=journey("plain", tier=2))]
+    offered = [Entry(journey=journey("news"), capacity=pool), Entry(journey=journey("plain", tier=2))]
     return catalogue(*offered, policies=ALL_KINDS).plan
 
 
 def spending(budget: Pool, cost: float = 0.25) -> Plan:
     """`news` at this cost under a budget, and behind it `plain`, for nothing."""
-    offered = [Offered(journey=costing("news", cost)), Offered(journey=journey("plain", tier=2))]
+    offered = [Entry(journey=costing("news", cost)), Entry(journey=journey("plain", tier=2))]
     policies = Policies(incident_default=frozenset(JourneyKind), incident_classes={}, budgets=(budget,))
     return catalogue(*offered, policies=policies).plan
 

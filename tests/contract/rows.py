@@ -17,7 +17,7 @@ from service.decision.plan import Plan
 from service.decision.reach import Reach
 from service.decision.reports.rows import CustomerEvent, Outcome, OutcomeType, RowResult, RowStatus
 from service.state.port import Committed, DeferredDecision, RequestKey, StateReading
-from tests.builders import COMPILER, NOW, Offered, catalogue, facts, journey, scores_of
+from tests.builders import COMPILER, NOW, Entry, catalogue, facts, journey, scores_of
 from tests.contract.adapters import Store
 
 WEEK = timedelta(days=7)
@@ -38,15 +38,15 @@ KEY = RequestKey(request_id="r1", fingerprint="abc")
 def capped(at_most: int = 1, *, with_open_door: bool = False) -> Plan:
     """`news` with a cap a week; with the open door, also `plain`, without a cap and behind it."""
     news = journey("news", kind=JourneyKind.PROMOTIONAL)
-    offered = [Offered(journey=news, contact=Cap(at_most=at_most, per=WEEK))]
+    offered = [Entry(journey=news, contact=Cap(at_most=at_most, per=WEEK))]
     if with_open_door:
-        offered.append(Offered(journey=journey("plain", tier=2)))
+        offered.append(Entry(journey=journey("plain", tier=2)))
     return catalogue(*offered).plan
 
 
 ONE_A_WEEK = capped()
 ATTENTIVE = catalogue(
-    Offered(
+    Entry(
         journey=journey("news", kind=JourneyKind.PROMOTIONAL),
         audience=COMPILER.compile('customer.is_known || channel == "web"'),
         cooldown=Cooldown(

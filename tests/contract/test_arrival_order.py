@@ -15,7 +15,7 @@ from service.decision.decide import Decision
 from service.decision.plan import Plan
 from service.decision.reports.rows import CustomerEvent, OutcomeType
 from service.state.port import AlreadyDecided, Committed, RequestKey
-from tests.builders import NOW, Offered, catalogue, journey
+from tests.builders import NOW, Entry, catalogue, journey
 from tests.contract.adapters import Store
 from tests.contract.pools import ALL_KINDS, units
 from tests.contract.rows import WEEK, codes, committed, event, outcome, picked, propose, situation
@@ -69,8 +69,8 @@ class Run:
         return [self._plain(answer) for answer in answers], [self._plain(fact) for fact in facts]
 
     def _plan(self) -> Plan:
-        news = Offered(journey=journey(f"{self.name}news"), capacity=self.pool, contact=Cap(at_most=2, per=WEEK))
-        return catalogue(news, Offered(journey=journey(f"{self.name}plain", tier=2)), policies=ALL_KINDS).plan
+        news = Entry(journey=journey(f"{self.name}news"), capacity=self.pool, contact=Cap(at_most=2, per=WEEK))
+        return catalogue(news, Entry(journey=journey(f"{self.name}plain", tier=2)), policies=ALL_KINDS).plan
 
     async def _proposed(self, decision_id: str, who: str, limit: int = 2) -> Decision:
         return await propose(

@@ -18,13 +18,13 @@ from service.decision.journey import JourneyKind
 from service.decision.plan import Plan
 from service.decision.record import canonical, to_document
 from service.decision.reports.rows import CustomerEvent, OutcomeType, RowStatus
-from tests.builders import HELPING, NOW, Offered, catalogue, journey
+from tests.builders import HELPING, NOW, Entry, catalogue, journey
 from tests.contract.adapters import Store
 from tests.contract.rows import MINUTE, codes, committed, event, opened, outcome, propose
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 MANY = 3 * MOST_OPEN
-NEWS = Offered(journey=journey("news", kind=JourneyKind.PROMOTIONAL), purposes=("marketing",))
+NEWS = Entry(journey=journey("news", kind=JourneyKind.PROMOTIONAL), purposes=("marketing",))
 GRACES = Policies(
     incident_default=HELPING,
     incident_classes={

@@ -18,7 +18,7 @@ from service.decision.plan import Lifetime, Plan
 from service.decision.record import canonical, output, replay
 from service.decision.reports.rows import CustomerEvent, Outcome, OutcomeType
 from service.state.port import FactsMoved
-from tests.builders import COMPILER, NOW, Offered, catalogue, journey
+from tests.builders import COMPILER, NOW, Entry, catalogue, journey
 from tests.contract.adapters import Store
 from tests.contract.conftest import OpenStore
 from tests.contract.rows import MINUTE, accepted, codes, committed, event, outcome, picked, propose, situation
@@ -29,12 +29,12 @@ PRESENTED = OutcomeType.PRESENTED
 
 
 def lasting(lifetime: Lifetime) -> Plan:
-    return catalogue(Offered(journey=journey("news"), lifetime=lifetime)).plan
+    return catalogue(Entry(journey=journey("news"), lifetime=lifetime)).plan
 
 
 TEN_DAYS = lasting(Lifetime(max_duration=10 * DAY))
 UNTIL_TWO_CONTACTS = lasting(Lifetime(exit_when=COMPILER.compile("situation.contacts >= 2")))
-WITHOUT_NEWS = catalogue(Offered(journey=journey("plain"))).plan
+WITHOUT_NEWS = catalogue(Entry(journey=journey("plain"))).plan
 
 
 def switching(at_most: int, **members: Member) -> Plan:
@@ -44,7 +44,7 @@ def switching(at_most: int, **members: Member) -> Plan:
         incident_default=frozenset(JourneyKind), incident_classes={}, in_flight={JourneyKind.PROMOTIONAL: limit}
     )
     offered = [
-        Offered(journey=journey(journey_id, kind=JourneyKind.PROMOTIONAL, tier=member.tier))
+        Entry(journey=journey(journey_id, kind=JourneyKind.PROMOTIONAL, tier=member.tier))
         for journey_id, member in members.items()
     ]
     return catalogue(*offered, policies=policies).plan
@@ -212,8 +212,8 @@ async def test_what_another_channel_reserved_meanwhile_keeps_away_what_never_goe
 ) -> None:
     other = await open_store()
     plan = catalogue(
-        Offered(journey=journey("news"), never_with=("plain",)),
-        Offered(journey=journey("plain"), never_with=("news",)),
+        Entry(journey=journey("news"), never_with=("plain",)),
+        Entry(journey=journey("plain"), never_with=("news",)),
     ).plan
     without_news = replace(plan, journeys={c: offered[1:] for c, offered in plan.journeys.items()})
     first = await propose(state, plan, decision_id="d1")

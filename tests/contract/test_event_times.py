@@ -116,7 +116,7 @@ async def test_an_event_that_is_ahead_of_a_window_s_end_meets_an_objective_that_
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ReportedEvent:
     """An event: of which time it tells and when it came, in minutes."""
 
     type: str
@@ -140,7 +140,7 @@ KINDS = [
 ]
 EVENTS = st.lists(
     st.builds(
-        lambda kind, came, skew: Told(kind[0], came + skew, came, kind[1]),
+        lambda kind, came, skew: ReportedEvent(kind[0], came + skew, came, kind[1]),
         st.sampled_from(KINDS),
         st.integers(0, 6),
         st.sampled_from([-60, -2, -1, 0, 0, 1, 2, 4, 4, 5]),
@@ -150,7 +150,7 @@ EVENTS = st.lists(
 )
 
 
-def latest(events: Sequence[Told], type_: str, **attributes: str) -> int | None:
+def latest(events: Sequence[ReportedEvent], type_: str, **attributes: str) -> int | None:
     listed = [e for e in events if e.type == type_ and all(e.attributes.get(n, v) == v for n, v in attributes.items())]
     return max((e.counts for e in listed), default=None)
 
@@ -159,7 +159,7 @@ def is_later(one: int | None, other: int | None) -> bool:
     return one is not None and (other is None or one > other)
 
 
-def naive(events: Sequence[Told]) -> tuple[object, ...]:
+def naive(events: Sequence[ReportedEvent]) -> tuple[object, ...]:
     """From all of them: which consents hold, which incidents are open, since when in the journey, the last purchase."""
     consents = {
         (p, c)
@@ -189,7 +189,7 @@ def naive(events: Sequence[Told]) -> tuple[object, ...]:
 )
 @given(events=EVENTS, orders=st.lists(st.randoms(use_true_random=False), min_size=2, max_size=2), at_once=st.booleans())
 async def test_the_situation_is_a_function_of_what_was_told_and_when_it_came_whatever_the_order(
-    state: Store, events: list[Told], orders: list[Random], at_once: bool
+    state: Store, events: list[ReportedEvent], orders: list[Random], at_once: bool
 ) -> None:
     """`at_once`: those that came in one minute came in one message."""
     for shuffled in (sorted(events, key=lambda e: e.came), *(order.sample(events, len(events)) for order in orders)):

@@ -9,14 +9,14 @@ import pytest
 from service.decision.journey import JourneyKind
 from service.decision.verdict import Reason, ReasonKind
 from service.state.port import Committed, FactsMoved, Kill
-from tests.builders import NOW, Offered, catalogue, journey
+from tests.builders import NOW, Entry, catalogue, journey
 from tests.contract.adapters import Store
 from tests.contract.conftest import OpenStore
 from tests.contract.rows import KEY, codes, committed, opened, picked, propose, situation
 
 HOUR = timedelta(hours=1)
 PLAN = catalogue(
-    Offered(journey=journey("news", kind=JourneyKind.PROMOTIONAL)), Offered(journey=journey("plain", tier=2))
+    Entry(journey=journey("news", kind=JourneyKind.PROMOTIONAL)), Entry(journey=journey("plain", tier=2))
 ).plan
 
 

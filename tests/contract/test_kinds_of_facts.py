@@ -16,7 +16,7 @@ from service.decision.journey import JourneyKind
 from service.decision.plan import ContextWeight, Lifetime, Plan, ToneChoice
 from service.decision.reports.rows import CustomerEvent, Outcome, OutcomeType
 from service.state.port import Committed, FactsMoved
-from tests.builders import COMPILER, NOW, Offered, catalogue, journey
+from tests.builders import COMPILER, NOW, Entry, catalogue, journey
 from tests.contract.adapters import Store
 from tests.contract.conftest import OpenStore
 from tests.contract.rows import (
@@ -37,8 +37,8 @@ from tests.contract.rows import (
 INCIDENTS, CONSENTS, PLACES, EVENTS, OUTCOMES = FactKind
 ALL_KINDS = Policies(incident_default=frozenset(JourneyKind), incident_classes={})
 """No incident forbids anything."""
-NEWS = Offered(journey=journey("news", kind=JourneyKind.PROMOTIONAL))
-PLAIN = Offered(journey=journey("plain"))
+NEWS = Entry(journey=journey("news", kind=JourneyKind.PROMOTIONAL))
+PLAIN = Entry(journey=journey("plain"))
 ROWS: Sequence[tuple[CustomerEvent | Outcome, frozenset[FactKind]]] = [
     (opened("m"), frozenset({INCIDENTS})),
     (event("m", "incident.resolved", incident_id="i9"), frozenset({INCIDENTS})),
@@ -53,7 +53,7 @@ ROWS: Sequence[tuple[CustomerEvent | Outcome, frozenset[FactKind]]] = [
 ]
 
 
-def plan_of(*offered: Offered, policies: Policies = ALL_KINDS, hears_consents: bool = False) -> Plan:
+def plan_of(*offered: Entry, policies: Policies = ALL_KINDS, hears_consents: bool = False) -> Plan:
     """Without the rule that a channel may be withdrawn as a whole, unless `hears_consents`."""
     plan = catalogue(*offered, policies=policies).plan
     withdrawals = {i for i, rule in enumerate(plan.rules) if isinstance(rule, ServiceWithdrawn)}
@@ -85,7 +85,7 @@ def cooling(journey_id: str = "news", *, ignored: IgnoredRest | None = None) -> 
     return Cooldown(journeys=frozenset({journey_id}), rests=() if ignored else rests, ignored=ignored)
 
 
-def when(text: str) -> Offered:
+def when(text: str) -> Entry:
     return replace(NEWS, audience=COMPILER.compile(text))
 
 

@@ -26,7 +26,7 @@ from service.decision.journey import JourneyKind, Stage
 from service.decision.plan import Lifetime, Plan
 from service.decision.reports.rows import OutcomeType
 from service.state.port import ContactState
-from tests.builders import NOW, STRICT, Offered, catalogue, journey
+from tests.builders import NOW, STRICT, Entry, catalogue, journey
 from tests.contract.adapters import Store
 from tests.contract.history import DAY, buy, decided, rows_in
 from tests.contract.pools import holding, money, spending, units
@@ -54,15 +54,15 @@ FRESH = itertools.count()
 
 def limited(**limits: object) -> Plan:
     """`news` under a limit, and behind it `plain`, under none."""
-    offered = Offered(journey=journey("news", kind=JourneyKind.PROMOTIONAL), **limits)  # type: ignore[arg-type]
-    return catalogue(offered, Offered(journey=journey("plain", tier=2))).plan
+    offered = Entry(journey=journey("news", kind=JourneyKind.PROMOTIONAL), **limits)  # type: ignore[arg-type]
+    return catalogue(offered, Entry(journey=journey("plain", tier=2))).plan
 
 
 def pressed() -> Plan:
     pressure = PressureCap(
         cap_id="all", kinds=frozenset({JourneyKind.PROMOTIONAL}), channels=frozenset({"email"}), at_most=1, per=WEEK
     )
-    offered = [Offered(journey=journey("news", kind=JourneyKind.PROMOTIONAL)), Offered(journey=journey("plain"))]
+    offered = [Entry(journey=journey("news", kind=JourneyKind.PROMOTIONAL)), Entry(journey=journey("plain"))]
     return catalogue(*offered, policies=replace(STRICT, pressure=(pressure,))).plan
 
 

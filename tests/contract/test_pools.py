@@ -19,7 +19,7 @@ from service.decision.facts import Use
 from service.decision.journey import JourneyKind
 from service.decision.reports.rows import OutcomeType
 from service.decision.windows import CalendarWindow, Period, RollingWindow, Window
-from tests.builders import NOW, Offered, catalogue, journey
+from tests.builders import NOW, Entry, catalogue, journey
 from tests.contract.adapters import Store
 from tests.contract.pools import ALL_KINDS, DAILY, DAY, NEW_YORK, costing, give, holding, money, show, spending, units
 from tests.contract.rows import MINUTE, committed, contacts, outcome, picked, propose, situation
@@ -164,10 +164,10 @@ async def test_money_is_the_cost_of_the_contacts_and_what_costs_nothing_uses_non
 )
 async def test_only_contacts_that_match_use_a_pool(state: Store, pool: Pool, used: float | None) -> None:
     """`news`, promotional, by email and on the web; `plain`, service, by email."""
-    promoted = catalogue(Offered(journey=journey("news", kind=JourneyKind.PROMOTIONAL))).plan
+    promoted = catalogue(Entry(journey=journey("news", kind=JourneyKind.PROMOTIONAL))).plan
     await give(state, promoted, "1")
     await give(state, promoted, "2", channel="web")
-    await give(state, catalogue(Offered(journey=journey("plain"))).plan, "3")
+    await give(state, catalogue(Entry(journey=journey("plain"))).plan, "3")
     found = await uses(state, pool)
     assert (None if found is None else sum(use.amount for use in found)) == used
 
@@ -203,7 +203,7 @@ async def test_uses_are_those_of_every_customers_contacts_taken_together(
     The store is shared: each example has its own journey.
     """
     example = f"j{next(FRESH)}"
-    plan = catalogue(Offered(journey=costing(example, 0.25)), policies=ALL_KINDS).plan
+    plan = catalogue(Entry(journey=costing(example, 0.25)), policies=ALL_KINDS).plan
     pool = Pool(pool_id="p", limit=1.0, window=window, counts_cost=is_money, journeys=frozenset({example}))
     if is_known_before:
         assert await uses(state, pool) is None

@@ -16,7 +16,7 @@ from service.decision.record import canonical, output, replay, to_document
 from service.decision.reports.rows import OutcomeType
 from service.decision.windows import RollingWindow
 from service.state.port import ContactState, StoredDecision
-from tests.builders import HELPING, NOW, Offered, catalogue, facts, feature, journey, scores_of
+from tests.builders import HELPING, NOW, Entry, catalogue, facts, feature, journey, scores_of
 from tests.contract.adapters import Store
 from tests.contract.rows import (
     KEY,
@@ -79,9 +79,9 @@ async def test_a_record_read_back_replays_to_the_identical_output(state: Store) 
     """With everything a situation can hold."""
     pool = Pool(pool_id="capacity:news", limit=5, window=RollingWindow(per=WEEK), journeys=frozenset({"news"}))
     offered = [
-        Offered(journey=journey("news"), capacity=pool, cooldown=COOLDOWN),
-        Offered(journey=journey("plain", tier=2)),
-        Offered(journey=journey("offer", tier=3, kind=JourneyKind.PROMOTIONAL), purposes=("marketing",)),
+        Entry(journey=journey("news"), capacity=pool, cooldown=COOLDOWN),
+        Entry(journey=journey("plain", tier=2)),
+        Entry(journey=journey("offer", tier=3, kind=JourneyKind.PROMOTIONAL), purposes=("marketing",)),
     ]
     plan = catalogue(*offered, policies=WAITING).plan
     await committed(state, await propose(state, plan, decision_id="d0", channel="email"))

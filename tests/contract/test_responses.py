@@ -9,14 +9,14 @@ from service.decision.constraints.never import NeverAfter
 from service.decision.facts import Response
 from service.decision.journey import JourneyKind
 from service.decision.reports.rows import OutcomeType
-from tests.builders import NOW, Offered, catalogue, journey
+from tests.builders import NOW, Entry, catalogue, journey
 from tests.contract.adapters import Store
 from tests.contract.rows import HORIZON, MINUTE, codes, committed, outcome, picked, propose, ranked, situation
 
 DAY = timedelta(days=1)
 INSTANT = timedelta(microseconds=1)
 RESTING = catalogue(
-    Offered(
+    Entry(
         journey=journey("news", kind=JourneyKind.PROMOTIONAL),
         cooldown=Cooldown(
             journeys=frozenset({"news"}),
@@ -26,8 +26,8 @@ RESTING = catalogue(
     )
 ).plan
 AFTERWARDS = catalogue(
-    Offered(journey=journey("news")),
-    Offered(journey=journey("plain", tier=2), never_after=(NeverAfter(other="news", within=7 * DAY),)),
+    Entry(journey=journey("news")),
+    Entry(journey=journey("plain", tier=2), never_after=(NeverAfter(other="news", within=7 * DAY),)),
 ).plan
 
 

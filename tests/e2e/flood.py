@@ -23,7 +23,7 @@ Call = Callable[[int], Awaitable[object]]
 
 
 @dataclass(slots=True, kw_only=True)
-class Told:
+class CallTally:
     """What became of calls: by status, and the seconds that those took which were answered."""
 
     by_status: Counter[str] = field(default_factory=Counter)
@@ -69,12 +69,12 @@ def served(home: Path, **variables: str) -> Iterator[int]:
 
 async def saturation(call: Call, callers: int, seconds: float) -> float:
     """Answers a second, with so many callers each of which asks again as soon as it is answered."""
-    begins, told = perf_counter(), Told()
+    begins, told = perf_counter(), CallTally()
     await steadily(call, callers, lambda: perf_counter() - begins >= seconds, told)
     return told.answered / (perf_counter() - begins)
 
 
-async def steadily(call: Call, callers: int, is_over: Callable[[], bool], told: Told) -> None:
+async def steadily(call: Call, callers: int, is_over: Callable[[], bool], told: CallTally) -> None:
     """So many callers, each of which asks again as soon as it has its answer."""
 
     async def caller(n: int) -> None:
@@ -85,9 +85,9 @@ async def steadily(call: Call, callers: int, is_over: Callable[[], bool], told: 
     await asyncio.gather(*(caller(n) for n in range(callers)))
 
 
-async def flood(call: Call, per_s: float, seconds: float, told: Told | None = None) -> Told:
+async def flood(call: Call, per_s: float, seconds: float, told: CallTally | None = None) -> CallTally:
     """Calls come at their time, whatever became of earlier ones."""
-    begins, told = perf_counter(), Told() if told is None else told
+    begins, told = perf_counter(), CallTally() if told is None else told
     async with asyncio.TaskGroup() as group:
         for n in range(int(per_s * seconds)):
             await asyncio.sleep(max(0.0, begins + n / per_s - perf_counter()))
@@ -95,7 +95,7 @@ async def flood(call: Call, per_s: float, seconds: float, told: Told | None = No
     return told
 
 
-async def _one(call: Call, n: int, told: Told) -> None:
+async def _one(call: Call, n: int, told: CallTally) -> None:
     begins = perf_counter()
     try:
         await call(n)

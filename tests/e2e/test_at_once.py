@@ -118,7 +118,7 @@ async def test_decisions_amid_events_obey_what_was_acknowledged_and_all_are_answ
         assert not (is_during and offered(answer, "web"))
 
 
-class Interrupted:
+class InterruptedModel:
     """A model whose scoring is interrupted by a call to some server: the facts were read, nothing is committed yet."""
 
     version = "interrupted"
@@ -139,7 +139,7 @@ class Interrupted:
 
 
 async def test_an_incident_acknowledged_while_scoring_is_obeyed_by_that_very_decision(own_home: Path) -> None:
-    model = Interrupted()
+    model = InterruptedModel()
     async with running(own_home, model=model) as service:
         assert offered(await service.preview(REGULAR), "web")
         model.calls = [lambda: service.tell(opened())]
@@ -149,14 +149,14 @@ async def test_an_incident_acknowledged_while_scoring_is_obeyed_by_that_very_dec
 
 
 async def test_a_withdrawal_acknowledged_while_scoring_is_obeyed_by_that_very_decision(own_home: Path) -> None:
-    model = Interrupted()
+    model = InterruptedModel()
     async with running(own_home, model=model) as service:
         model.calls = [lambda: service.tell(event("consent.withdrawn", channel="web"))]
         assert not (await service.decide(REGULAR, limit=50)).ranked
 
 
 async def test_facts_that_move_at_each_attempt_are_obeyed_by_the_last_and_one_decision_is_kept(own_home: Path) -> None:
-    model = Interrupted()
+    model = InterruptedModel()
     async with running(own_home, model=model) as service:
         before = row_counts(own_home)
         bought = [lambda: service.tell(event("purchase", amount=1.0)) for _ in range(2)]
@@ -171,14 +171,14 @@ async def test_facts_that_move_at_each_attempt_are_obeyed_by_the_last_and_one_de
 
 
 async def test_facts_that_move_twice_are_read_a_third_time(own_home: Path) -> None:
-    model = Interrupted()
+    model = InterruptedModel()
     async with running(own_home, model=model) as service:
         model.calls = [lambda: service.tell(opened()), lambda: service.tell(resolved())]
         assert offered(await service.decide(REGULAR), "web")
 
 
 async def test_the_last_contact_taken_by_another_server_meanwhile_is_not_given_twice(own_home: Path) -> None:
-    model, clock = Interrupted(), Clock()
+    model, clock = InterruptedModel(), Clock()
     async with running(own_home, clock, model=model) as one, running(own_home, clock) as other:
         await one.decide(REGULAR, "email")
         taken: list[decision_pb2.DecideResponse] = []
@@ -198,7 +198,7 @@ async def test_the_last_contact_taken_by_another_server_meanwhile_is_not_given_t
 
 
 async def test_calls_under_way_are_answered_when_the_server_stops(own_home: Path) -> None:
-    model = Interrupted()
+    model = InterruptedModel()
     under_way, go_on = asyncio.Event(), asyncio.Event()
 
     async def pause() -> None:

@@ -88,7 +88,7 @@ async def test_a_service_that_may_answer_unrecorded_is_ready_without_its_state_s
         await becomes(service, STATE, SERVING)
 
 
-class Switched:
+class SwitchableFeatures:
     """A feature store that can be switched off."""
 
     is_off = False
@@ -101,7 +101,7 @@ class Switched:
 
 
 async def test_a_service_without_features_or_model_is_ready_and_says_which_part_is_away(own_home: Path) -> None:
-    features = Switched()
+    features = SwitchableFeatures()
     async with running(own_home, features=features) as service, watched(service, FEATURES) as told:
         await until(told, SERVING)
         features.is_off = True

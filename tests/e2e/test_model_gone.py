@@ -256,7 +256,7 @@ async def test_the_model_changes_the_order_and_never_what_is_allowed(modelled_ho
         assert not withheld & allowed_ids(other)
 
 
-class Faulty:
+class FaultyModel:
     """A model that learned from every journey and scores as a test says."""
 
     version = "faulty"
@@ -292,5 +292,5 @@ def _fails(count: int) -> NDArray[np.float64]:
 async def test_a_model_that_fails_while_serving_is_replaced_by_the_priors(
     own_home: Path, score: Callable[[int], NDArray[np.float64]]
 ) -> None:
-    async with running(own_home, model=Faulty(score)) as service:
+    async with running(own_home, model=FaultyModel(score)) as service:
         assert_ordered_by_prior(await service.preview(SECOND_REGULAR))

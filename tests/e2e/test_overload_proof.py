@@ -12,7 +12,7 @@ import pytest
 
 from rumbo.decision.v1 import decision_pb2, events_pb2, record_pb2
 from rumbo.decision.v1.service_pb2_grpc import DecisionServiceStub
-from tests.e2e.flood import Told, flood, saturation, served
+from tests.e2e.flood import CallTally, flood, saturation, served
 from tests.e2e.wire import event
 
 SECONDS = 8.0
@@ -20,13 +20,13 @@ FACTOR = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class OverloadFigures:
     """`goodput`: answers in time of any method, against the decisions that can be made, measured before and after."""
 
     goodput: float
-    questions: Told
-    withdrawals: Told
-    records: Told
+    questions: CallTally
+    withdrawals: CallTally
+    records: CallTally
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def port(stored_home: Path) -> Iterator[int]:
         yield listening
 
 
-async def overloaded(port: int, deadline_s: float) -> Seen:
+async def overloaded(port: int, deadline_s: float) -> OverloadFigures:
     """Questions at twice the rate of saturation, each with this deadline; few withdrawals and records between them."""
     own = (("grpc.use_local_subchannel_pool", 1),)
     target = f"127.0.0.1:{port}"
@@ -63,7 +63,9 @@ async def overloaded(port: int, deadline_s: float) -> Seen:
         )
         most = (most + await saturation(patiently, 32, SECONDS / 2)) / 2
         answered = told.answered + withdrawals.answered + records.answered
-        return Seen(goodput=answered / SECONDS / most, questions=told, withdrawals=withdrawals, records=records)
+        return OverloadFigures(
+            goodput=answered / SECONDS / most, questions=told, withdrawals=withdrawals, records=records
+        )
 
 
 def question(n: int) -> decision_pb2.DecideRequest:

@@ -12,7 +12,7 @@ import pytest
 
 from rumbo.decision.v1 import decision_pb2
 from rumbo.decision.v1.service_pb2_grpc import DecisionServiceStub
-from tests.e2e.flood import Told, flood, steadily
+from tests.e2e.flood import CallTally, flood, steadily
 from tests.e2e.test_command_line import END_S, address_of, process
 from tests.e2e.wire import Refusal, refusal_in
 
@@ -33,7 +33,7 @@ async def test_calls_sent_just_before_the_end_are_answered_or_told_that_the_serv
     assert {refusal_in(error) for error in refused} == {SHUTTING_DOWN}
 
 
-async def _load_until_it_is_gone(serving: subprocess.Popen[str], address: str) -> Told:
+async def _load_until_it_is_gone(serving: subprocess.Popen[str], address: str) -> CallTally:
     """Callers who ask again at once, and others who ask at their time, on connections of their own."""
     once = (("grpc.use_local_subchannel_pool", 1),)
     async with grpc.aio.insecure_channel(address) as one, grpc.aio.insecure_channel(address, once) as other:
@@ -47,7 +47,7 @@ async def _load_until_it_is_gone(serving: subprocess.Popen[str], address: str) -
             serving.send_signal(signal.SIGTERM)
             await asyncio.to_thread(serving.communicate, None, END_S)
 
-        told = Told()
+        told = CallTally()
         ending = asyncio.create_task(end())
         await asyncio.gather(steadily(ask, 16, ending.done, told), flood(ask, 40, 8, told), ending)
         return told

@@ -36,7 +36,7 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class ConditionResult:
     """What a condition says: `holds` is None where nobody can tell, because of what is `unknown`.
 
     `unknown_anywhere` also has what would not have mattered: `x || true`.
@@ -60,11 +60,11 @@ class Compare:
         constant = f'"{self.constant}"' if isinstance(self.constant, str) else str(self.constant)
         return f"{self.name} {self.by} {constant}"
 
-    def said(self, facts: Facts) -> Said:
+    def said(self, facts: Facts) -> ConditionResult:
         fact = facts(self.name)
         if fact.why is not None:
-            return Said(holds=None, unknown=frozenset({fact.why}), unknown_anywhere=frozenset({fact.why}))
-        return Said(holds=COMPARED[self.by](fact.value, self.constant))
+            return ConditionResult(holds=None, unknown=frozenset({fact.why}), unknown_anywhere=frozenset({fact.why}))
+        return ConditionResult(holds=COMPARED[self.by](fact.value, self.constant))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Holds:
     def text(self) -> str:
         return self.name
 
-    def said(self, facts: Facts) -> Said:
+    def said(self, facts: Facts) -> ConditionResult:
         return Compare(self.name, "==", True).said(facts)
 
 
@@ -87,15 +87,15 @@ class Not:
     def text(self) -> str:
         return f"!({self.of.text()})"
 
-    def said(self, facts: Facts) -> Said:
+    def said(self, facts: Facts) -> ConditionResult:
         said = self.of.said(facts)
         if said.holds is None:
             return said
-        return Said(holds=not said.holds, unknown_anywhere=said.unknown_anywhere)
+        return ConditionResult(holds=not said.holds, unknown_anywhere=said.unknown_anywhere)
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
+class Combination:
     """`&&` of both, or `||` of both."""
 
     by: str
@@ -105,15 +105,15 @@ class Joined:
     def text(self) -> str:
         return f"({self.left.text()} {self.by} {self.right.text()})"
 
-    def said(self, facts: Facts) -> Said:
+    def said(self, facts: Facts) -> ConditionResult:
         decisive = self.by == "||"
         both = self.left.said(facts), self.right.said(facts)
         anywhere = both[0].unknown_anywhere | both[1].unknown_anywhere
         if any(s.holds is decisive for s in both):
-            return Said(holds=decisive, unknown_anywhere=anywhere)
+            return ConditionResult(holds=decisive, unknown_anywhere=anywhere)
         if all(s.holds is not None for s in both):
-            return Said(holds=not decisive, unknown_anywhere=anywhere)
-        return Said(holds=None, unknown=both[0].unknown | both[1].unknown, unknown_anywhere=anywhere)
+            return ConditionResult(holds=not decisive, unknown_anywhere=anywhere)
+        return ConditionResult(holds=None, unknown=both[0].unknown | both[1].unknown, unknown_anywhere=anywhere)
 
 
-Condition = Compare | Holds | Not | Joined
+Condition = Compare | Holds | Not | Combination

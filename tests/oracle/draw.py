@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from tests.oracle.conditions import Compare, Condition, Fact, Holds, Joined, Not, Why
-from tests.oracle.history import Customer, Question, Stored, StoredConsent, StoredIncident
+from tests.oracle.conditions import Combination, Compare, Condition, Fact, Holds, Not, Why
+from tests.oracle.history import Customer, Question, StoredConsent, StoredFeatures, StoredIncident
 from tests.oracle.plain import (
     KINDS,
     OTHERS,
@@ -26,7 +26,7 @@ from tests.oracle.plain import (
     Policy,
     Pressure,
     Quiet,
-    Required,
+    Requirement,
     Weight,
 )
 
@@ -164,8 +164,8 @@ class Draw:
         rests = {kind: self.one(RESTS) for kind in self.some(RESPONSES, 0 if ignored else 1)}
         return Cooldown(rests=rests, ignored=ignored, also=self.some(others, 1, 2) if self.likely(0.3) else ())
 
-    def _required(self) -> Required:
-        return Required(
+    def _required(self) -> Requirement:
+        return Requirement(
             when=self._condition(),
             on_missing=self.one(("deny", "allow")),
             on_stale=self.one(("deny", "allow", "use")),
@@ -177,7 +177,7 @@ class Draw:
         if depth and self.likely(0.4):
             if self.likely(0.2):
                 return Not(self._condition(depth - 1))
-            return Joined(self.one(("&&", "||")), self._condition(depth - 1), self._condition(depth - 1))
+            return Combination(self.one(("&&", "||")), self._condition(depth - 1), self._condition(depth - 1))
         ordered = ("<", ">=")
         simple: tuple[Condition, ...] = (
             Compare("customer.baskets_90d", self.one(ordered), self.chance.randint(0, 9)),
@@ -274,8 +274,8 @@ class Draw:
     def customers(self, now: datetime) -> dict[str, Customer]:
         return {name: Customer(customer_id=name, stored=self.stored(now)) for name in ("ana", "bo", "eva", "li")}
 
-    def stored(self, now: datetime) -> Stored:
-        stored = Stored()
+    def stored(self, now: datetime) -> StoredFeatures:
+        stored = StoredFeatures()
         trouble = self.likely(0.35)
         if not trouble or self.likely(0.5):
             self._view(
@@ -303,15 +303,17 @@ class Draw:
         stored.has_any_row = any(f.why is not Why.UNREACHABLE for f in facts) or any(
             x is Why.STALE or (not isinstance(x, Why) and x) for x in lists
         )
-        return Stored() if self.likely(0.08) else stored
+        return StoredFeatures() if self.likely(0.08) else stored
 
-    def _view(self, stored: Stored, now: datetime, values: Mapping[str, str | int | float], empty: float) -> None:
+    def _view(
+        self, stored: StoredFeatures, now: datetime, values: Mapping[str, str | int | float], empty: float
+    ) -> None:
         at = now - self.span(timedelta(days=20))
         for name, value in values.items():
             is_empty = self.likely(empty)
             stored.features[name] = Fact(why=Why.MISSING, at=at) if is_empty else Fact(value=value, at=at)
 
-    def _gone(self, stored: Stored, names: Sequence[str], why: Why, now: datetime) -> None:
+    def _gone(self, stored: StoredFeatures, names: Sequence[str], why: Why, now: datetime) -> None:
         at = now - timedelta(days=40)
         for name in names:
             value = self.one(ZONES) if name == "time_zone" else 5 if name == "baskets_90d" else 50.0

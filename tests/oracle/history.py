@@ -30,7 +30,7 @@ class StoredConsent:
 
 
 @dataclass(slots=True, kw_only=True)
-class Stored:
+class StoredFeatures:
     """What the feature store holds of a customer. A list may be out of reach, or stale: then it says why."""
 
     features: dict[str, Fact] = field(default_factory=dict)
@@ -117,7 +117,7 @@ def _moved(journey_id: str, held: Enrolment | None, move: Move) -> Enrolment | N
 @dataclass(slots=True, kw_only=True)
 class Customer:
     customer_id: str
-    stored: Stored = field(default_factory=Stored)
+    stored: StoredFeatures = field(default_factory=StoredFeatures)
     opened: dict[str, list[tuple[datetime, str | None, str | None]]] = field(default_factory=dict)
     """By incident: when, class, severity."""
     resolved: dict[str, list[datetime]] = field(default_factory=dict)

@@ -17,7 +17,7 @@ AGAINST = (reason_pb2.REASON_KIND_DENIED, reason_pb2.REASON_KIND_UNKNOWN)
 
 
 @dataclass(slots=True, kw_only=True)
-class Seen:
+class Coverage:
     """What a run has looked at; a code is decisive where it alone stands against a journey."""
 
     decisions: int = 0
@@ -30,7 +30,7 @@ class Seen:
     bound: Counter[str] = field(default_factory=Counter)
     """By what a pick used up, inside an answer."""
 
-    def add(self, other: Seen) -> None:
+    def add(self, other: Coverage) -> None:
         self.decisions += other.decisions
         self.ranked += other.ranked
         self.allowed += other.allowed
@@ -41,7 +41,7 @@ class Seen:
 
 
 @dataclass(slots=True, kw_only=True)
-class Judged:
+class Judgement:
     faults: list[str]
     contacts: list[Contact]
     """What the answer reserved, as the oracle keeps it."""
@@ -72,17 +72,17 @@ def _is_at(action: Action, placement: str | None) -> bool:
     return placement is None or not action.placements or placement in action.placements
 
 
-def judge(moment: Moment, answer: decision_pb2.DecideResponse, seen: Seen) -> Judged:
-    judging = _Judging(moment=moment, answer=answer, seen=seen)
+def judge(moment: Moment, answer: decision_pb2.DecideResponse, seen: Coverage) -> Judgement:
+    judging = _Trial(moment=moment, answer=answer, seen=seen)
     judging.run()
-    return Judged(faults=judging.faults, contacts=moment.picked, ended=moment.ended)
+    return Judgement(faults=judging.faults, contacts=moment.picked, ended=moment.ended)
 
 
 @dataclass(slots=True, kw_only=True)
-class _Judging:
+class _Trial:
     moment: Moment
     answer: decision_pb2.DecideResponse
-    seen: Seen
+    seen: Coverage
     faults: list[str] = field(default_factory=list)
     candidates: Mapping[str, Sequence[Candidate]] = field(default_factory=dict)
     before: dict[str, dict[str, Verdict]] = field(default_factory=dict)

@@ -17,7 +17,7 @@ from features.schema import FeatureSchema, FeatureSpec
 from features.situation import ConsentFact, ConsentStatus, IncidentFact, IncidentStatus, render
 from features.values import FeatureRow, FeatureStatus, FeatureValue
 from tests.oracle.conditions import Fact, Why
-from tests.oracle.history import Customer, Stored
+from tests.oracle.history import Customer, StoredFeatures
 
 STATUS = {Why.STALE: FeatureStatus.STALE, Why.UNREACHABLE: FeatureStatus.UNAVAILABLE}
 
@@ -30,7 +30,7 @@ class OutsideFeatures:
         self._specs: Sequence[FeatureSpec] = [s for specs in FeatureSchema.load().by_view.values() for s in specs]
 
     def read(self, customer_id: str, now: datetime) -> FeatureReading:
-        stored = self._customers[customer_id].stored if customer_id in self._customers else Stored()
+        stored = self._customers[customer_id].stored if customer_id in self._customers else StoredFeatures()
         values = {s.name: _value(s.name, stored) for s in self._specs if not s.is_derived}
         gone = {s.view: values[s.name].status for s in self._specs if s.name in values and _is_gone(values[s.name])}
         return FeatureReading(
@@ -44,7 +44,7 @@ def _is_gone(value: FeatureValue) -> bool:
     return value.status in (FeatureStatus.UNAVAILABLE, FeatureStatus.STALE)
 
 
-def _value(name: str, stored: Stored) -> FeatureValue:
+def _value(name: str, stored: StoredFeatures) -> FeatureValue:
     if name == "incidents_json":
         return _listed(name, stored.incidents, _incident)
     if name == "consents_json":

@@ -30,7 +30,7 @@ def lasting(text: str) -> timedelta:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Required:
+class Requirement:
     """A condition of an audience or a policy, with what to do about facts that cannot be had."""
 
     when: Condition
@@ -79,7 +79,7 @@ class Journey:
     within: str
     value: float
     prior: float | None = None
-    audience: Required | None = None
+    audience: Requirement | None = None
     lever: float | None = None
     context_weight: Weight | None = None
     consent: tuple[str, ...] = ()
@@ -179,7 +179,7 @@ class Budget:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     policy_id: str
-    require: Required
+    require: Requirement
     kinds: tuple[str, ...]
     journeys: tuple[str, ...]
 
@@ -274,7 +274,7 @@ def _written(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value not in (None, [], {}, False)}
 
 
-def _required(name: str, required: Required) -> dict[str, Any]:
+def _required(name: str, required: Requirement) -> dict[str, Any]:
     return _written(
         **{
             name: required.when.text(),

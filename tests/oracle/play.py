@@ -25,7 +25,7 @@ from service.wire.server import serving
 from tests.fixtures_service import Clock, settings_of
 from tests.oracle.draw import BEGINS, CHANNELS, PURPOSES, RESPONSES, SEVERITIES, Draw
 from tests.oracle.history import Contact, Customer, Move, Question, World
-from tests.oracle.judge import Seen, judge
+from tests.oracle.judge import Coverage, judge
 from tests.oracle.outside import OutsideFeatures, OutsideModel, UntoldFeatures
 from tests.oracle.rules import Moment
 
@@ -83,7 +83,7 @@ class Play:
     clock: Clock
     service: InProcess | DecisionServiceAsyncStub
     kills: KillSwitch
-    seen: Seen = field(default_factory=Seen)
+    seen: Coverage = field(default_factory=Coverage)
     faults: list[str] = field(default_factory=list)
     _ids: Any = field(default_factory=itertools.count)
 

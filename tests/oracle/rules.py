@@ -13,10 +13,10 @@ from functools import cache
 
 import holidays
 
-from tests.oracle.conditions import Condition, Fact, Said, Why
+from tests.oracle.conditions import Condition, ConditionResult, Fact, Why
 from tests.oracle.history import Contact, Customer, Enrolment, Question, World
 from tests.oracle.periods import CALENDAR, EVERYWHERE, begins, zone_of
-from tests.oracle.plain import OTHERS, Action, Feed, IncidentClass, Journey, Policies, Required, lasting
+from tests.oracle.plain import OTHERS, Action, Feed, IncidentClass, Journey, Policies, Requirement, lasting
 
 AGES = {"customer.recency_days": "last_purchase_at"}
 NEVER_BYPASSED = ("KILLED", "NOT_VALID_NOW", "CONSENT_MISSING")
@@ -85,10 +85,10 @@ class Moment:
         yield from self.world.contacts()
         yield from self.picked
 
-    def said(self, condition: Condition, required: Required | None = None) -> Said:
+    def said(self, condition: Condition, required: Requirement | None = None) -> ConditionResult:
         return condition.said(lambda name: self._fact(name, required))
 
-    def _fact(self, name: str, required: Required | None) -> Fact:
+    def _fact(self, name: str, required: Requirement | None) -> Fact:
         fact = self.fact(name)
         if required is None:
             return fact
@@ -328,7 +328,7 @@ def _is_withdrawn(moment: Moment, purpose: str, channel: str) -> bool:
 # Conditions
 
 
-def condition_fails(moment: Moment, required: Required) -> Verdict:
+def condition_fails(moment: Moment, required: Requirement) -> Verdict:
     said = moment.said(required.when, required)
     if said.holds is not None:
         return denied(not said.holds)
@@ -337,7 +337,7 @@ def condition_fails(moment: Moment, required: Required) -> Verdict:
     return Verdict.MAY if len(verdicts) > 1 else verdicts.pop()
 
 
-def _when_unknown(required: Required, whys: Iterable[Why], is_unknown_customer: bool) -> Verdict:
+def _when_unknown(required: Requirement, whys: Iterable[Why], is_unknown_customer: bool) -> Verdict:
     missing = required.on_missing
     if is_unknown_customer and required.on_unknown_customer is not None:
         missing = required.on_unknown_customer

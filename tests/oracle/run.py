@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.fixtures_service import STATE_URL
 from tests.oracle.draw import Draw
-from tests.oracle.judge import Seen
+from tests.oracle.judge import Coverage
 from tests.oracle.play import played
 
 log = logging.getLogger("oracle")
@@ -36,7 +36,7 @@ class Task:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     task: Task
-    seen: Seen
+    seen: Coverage
     faults: Sequence[str]
 
 

@@ -16,7 +16,7 @@ from service.decision.constraints.registry import BINDERS
 from service.decision.constraints.stage import AtStage
 from service.decision.verdict import ALLOWED
 from tests.oracle.draw import CODES
-from tests.oracle.judge import Seen
+from tests.oracle.judge import Coverage
 from tests.oracle.run import Task, run, run_all
 from tests.postgres_server import PostgresServer
 
@@ -52,7 +52,7 @@ def test_some_answers_are_what_the_rules_say(postgres: PostgresServer, over_grpc
 )
 def test_every_answer_is_what_the_rules_say(postgres: PostgresServer, decisions: int) -> None:
     """And no rule was idle: each alone stood against some journey, and each that a pick can use up did."""
-    seen, begun_s = Seen(), time.monotonic()
+    seen, begun_s = Coverage(), time.monotonic()
     told_s = begun_s
     for result in run_all(worlds(decisions, postgres, str(decisions))):
         assert list(result.faults) == [], result.task

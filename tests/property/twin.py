@@ -21,7 +21,7 @@ from service.decision.journey import JourneyKind
 from service.decision.plan import Candidate
 from service.decision.variables import with_variables
 from service.decision.windows import Per, Period
-from tests.builders import Catalogue, Offered
+from tests.builders import Catalogue, Entry
 from tests.property.twin_of_shared import in_flight_is_full, pool_is_empty, rests
 
 
@@ -102,11 +102,11 @@ def slate_denials(made: Catalogue, candidate: Candidate, known: Facts) -> set[st
     return found | {code for code, is_denied in said.items() if is_denied}
 
 
-def offered(made: Catalogue, candidate: Candidate) -> Offered:
+def offered(made: Catalogue, candidate: Candidate) -> Entry:
     return next(o for o in made.offered if o.journey.journey_id == candidate.journey_id)
 
 
-def kind_of(own: Offered, candidate: Candidate) -> JourneyKind:
+def kind_of(own: Entry, candidate: Candidate) -> JourneyKind:
     return JourneyKind.PROMOTIONAL if candidate.action.is_offer else own.journey.kind
 
 
@@ -167,12 +167,12 @@ def ids(candidates: Sequence[Candidate]) -> set[str]:
     return {c.journey_id for c in candidates}
 
 
-def _stage(own: Offered, known: Facts) -> object:
+def _stage(own: Entry, known: Facts) -> object:
     enrolment = known.situation.enrolments.get(own.journey.journey_id)
     return own.journey.stages[0].stage if enrolment is None else enrolment.stage
 
 
-def _is_out_of_time(own: Offered, known: Facts) -> bool:
+def _is_out_of_time(own: Entry, known: Facts) -> bool:
     is_early = own.valid_from is not None and known.now < own.valid_from
     return is_early or (own.valid_until is not None and known.now >= own.valid_until)
 
@@ -210,7 +210,7 @@ def _is_stopped_by_incident(kind: JourneyKind, made: Catalogue, known: Facts) ->
     return is_open or incidents.status is not FeatureStatus.PRESENT or is_unheard or is_in_grace
 
 
-def _lacks_consent(own: Offered, made: Catalogue, known: Facts) -> bool:
+def _lacks_consent(own: Entry, made: Catalogue, known: Facts) -> bool:
     consents, feed = known.situation.consents, made.policies.consent_feed
     if not own.purposes:
         return _is_withdrawn(consents, "service", known.channel)

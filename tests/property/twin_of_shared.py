@@ -7,7 +7,7 @@ from datetime import datetime
 from service.decision.constraints.capacity import Pool
 from service.decision.constraints.cooldown import Cooldown
 from service.decision.facts import Facts
-from tests.builders import Catalogue, Offered
+from tests.builders import Catalogue, Entry
 
 
 def rests(rule: Cooldown, known: Facts) -> bool:
@@ -43,7 +43,7 @@ def _is_ignored(rule: Cooldown, journey_id: str, known: Facts) -> bool:
     return known.now < max(at for _, _, at in last) + window + pause
 
 
-def in_flight_is_full(made: Catalogue, own: Offered, known: Facts, reserved: set[str]) -> bool:
+def in_flight_is_full(made: Catalogue, own: Entry, known: Facts, reserved: set[str]) -> bool:
     """Whether the journey's kind has no place for it, even if those that give way do so."""
     kind, enrolled = own.journey.kind, set(known.situation.enrolments)
     at_most = {k: limit.at_most for k, limit in (made.policies.in_flight or {}).items()}.get(kind)
@@ -57,13 +57,13 @@ def in_flight_is_full(made: Catalogue, own: Offered, known: Facts, reserved: set
     return any(me in _leave(other, alike, known, reserved, at_most) for other in entering)
 
 
-def _stay(own: Offered, alike: dict[str, Offered], enrolled: set[str], reserved: set[str]) -> set[str]:
+def _stay(own: Entry, alike: dict[str, Entry], enrolled: set[str], reserved: set[str]) -> set[str]:
     in_flight = ((enrolled | reserved) & set(alike)) - {own.journey.journey_id}
     gives_way = {j for j in in_flight - reserved if alike[j].is_switchable or alike[j].journey.tier > own.journey.tier}
     return in_flight - gives_way
 
 
-def _leave(own: Offered, alike: dict[str, Offered], known: Facts, reserved: set[str], at_most: int) -> list[str]:
+def _leave(own: Entry, alike: dict[str, Entry], known: Facts, reserved: set[str], at_most: int) -> list[str]:
     """Those that end when `own` comes: the last tiers first, then the oldest."""
     enrolled = known.situation.enrolments
     in_flight = ((set(enrolled) | reserved) & set(alike)) - {own.journey.journey_id}

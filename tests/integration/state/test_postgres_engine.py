@@ -20,12 +20,12 @@ from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.rows import accepted, committed, event, opened, outcome, propose, situation
 from tests.integration.state.conftest import OpenEngine, OpenState
-from tests.integration.state.works import TRANSACTION, WAIT_S, Held, adding
+from tests.integration.state.works import TRANSACTION, WAIT_S, HeldTransaction, adding
 
 
 async def together(engine: PostgresEngine, *transactions: Transaction[str]) -> list[str | BaseException]:
     """Hands these in while another transaction runs."""
-    held = await Held(engine).begun()
+    held = await HeldTransaction(engine).begun()
     answers = [engine.write(work) for work in transactions]
     await held.end()
     return await asyncio.gather(*answers, return_exceptions=True)
@@ -139,7 +139,7 @@ async def test_the_durability_asked_for_is_that_of_every_commit(url: str, durabi
     assert row["synchronous_commit"] == setting
 
 
-class Planned:
+class PartitionsRead:
     """Answers a question with the partitions that the server would look in."""
 
     def __init__(self, session: Session) -> None:
@@ -160,7 +160,7 @@ async def test_a_decision_is_looked_for_in_the_one_partition_that_its_id_tells(e
         await engine.make_room(NOW + timedelta(days=i))
     asked = NOW + timedelta(days=7)
     decision_id = UUID(int=int(asked.timestamp() * 1000) << 80 | 7 << 76 | 2 << 62 | 12345)
-    row = await engine.read(lambda session: find_row(Planned(session), str(decision_id)))
+    row = await engine.read(lambda session: find_row(PartitionsRead(session), str(decision_id)))
     assert row is not None
     assert _partitions(row["QUERY PLAN"]) == {f"decisions_{date(2018, 1, 10):%Y%m%d}"}
 
@@ -210,7 +210,7 @@ async def test_what_was_fetched_for_all_is_asked_again_once_anything_was_told(en
     def ask(session: Session) -> int:
         return int(session.query(question)[0][0]["found"])
 
-    held = await Held(engine).begun()
+    held = await HeldTransaction(engine).begun()
     answers = [engine.write(Transaction(run, shared=(question,))) for run in (tell, ask)]
     await held.end()
     assert await asyncio.gather(*answers) == [None, 1]

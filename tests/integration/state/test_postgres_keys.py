@@ -15,7 +15,7 @@ from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.rows import event, situation
 from tests.integration.state.conftest import OpenEngine, OpenState
-from tests.integration.state.works import WAIT_S, Held
+from tests.integration.state.works import WAIT_S, HeldTransaction
 
 HELD_KEYS = Sql(
     "SELECT (classid::bigint << 32) | objid::bigint AS number FROM pg_locks"
@@ -44,7 +44,7 @@ async def test_keys_are_taken_in_ascending_order(engine: PostgresEngine, url: st
     assert len(numbers) == 3
     with psycopg.connect(url, autocommit=True) as other:
         other.execute("SELECT pg_advisory_lock(%s)", (numbers[1],))
-        held = await Held(engine).begun()
+        held = await HeldTransaction(engine).begun()
         answers = [engine.write(telling(key)) for key in order]
         await held.end()
         async with asyncio.timeout(WAIT_S):
@@ -79,8 +79,8 @@ def advisory_locks(url: str) -> dict[tuple[int, bool], int]:
 async def test_who_needs_nothing_of_another_alone_does_not_wait_for_it(
     engine: PostgresEngine, open_engine: OpenEngine, mine: Locks, theirs: Locks
 ) -> None:
-    held = await Held(engine, mine).begun()
-    other = await Held(await open_engine(), theirs).begun()
+    held = await HeldTransaction(engine, mine).begun()
+    other = await HeldTransaction(await open_engine(), theirs).begun()
     await other.end()
     assert not held.answer.done()
     await held.end()
@@ -99,8 +99,8 @@ async def test_who_needs_nothing_of_another_alone_does_not_wait_for_it(
 async def test_who_needs_alone_what_another_has_waits_for_it(
     engine: PostgresEngine, open_engine: OpenEngine, url: str, mine: Locks, theirs: Locks
 ) -> None:
-    held = await Held(engine, mine).begun()
-    other = Held(await open_engine(), theirs)
+    held = await HeldTransaction(engine, mine).begun()
+    other = HeldTransaction(await open_engine(), theirs)
     async with asyncio.timeout(WAIT_S):
         while not any(not granted for _, granted in advisory_locks(url)):
             await asyncio.sleep(0.002)
@@ -119,7 +119,7 @@ async def test_two_that_ask_for_the_same_keys_in_opposite_orders_do_not_wait_for
         other.execute("SELECT pg_advisory_lock(%s)", (middle,))
         answers = []
         for engine, order in zip(engines, (names, names[::-1]), strict=True):
-            held = await Held(engine).begun()
+            held = await HeldTransaction(engine).begun()
             answers += [engine.write(telling(name)) for name in order]
             await held.end()
         async with asyncio.timeout(WAIT_S):

@@ -22,14 +22,14 @@ def adding(customer_id: str) -> Transaction[str]:
     return Transaction(run)
 
 
-class Held:
+class HeldTransaction:
     """A work with these keys that stays in its transaction until it is let go."""
 
     def __init__(self, engine: PostgresEngine, keys: Locks | None = None) -> None:
         self._begun, self._let_go = threading.Event(), threading.Event()
         self.answer = engine.write(Transaction(self._run, lambda _: keys or Locks()))
 
-    async def begun(self) -> Held:
+    async def begun(self) -> HeldTransaction:
         assert await asyncio.to_thread(self._begun.wait, WAIT_S)
         return self
 

@@ -25,16 +25,16 @@ from service.state.engines.sqlite import SqliteEngine
 from service.state.port import AlreadyDecided, CommitResult, Committed, DeferredDecision, RequestKey
 from service.state.store import SqlState
 from service.timing import StepTimes
-from tests.builders import NOW, STRICT, Offered, catalogue, journey
+from tests.builders import NOW, STRICT, Entry, catalogue, journey
 from tests.contract.rows import WEEK
 
 SCHEMA = FeatureSchema.load()
 EXAMPLE_CATALOGUE = load(EXAMPLE, SCHEMA)
-NEWS = Offered(journey=journey("news", kind=JourneyKind.PROMOTIONAL), contact=Cap(at_most=1, per=WEEK))
+NEWS = Entry(journey=journey("news", kind=JourneyKind.PROMOTIONAL), contact=Cap(at_most=1, per=WEEK))
 ASK = Question(customer_id="1", channel="web", context={}, limit=1, request_id="r1")
 
 
-def made_of(*offered: Offered, policies: Policies = STRICT) -> Catalogue:
+def made_of(*offered: Entry, policies: Policies = STRICT) -> Catalogue:
     """A catalogue with this plan; its document is not looked at here."""
     return replace(EXAMPLE_CATALOGUE, plan=catalogue(*offered, policies=policies).plan)
 
@@ -56,7 +56,7 @@ class FixedCatalogues:
     def __init__(self) -> None:
         self.first = self.current = made_of(NEWS)
 
-    def offer(self, *offered: Offered, policies: Policies = STRICT) -> None:
+    def offer(self, *offered: Entry, policies: Policies = STRICT) -> None:
         """In force from now on, as if there had never been another."""
         self.first = self.current = made_of(*offered, policies=policies)
 

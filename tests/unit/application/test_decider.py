@@ -31,7 +31,7 @@ from service.decision.record import to_document
 from service.decision.reports.rows import CustomerEvent, OutcomeType
 from service.state.port import StateUnavailable
 from service.timing import StepTimes
-from tests.builders import COMPILER, NOW, Offered, journey
+from tests.builders import COMPILER, NOW, Entry, journey
 from tests.contract.history import imported, plain
 from tests.contract.rows import MINUTE, WEEK, codes, contacts, event, opened, outcome, picked
 from tests.unit.application.house import (
@@ -54,7 +54,7 @@ def bought(event_id: str, at: datetime = NOW) -> CustomerEvent:
     return event(event_id, "purchase", at, amount=1.0)
 
 
-class Bought:
+class PurchaseFeatures:
     """A feature store that knows when the customer last bought something."""
 
     def read(self, customer_id: str, now: datetime) -> FeatureReading:
@@ -62,7 +62,7 @@ class Bought:
         return FeatureReading(values={last.name: last}, degraded=(), has_any_row=True)
 
 
-class Noting:
+class NotingModel:
     """A model that notes what it scores, and on which thread."""
 
     version, history, columns = "noting", frozenset({"news"}), ()
@@ -168,7 +168,7 @@ async def test_a_request_whose_journey_present_facts_deny_is_revoked_while_they_
 async def test_a_journey_that_left_the_catalogue_or_lost_its_action_is_revoked(house: House) -> None:
     await house.decide()
     without_action = replace(NEWS.journey, stages=(replace(NEWS.journey.stages[0], actions=()),))
-    for offered in (Offered(journey=journey("other")), replace(NEWS, journey=without_action)):
+    for offered in (Entry(journey=journey("other")), replace(NEWS, journey=without_action)):
         house.catalogues.current = made_of(offered)
         with pytest.raises(DecisionRevoked):
             await house.decide()
@@ -240,8 +240,8 @@ async def test_within_the_transaction_only_what_a_moved_feature_may_change_is_sc
     tmp_path: Path, last: CustomerEvent, threads: list[str]
 ) -> None:
     """The feature store knows when she last bought, so that a purchase moves it: what is recorded is what scored."""
-    model = Noting()
-    house = House(RestlessState(tmp_path / "state.db"), features=Bought(), model=model)
+    model = NotingModel()
+    house = House(RestlessState(tmp_path / "state.db"), features=PurchaseFeatures(), model=model)
     house.catalogues.offer(TO_ANYBODY)
     house.state.tell(*(bought(f"e{n}", NOW - WEEK) for n in range(ATTEMPTS - 1)), last)
     decision = await house.decide()

@@ -19,7 +19,7 @@ from service.decision.reports.rows import CustomerEvent
 from service.decision.windows import RollingWindow
 from service.state.engines.engine import Durability
 from service.state.port import StateUnavailable
-from tests.builders import NOW, Offered, catalogue, journey
+from tests.builders import NOW, Entry, catalogue, journey
 from tests.contract.rows import FAR, committed, event, propose
 from tests.stores import sqlite_state
 from tests.unit.application.readings import (
@@ -149,7 +149,7 @@ async def test_both_stores_are_read_once_for_one_decision(tmp_path: Path) -> Non
 async def test_what_concerns_everybody_is_a_fact_of_every_customer(tmp_path: Path) -> None:
     """The kill list, the feeds, and the uses of the pools asked for: customer 1 has no row in either store."""
     kept = sqlite_state(tmp_path / "state.db", Durability.PROCESS_SAFE)
-    plan = catalogue(Offered(journey=journey("news"), capacity=CAPACITY)).plan
+    plan = catalogue(Entry(journey=journey("news"), capacity=CAPACITY)).plan
     await committed(kept, await propose(kept, plan, customer_id="2"))
     await kept.kill("news", "wrong price", NOW)
     await kept.record_events([event("b1", "feed.heartbeat", customer_id="")], NOW)

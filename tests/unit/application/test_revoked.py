@@ -18,7 +18,7 @@ from service.decision.journey import JourneyKind, Stage, StagePlan
 from service.decision.plan import Lifetime
 from service.decision.reports.rows import OutcomeType
 from service.decision.windows import CalendarWindow, Period, RollingWindow, Window
-from tests.builders import NOW, Offered, action, journey
+from tests.builders import NOW, Entry, action, journey
 from tests.contract.rows import MINUTE, WEEK, event, outcome, picked
 from tests.unit.application.house import ASK, House, text
 
@@ -60,7 +60,7 @@ def pool(limit: float, window: Window = A_WEEK, *, counts_cost: bool = False) ->
 )
 async def test_its_own_use_of_a_pool_that_it_filled_does_not_revoke_it(house: House, full: Pool, channel: str) -> None:
     costly = journey("news", stages=[StagePlan(stage=Stage.NEED, actions=(action(cost=0.1),))])
-    house.catalogues.offer(Offered(journey=costly), policies=replace(ALL_KINDS, budgets=(full,)))
+    house.catalogues.offer(Entry(journey=costly), policies=replace(ALL_KINDS, budgets=(full,)))
     question = replace(ASK, channel=channel)
     first = await house.decide(question)
     assert picked(first) == ["news"]
@@ -71,7 +71,7 @@ async def test_its_own_use_of_a_pool_that_it_filled_does_not_revoke_it(house: Ho
 @pytest.mark.parametrize("window", [A_WEEK, A_MONTH], ids=["ending-one-by-one", "ending-together"])
 async def test_a_pool_that_others_overfilled_meanwhile_revokes_it(house: House, window: Window) -> None:
     """d1 of another customer expires, d2 takes the only unit; then d1 is reported as shown after all."""
-    house.catalogues.offer(Offered(journey=journey("news"), capacity=pool(1.0, window)))
+    house.catalogues.offer(Entry(journey=journey("news"), capacity=pool(1.0, window)))
     await house.decide(SOMEBODY)
     house.now = NOW + 15 * MINUTE
     first = await house.decide(BY_EMAIL)
@@ -86,7 +86,7 @@ async def test_journeys_of_one_slate_do_not_revoke_each_other_while_they_are_pre
     member = Member(tier=1, is_switchable=False)
     limit = InFlightLimit(kind=PROMOTIONAL, at_most=2, members={"news": member, "plain": member})
     policies = replace(ALL_KINDS, in_flight={PROMOTIONAL: limit})
-    house.catalogues.offer(*(Offered(journey=journey(j, kind=PROMOTIONAL)) for j in limit.members), policies=policies)
+    house.catalogues.offer(*(Entry(journey=journey(j, kind=PROMOTIONAL)) for j in limit.members), policies=policies)
     first = await house.decide(BOTH)
     assert picked(first) == ["news", "plain"]
     await assert_stands(house, first, BOTH)
@@ -95,7 +95,7 @@ async def test_journeys_of_one_slate_do_not_revoke_each_other_while_they_are_pre
 
 
 async def test_a_journey_that_never_goes_with_it_revokes_it_once_entered(house: House) -> None:
-    house.catalogues.offer(Offered(journey=journey("news"), never_with=("plain",)), Offered(journey=journey("plain")))
+    house.catalogues.offer(Entry(journey=journey("news"), never_with=("plain",)), Entry(journey=journey("plain")))
     first = await house.decide()
     await assert_stands(house, first)
     row = event("e1", "journey.entered", journey_id="plain", stage="need")
@@ -118,7 +118,7 @@ TWO_STAGES = [
 
 
 async def test_a_customer_who_moved_to_another_stage_is_not_shown_the_action_of_the_earlier(house: House) -> None:
-    house.catalogues.offer(Offered(journey=journey("news", stages=TWO_STAGES)))
+    house.catalogues.offer(Entry(journey=journey("news", stages=TWO_STAGES)))
     first = await house.decide()
     moved = event("e1", "journey.entered", NOW, journey_id="news", stage="use")
     await house.state.record_events([moved], NOW)
@@ -130,7 +130,7 @@ async def test_a_customer_who_moved_to_another_stage_is_not_shown_the_action_of_
 
 async def test_an_action_of_a_stage_is_revoked_when_the_time_in_the_journey_is_over(house: House) -> None:
     lifetime = Lifetime(max_duration=DAY)
-    house.catalogues.offer(Offered(journey=journey("news", stages=TWO_STAGES), lifetime=lifetime))
+    house.catalogues.offer(Entry(journey=journey("news", stages=TWO_STAGES), lifetime=lifetime))
     entered = event("e1", "journey.entered", NOW - DAY + MINUTE, journey_id="news", stage="use")
     await house.state.record_events([entered], NOW)
     first = await house.decide()

@@ -18,12 +18,12 @@ from service.decision.arbitrate import Score, ScoreSource
 from service.decision.decide import Decision, Degradation, Terms, begin, conclude
 from service.decision.facts import Facts
 from service.decision.plan import Candidate
-from tests.builders import NOW, Offered, catalogue, facts, feature, journey
+from tests.builders import NOW, Entry, catalogue, facts, feature, journey
 
 KNOWN = facts(features=[feature("spend", 12.5)])
 PLAN = catalogue(
     *(
-        Offered(journey=replace(journey(j), prior=prior, attributes={"category": j}))
+        Entry(journey=replace(journey(j), prior=prior, attributes={"category": j}))
         for j, prior in (("learned", 0.1), ("new", 0.2), ("old", 0.3))
     )
 ).plan

@@ -50,7 +50,7 @@ class Looks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Watched:
+class WatchedFolder:
     folder: Path
     catalogues: KeptCatalogues
     metrics: Metrics
@@ -79,7 +79,7 @@ class Watched:
 
 
 @pytest.fixture
-async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
+async def watched(tmp_path: Path) -> AsyncIterator[WatchedFolder]:
     folder, schema, metrics, looks = tmp_path / "catalogue", FeatureSchema.load(), Metrics(), Looks()
     shutil.copytree(EXAMPLE, folder)
     state = sqlite_state(tmp_path / "state.db")
@@ -94,14 +94,14 @@ async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
 
     watch.listen(listener)
     running = asyncio.create_task(watch.run(looks.sleep))
-    yield Watched(
+    yield WatchedFolder(
         folder=folder, catalogues=catalogues, metrics=metrics, state=state, watch=watch, looks=looks, told=told
     )
     await stopped(running)
     await state.close()
 
 
-async def test_a_change_comes_into_force_once_it_stands_still(watched: Watched) -> None:
+async def test_a_change_comes_into_force_once_it_stands_still(watched: WatchedFolder) -> None:
     before = watched.version
     watched.edit("tier: 4", "tier: 5")
     await watched.looks.next()
@@ -114,7 +114,7 @@ async def test_a_change_comes_into_force_once_it_stands_still(watched: Watched) 
     assert await watched.state.catalogue(watched.version) == watched.catalogues.current.source
 
 
-async def test_the_pools_of_a_change_are_counted_before_a_customer_asks_for_them(watched: Watched) -> None:
+async def test_the_pools_of_a_change_are_counted_before_a_customer_asks_for_them(watched: WatchedFolder) -> None:
     watched.edit("tier: 4", "tier: 4\ncapacity: {units: 7, per: day}")
     await watched.looks.next()
     await watched.looks.next()
@@ -123,7 +123,9 @@ async def test_the_pools_of_a_change_are_counted_before_a_customer_asks_for_them
     assert counted == {pool.pool_id for pool in watched.catalogues.current.plan.pools} >= {"capacity:rescue-basket"}
 
 
-async def test_a_change_waits_for_a_store_that_is_away(watched: Watched, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_change_waits_for_a_store_that_is_away(
+    watched: WatchedFolder, caplog: pytest.LogCaptureFixture
+) -> None:
     before = watched.version
     watched.execute("ALTER TABLE catalogues RENAME TO hidden")
     watched.edit("tier: 4", "tier: 5")
@@ -140,14 +142,14 @@ async def test_a_change_waits_for_a_store_that_is_away(watched: Watched, caplog:
     assert watched.told == [True]
 
 
-async def test_nothing_is_loaded_while_nothing_changes(watched: Watched) -> None:
+async def test_nothing_is_loaded_while_nothing_changes(watched: WatchedFolder) -> None:
     await watched.looks.next()
     await watched.looks.next()
     assert watched.told == []
 
 
 async def test_an_invalid_catalogue_never_replaces_a_good_one_and_says_so(
-    watched: Watched, caplog: pytest.LogCaptureFixture
+    watched: WatchedFolder, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = watched.version
     watched.edit("customer.recency_days", "customer.recencydays")
@@ -162,7 +164,7 @@ async def test_an_invalid_catalogue_never_replaces_a_good_one_and_says_so(
     assert "did you mean `customer.recency_days`?" in str(record.__dict__["fields"])
 
 
-async def test_a_refused_catalogue_that_is_mended_comes_into_force(watched: Watched) -> None:
+async def test_a_refused_catalogue_that_is_mended_comes_into_force(watched: WatchedFolder) -> None:
     watched.edit("customer.recency_days", "customer.recencydays")
     await watched.looks.next()
     await watched.looks.next()
@@ -174,7 +176,7 @@ async def test_a_refused_catalogue_that_is_mended_comes_into_force(watched: Watc
     assert watched.metric("rumbo_catalogue_loads_total", result="refused") == 1
 
 
-async def test_a_removed_policies_file_is_refused(watched: Watched) -> None:
+async def test_a_removed_policies_file_is_refused(watched: WatchedFolder) -> None:
     before = watched.version
     (watched.folder / "policies.yaml").unlink()
     await watched.looks.next()
@@ -182,7 +184,7 @@ async def test_a_removed_policies_file_is_refused(watched: Watched) -> None:
     assert (watched.version, watched.told) == (before, [False])
 
 
-async def test_a_new_journey_comes_into_force_when_told_to_reload(watched: Watched) -> None:
+async def test_a_new_journey_comes_into_force_when_told_to_reload(watched: WatchedFolder) -> None:
     content = (watched.folder / JOURNEY).read_text(encoding="utf-8")
     (watched.folder / "journeys" / "rescue-again.yaml").write_text(
         content.replace("journey: rescue-basket", "journey: rescue-again"), encoding="utf-8"
@@ -192,7 +194,7 @@ async def test_a_new_journey_comes_into_force_when_told_to_reload(watched: Watch
     assert "rescue-again" in watched.catalogues.current.stages
 
 
-async def test_an_earlier_catalogue_can_still_be_had_by_its_version(watched: Watched) -> None:
+async def test_an_earlier_catalogue_can_still_be_had_by_its_version(watched: WatchedFolder) -> None:
     first = watched.version
     await watched.catalogues.keep()
     for tier in (5, 6, 7):
@@ -223,7 +225,7 @@ def _device(file: Path) -> None:
 
 @pytest.mark.parametrize("spoil", [_brackets, _laughs, _fifo, _device])
 async def test_a_good_file_comes_into_force_after_a_hostile_one(
-    watched: Watched, spoil: Callable[[Path], None]
+    watched: WatchedFolder, spoil: Callable[[Path], None]
 ) -> None:
     before, file = watched.version, watched.folder / JOURNEY
     text = file.read_text(encoding="utf-8")
@@ -239,7 +241,7 @@ async def test_a_good_file_comes_into_force_after_a_hostile_one(
     assert watched.told == [False, True]
 
 
-async def test_what_an_editor_keeps_beside_a_journey_is_no_change(watched: Watched) -> None:
+async def test_what_an_editor_keeps_beside_a_journey_is_no_change(watched: WatchedFolder) -> None:
     (watched.folder / "journeys" / ".#rescue-basket.yaml").symlink_to("me@host.1234:5678")
     (watched.folder / "journeys" / "._rescue-basket.yaml").write_bytes(b"\x00\x05\x16\x07")
     await watched.looks.next()

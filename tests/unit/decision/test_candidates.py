@@ -8,7 +8,7 @@ import pytest
 
 from service.decision.facts import Enrolment, Situation
 from service.decision.journey import Action, JourneyKind, Stage, StagePlan
-from tests.builders import NOW, Offered, catalogue, facts, journey
+from tests.builders import NOW, Entry, catalogue, facts, journey
 
 
 def act(
@@ -34,7 +34,7 @@ CLUB = journey(
         StagePlan(stage=Stage.USE, actions=(act("member-mail", {"email"}),)),
     ),
 )
-PLAN = catalogue(Offered(journey=CLUB)).plan
+PLAN = catalogue(Entry(journey=CLUB)).plan
 
 
 def proposed(channel: str, placement: str | None = None, stage: Stage | None = None) -> str | None:

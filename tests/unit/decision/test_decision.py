@@ -13,10 +13,10 @@ from service.decision.decide import begin
 from service.decision.facts import Consents, Incident, OpenIncidents, Situation
 from service.decision.journey import JourneyKind
 from service.decision.verdict import Reason, ReasonKind
-from tests.builders import COMPILER, NOW, Offered, catalogue, contact, decide, facts, feature, journey
+from tests.builders import COMPILER, NOW, Entry, catalogue, contact, decide, facts, feature, journey
 
 DAY = timedelta(days=1)
-THREE = catalogue(*(Offered(journey=journey(name)) for name in "abc"))
+THREE = catalogue(*(Entry(journey=journey(name)) for name in "abc"))
 
 
 @pytest.mark.parametrize(("limit", "is_silent"), [(1, False), (2, False), (3, False), (4, True), (50, True)])
@@ -26,7 +26,7 @@ def test_no_journey_is_said_exactly_when_fewer_slots_than_the_limit_were_filled(
 
 def test_no_journey_tells_whether_there_was_any_candidate() -> None:
     nothing = decide(catalogue().plan, facts(channel="email"), limit=1).no_journey
-    never = Offered(journey=journey(), valid_until=NOW)
+    never = Entry(journey=journey(), valid_until=NOW)
     withheld = decide(catalogue(never).plan, facts(), limit=1).no_journey
     short = decide(THREE.plan, facts(), limit=5).no_journey
     assert nothing is not None
@@ -45,7 +45,7 @@ def test_an_answer_holds_as_long_as_its_channel_reserves(channel: str, holds: ti
 
 def test_every_rule_that_denies_a_candidate_gives_its_reason() -> None:
     """A journey that everything speaks against, and one beside it that nothing does."""
-    everything = Offered(
+    everything = Entry(
         journey=journey("all", kind=JourneyKind.PROMOTIONAL),
         purposes=("marketing", "surveys"),
         audience=COMPILER.compile("customer.spend > 10.0"),
@@ -57,7 +57,7 @@ def test_every_rule_that_denies_a_candidate_gives_its_reason() -> None:
         consents=Consents(granted_at={("marketing", "web"): NOW}),
         contacts=(contact("all"),),
     )
-    plan = catalogue(everything, Offered(journey=journey("fine"))).plan
+    plan = catalogue(everything, Entry(journey=journey("fine"))).plan
     draft = begin(plan, facts(situation=situation, features=[feature("spend", 1.0)]))
     (rejected,) = draft.constrained.rejected
     assert sorted(r.code for r in rejected.reasons) == [
@@ -72,7 +72,7 @@ def test_every_rule_that_denies_a_candidate_gives_its_reason() -> None:
 
 
 def test_equal_rules_are_checked_once_and_their_reason_is_shared() -> None:
-    offered = (Offered(journey=journey(n), audience=COMPILER.compile("customer.spend > 10.0")) for n in "abc")
+    offered = (Entry(journey=journey(n), audience=COMPILER.compile("customer.spend > 10.0")) for n in "abc")
     plan = catalogue(*offered).plan
     assert sum(isinstance(rule, Audience) for rule in plan.rules) == 1
     rejected = begin(plan, facts()).constrained.rejected
@@ -81,7 +81,7 @@ def test_equal_rules_are_checked_once_and_their_reason_is_shared() -> None:
 
 def test_constrain_can_be_narrowed_to_some_of_the_rules() -> None:
     """As selection does, which checks only what a pick can change."""
-    offered = Offered(journey=journey("a"), contact=Cap(at_most=1, per=DAY), valid_until=NOW)
+    offered = Entry(journey=journey("a"), contact=Cap(at_most=1, per=DAY), valid_until=NOW)
     plan = catalogue(offered).plan
     known = facts(situation=Situation(contacts=(contact("a"),)))
     narrow = constrain(plan, plan.candidates(known), known, only=plan.contact_rules)

@@ -23,7 +23,7 @@ from service.decision.plan import Lifetime, ToneChoice
 from service.decision.reasons import for_pick
 from service.decision.tone import tone_of
 from service.decision.verdict import ReasonKind
-from tests.builders import COMPILER, NOW, Offered, catalogue, decide, facts, feature, journey
+from tests.builders import COMPILER, NOW, Entry, catalogue, decide, facts, feature, journey
 
 DAY, HOUR, SECOND = timedelta(days=1), timedelta(hours=1), timedelta(seconds=1)
 RICH = COMPILER.compile("customer.spend > 10.0")
@@ -171,7 +171,7 @@ def test_after_an_incident_there_is_a_time_of_grace(
 
 
 def test_a_bypass_lets_a_journey_pass_and_says_so() -> None:
-    offered = Offered(journey=journey("a"), audience=RICH, bypass=frozenset({"AUDIENCE"}))
+    offered = Entry(journey=journey("a"), audience=RICH, bypass=frozenset({"AUDIENCE"}))
     decision = decide(catalogue(offered).plan, facts(features=[feature("spend", 1.0)]))
     (pick,) = decision.picks
     said = [r for r in for_pick(pick, decision) if r.kind is ReasonKind.BYPASS]
@@ -179,7 +179,7 @@ def test_a_bypass_lets_a_journey_pass_and_says_so() -> None:
 
 
 def test_a_denial_that_is_not_bypassed_still_denies_and_is_the_only_one_told() -> None:
-    offered = Offered(journey=journey("a"), audience=RICH, valid_until=NOW, bypass=frozenset({"AUDIENCE"}))
+    offered = Entry(journey=journey("a"), audience=RICH, valid_until=NOW, bypass=frozenset({"AUDIENCE"}))
     (rejected,) = decide(catalogue(offered).plan, facts(features=[feature("spend", 1.0)])).rejected
     assert [r.code for r in rejected.reasons] == ["NOT_VALID_NOW"]
 
@@ -187,7 +187,7 @@ def test_a_denial_that_is_not_bypassed_still_denies_and_is_the_only_one_told() -
 def test_the_first_tone_whose_condition_holds_is_spoken_with_its_reason() -> None:
     incident = COMPILER.compile("situation.has_open_incident")
     tones = (ToneChoice(when=RICH, tone="light"), ToneChoice(when=incident, tone="empathetic"))
-    (candidate,) = catalogue(Offered(journey=journey(), tones=tones)).plan.candidates(facts())
+    (candidate,) = catalogue(Entry(journey=journey(), tones=tones)).plan.candidates(facts())
     opened = Situation(incidents=OpenIncidents(known=(Incident(incident_id="i", opened_at=NOW),)))
     tone, reason = tone_of(candidate, facts(situation=opened))
     assert tone == "empathetic"
@@ -211,7 +211,7 @@ def test_the_first_tone_whose_condition_holds_is_spoken_with_its_reason() -> Non
 def test_an_enrolment_ends_by_itself(lifetime: Lifetime, journey_id: str, why: WhyEnded | None) -> None:
     """The customer came in a day ago; how often she visits is not known, so no condition on it holds."""
     enrolments = {journey_id: Enrolment(journey_id=journey_id, stage=Stage.NEED, since=NOW - DAY)}
-    plan = catalogue(Offered(journey=journey("a"), lifetime=lifetime)).plan
+    plan = catalogue(Entry(journey=journey("a"), lifetime=lifetime)).plan
     draft = begin(plan, facts(situation=Situation(enrolments=enrolments), features=[feature("spend", 20.0)]))
     assert [e.why for e in draft.ended] == ([] if why is None else [why])
     assert draft.facts.variables["situation.journeys"] == ([] if why is not None else [journey_id])

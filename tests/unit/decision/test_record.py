@@ -13,10 +13,10 @@ from service.decision.arbitrate import Score, ScoreSource
 from service.decision.constraints.registry import Cap
 from service.decision.decide import Decision, revise
 from service.decision.record import canonical, output, replay, to_document
-from tests.builders import NOW, Offered, catalogue, contact, decide, facts, feature, journey, settled
+from tests.builders import NOW, Entry, catalogue, contact, decide, facts, feature, journey, settled
 
 MADE = catalogue(
-    Offered(journey=journey("a"), contact=Cap(at_most=1, per=timedelta(days=7))), Offered(journey=journey("b"))
+    Entry(journey=journey("a"), contact=Cap(at_most=1, per=timedelta(days=7))), Entry(journey=journey("b"))
 )
 
 

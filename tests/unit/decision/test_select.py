@@ -19,7 +19,7 @@ from tests.builders import (
     COMPILER,
     NOW,
     Catalogue,
-    Offered,
+    Entry,
     catalogue,
     contact,
     decide,
@@ -41,8 +41,8 @@ def pressed(at_most: int, *kinds: JourneyKind) -> Policies:
 
 def promotions(*names: str, at_most: int) -> Catalogue:
     """Promotional journeys under one limit, and one of service beside it, best first."""
-    offered = [Offered(journey=journey(name, kind=PROMOTIONAL, tier=n)) for n, name in enumerate(names, start=1)]
-    help_ = Offered(journey=journey("help", kind=SERVICE, tier=9))
+    offered = [Entry(journey=journey(name, kind=PROMOTIONAL, tier=n)) for n, name in enumerate(names, start=1)]
+    help_ = Entry(journey=journey("help", kind=SERVICE, tier=9))
     return catalogue(*offered, help_, policies=pressed(at_most, PROMOTIONAL))
 
 
@@ -103,7 +103,7 @@ def test_a_reservation_is_given_back_where_the_channel_says_so() -> None:
 
 def test_an_audience_that_counts_contacts_sees_the_picks_before_it() -> None:
     quiet = COMPILER.compile("situation.contacts < 1")
-    offered = (Offered(journey=journey(name), audience=quiet) for name in "ab")
+    offered = (Entry(journey=journey(name), audience=quiet) for name in "ab")
     decision = decide(catalogue(*offered).plan, facts())
     assert ranked(decision) == ["a"]
     assert denied(decision) == {"b": ["AUDIENCE"]}
@@ -112,7 +112,7 @@ def test_an_audience_that_counts_contacts_sees_the_picks_before_it() -> None:
 
 def test_what_another_decision_took_meanwhile_is_dropped_and_the_slot_goes_to_the_next() -> None:
     made = catalogue(
-        Offered(journey=journey("a"), contact=WEEK), Offered(journey=journey("b")), Offered(journey=journey("c"))
+        Entry(journey=journey("a"), contact=WEEK), Entry(journey=journey("b")), Entry(journey=journey("c"))
     )
     before = decide(made.plan, facts(), limit=2)
     after = revise(before, settled(contact("a", at=NOW)))
@@ -125,13 +125,13 @@ def test_what_another_decision_took_meanwhile_is_dropped_and_the_slot_goes_to_th
 
 
 def test_what_was_taken_is_free_again_when_its_cap_is() -> None:
-    made = catalogue(Offered(journey=journey("a"), contact=WEEK))
+    made = catalogue(Entry(journey=journey("a"), contact=WEEK))
     after = revise(decide(made.plan, facts()), settled(contact("a", at=NOW - DAY)))
     assert after.eligible_after(after.rejected[0]) == NOW + 6 * DAY
 
 
 def test_what_had_no_slot_before_is_rejected_plainly() -> None:
-    made = catalogue(Offered(journey=journey("a")), Offered(journey=journey("b"), contact=WEEK))
+    made = catalogue(Entry(journey=journey("a")), Entry(journey=journey("b"), contact=WEEK))
     after = revise(decide(made.plan, facts(), limit=1), settled(contact("b", at=NOW)))
     assert ranked(after) == ["a"]
     assert denied(after) == {"b": ["CONTACT_CAP"]}
@@ -149,21 +149,21 @@ def test_a_shared_limit_that_was_partly_taken_drops_the_pick_that_no_longer_fits
 
 
 def test_an_audience_that_counts_contacts_is_checked_again_at_commit() -> None:
-    made = catalogue(Offered(journey=journey("a"), audience=COMPILER.compile("situation.contacts < 1")))
+    made = catalogue(Entry(journey=journey("a"), audience=COMPILER.compile("situation.contacts < 1")))
     after = revise(decide(made.plan, facts()), settled(contact("x", at=NOW)))
     assert denied(after) == {"a": ["TAKEN_MEANWHILE", "AUDIENCE"]}
 
 
 def test_a_second_revision_counts_from_the_decision_not_from_the_first() -> None:
     """As replay does, which knows of the last one alone."""
-    made = catalogue(Offered(journey=journey("a"), contact=WEEK), Offered(journey=journey("b"), contact=WEEK))
+    made = catalogue(Entry(journey=journey("a"), contact=WEEK), Entry(journey=journey("b"), contact=WEEK))
     decision = decide(made.plan, facts())
     twice = revise(revise(decision, settled(contact("a", at=NOW))), settled(contact("a", at=NOW), contact("b", at=NOW)))
     assert twice.selection.taken == ("a", "b")
 
 
 def test_at_commit_the_scores_still_decide_the_order() -> None:
-    made = catalogue(*(Offered(journey=journey(name), contact=WEEK) for name in "abc"))
+    made = catalogue(*(Entry(journey=journey(name), contact=WEEK) for name in "abc"))
     scores = {n: Score(p_outcome=p, source=ScoreSource.MODEL) for n, p in (("a", 0.1), ("b", 0.9), ("c", 0.5))}
     before = decide(made.plan, facts(), limit=1, scores=scores)
     assert ranked(before) == ["b"]

@@ -14,7 +14,7 @@ from service.decision.constraints.registry import Policies
 from service.decision.facts import Contact, Enrolment, Situation, Use
 from service.decision.journey import JourneyKind, Stage, StagePlan
 from service.decision.windows import RollingWindow
-from tests.builders import NOW, Catalogue, Offered, action, catalogue, contact, decide, facts, journey
+from tests.builders import NOW, Catalogue, Entry, action, catalogue, contact, decide, facts, journey
 from tests.variants import in_flight
 
 HOUR, DAY, SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
@@ -47,7 +47,7 @@ def test_a_journey_is_never_with_another_that_is_under_way_or_reserved(
 
 
 def test_the_first_pick_excludes_its_opposite_from_the_same_answer() -> None:
-    made = catalogue(Offered(journey=journey("a")), Offered(journey=journey("b"), never_with=("a",)), policies=FREE)
+    made = catalogue(Entry(journey=journey("a")), Entry(journey=journey("b"), never_with=("a",)), policies=FREE)
     decision = decide(made.plan, facts())
     assert ranked(made) == ["a"]
     assert [[r.code for r in rejected.reasons] for rejected in decision.rejected] == [["NEVER_WITH"]]
@@ -74,7 +74,7 @@ def test_a_journey_does_not_follow_another_too_soon(contacts: tuple[Contact, ...
 def loyalty(at_most: int, *offered: tuple[str, int, bool]) -> Catalogue:
     """Journeys given as (id, tier, is switchable), of which so many may be under way at once."""
     made = tuple(
-        Offered(journey=journey(name, kind=LOYALTY, tier=tier), is_switchable=is_switchable)
+        Entry(journey=journey(name, kind=LOYALTY, tier=tier), is_switchable=is_switchable)
         for name, tier, is_switchable in offered
     )
     return catalogue(*made, policies=in_flight(FREE, {LOYALTY: at_most}, *made))
@@ -156,7 +156,7 @@ def test_what_needs_more_than_a_pool_holds_is_denied_even_while_nothing_is_used(
     budget = Pool(pool_id="budget", limit=1.0, window=RollingWindow(per=DAY), counts_cost=True)
     dear = journey("dear", stages=(StagePlan(stage=Stage.NEED, actions=(action(cost=2.0),)),))
     made = catalogue(
-        Offered(journey=dear),
+        Entry(journey=dear),
         policies=replace(FREE, budgets=(budget,)),
     )
     assert ranked(made) == []
@@ -165,6 +165,6 @@ def test_what_needs_more_than_a_pool_holds_is_denied_even_while_nothing_is_used(
 def test_a_budget_unit_of_the_first_slot_is_gone_for_the_second() -> None:
     budget = Pool(pool_id="budget", limit=0.25, window=RollingWindow(per=DAY), counts_cost=True)
     stages = (StagePlan(stage=Stage.NEED, actions=(action(cost=0.1),)),)
-    offered = (Offered(journey=journey(name, stages=stages)) for name in "abc")
+    offered = (Entry(journey=journey(name, stages=stages)) for name in "abc")
     made = catalogue(*offered, policies=replace(FREE, budgets=(budget,)))
     assert ranked(made) == ["a", "b"]

@@ -16,16 +16,16 @@ from service.decision.facts import Situation
 from service.decision.reports.rows import RowResult, RowStatus
 from service.metrics import JsonLines, Metrics
 from service.timing import StepTimes
-from tests.builders import Offered, catalogue, contact, facts, feature, journey, scores_of
+from tests.builders import Entry, catalogue, contact, facts, feature, journey, scores_of
 from tests.contract.rows import WEEK
 
 CUSTOMER = "customer-4711"
 SECRET = "a secret of hers"
 PLAN = catalogue(
-    Offered(journey=journey("capped"), contact=Cap(at_most=1, per=WEEK)),
-    Offered(journey=journey("capped-too"), contact=Cap(at_most=1, per=WEEK)),
-    Offered(journey=journey("plain")),
-    Offered(journey=journey("plain-too")),
+    Entry(journey=journey("capped"), contact=Cap(at_most=1, per=WEEK)),
+    Entry(journey=journey("capped-too"), contact=Cap(at_most=1, per=WEEK)),
+    Entry(journey=journey("plain")),
+    Entry(journey=journey("plain-too")),
 ).plan
 
 

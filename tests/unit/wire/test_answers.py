@@ -22,7 +22,7 @@ from service.decision.reports.rows import Outcome, OutcomeType, RowResult, RowSt
 from service.decision.verdict import Verdict, deny
 from service.state.port import ContactState, KeptOutcome, StoredDecision
 from service.wire import answers, enums
-from tests.builders import NOW, Offered, catalogue, contact, decide, facts, journey, scores_of
+from tests.builders import NOW, Entry, catalogue, contact, decide, facts, journey, scores_of
 from tests.variants import with_rule
 
 DAY = timedelta(days=1)
@@ -50,7 +50,7 @@ BEST = replace(
     lever=Lever(weight=2.0, until=NOW + DAY, why="push"),
 )
 PLAN = with_rule(
-    catalogue(Offered(journey=BEST), Offered(journey=journey("next", tier=2)), Offered(journey=journey("denied"))).plan,
+    catalogue(Entry(journey=BEST), Entry(journey=journey("next", tier=2)), Entry(journey=journey("denied"))).plan,
     Denies(),
     ["denied"],
 )
@@ -142,7 +142,7 @@ def test_no_journey_is_said_if_and_only_if_a_slot_was_left_empty(limit: int, is_
 
 def capped(*contacts: Contact, per: timedelta) -> journey_pb2.RejectedJourney:
     """`news` denied by these contacts under a cap of 1."""
-    plan = catalogue(Offered(journey=journey("news"), contact=Cap(at_most=1, per=per))).plan
+    plan = catalogue(Entry(journey=journey("news"), contact=Cap(at_most=1, per=per))).plan
     made = decide(plan, facts(situation=Situation(contacts=contacts)))
     (rejected,) = answers.answer(made, is_full=True, locale="en").rejected
     return rejected
