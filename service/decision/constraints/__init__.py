@@ -20,9 +20,10 @@
    brackets is left out when its value is not known.
    `service/decision/explain.py` says what `rumbo catalogue explain` shows of it.
 5. Proof: a unit test in `tests/unit/decision`; in `service/catalogue/examples/complete_journey`, a journey that uses it
-   and, under `cases`, one case where it alone denies and one where it allows; a row of the README's table, in the order
-   of BINDERS. What it reads belongs to the customers of `cases/defaults.yaml` and of `tests/policy/customers.py`.
-   `rumbo catalogue test` and `make test` name what is missing.
+   and, under `cases`, one case where it alone denies and one where it allows; a row of the table in
+   `service/guides/journey-owner.md`, in the order of BINDERS, and from that row alone the rule once more in
+   `tests/oracle/rules.py`. What it reads belongs to the customers of `cases/defaults.yaml` and of
+   `tests/policy/customers.py`. `rumbo catalogue test` and `make test-all` name what is missing.
 
 Equal rules are one object, so a rule is checked once a request for all the candidates it guards.
 """

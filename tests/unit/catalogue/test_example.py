@@ -1,4 +1,4 @@
-"""The example catalogue: what the README and the demo promise of it."""
+"""The example catalogue: what the guides and the demo promise of it."""
 
 from __future__ import annotations
 
