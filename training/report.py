@@ -38,7 +38,7 @@ def write_files(folder: Path, experiment: Experiment, history: CampaignHistory, 
 
 
 def write_metrics(path: Path, experiment: Experiment, published: PublishedModel) -> dict[str, object]:
-    """HOME/training/metrics.json, for the demo and the README; returns what it wrote."""
+    """HOME/training/metrics.json, for the demo and the guides; returns what it wrote."""
     document = {**summary(experiment), "run_id": published.run_id, "registry_version": published.registry_version}
     path.parent.mkdir(parents=True, exist_ok=True)
     _write(path, document)

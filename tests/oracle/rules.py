@@ -1,4 +1,4 @@
-"""Every rule of the README's table, written down once more from its words (README, ADR 7), one function a rule.
+"""Every rule of the owner's table, written down once more from its words and those of ADR 7, one function a rule.
 
 Nothing here is shared with the service. A function goes through what happened, from the beginning, each time.
 """

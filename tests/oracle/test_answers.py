@@ -1,7 +1,8 @@
 """P1, P4 and P6 by an oracle that shares nothing with the service: random histories, every answer held to the words.
 
-The oracle (`rules.py`) was written from the README and ADR 7 alone. It tells of each journey of a drawn catalogue which
-rules stand against it, and so what may be ranked, in which order, and what must be told of the rest.
+The oracle (`rules.py`) was written from the owner's table of constraints and ADR 7 alone. It tells of each journey of a
+drawn catalogue which rules stand against it, and so what may be ranked, in which order, and what must be told of the
+rest.
 """
 
 from __future__ import annotations
