@@ -95,6 +95,22 @@ def test_path_that_a_document_names_is_there(document: Path) -> None:
     assert [path for path in named if not (ROOT / path).exists()] == []
 
 
+@pytest.fixture(scope="module")
+def words_of_the_code() -> set[str]:
+    files = [file for room in ("features", "service", "tests") for file in (ROOT / room).rglob("*.py")]
+    here = Path(__file__).name
+    return {
+        word for file in files if file.name != here for word in re.findall(r"\w+", file.read_text(encoding="utf-8"))
+    }
+
+
+@pytest.mark.parametrize("document", WITH_COMMANDS, ids=name_of)
+def test_name_of_the_code_that_a_document_writes_is_in_the_code(document: Path, words_of_the_code: set[str]) -> None:
+    """Such as `Session`, `Plan.slate` or `STORES`; variables of the environment are looked up among the settings."""
+    named = re.findall(r"`((?!RUMBO_)[A-Z]\w*(?:\.\w+)*)`", prose(document))
+    assert [name for name in named if not words_of_the_code.issuperset(name.split("."))] == []
+
+
 def test_the_front_page_is_read_at_one_sitting() -> None:
     assert len(read(README).splitlines()) <= MOST_LINES
 
