@@ -13,7 +13,7 @@ from features.values import Scalar
 from service.catalogue.cases.coverage import constraint_name
 from service.catalogue.cases.run import CaseResult, Report
 from service.commands.console import table_console
-from service.decision.explain import RuleExplanation, explain, seen_by
+from service.decision.explain import RuleExplanation, explain
 from service.decision.facts import Facts
 from service.decision.plan import Candidate, Plan
 from service.decision.verdict import ReasonKind
@@ -79,7 +79,7 @@ def show_explanation(plan: Plan, candidate: Candidate, facts: Facts, locale: str
         table.add_column(heading)
     reasons = []
     for explained in explain(plan, candidate, facts):
-        seen = seen_by(explained.rule, facts)
+        seen = explained.rule.seen(facts)
         verdict = verdict_of(explained)
         told = (constraint_name(explained.rule, candidate), verdict, _pairs(seen.observed), _pairs(seen.limits))
         table.add_row(*map(escape, told), escape(_ages(seen.ages)), style=None if verdict == "allows" else "yellow")
@@ -93,7 +93,7 @@ def show_explanation(plan: Plan, candidate: Candidate, facts: Facts, locale: str
 def explanation_fields(plan: Plan, candidate: Candidate, facts: Facts, locale: str) -> dict[str, Any]:
     rows = []
     for explained in explain(plan, candidate, facts):
-        seen, reason = seen_by(explained.rule, facts), explained.reason
+        seen, reason = explained.rule.seen(facts), explained.reason
         rows.append(
             {
                 "constraint": constraint_name(explained.rule, candidate),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
@@ -35,6 +36,15 @@ class Reason(NamedTuple):
     kind: ReasonKind
     params: Mapping[str, Scalar] = MappingProxyType({})
     eligible_after: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What a rule looks at: what it found, against which limits, and how old that is (of facts that have an age)."""
+
+    observed: Mapping[str, Scalar]
+    limits: Mapping[str, Scalar] = field(default_factory=dict)
+    ages: Mapping[str, timedelta] = field(default_factory=dict)
 
 
 Verdict = Reason | None

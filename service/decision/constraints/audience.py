@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, ClassVar, get_args
 
 from features.values import FeatureStatus, Scalar
 from service.decision.constraints.rule import Condition
 from service.decision.constraints.unknown import STRICT, OnUnknown, WhenStale
 from service.decision.facts import CONTACTS_VARIABLE, Facts, SituationPart
-from service.decision.verdict import ALLOWED, Reason, ReasonKind, Verdict, unknown
+from service.decision.verdict import ALLOWED, Observation, Reason, ReasonKind, Verdict, unknown
 
 CUSTOMER = "customer."
 SCALARS = get_args(Scalar)
@@ -33,6 +34,9 @@ class Audience:
     def check(self, facts: Facts) -> Verdict:
         return _claim(self.code, self.condition, self.on_unknown, facts)
 
+    def seen(self, facts: Facts) -> Observation:
+        return _seen(self.condition, self.on_unknown, facts)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompanyPolicy:
@@ -54,6 +58,9 @@ class CompanyPolicy:
 
     def check(self, facts: Facts) -> Verdict:
         return _claim(self.code, self.condition, self.on_unknown, facts)
+
+    def seen(self, facts: Facts) -> Observation:
+        return _seen(self.condition, self.on_unknown, facts)
 
 
 class ObservedValues(Mapping[str, Scalar]):
@@ -118,3 +125,20 @@ def _values(condition: Condition, facts: Facts) -> Iterator[tuple[str, Scalar | 
         feature = facts.features.get(name.removeprefix(CUSTOMER)) if name.startswith(CUSTOMER) else None
         if feature is not None:
             yield name, feature.value
+
+
+def _seen(condition: Condition, on_unknown: OnUnknown, facts: Facts) -> Observation:
+    """A fact that is not known is told by its status."""
+    observed: dict[str, Scalar] = {}
+    ages: dict[str, timedelta] = {}
+    for name in condition.names:
+        value = facts.variables.get(name)
+        known = value if isinstance(value, Scalar) else str(value)
+        observed[name] = on_unknown.status(facts, name).value if value is None else known
+        feature = facts.features.get(name.removeprefix(CUSTOMER))
+        if feature is not None and feature.event_time is not None:
+            ages[name] = facts.fresh_at - feature.event_time
+    limits: dict[str, Scalar] = {"condition": condition.text}
+    if on_unknown.max_age is not None:
+        limits["max_age_s"] = int(on_unknown.max_age.total_seconds())
+    return Observation(observed=observed, limits=limits, ages=ages)

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from service.decision.facts import Contact, Facts, SituationPart, Use
 from service.decision.journey import JourneyKind
-from service.decision.verdict import ALLOWED, Verdict, deny
+from service.decision.verdict import ALLOWED, Observation, Verdict, deny
 from service.decision.windows import SECOND, RollingWindow, Window, rounded_up
 
 STEPS = 96
@@ -87,8 +87,7 @@ class PoolLimit:
         return None if self.needs > self.pool.limit else frozenset({self.pool.pool_id})
 
     def check(self, facts: Facts) -> Verdict:
-        uses = facts.situation.uses.get(self.pool.pool_id, ())
-        taken = [u for u in (*uses, *_of_slate(facts, self.pool)) if u.ends_at > facts.now]
+        taken = self._taken(facts)
         if self._has_room(taken):
             return ALLOWED
         return deny(
@@ -99,6 +98,14 @@ class PoolLimit:
             used=sum(u.amount for u in taken),
             needs=self.needs,
         )
+
+    def seen(self, facts: Facts) -> Observation:
+        used = sum(use.amount for use in self._taken(facts))
+        return Observation(observed={"used": used, "needs": self.needs}, limits={"limit": self.pool.limit})
+
+    def _taken(self, facts: Facts) -> list[Use]:
+        uses = facts.situation.uses.get(self.pool.pool_id, ())
+        return [use for use in (*uses, *_of_slate(facts, self.pool)) if use.ends_at > facts.now]
 
     def _has_room(self, taken: Iterable[Use]) -> bool:
         return sum(sorted((self.needs, *(u.amount for u in taken)))) <= self.pool.limit + ROUNDING

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from features.values import Scalar
 from service.decision.constraints.unknown import STRICT
 from service.decision.facts import Contact, Facts, SituationPart
 from service.decision.journey import JourneyKind
-from service.decision.verdict import ALLOWED, Verdict, deny
+from service.decision.verdict import ALLOWED, Observation, Verdict, deny
 from service.decision.windows import Per, Period, Window, describe, earliest_start, window_of
 
 ZONE_FEATURE = "time_zone"
@@ -33,8 +34,13 @@ class ContactCap:
         return frozenset({self.journey_id})
 
     def check(self, facts: Facts) -> Verdict:
-        own = [c for c in facts.situation.contacts if c.journey_id == self.journey_id]
-        return _verdict(self.code, "journey", own, facts, self.at_most, self.per, self.zone_feature)
+        return _verdict(self.code, "journey", self._counted(facts), facts, self.at_most, self.per, self.zone_feature)
+
+    def seen(self, facts: Facts) -> Observation:
+        return _seen(self._counted(facts), facts, self.at_most, self.per, self.zone_feature)
+
+    def _counted(self, facts: Facts) -> list[Contact]:
+        return [c for c in facts.situation.contacts if c.journey_id == self.journey_id]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +59,13 @@ class PressureCap:
     subjects: ClassVar[frozenset[str] | None] = None
 
     def check(self, facts: Facts) -> Verdict:
-        counted = [c for c in facts.situation.contacts if c.kind in self.kinds and c.channel in self.channels]
-        return _verdict(self.code, self.cap_id, counted, facts, self.at_most, self.per, self.zone_feature)
+        return _verdict(self.code, self.cap_id, self._counted(facts), facts, self.at_most, self.per, self.zone_feature)
+
+    def seen(self, facts: Facts) -> Observation:
+        return _seen(self._counted(facts), facts, self.at_most, self.per, self.zone_feature)
+
+    def _counted(self, facts: Facts) -> list[Contact]:
+        return [c for c in facts.situation.contacts if c.kind in self.kinds and c.channel in self.channels]
 
 
 def _verdict(
@@ -83,6 +94,17 @@ def _verdict(
         per=describe(per),
         contacts=len(ends),
     )
+
+
+def _seen(contacts: list[Contact], facts: Facts, at_most: int, per: Per, zone_feature: str) -> Observation:
+    """Those that count; all that were not given back, where the window is that of an unknown zone."""
+    now, window = facts.now, window_of(per, facts.zone(zone_feature))
+    counting = [c for c in contacts if not c.is_given_back(now)]
+    if window is not None:
+        counting = [c for c in counting if c.counts_in(window) > now]
+    ages = {"last": now - max(c.at for c in counting)} if counting else {}
+    limits: dict[str, Scalar] = {"at_most": at_most, "per": describe(per)}
+    return Observation(observed={"contacts": len(counting)}, limits=limits, ages=ages)
 
 
 def _ends(contacts: Iterable[Contact], window: Window, now: datetime) -> list[datetime]:

@@ -8,7 +8,7 @@ from typing import ClassVar
 from features.values import FeatureStatus
 from service.decision.constraints.feed import Feed
 from service.decision.facts import SERVICE, Facts, SituationPart
-from service.decision.verdict import ALLOWED, Verdict, deny, unknown
+from service.decision.verdict import ALLOWED, Observation, Verdict, deny, unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,9 @@ class ConsentMissing:
             return unknown(self.code, fact=self.feed.fact, status="STALE", purpose=self.purpose)
         return ALLOWED
 
+    def seen(self, facts: Facts) -> Observation:
+        return _seen(self.purpose, self.channel, facts)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceWithdrawn:
@@ -59,3 +62,20 @@ class ServiceWithdrawn:
         if granted_at is not None and granted_at > withdrawn_at:
             return ALLOWED
         return deny(self.code, purpose=SERVICE, channel=self.channel, withdrawn_at=withdrawn_at)
+
+    def seen(self, facts: Facts) -> Observation:
+        return _seen(SERVICE, self.channel, facts)
+
+
+def _seen(purpose: str, channel: str, facts: Facts) -> Observation:
+    consents = facts.situation.consents
+    told = {
+        "granted": consents.granted_at.get((purpose, channel)),
+        "withdrawn": consents.withdrawal(purpose, channel),
+    }
+    times = {name: at for name, at in told.items() if at is not None}
+    return Observation(
+        observed={"status": consents.status.value, **times},
+        limits={"purpose": purpose, "channel": channel},
+        ages={name: facts.now - at for name, at in times.items()},
+    )

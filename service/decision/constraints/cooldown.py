@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import ClassVar
 
+from features.values import Scalar
 from service.decision.facts import Contact, Facts, SituationPart
-from service.decision.verdict import ALLOWED, Verdict, deny
+from service.decision.verdict import ALLOWED, Observation, Verdict, deny
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,11 @@ class Cooldown:
         while (later := self._longest(facts, ends)) is not None:
             ends = later[0]
         return deny(self.code, eligible_after=ends, after=after, journey=journey_id)
+
+    def seen(self, facts: Facts) -> Observation:
+        answers = {r.type: facts.now - r.at for r in facts.situation.responses if r.journey_id in self.journeys}
+        rests: dict[str, Scalar] = {rest.response: int(rest.rests.total_seconds()) for rest in self.rests}
+        return Observation(observed={"responses": len(answers)}, limits=rests, ages=answers)
 
     def _longest(self, facts: Facts, at: datetime) -> tuple[datetime, str, str] | None:
         """The rest that ends last among those under way at `at`: its end, what it follows, of which journey."""

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from service.decision.facts import Facts, SituationPart
 from service.decision.journey import JourneyKind
-from service.decision.verdict import ALLOWED, Verdict, deny
+from service.decision.verdict import ALLOWED, Observation, Verdict, deny
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +78,10 @@ class InFlight:
             at_most=self.limit.at_most,
             in_flight=len(ends),
         )
+
+    def seen(self, facts: Facts) -> Observation:
+        enrolled = sum(journey in self.limit.members for journey in facts.situation.enrolments)
+        return Observation(observed={"in_flight": enrolled}, limits={"at_most": self.limit.at_most})
 
     def displaced(self, facts: Facts) -> tuple[str, ...]:
         """The journeys that end for this one: of those that give way the last in hierarchy first, then the oldest."""

@@ -11,7 +11,7 @@ from features.values import Scalar
 from service.decision.constraints.feed import Feed
 from service.decision.facts import Facts, Incident, OpenIncidents, ResolvedIncident, SituationPart
 from service.decision.journey import JourneyKind
-from service.decision.verdict import ALLOWED, Reason, ReasonKind, Verdict, deny, unknown
+from service.decision.verdict import ALLOWED, Observation, Reason, ReasonKind, Verdict, deny, unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +48,15 @@ class IncidentOpen:
         if self.feed is not None and self.feed.is_silent(facts):
             return unknown(self.code, fact=self.feed.fact, status="STALE")
         return self._in_grace(incidents, facts.now)
+
+    def seen(self, facts: Facts) -> Observation:
+        incidents = facts.situation.incidents
+        last = incidents.last_resolved_at
+        return Observation(
+            observed={"open_incidents": len(incidents.known), "status": incidents.status.value},
+            limits={"kind": self.kind.value},
+            ages={} if last is None else {"last_resolved": facts.now - last},
+        )
 
     def _open(self, blocking: Iterable[Incident], *, is_truncated: bool) -> Verdict:
         """Of too many to be told, some may be of any class."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from service.decision.facts import Facts, SituationPart
 from service.decision.journey import JourneyKind
-from service.decision.verdict import ALLOWED, Verdict, deny
+from service.decision.verdict import ALLOWED, Observation, Verdict, deny
 
 EVERYTHING = "*"
 
@@ -42,6 +42,9 @@ class JourneyKilled:
             if why is not None:
                 return deny(self.code, target=target, why=why)
         return ALLOWED
+
+    def seen(self, facts: Facts) -> Observation:
+        return Observation(observed={"on_kill_list": len(facts.situation.kills)})
 
     def _targets(self) -> tuple[str, ...]:
         return self.journey_id, *map(kind_target, self.kinds), EVERYTHING

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from service.decision.facts import Facts, SituationPart
-from service.decision.verdict import ALLOWED, Verdict, deny
+from service.decision.verdict import ALLOWED, Observation, Verdict, deny
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +33,10 @@ class NeverWith:
             return deny(self.code, eligible_after=reserved, other=self.other, state="reserved")
         return ALLOWED
 
+    def seen(self, facts: Facts) -> Observation:
+        is_reserved = any(c.journey_id == self.other for c, _ in facts.open_reservations)
+        return Observation(observed={"enrolled": self.other in facts.situation.enrolments, "reserved": is_reserved})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeverAfter:
@@ -49,8 +53,7 @@ class NeverAfter:
         return frozenset({self.other})
 
     def check(self, facts: Facts) -> Verdict:
-        shown = (c.at for c in facts.situation.contacts if c.journey_id == self.other and c.is_presented)
-        last = max(shown, default=None)
+        last = max(self._shown(facts), default=None)
         if last is None or last + self.within <= facts.now:
             return ALLOWED
         return deny(
@@ -60,3 +63,14 @@ class NeverAfter:
             presented_at=last,
             within_s=int(self.within.total_seconds()),
         )
+
+    def seen(self, facts: Facts) -> Observation:
+        shown = self._shown(facts)
+        return Observation(
+            observed={"presented": len(shown)},
+            limits={"within_s": int(self.within.total_seconds())},
+            ages={"last": facts.now - max(shown)} if shown else {},
+        )
+
+    def _shown(self, facts: Facts) -> list[datetime]:
+        return [c.at for c in facts.situation.contacts if c.journey_id == self.other and c.is_presented]

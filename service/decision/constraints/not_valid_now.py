@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from features.values import Scalar
 from service.decision.facts import Facts, SituationPart
-from service.decision.verdict import ALLOWED, Verdict, deny
+from service.decision.verdict import ALLOWED, Observation, Verdict, deny
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,3 +29,8 @@ class NotValidNow:
             is_ever = self.valid_until is None or self.valid_from < self.valid_until
             return deny(self.code, eligible_after=self.valid_from if is_ever else None, valid_from=self.valid_from)
         return ALLOWED
+
+    def seen(self, facts: Facts) -> Observation:
+        dates = {"valid_from": self.valid_from, "valid_until": self.valid_until}
+        limits: dict[str, Scalar] = {name: at for name, at in dates.items() if at is not None}
+        return Observation(observed={"now": facts.now}, limits=limits)

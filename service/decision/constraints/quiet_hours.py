@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import ClassVar, Protocol
 
+from features.values import Scalar
 from service.decision.constraints.unknown import OnUnknown
 from service.decision.facts import Facts, SituationPart
-from service.decision.verdict import ALLOWED, Verdict, deny
+from service.decision.verdict import ALLOWED, Observation, Verdict, deny
 from service.decision.windows import earliest, first_instant
 
 LONGEST_QUIET = timedelta(days=90)
@@ -62,6 +63,15 @@ class QuietHours:
             local_time=f"{local:%H:%M}",
             zone=facts.text(self.zone_feature) or "",
         )
+
+    def seen(self, facts: Facts) -> Observation:
+        zone = facts.zone(self.zone_feature)
+        local = "unknown" if zone is None else f"{facts.now.astimezone(zone):%a %H:%M}"
+        limits: dict[str, Scalar] = {"weekends": self.on_weekends, "holidays": self.holidays is not None}
+        if self.begins is not None and self.ends is not None:
+            limits |= {"from": f"{self.begins:%H:%M}", "to": f"{self.ends:%H:%M}"}
+        region = facts.text(self.region_feature) or "unknown"
+        return Observation(observed={"local_time": local, "holiday_region": region}, limits=limits)
 
     def _is_quiet(self, at: datetime, zone: tzinfo, region: str | None) -> bool:
         local = at.astimezone(zone)

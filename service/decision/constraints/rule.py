@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from typing import Protocol
 
 from service.decision.facts import Facts, SituationPart
-from service.decision.verdict import Verdict
+from service.decision.verdict import Observation, Verdict
 
 
 class Rule(Hashable, Protocol):
@@ -38,7 +38,13 @@ class Rule(Hashable, Protocol):
         """
         ...
 
-    def check(self, facts: Facts) -> Verdict: ...
+    def check(self, facts: Facts) -> Verdict:
+        """Pure and total; unknown facts deny, unless its owner declared otherwise."""
+        ...
+
+    def seen(self, facts: Facts) -> Observation:
+        """What it looks at, also when it allows. For people who ask: not on the path of a decision."""
+        ...
 
 
 class Condition(Hashable, Protocol):

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from service.decision.facts import Facts, SituationPart
 from service.decision.journey import Stage
-from service.decision.verdict import ALLOWED, Verdict, deny
+from service.decision.verdict import ALLOWED, Observation, Verdict, deny
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,3 +41,8 @@ class AtStage:
             enrolled=enrolment is not None,
             **gone,
         )
+
+    def seen(self, facts: Facts) -> Observation:
+        enrolment = facts.situation.enrolments.get(self.journey_id)
+        stage = self.first_stage if enrolment is None else enrolment.stage
+        return Observation(observed={"stage": stage.value}, limits={"offered_at": self.stage.value})

@@ -19,7 +19,7 @@ from service.decision.decide import Decision, Degradation, Terms, begin, conclud
 from service.decision.facts import Contact, Facts, Situation, SituationPart
 from service.decision.journey import Action, JourneyKind, Lever, Stage, StagePlan
 from service.decision.reports.rows import Outcome, OutcomeType, RowResult, RowStatus
-from service.decision.verdict import Verdict, deny
+from service.decision.verdict import Observation, Verdict, deny
 from service.state.port import ContactState, KeptOutcome, StoredDecision
 from service.wire import answers, enums
 from tests.builders import NOW, Entry, catalogue, contact, decide, facts, journey, scores_of
@@ -42,6 +42,9 @@ class Denies:
 
     def check(self, facts: Facts) -> Verdict:
         return deny(self.code, flag=True, count=2**62, share=0.1, name="ñ", at=NOW - INSTANT)
+
+    def seen(self, facts: Facts) -> Observation:
+        return Observation(observed={})
 
 
 OFFER = Action(action_id="mail", channels=frozenset({"web"}), tone="warm", is_offer=True, cost=0.25)
