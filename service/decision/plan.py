@@ -18,7 +18,7 @@ from service.decision.constraints.killed import kill_subject
 from service.decision.constraints.rule import Condition, Rule
 from service.decision.facts import Facts, SituationPart
 from service.decision.journey import Action, Journey, JourneyKind, Stage
-from service.decision.reach import Reach, reach_of, sources_of
+from service.decision.reach import Reach, reach_of
 
 RuleSet = frozenset[int]
 """A set of rules, by their positions in the plan."""
@@ -197,7 +197,7 @@ class Plan:
         always, by_subject = _indexed(self.rules)
         counting = frozenset(position for position, rule in enumerate(self.rules) if rule.reads_contacts)
         object.__setattr__(self, "contact_rules", counting)
-        sources = frozenset(source for rule in self.rules for source in sources_of(rule))
+        sources = frozenset(source for rule in self.rules for source in rule.span.sources)
         object.__setattr__(self, "sources", sources)
         named = (c.action.placements for o in self.journeys.values() for j in o for c in j.elsewhere)
         object.__setattr__(self, "placements", frozenset[str]().union(*named))

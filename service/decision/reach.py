@@ -5,28 +5,18 @@ It follows from the rules and conditions of the plan. What is in doubt counts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from service.decision.constraints.audience import CUSTOMER, Audience, CompanyPolicy
+from service.decision.constraints.audience import CUSTOMER
 from service.decision.constraints.capacity import Pool
-from service.decision.constraints.caps import ContactCap, PressureCap
-from service.decision.constraints.consent_missing import ConsentMissing, ServiceWithdrawn
-from service.decision.constraints.cooldown import Cooldown
-from service.decision.constraints.in_flight import InFlight
-from service.decision.constraints.incident_open import IncidentOpen
-from service.decision.constraints.never import NeverAfter, NeverWith
-from service.decision.constraints.quiet_hours import QuietHours
 from service.decision.constraints.rule import Condition, Rule
-from service.decision.facts import ANY, CONTACTS_VARIABLE, SERVICE, FactKind, SituationPart
-from service.decision.windows import LOOKBACK, Per, Period
+from service.decision.facts import ANY, CONTACTS_VARIABLE, FactKind, SituationPart
+from service.decision.windows import LOOKBACK
 
 SITUATION = "situation."
 EVERY_KIND = frozenset(FactKind)
-_PERIODS = {Period.DAY: 1, Period.WEEK: 7, Period.MONTH: 31}
-_ZONES_DIFFER = timedelta(days=2)
-"""How much longer a calendar period may be than its days, by clocks that are moved and days that are skipped."""
 _KINDS = {
     SituationPart.INCIDENTS: FactKind.INCIDENTS,
     SituationPart.CONSENTS: FactKind.CONSENTS,
@@ -67,18 +57,20 @@ class Reach:
 
 
 def reach_of(channel: str, rules: Iterable[Rule], conditions: Iterable[Condition], pools: Iterable[Pool]) -> Reach:
-    """How far back is LOOKBACK at most. Raises: TypeError for a rule of which nobody said how far it looks."""
+    """How far back is LOOKBACK at most."""
     listed = list(rules)
-    names = {name for condition in (*conditions, *_conditions_of(listed)) for name in condition.names}
-    counts_all = CONTACTS_VARIABLE in names
+    spans = [rule.span for rule in listed]
+    held = (condition for span in spans for condition in span.conditions)
+    names = {name for condition in (*conditions, *held) for name in condition.names}
+    contacts = LOOKBACK if CONTACTS_VARIABLE in names else _longest(span.contacts for span in spans)
     return Reach(
         channels=frozenset({channel}),
         kinds=kinds_of(listed, names),
-        contacts=LOOKBACK if counts_all else min(LOOKBACK, _longest(_contacts_back(rule) for rule in listed)),
-        responses=min(LOOKBACK, _longest(_responses_back(rule) for rule in listed)),
-        grace=_longest(rule.longest_grace for rule in listed if isinstance(rule, IncidentOpen)),
-        purposes=frozenset(purpose for rule in listed for purpose in _purposes(rule, channel)),
-        sources=frozenset(source for rule in listed for source in sources_of(rule)),
+        contacts=min(LOOKBACK, contacts),
+        responses=min(LOOKBACK, _longest(span.responses for span in spans)),
+        grace=_longest(span.grace for span in spans),
+        purposes=frozenset(purpose for span in spans for purpose, asked_on in span.consents if asked_on == channel),
+        sources=frozenset(source for span in spans for source in span.sources),
         pools=tuple(pool for pool in pools if not pool.channels or channel in pool.channels),
     )
 
@@ -92,7 +84,7 @@ def kinds_of(rules: Iterable[Rule], names: Iterable[str]) -> frozenset[FactKind]
     found = {FactKind.PLACES}
     for rule in rules:
         found.update(_KINDS[fact] for fact in rule.reads if fact not in _OF_NO_KIND)
-        if isinstance(rule, Audience | CompanyPolicy | QuietHours) and rule.on_unknown.on_unknown_customer is not None:
+        if rule.span.asks_if_known:
             found.add(FactKind.EVENTS)
     for name in names:
         if name.startswith(CUSTOMER):
@@ -104,73 +96,5 @@ def kinds_of(rules: Iterable[Rule], names: Iterable[str]) -> frozenset[FactKind]
     return frozenset(found)
 
 
-def sources_of(rule: Rule) -> Iterator[str]:
-    """Those whose heartbeats a rule waits for. Raises: TypeError if nobody said which."""
-    match rule:
-        case IncidentOpen() | ConsentMissing():
-            if rule.feed is not None:
-                yield rule.feed.source
-        case _ if SituationPart.FEEDS in rule.reads:
-            raise _unsaid(rule)
-
-
-def _conditions_of(rules: Iterable[Rule]) -> Iterator[Condition]:
-    return (rule.condition for rule in rules if isinstance(rule, Audience | CompanyPolicy))
-
-
-def _purposes(rule: Rule, channel: str) -> Iterator[str]:
-    match rule:
-        case ConsentMissing():
-            if rule.channel == channel:
-                yield rule.purpose
-        case ServiceWithdrawn():
-            if rule.channel == channel:
-                yield SERVICE
-        case _ if {SituationPart.CONSENTS, SituationPart.WITHDRAWALS}.intersection(rule.reads):
-            raise _unsaid(rule)
-
-
-def _contacts_back(rule: Rule) -> timedelta:
-    """How old a contact may be that a rule counts, beside open reservations."""
-    match rule:
-        case ContactCap() | PressureCap():
-            return _back(rule.per)
-        case NeverAfter():
-            return rule.within
-        case NeverWith() | InFlight():
-            return timedelta(0)
-        case Cooldown():
-            return _ignored_back(rule)
-        case _ if SituationPart.CONTACTS in rule.reads:
-            return LOOKBACK
-    return timedelta(0)
-
-
-def _ignored_back(rule: Cooldown) -> timedelta:
-    """The last contact that was ignored is not older than that; those before it in the row may be of any age."""
-    ignored = rule.ignored
-    if ignored is None:
-        return timedelta(0)
-    return ignored.window + ignored.rests if ignored.times == 1 else LOOKBACK
-
-
-def _responses_back(rule: Rule) -> timedelta:
-    """How old a response may be. One that ends a row of ignored contacts is as old as the contact."""
-    match rule:
-        case Cooldown(ignored=None):
-            return _longest(rest.rests for rest in rule.rests)
-        case _ if SituationPart.RESPONSES in rule.reads:
-            return LOOKBACK
-    return timedelta(0)
-
-
-def _back(per: Per) -> timedelta:
-    return per if isinstance(per, timedelta) else timedelta(days=_PERIODS[per]) + _ZONES_DIFFER
-
-
 def _longest(times: Iterable[timedelta]) -> timedelta:
     return max(times, default=timedelta(0))
-
-
-def _unsaid(rule: Rule) -> TypeError:
-    return TypeError(f"nobody said how far {type(rule).__name__} looks")

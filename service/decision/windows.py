@@ -64,6 +64,9 @@ class CalendarWindow:
         return tomorrow if first_instant(tomorrow, self.zone) <= at else day
 
 
+_DAYS = {Period.DAY: 1, Period.WEEK: 7, Period.MONTH: 31}
+_ZONES_DIFFER = timedelta(days=2)
+
 Window = RollingWindow | CalendarWindow
 Per = timedelta | Period
 """How long a limit looks back: a rolling time, or the calendar period of the moment."""
@@ -74,6 +77,12 @@ def window_of(per: Per, zone: tzinfo | None) -> Window | None:
     if isinstance(per, timedelta):
         return RollingWindow(per=per)
     return None if zone is None else CalendarWindow(period=per, zone=zone)
+
+
+def longest(per: Per) -> timedelta:
+    """How far back it looks at most: a calendar period may be longer than its days, by clocks that are moved and days
+    that are skipped."""
+    return per if isinstance(per, timedelta) else timedelta(days=_DAYS[per]) + _ZONES_DIFFER
 
 
 def earliest_start(period: Period, at: datetime) -> datetime:

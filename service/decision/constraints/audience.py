@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, ClassVar, get_args
 
 from features.values import FeatureStatus, Scalar
-from service.decision.constraints.rule import Condition
+from service.decision.constraints.rule import Condition, Span
 from service.decision.constraints.unknown import STRICT, OnUnknown, WhenStale
 from service.decision.facts import CONTACTS_VARIABLE, Facts, SituationPart
 from service.decision.verdict import ALLOWED, Observation, Reason, ReasonKind, Verdict, unknown
@@ -30,6 +30,10 @@ class Audience:
     @property
     def reads_contacts(self) -> bool:
         return CONTACTS_VARIABLE in self.condition.names
+
+    @property
+    def span(self) -> Span:
+        return Span(conditions=(self.condition,), asks_if_known=self.on_unknown.tells_strangers_apart)
 
     def check(self, facts: Facts) -> Verdict:
         return _claim(self.code, self.condition, self.on_unknown, facts)
@@ -55,6 +59,10 @@ class CompanyPolicy:
     @property
     def reads_contacts(self) -> bool:
         return CONTACTS_VARIABLE in self.condition.names
+
+    @property
+    def span(self) -> Span:
+        return Span(conditions=(self.condition,), asks_if_known=self.on_unknown.tells_strangers_apart)
 
     def check(self, facts: Facts) -> Verdict:
         return _claim(self.code, self.condition, self.on_unknown, facts)

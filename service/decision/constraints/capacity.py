@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
 
+from service.decision.constraints.rule import Span
 from service.decision.facts import Contact, Facts, SituationPart, Use
 from service.decision.journey import JourneyKind
 from service.decision.verdict import ALLOWED, Observation, Verdict, deny
@@ -85,6 +86,10 @@ class PoolLimit:
     def subjects(self) -> frozenset[str] | None:
         """An unused pool denies nothing, unless the candidate alone is more than it holds."""
         return None if self.needs > self.pool.limit else frozenset({self.pool.pool_id})
+
+    @property
+    def span(self) -> Span:
+        return Span()
 
     def check(self, facts: Facts) -> Verdict:
         taken = self._taken(facts)

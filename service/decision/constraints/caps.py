@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import ClassVar
 
 from features.values import Scalar
+from service.decision.constraints.rule import Span
 from service.decision.constraints.unknown import STRICT
 from service.decision.facts import Contact, Facts, SituationPart
 from service.decision.journey import JourneyKind
 from service.decision.verdict import ALLOWED, Observation, Verdict, deny
-from service.decision.windows import Per, Period, Window, describe, earliest_start, window_of
+from service.decision.windows import Per, Period, Window, describe, earliest_start, longest, window_of
 
 ZONE_FEATURE = "time_zone"
 
@@ -32,6 +33,10 @@ class ContactCap:
     @property
     def subjects(self) -> frozenset[str]:
         return frozenset({self.journey_id})
+
+    @property
+    def span(self) -> Span:
+        return Span(contacts=longest(self.per))
 
     def check(self, facts: Facts) -> Verdict:
         return _verdict(self.code, "journey", self._counted(facts), facts, self.at_most, self.per, self.zone_feature)
@@ -57,6 +62,10 @@ class PressureCap:
     reads_contacts: ClassVar[bool] = True
     reads: ClassVar[tuple[SituationPart, ...]] = (SituationPart.CONTACTS,)
     subjects: ClassVar[frozenset[str] | None] = None
+
+    @property
+    def span(self) -> Span:
+        return Span(contacts=longest(self.per))
 
     def check(self, facts: Facts) -> Verdict:
         return _verdict(self.code, self.cap_id, self._counted(facts), facts, self.at_most, self.per, self.zone_feature)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from features.values import FeatureStatus
-from service.decision.constraints.feed import Feed
+from service.decision.constraints.feed import Feed, sources_of
+from service.decision.constraints.rule import Span
 from service.decision.facts import SERVICE, Facts, SituationPart
 from service.decision.verdict import ALLOWED, Observation, Verdict, deny, unknown
 
@@ -22,6 +23,10 @@ class ConsentMissing:
     reads_contacts: ClassVar[bool] = False
     reads: ClassVar[tuple[SituationPart, ...]] = (SituationPart.CONSENTS, SituationPart.FEEDS)
     subjects: ClassVar[frozenset[str] | None] = None
+
+    @property
+    def span(self) -> Span:
+        return Span(consents=((self.purpose, self.channel),), sources=sources_of(self.feed))
 
     def check(self, facts: Facts) -> Verdict:
         consents = facts.situation.consents
@@ -52,6 +57,10 @@ class ServiceWithdrawn:
     reads_contacts: ClassVar[bool] = False
     reads: ClassVar[tuple[SituationPart, ...]] = (SituationPart.WITHDRAWALS,)
     subjects: ClassVar[frozenset[str] | None] = None
+
+    @property
+    def span(self) -> Span:
+        return Span(consents=((SERVICE, self.channel),))
 
     def check(self, facts: Facts) -> Verdict:
         consents = facts.situation.consents

@@ -9,8 +9,10 @@ from operator import itemgetter
 from typing import ClassVar
 
 from features.values import Scalar
+from service.decision.constraints.rule import Span
 from service.decision.facts import Contact, Facts, SituationPart
 from service.decision.verdict import ALLOWED, Observation, Verdict, deny
+from service.decision.windows import LOOKBACK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,14 @@ class Cooldown:
     @property
     def subjects(self) -> frozenset[str]:
         return self.journeys
+
+    @property
+    def span(self) -> Span:
+        """Where one ignored contact is enough, it is not older than its rest; a row of them may go back for ever."""
+        ignored, rests = self.ignored, max((rest.rests for rest in self.rests), default=timedelta(0))
+        if ignored is None:
+            return Span(responses=rests)
+        return Span(contacts=ignored.window + ignored.rests if ignored.times == 1 else LOOKBACK, responses=LOOKBACK)
 
     def check(self, facts: Facts) -> Verdict:
         found = self._longest(facts, facts.now)

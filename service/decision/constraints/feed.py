@@ -23,3 +23,8 @@ class Feed:
     def is_silent(self, facts: Facts) -> bool:
         heard_at = facts.situation.feeds.get(self.source)
         return heard_at is None or facts.fresh_at - heard_at > self.max_age
+
+
+def sources_of(feed: Feed | None) -> frozenset[str]:
+    """The source whose heartbeats are waited for, if any is."""
+    return frozenset() if feed is None else frozenset({feed.source})

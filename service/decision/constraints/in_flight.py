@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from service.decision.constraints.rule import Span
 from service.decision.facts import Facts, SituationPart
 from service.decision.journey import JourneyKind
 from service.decision.verdict import ALLOWED, Observation, Verdict, deny
@@ -65,6 +66,10 @@ class InFlight:
     @property
     def subjects(self) -> frozenset[str]:
         return frozenset(self.limit.members)
+
+    @property
+    def span(self) -> Span:
+        return Span()
 
     def check(self, facts: Facts) -> Verdict:
         if self._has_place(facts):

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from features.values import Scalar
-from service.decision.constraints.feed import Feed
+from service.decision.constraints.feed import Feed, sources_of
+from service.decision.constraints.rule import Span
 from service.decision.facts import Facts, Incident, OpenIncidents, ResolvedIncident, SituationPart
 from service.decision.journey import JourneyKind
 from service.decision.verdict import ALLOWED, Observation, Reason, ReasonKind, Verdict, deny, unknown
@@ -37,6 +38,10 @@ class IncidentOpen:
     reads_contacts: ClassVar[bool] = False
     reads: ClassVar[tuple[SituationPart, ...]] = (SituationPart.INCIDENTS, SituationPart.FEEDS)
     subjects: ClassVar[frozenset[str] | None] = None
+
+    @property
+    def span(self) -> Span:
+        return Span(grace=self.longest_grace, sources=sources_of(self.feed))
 
     def check(self, facts: Facts) -> Verdict:
         incidents = facts.situation.incidents

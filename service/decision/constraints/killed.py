@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from service.decision.constraints.rule import Span
 from service.decision.facts import Facts, SituationPart
 from service.decision.journey import JourneyKind
 from service.decision.verdict import ALLOWED, Observation, Verdict, deny
@@ -35,6 +36,10 @@ class JourneyKilled:
     @property
     def subjects(self) -> frozenset[str]:
         return frozenset(map(kill_subject, self._targets()))
+
+    @property
+    def span(self) -> Span:
+        return Span()
 
     def check(self, facts: Facts) -> Verdict:
         for target in self._targets():

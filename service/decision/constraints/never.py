@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
 
+from service.decision.constraints.rule import Span
 from service.decision.facts import Facts, SituationPart
 from service.decision.verdict import ALLOWED, Observation, Verdict, deny
 
@@ -22,6 +23,10 @@ class NeverWith:
     @property
     def subjects(self) -> frozenset[str]:
         return frozenset({self.other})
+
+    @property
+    def span(self) -> Span:
+        return Span()
 
     def check(self, facts: Facts) -> Verdict:
         reserved = max((end for c, end in facts.open_reservations if c.journey_id == self.other), default=None)
@@ -51,6 +56,10 @@ class NeverAfter:
     @property
     def subjects(self) -> frozenset[str]:
         return frozenset({self.other})
+
+    @property
+    def span(self) -> Span:
+        return Span(contacts=self.within)
 
     def check(self, facts: Facts) -> Verdict:
         last = max(self._shown(facts), default=None)

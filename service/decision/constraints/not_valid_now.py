@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from features.values import Scalar
+from service.decision.constraints.rule import Span
 from service.decision.facts import Facts, SituationPart
 from service.decision.verdict import ALLOWED, Observation, Verdict, deny
 
@@ -21,6 +22,10 @@ class NotValidNow:
     reads_contacts: ClassVar[bool] = False
     reads: ClassVar[tuple[SituationPart, ...]] = ()
     subjects: ClassVar[frozenset[str] | None] = None
+
+    @property
+    def span(self) -> Span:
+        return Span()
 
     def check(self, facts: Facts) -> Verdict:
         if self.valid_until is not None and facts.now >= self.valid_until:

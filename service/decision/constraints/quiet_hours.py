@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import ClassVar, Protocol
 
 from features.values import Scalar
+from service.decision.constraints.rule import Span
 from service.decision.constraints.unknown import OnUnknown
 from service.decision.facts import Facts, SituationPart
 from service.decision.verdict import ALLOWED, Observation, Verdict, deny
@@ -43,6 +44,10 @@ class QuietHours:
     reads_contacts: ClassVar[bool] = False
     reads: ClassVar[tuple[SituationPart, ...]] = ()
     subjects: ClassVar[frozenset[str] | None] = None
+
+    @property
+    def span(self) -> Span:
+        return Span(asks_if_known=self.on_unknown.tells_strangers_apart)
 
     def check(self, facts: Facts) -> Verdict:
         zone = facts.zone(self.zone_feature)

@@ -3,10 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
 from service.decision.facts import Facts, SituationPart
 from service.decision.verdict import Observation, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """How far a rule looks, beside what it `reads`. What is beyond it is neither read, recorded nor compared.
+
+    `contacts` and `responses`: how old one may be that counts, beside open reservations; `grace`: how long an incident
+    that is over may deny; `consents`: the (purpose, channel) asked for; `sources`: those whose heartbeats it waits for;
+    `conditions` it holds; `asks_if_known`: whether it treats strangers in another way.
+    """
+
+    contacts: timedelta = timedelta(0)
+    responses: timedelta = timedelta(0)
+    grace: timedelta = timedelta(0)
+    consents: tuple[tuple[str, str], ...] = ()
+    sources: frozenset[str] = frozenset()
+    conditions: tuple[Condition, ...] = ()
+    asks_if_known: bool = False
 
 
 class Rule(Hashable, Protocol):
@@ -37,6 +57,9 @@ class Rule(Hashable, Protocol):
         A rule is passed over, and so allows, when no contact, response, enrolment, kill or use concerns one of them.
         """
         ...
+
+    @property
+    def span(self) -> Span: ...
 
     def check(self, facts: Facts) -> Verdict:
         """Pure and total; unknown facts deny, unless its owner declared otherwise."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from service.decision.constraints.rule import Span
 from service.decision.facts import Facts, SituationPart
 from service.decision.journey import Stage
 from service.decision.verdict import ALLOWED, Observation, Verdict, deny
@@ -25,6 +26,10 @@ class AtStage:
     reads_contacts: ClassVar[bool] = False
     reads: ClassVar[tuple[SituationPart, ...]] = (SituationPart.ENROLMENTS,)
     subjects: ClassVar[frozenset[str] | None] = None
+
+    @property
+    def span(self) -> Span:
+        return Span()
 
     def check(self, facts: Facts) -> Verdict:
         enrolment = facts.situation.enrolments.get(self.journey_id)

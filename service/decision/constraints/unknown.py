@@ -42,6 +42,10 @@ class OnUnknown:
         """Whether this rule may see other values than the rules that declare nothing."""
         return self.max_age is not None or self.on_stale is WhenStale.USE
 
+    @property
+    def tells_strangers_apart(self) -> bool:
+        return self.on_unknown_customer is not None
+
     def verdict(self, code: str, facts: Facts, names: Iterable[str], **params: Scalar) -> Verdict:
         """Of a rule that misses these facts: allowed if each one's status is declared to allow."""
         for name in names:

@@ -15,6 +15,7 @@ from rumbo.decision.v1 import decision_pb2, journey_pb2, outcomes_pb2, reason_pb
 from service.application.decider import ReplayedDecision
 from service.application.scoring import Contributions
 from service.decision.constraints.registry import Cap
+from service.decision.constraints.rule import Span
 from service.decision.decide import Decision, Degradation, Terms, begin, conclude
 from service.decision.facts import Contact, Facts, Situation, SituationPart
 from service.decision.journey import Action, JourneyKind, Lever, Stage, StagePlan
@@ -39,6 +40,10 @@ class Denies:
     reads_contacts: ClassVar[bool] = False
     reads: ClassVar[tuple[SituationPart, ...]] = ()
     subjects: ClassVar[frozenset[str] | None] = None
+
+    @property
+    def span(self) -> Span:
+        return Span()
 
     def check(self, facts: Facts) -> Verdict:
         return deny(self.code, flag=True, count=2**62, share=0.1, name="ñ", at=NOW - INSTANT)
