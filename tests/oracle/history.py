@@ -77,11 +77,21 @@ class Contact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """`stage` None: out of the journey. `only_enters`: does nothing to who is in it already."""
+    """`stage` None: out of the journey. `only_enters`: does nothing to who is in it already.
+
+    Of one instant they apply in the order of their kinds: presented, entered, advanced, exited; then of their ids.
+    """
 
     at: datetime
     stage: str | None
     only_enters: bool = False
+    is_advance: bool = False
+    row_id: str = ""
+
+    @property
+    def place(self) -> tuple[datetime, int, str]:
+        kind = 3 if self.stage is None else 0 if self.only_enters else 2 if self.is_advance else 1
+        return self.at, kind, self.row_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +147,7 @@ class Customer:
         for journey_id, moves in self.moves.items():
             lasts = catalogue.journeys[journey_id].max_duration
             held: Enrolment | None = None
-            for move in sorted(moves, key=lambda m: m.at):
+            for move in sorted(moves, key=lambda m: m.place):
                 held = places.going_on(held, lasts, move.at)
                 held = _moved(journey_id, held, move)
             held = places.going_on(held, lasts, now)

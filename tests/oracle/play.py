@@ -199,13 +199,18 @@ class Play:
     def _move(self, customer: Customer, at: datetime) -> events_pb2.Event:
         journey = self.draw.one(tuple(self.world.catalogue.journeys.values()))
         customer.has_events = True
+        counts_at = self._counts_at(at)
         if self.draw.likely(0.4):
-            customer.moved(journey.journey_id, Move(at=self._counts_at(at), stage=None))
-            return self._message(customer, "journey.exited", at, journey_id=journey.journey_id)
+            left = self._message(customer, "journey.exited", at, journey_id=journey.journey_id)
+            customer.moved(journey.journey_id, Move(at=counts_at, stage=None, row_id=left.event_id))
+            return left
         stage = self.draw.one(tuple(journey.stages))
-        customer.moved(journey.journey_id, Move(at=self._counts_at(at), stage=stage))
         what = self.draw.one(("journey.entered", "journey.advanced"))
-        return self._message(customer, what, at, journey_id=journey.journey_id, stage=stage)
+        told = self._message(customer, what, at, journey_id=journey.journey_id, stage=stage)
+        is_advance = what == "journey.advanced"
+        move = Move(at=counts_at, stage=stage, is_advance=is_advance, row_id=told.event_id)
+        customer.moved(journey.journey_id, move)
+        return told
 
     def _heartbeat(self, customer: Customer, at: datetime) -> events_pb2.Event:
         sources = self.world.catalogue.policies.sources
