@@ -5,20 +5,19 @@
    total, no I/O. `not_valid_now.py` is a short one; `rule.py` says what a rule has, `service/decision/facts.py` what it
    may look at. It returns ALLOWED; `deny(...)` on known facts, with the values that it saw; `unknown(...)` where a fact
    is missing, stale or unreachable, which `STRICT.verdict(code, facts, [feature])` of `unknown.py` makes for features.
-   What it looks at of the situation it names in `reads`, so that it is unknown while the state store is away.
+   What it looks at of the situation it names in `reads`, so that it is unknown while the state store is away; `span`
+   says how far back, and `seen(facts)` what it saw, for `rumbo catalogue explain`.
    Reckon with instants and `facts.now`, not with ages: `eligible_after` is believed only if the rule, asked again at
    that instant with the same facts, allows.
 2. Its parameter in the YAML: a field in `service/catalogue/documents/journey.py` (of a journey) or in
    `service/catalogue/documents/policies.py` (of the company), and one in `RuleInputs` or `Policies` of
    `registry.py`. The module of the same name in `service/catalogue/bind` fills it, and binds again a rule that holds
-   a condition.
-   `rumbo catalogue schema` tells the editors.
+   a condition. `rumbo catalogue schema` tells the editors.
 3. Wiring in `registry.py`: a function that builds it for the candidates it can deny and for no others, and an entry in
    BINDERS, at the place where its reason is to be told. NEVER_BYPASSED, if no journey may pass it.
 4. Texts, es and en, in `service/texts/wording.py`: DENIALS, and WHETHER if it may lack a fact or reads the situation.
-   `{name}` is a parameter of its reason, told as a duration if it ends in `_s`; a part in
-   brackets is left out when its value is not known.
-   `service/decision/explain.py` says what `rumbo catalogue explain` shows of it.
+   `{name}` is a parameter of its reason, told as a duration if it ends in `_s`; a part in brackets is left out when its
+   value is not known.
 5. Proof: a unit test in `tests/unit/decision`; in `service/catalogue/examples/complete_journey`, a journey that uses it
    and, under `cases`, one case where it alone denies and one where it allows; a row of the table in
    `service/guides/journey-owner.md`, in the order of BINDERS, and from that row alone the rule once more in
