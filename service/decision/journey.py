@@ -22,6 +22,11 @@ HELPING_KINDS = frozenset({JourneyKind.SERVICE, JourneyKind.RESOLUTION})
 """Kinds that help rather than sell: allowed in an incident by default, and free of a consent purpose."""
 
 
+def effective_kind(kind: JourneyKind, *, is_offer: bool) -> JourneyKind:
+    """That by which rules go: an offer counts as promotional, whatever its journey is."""
+    return JourneyKind.PROMOTIONAL if is_offer else kind
+
+
 class Stage(StrEnum):
     """The eight stages, in their order."""
 

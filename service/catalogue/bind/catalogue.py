@@ -43,7 +43,7 @@ class CatalogueBinder:
         types = customer_types(self._schema, company.context)
         with CompilerAgain(types, self._compiler, go_on, is_kept=self._is_kept) as compiler:
             policies = bind_policies(document, self._schema, compiler, problems, self._policies)
-            excluded = _excluded(document)
+            excluded = excluded_by(document)
             kept = [self._kept_of(j, company, excluded.get(j.journey, ())) for j in document.journeys]
             check_names(document, [binder is not None for binder in kept], problems, is_kept=self._is_kept)
             binders: list[JourneyBinder] = []
@@ -88,7 +88,7 @@ def _plan(document: CatalogueDocument, policies: Policies, binders: Sequence[Jou
     )
 
 
-def _excluded(document: CatalogueDocument) -> Mapping[str, Sequence[str]]:
+def excluded_by(document: CatalogueDocument) -> Mapping[str, Sequence[str]]:
     """Symmetric: each journey with those that it, or they, named in `never_with`."""
     pairs: dict[str, set[str]] = defaultdict(set)
     for journey in document.journeys:

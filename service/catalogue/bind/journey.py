@@ -20,7 +20,7 @@ from service.decision.constraints.registry import BINDERS, Cap, Policies, RuleIn
 from service.decision.constraints.rule import Condition, Rule
 from service.decision.constraints.stage import AtStage
 from service.decision.constraints.unknown import STRICT, OnUnknown
-from service.decision.journey import Action, JourneyKind, Stage
+from service.decision.journey import Action, JourneyKind, Stage, effective_kind
 from service.decision.plan import NO_RULES, Candidate, ContextWeight, JourneyOnChannel, Lifetime, RuleSet, ToneChoice
 
 _RENEWED = (Audience, CompanyPolicy, InFlight)
@@ -184,7 +184,7 @@ class JourneyBinder:
         places: dict[Rule, int],
     ) -> _Bound:
         """Gives a place to each rule that has none."""
-        kind = JourneyKind.PROMOTIONAL if action.is_offer else every.kind
+        kind = effective_kind(every.kind, is_offer=action.is_offer)
         guarded = replace(every, kind=kind, channel=channel, cost=action.cost)
         rules = tuple(places.setdefault(rule, len(places)) for rule in bind_rules(guarded, policies))
         at_stage = AtStage(

@@ -7,8 +7,9 @@ in a rule that is not there.
 
 from __future__ import annotations
 
+from service.catalogue.bind.catalogue import excluded_by
 from service.catalogue.bind.journey import JourneyBinder
-from service.catalogue.check.under_check import CatalogueUnderCheck, never_with
+from service.catalogue.check.under_check import CatalogueUnderCheck
 from service.catalogue.documents.journey import JourneyDocument
 from service.catalogue.documents.problems import FaultClass, Problems, Severity
 from service.decision.constraints.registry import group_of
@@ -25,6 +26,6 @@ def check_bypasses(catalogue: CatalogueUnderCheck, problems: Problems) -> None:
 
 def _guarding(journey: JourneyDocument, catalogue: CatalogueUnderCheck) -> frozenset[str]:
     """The codes, and those of their groups, of the rules that guard any of its actions."""
-    excluded = never_with(journey.journey, catalogue.document)
+    excluded = excluded_by(catalogue.document).get(journey.journey, ())
     binder = JourneyBinder(journey, catalogue.company, catalogue.policies, catalogue.compiler, Problems(), excluded)
     return frozenset(code for rule in binder.rules for code in (rule.code, group_of(rule.code)))

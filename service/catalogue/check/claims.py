@@ -12,8 +12,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from service.catalogue.bind.catalogue import excluded_by
 from service.catalogue.check.proof.bounds import HAS_OPEN, IS_KNOWN, JOURNEYS, OPEN_CLASSES, STAGES
-from service.catalogue.check.under_check import ActionOnChannel, CatalogueUnderCheck, Path, audience_of, never_with
+from service.catalogue.check.under_check import ActionOnChannel, CatalogueUnderCheck, Path, audience_of
 from service.catalogue.documents.journey import JourneyDocument
 from service.catalogue.documents.policies import OnUnknownDocument
 from service.catalogue.documents.problems import POLICIES
@@ -50,7 +51,7 @@ class Claims:
     def __init__(self, catalogue: CatalogueUnderCheck) -> None:
         self._catalogue = catalogue
         self._journeys: Mapping[str, JourneyDocument] = {j.journey: j for j in catalogue.document.journeys}
-        self._excluded = {name: never_with(name, catalogue.document) for name in self._journeys}
+        self._excluded = excluded_by(catalogue.document)
 
     def of(self, offered: ActionOnChannel) -> Iterator[Claim]:
         """All that must hold for this action on this channel."""
@@ -58,7 +59,7 @@ class Claims:
         yield from stated
         yield from self._no_incident(offered)
         if not offered.bypasses("NEVER_WITH"):
-            for other in self._excluded[offered.journey.journey]:
+            for other in self._excluded.get(offered.journey.journey, ()):
                 yield Claim(text=f'!("{other}" in {JOURNEYS})', told=f"NEVER_WITH {other}")
         if not offered.bypasses("STAGE"):
             yield self._at_stage(offered)

@@ -15,7 +15,7 @@ from service.catalogue.documents.journey import ActionDocument, CatalogueDocumen
 from service.catalogue.documents.policies import PoliciesDocument
 from service.catalogue.documents.problems import Problems
 from service.decision.constraints.registry import Policies, group_of
-from service.decision.journey import JourneyKind, Stage
+from service.decision.journey import JourneyKind, Stage, effective_kind
 
 Path = tuple[str | int, ...]
 
@@ -82,7 +82,7 @@ def offered(journey: JourneyDocument) -> Iterator[ActionOnChannel]:
                     stage=stage.stage,
                     action=action,
                     channel=channel,
-                    kind=JourneyKind.PROMOTIONAL if action.offer else journey.kind,
+                    kind=effective_kind(journey.kind, is_offer=action.offer),
                     at_stage=i,
                     at_action=k,
                     at_channel=n,
@@ -98,9 +98,3 @@ def audience_of(journey: JourneyDocument) -> tuple[str | None, Path]:
     if journey.audience is None or isinstance(journey.audience, str):
         return journey.audience, ("audience",)
     return journey.audience.when, ("audience", "when")
-
-
-def never_with(journey_id: str, document: CatalogueDocument) -> tuple[str, ...]:
-    """The journeys that this one never goes with, whoever of the two said so, as `bind` makes it; sorted."""
-    named = {other for j in document.journeys if j.journey == journey_id for other in j.never_with}
-    return tuple(sorted(named | {j.journey for j in document.journeys if journey_id in j.never_with}))

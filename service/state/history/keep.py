@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from service.decision.journey import JourneyKind
+from service.decision.journey import JourneyKind, effective_kind
 from service.state.engines.session import (
     POOLS_LOCK,
     RULES_LOCK,
@@ -215,7 +215,7 @@ def _contact(decision: HistoryDecision, cells: Mapping[str, Any]) -> Row | None:
         "decision_id": decision.decision_id,
         "journey_id": cells["journey_id"],
         "customer_id": decision.customer_id,
-        "kind": JourneyKind.PROMOTIONAL.value if cells["is_offer"] else cells["kind"],
+        "kind": effective_kind(JourneyKind(cells["kind"]), is_offer=bool(cells["is_offer"])).value,
         "channel": cells["channel"],
         "stage": cells["stage"],
         "at": decided_at if presented_at is None else max(presented_at, *shown),
