@@ -10,7 +10,7 @@ from features.schema import FeatureSchema
 from service.catalogue.bind.journey import JourneyBinder, SharedRules
 from service.catalogue.bind.names import check_names
 from service.catalogue.bind.policies import bind_channel, bind_policies
-from service.catalogue.conditions.compile import CompilerAgain, customer_types
+from service.catalogue.conditions.compile import IncrementalCompiler, customer_types
 from service.catalogue.documents.journey import CatalogueDocument, JourneyDocument
 from service.catalogue.documents.patience import GoOn, always
 from service.catalogue.documents.policies import PoliciesDocument
@@ -33,7 +33,7 @@ class CatalogueBinder:
         """`is_kept`: what was once in force is bound as it was then, whatever is asked of new ones."""
         self._schema = schema
         self._is_kept = is_kept
-        self._compiler: CompilerAgain | None = None
+        self._compiler: IncrementalCompiler | None = None
         self._policies: Policies | None = None
         self._kept: Mapping[str, JourneyBinder] = {}
 
@@ -41,7 +41,7 @@ class CatalogueBinder:
         """As `bind`. `go_on` is asked before each condition and each journey. Raises: what that raises."""
         problems, company = Problems(), document.policies
         types = customer_types(self._schema, company.context)
-        with CompilerAgain(types, self._compiler, go_on, is_kept=self._is_kept) as compiler:
+        with IncrementalCompiler(types, self._compiler, go_on, is_kept=self._is_kept) as compiler:
             policies = bind_policies(document, self._schema, compiler, problems, self._policies)
             excluded = excluded_by(document)
             kept = [self._kept_of(j, company, excluded.get(j.journey, ())) for j in document.journeys]
@@ -89,7 +89,7 @@ def _plan(document: CatalogueDocument, policies: Policies, binders: Sequence[Jou
 
 
 def excluded_by(document: CatalogueDocument) -> Mapping[str, Sequence[str]]:
-    """Symmetric: each journey with those that it, or they, named in `never_with`."""
+    """The journeys that one never goes with, whoever of the two said so: by journey that has any, sorted."""
     pairs: dict[str, set[str]] = defaultdict(set)
     for journey in document.journeys:
         for other in journey.never_with:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from cel_expr_python import cel
-from google.protobuf.empty_pb2 import Empty
-from google.protobuf.unknown_fields import UnknownFieldSet
 
 from features.errors import RumboError
 from features.schema import FeatureSchema
 from service.catalogue.conditions.comparisons import Comparisons, State, conjunction_of
 from service.catalogue.conditions.constants import constant_faults
-from service.catalogue.conditions.tree import CheckedExpression, CheckedExprUnreadable
+from service.catalogue.conditions.tree import CheckedExpression, CheckedExprUnreadable, referenced_names
 from service.catalogue.documents.patience import GoOn, always
 from service.decision.facts import Facts
 from service.decision.variables import SITUATION_TYPES
@@ -39,8 +37,6 @@ MAX_CONDITION = 4096
 """Characters. The runtime itself bounds how deep it is nested, and how often its macros go round."""
 _NESTED = "nested too deeply: at most 32 operations within each other"
 _UNDECLARED = re.compile(r"undeclared reference to '(?P<name>[^']*)'")
-_REFERENCE_MAP, _KEY_VALUE, _NAME, _OVERLOADS, _ANY_VALUE = 2, 2, 1, 3, 2
-"""Field numbers of cel.expr.CheckedExpr.reference_map, its entries, Reference.name and .overload_id, and Any.value."""
 
 
 class ConditionInvalid(RumboError):
@@ -57,22 +53,20 @@ class ConditionInvalid(RumboError):
 
 @dataclass(frozen=True, slots=True)
 class CelCondition:
-    """A compiled condition; two of the same text are equal, so the rules that hold them are shared."""
+    """A compiled condition; two of the same text are equal, so the rules that hold them are shared.
+
+    `names`: the variables that it reads, sorted. `expression`: as CEL checked it.
+    """
 
     text: str
     names: tuple[str, ...] = field(compare=False)
-    _expression: cel.Expression = field(compare=False, repr=False)
+    expression: cel.Expression = field(compare=False, repr=False)
     _env: cel.Env = field(compare=False, repr=False)
     _comparisons: Comparisons = field(compare=False, repr=False)
     _row: int | None = field(compare=False, repr=False)
 
-    @property
-    def expression(self) -> cel.Expression:
-        """The checked expression, for analysis."""
-        return self._expression
-
     def among(self, comparisons: Comparisons) -> CelCondition:
-        """The same, with what it compares in the columns of others."""
+        """The same condition, with its comparisons added to those of another catalogue."""
         row = None if self._row is None else comparisons.add(self._comparisons.conjunction(self._row))
         return replace(self, _comparisons=comparisons, _row=row)
 
@@ -96,7 +90,7 @@ class CelCondition:
         if activation is None:
             activation = facts.scratch[_ACTIVATION] = self._env.Activation(facts.variables)
         try:
-            result = self._expression.eval(activation).value()
+            result = self.expression.eval(activation).value()
         except RuntimeError:  # a few expressions compile and then cannot be planned, such as a map with a key twice
             return None
         return result if isinstance(result, bool) else None
@@ -144,7 +138,9 @@ class ConditionCompiler:
             raise self._explained(str(error), text) from error
         if expression.return_type().name() != "BOOL":
             raise ConditionInvalid(f"a condition must be true or false, this is {expression.return_type().name()}")
-        names = tuple(name for name in _names(expression) if name in self.types)  # without those a macro binds
+        names = tuple(
+            name for name in referenced_names(expression) if name in self.types
+        )  # without those a macro binds
         return CelCondition(text, names, expression, self._env, self._comparisons, self._row(expression))
 
     def _row(self, expression: cel.Expression) -> int | None:
@@ -192,29 +188,8 @@ def _offset(source: str, place: re.Match[str]) -> int | None:
     return None if line < 1 or column < 1 else sum(len(one) + 1 for one in before) + column - 1
 
 
-def _names(expression: cel.Expression) -> Iterator[str]:
-    """The names that a checked expression refers to, sorted."""
-    checked = next(bytes_of for number, bytes_of in _fields(expression.serialize()) if number == _ANY_VALUE)
-    seen: dict[str, None] = {}
-    entries = [entry for number, entry in _fields(checked) if number == _REFERENCE_MAP]
-    for entry in entries:
-        reference = next((value for number, value in _fields(entry) if number == _KEY_VALUE), b"")
-        parts = dict(_fields(reference))
-        if _NAME in parts and _OVERLOADS not in parts:
-            seen[parts[_NAME].decode()] = None
-    yield from sorted(seen)
-
-
-def _fields(message: bytes) -> Iterator[tuple[int, Any]]:
-    """The top-level fields of a serialised message."""
-    parsed = Empty.FromString(message)
-    unknown = UnknownFieldSet(parsed)
-    for i in range(len(unknown)):
-        yield unknown[i].field_number, unknown[i].data
-
-
-class CompilerAgain(ConditionCompiler):
-    """Takes over what an earlier one compiled over the same variables. Entered while it compiles; then it lets go.
+class IncrementalCompiler(ConditionCompiler):
+    """Takes over what an earlier one compiled over the same variables. A context: after it, the earlier one is free.
 
     Conditions of two compilers are never mixed, since the comparisons of each stand in columns of their own.
     """
@@ -222,7 +197,7 @@ class CompilerAgain(ConditionCompiler):
     def __init__(
         self,
         types: Mapping[str, str],
-        earlier: CompilerAgain | None = None,
+        earlier: IncrementalCompiler | None = None,
         go_on: GoOn = always,
         *,
         is_kept: bool = False,
@@ -241,7 +216,7 @@ class CompilerAgain(ConditionCompiler):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._earlier, self._go_on = {}, always
-        self._comparisons.over({})  # lays them out, which the first request would else wait for
+        self._comparisons.over({})  # lays the columns out, or the first request would wait for that
 
     def _new(self, text: str) -> CelCondition:
         known = self._earlier.get(text)

@@ -21,6 +21,7 @@ ConstantValue = bool | int | float | str | bytes | None
 
 _PACKAGE = "cel.expr"
 _MESSAGES = """
+CheckedReferences: reference_map=2*ReferenceEntry
 CheckedExpr: reference_map=2*ReferenceEntry type_map=3*TypeEntry expr=4:Expr source_info=5:SourceInfo
 ReferenceEntry: key=1:int64 value=2:Reference
 Reference: name=1:string overload_id=3*string
@@ -45,7 +46,7 @@ Comprehension: iter_var=1:string iter_range=2:Expr accu_var=3:string accu_init=4
 """`name=number:type` or, if repeated, `name=number*type`.
 
 Source: cel-spec, proto/cel/expr/syntax.proto and checked.proto. Enums are read as int64 and maps as repeated entries,
-which is how they are written."""
+which is how they are written. CheckedReferences reads a CheckedExpr without its tree, however deeply that is nested."""
 _PRIMITIVES = {1: "bool", 2: "int", 3: "uint", 4: "double", 5: "string", 6: "bytes"}
 _WELL_KNOWN = {2: "timestamp", 3: "duration"}
 
@@ -134,6 +135,13 @@ class Unsupported(Node):
 def read(expression: cel.Expression) -> Node:
     """The tree of a checked expression. Raises: CheckedExprUnreadable."""
     return CheckedExpression(expression).root
+
+
+def referenced_names(expression: cel.Expression) -> tuple[str, ...]:
+    """The names that a checked expression refers to, sorted; also of one that is nested too deeply to be read."""
+    checked: Any = _classes()["CheckedReferences"].FromString(any_pb2.Any.FromString(expression.serialize()).value)
+    references = (entry.value for entry in checked.reference_map)
+    return tuple(sorted({r.name for r in references if r.name and not r.overload_id}))
 
 
 class CheckedExpression:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from features.schema import FeatureSchema
-from service.catalogue.conditions.compile import CompilerAgain, ConditionInvalid
+from service.catalogue.conditions.compile import ConditionInvalid, IncrementalCompiler
 from service.catalogue.load import EXAMPLE, Catalogue, CatalogueFolder, CatalogueInvalid, load
 from tests.builders import facts, feature
 
@@ -113,9 +113,9 @@ def test_what_did_not_change_is_not_made_again(example: Path) -> None:
 def test_a_condition_that_was_taken_over_says_what_it_said() -> None:
     types = {"customer.age": "int", "customer.city": "string"}
     texts = ["customer.age > 30", 'customer.city.startsWith("M") || customer.age < 10', "customer.age > 30 && true"]
-    with CompilerAgain(types) as compiler:
+    with IncrementalCompiler(types) as compiler:
         first = [compiler.compile(text) for text in texts]
-    with CompilerAgain(types, compiler) as later:
+    with IncrementalCompiler(types, compiler) as later:
         second = [later.compile(text) for text in ("customer.age > 40", *reversed(texts))][:0:-1]
         with pytest.raises(ConditionInvalid, match="unknown name"):
             later.compile("customer.agee > 1")
@@ -126,7 +126,7 @@ def test_a_condition_that_was_taken_over_says_what_it_said() -> None:
 
 
 def test_conditions_over_other_variables_are_compiled_anew() -> None:
-    with CompilerAgain({"customer.age": "int"}) as compiler:
+    with IncrementalCompiler({"customer.age": "int"}) as compiler:
         compiler.compile("customer.age > 30")
-    with CompilerAgain({"customer.age": "double"}, compiler) as later, pytest.raises(ConditionInvalid):
+    with IncrementalCompiler({"customer.age": "double"}, compiler) as later, pytest.raises(ConditionInvalid):
         later.compile("customer.age > 30")
