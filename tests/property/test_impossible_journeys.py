@@ -18,7 +18,7 @@ from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalDat
 from features.values import FeatureStatus, FeatureValue
 from service.catalogue.bind.catalogue import bind
 from service.catalogue.check.possible import check_possible
-from service.catalogue.check.under_check import examined
+from service.catalogue.check.under_check import catalogue_under_check
 from service.catalogue.documents.journey import CatalogueDocument
 from service.catalogue.documents.problems import Problems, Severity
 from service.decision.constrain import constrain
@@ -173,7 +173,7 @@ def test_what_the_check_calls_impossible_is_never_allowed(document: CatalogueDoc
     plan, found = bind(document, SCHEMA, "v")
     assert not found
     problems = Problems()
-    check_possible(examined(document, SCHEMA, NOW), problems)
+    check_possible(catalogue_under_check(document, SCHEMA, NOW), problems)
     allowed = allowed_stages(plan)
     for problem in problems.found:
         if problem.subject != "j" or problem.fault not in ("IMPOSSIBLE", "UNREACHABLE") or "channels" in problem.path:

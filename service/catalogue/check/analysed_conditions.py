@@ -57,18 +57,18 @@ _SAYS = {Satisfiability.NEVER: "can never hold", Satisfiability.ALWAYS: "always 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatedCondition:
-    """A condition where it stands. `asked`: the requests it can be read for."""
+    """A condition where it stands. `scope`: the requests that it can be asked about."""
 
     role: Role
     text: str
     subject: str
     path: Path
-    asked: RequestScope
+    scope: RequestScope
 
 
 def check_conditions(catalogue: CatalogueUnderCheck, problems: Problems) -> None:
     for stated in _stated(catalogue):
-        _judge(stated, catalogue, catalogue.decided, problems)
+        _judge(stated, catalogue, catalogue.answers, problems)
     events = {event: ConditionAnswers(ConditionCompiler(_types(event)), {}) for event in EVENT_FORMS}
     for journey in catalogue.document.journeys:
         objective = journey.objective
@@ -78,23 +78,23 @@ def check_conditions(catalogue: CatalogueUnderCheck, problems: Problems) -> None
                 text=objective.where,
                 subject=journey.journey,
                 path=("objective", "where"),
-                asked=RequestScope(),
+                scope=RequestScope(),
             )
             _judge(where, catalogue, events[objective.event], problems)
 
 
-def never_holds(text: str, asked: RequestScope, catalogue: CatalogueUnderCheck) -> bool:
-    """Whether `check_conditions` says so."""
-    return catalogue.decided.alone(text, asked).outcome is Satisfiability.NEVER
+def never_holds(text: str, scope: RequestScope, catalogue: CatalogueUnderCheck) -> bool:
+    """Whether `check_conditions` reports that it never holds."""
+    return catalogue.answers.alone(text, scope).outcome is Satisfiability.NEVER
 
 
 def _judge(
-    stated: StatedCondition, catalogue: CatalogueUnderCheck, decided: ConditionAnswers, problems: Problems
+    stated: StatedCondition, catalogue: CatalogueUnderCheck, answers: ConditionAnswers, problems: Problems
 ) -> None:
     everywhere = RequestScope(channels=catalogue.channels)
-    finding = decided.alone(stated.text, everywhere)
+    finding = answers.alone(stated.text, everywhere)
     if finding.outcome is Satisfiability.CONTINGENT:
-        finding = _only_never(decided.alone(stated.text, stated.asked), finding)
+        finding = _only_never(answers.alone(stated.text, stated.scope), finding)
     if finding.outcome in _SAYS:
         severity, means = _MEANS[stated.role, finding.outcome]
         text = f"{stated.role} {_SAYS[finding.outcome]}: {means}{_because(finding)}"
@@ -102,14 +102,14 @@ def _judge(
     elif finding.outcome is Satisfiability.NOT_DECIDED:
         text = f"whether {stated.role} can hold, and fail, could not be decided: {finding.why}"
         problems.add(stated.subject, stated.path, FaultClass.NOT_DECIDED, text, 0, Severity.NOTICE)
-    elif NOW in decided.names(stated.text):
-        _judge_from_now_on(stated, catalogue, decided, problems)
+    elif NOW in answers.names(stated.text):
+        _judge_from_now_on(stated, catalogue, answers, problems)
 
 
 def _judge_from_now_on(
-    stated: StatedCondition, catalogue: CatalogueUnderCheck, decided: ConditionAnswers, problems: Problems
+    stated: StatedCondition, catalogue: CatalogueUnderCheck, answers: ConditionAnswers, problems: Problems
 ) -> None:
-    later = decided.ever_after(stated.text, stated.asked, catalogue.now)
+    later = answers.ever_after(stated.text, stated.scope, catalogue.now)
     if later.outcome is Satisfiability.NEVER:
         text = f"{stated.role} can never hold again from {catalogue.now:%Y-%m-%d} on"
         problems.add(stated.subject, stated.path, FaultClass.NEVER, text, 0, Severity.WARNING)
@@ -131,25 +131,25 @@ def _stated(catalogue: CatalogueUnderCheck) -> Iterator[StatedCondition]:
             text=policy.require,
             subject=POLICIES,
             path=("policies", i, "require"),
-            asked=RequestScope(channels=catalogue.channels),
+            scope=RequestScope(channels=catalogue.channels),
         )
     for journey in catalogue.document.journeys:
         yield from _of_journey(journey)
 
 
 def _of_journey(journey: JourneyDocument) -> Iterator[StatedCondition]:
-    asked = asked_of(journey)
+    scope = scope_of(journey)
     audience, path = audience_of(journey)
     if audience is not None:
-        yield StatedCondition(role=Role.AUDIENCE, text=audience, subject=journey.journey, path=path, asked=asked)
+        yield StatedCondition(role=Role.AUDIENCE, text=audience, subject=journey.journey, path=path, scope=scope)
     if journey.exit_when is not None:
         text = journey.exit_when  # looked at in any request of the customer, whatever its channel
         yield StatedCondition(
-            role=Role.EXIT_WHEN, text=text, subject=journey.journey, path=("exit_when",), asked=RequestScope()
+            role=Role.EXIT_WHEN, text=text, subject=journey.journey, path=("exit_when",), scope=RequestScope()
         )
     for i, weight in enumerate(journey.context_weight):
         path = ("context_weight", i, "when")
-        yield StatedCondition(role=Role.WEIGHT, text=weight.when, subject=journey.journey, path=path, asked=asked)
+        yield StatedCondition(role=Role.WEIGHT, text=weight.when, subject=journey.journey, path=path, scope=scope)
     for i, stage in enumerate(journey.stages):
         for k, action in enumerate(stage.actions):
             yield from _of_action(journey, action, ("stages", i, "actions", k))
@@ -157,13 +157,13 @@ def _of_journey(journey: JourneyDocument) -> Iterator[StatedCondition]:
 
 def _of_action(journey: JourneyDocument, action: ActionDocument, path: Path) -> Iterator[StatedCondition]:
     if isinstance(action.tone, ToneDocument):
-        asked = RequestScope(channels=action.channels, placements=action.placements)
+        scope = RequestScope(channels=action.channels, placements=action.placements)
         for n, choice in enumerate(action.tone.choose):
             where = (*path, "tone", "choose", n, "when")
-            yield StatedCondition(role=Role.TONE, text=choice.when, subject=journey.journey, path=where, asked=asked)
+            yield StatedCondition(role=Role.TONE, text=choice.when, subject=journey.journey, path=where, scope=scope)
 
 
-def asked_of(journey: JourneyDocument) -> RequestScope:
+def scope_of(journey: JourneyDocument) -> RequestScope:
     """Every request that this journey can answer."""
     actions = [action for stage in journey.stages for action in stage.actions]
     placements = {p for action in actions for p in action.placements} if all(a.placements for a in actions) else set()

@@ -31,7 +31,7 @@ from service.catalogue.check.possible import check_possible
 from service.catalogue.check.stranded import stranded
 from service.catalogue.check.texts import check_texts
 from service.catalogue.check.tones import check_tones
-from service.catalogue.check.under_check import examined
+from service.catalogue.check.under_check import catalogue_under_check
 from service.catalogue.documents.journey import CatalogueDocument
 from service.catalogue.documents.problems import POLICIES, FaultClass, Problem, Problems, Severity
 from service.catalogue.documents.source import CatalogueSource, Place, read, without_place
@@ -98,7 +98,7 @@ def check(
 
 
 def _analysed(document: CatalogueDocument, schema: FeatureSchema, now: datetime) -> list[Problem]:
-    catalogue, problems = examined(document, schema, now), Problems()
+    catalogue, problems = catalogue_under_check(document, schema, now), Problems()
     check_texts(catalogue, problems)
     check_expiry(catalogue, problems)
     check_caps(catalogue, problems)

@@ -120,8 +120,8 @@ class Claims:
 
     def _goes_on(self, name: str, exit_when: str, outside: str, stated: Sequence[Claim]) -> Claim:
         """An enrolment goes on while its `exit_when` does not hold, and where its facts are missing."""
-        read = {n for claim in stated for n in self._catalogue.decided.names(claim.text)}
-        needs = {n for n in self._catalogue.decided.names(exit_when) if n.startswith(MAY_BE_MISSING)}
+        read = {n for claim in stated for n in self._catalogue.answers.names(claim.text)}
+        needs = {n for n in self._catalogue.answers.names(exit_when) if n.startswith(MAY_BE_MISSING)}
         text = f"{outside} || !({exit_when})"
         if IS_KNOWN in read and needs - {IS_KNOWN}:
             text += f" || !{IS_KNOWN}"

@@ -72,10 +72,10 @@ class ConditionAnswers:
         """The names that a condition, which compiles, reads."""
         return self._compiler.compile(text).names
 
-    def together(self, texts: Sequence[str], asked: RequestScope, none_of: Sequence[str] = ()) -> SolverAnswer:
+    def together(self, texts: Sequence[str], scope: RequestScope, none_of: Sequence[str] = ()) -> SolverAnswer:
         """Whether all of these can hold at once, and none of the others."""
         hold, fail = tuple(sorted(set(texts))), tuple(sorted(set(none_of)))
-        seen = asked.seen_by(name for text in (*hold, *fail) for name in self.names(text))
+        seen = scope.seen_by(name for text in (*hold, *fail) for name in self.names(text))
         key = (hold, fail, seen)
         if key not in self._findings and self._clock() - self._begins > self._within_s:
             why = f"the solver has worked on this catalogue for {self._within_s:g} s"
@@ -85,17 +85,17 @@ class ConditionAnswers:
             self._findings[key] = self._solver(seen).decide_together(all_of, none_of=without)
         return self._findings[key]
 
-    def alone(self, text: str, asked: RequestScope) -> SolverAnswer:
-        return self.together((text,), asked)
+    def alone(self, text: str, scope: RequestScope) -> SolverAnswer:
+        return self.together((text,), scope)
 
-    def ever_after(self, text: str, asked: RequestScope, since: datetime) -> SolverAnswer:
+    def ever_after(self, text: str, scope: RequestScope, since: datetime) -> SolverAnswer:
         """The same from `since` on: what could hold once may be over."""
-        return self.together((text,), replace(asked, since=since))
+        return self.together((text,), replace(scope, since=since))
 
-    def _solver(self, asked: RequestScope) -> Solver:
-        if asked not in self._solvers:
-            self._solvers[asked] = Solver(self._compiler.types, {**self._bounds, **asked.bounds()}, _TIMEOUT_MS)
-        return self._solvers[asked]
+    def _solver(self, scope: RequestScope) -> Solver:
+        if scope not in self._solvers:
+            self._solvers[scope] = Solver(self._compiler.types, {**self._bounds, **scope.bounds()}, _TIMEOUT_MS)
+        return self._solvers[scope]
 
     def _expression(self, text: str) -> cel.Expression:
         condition: CelCondition = self._compiler.compile(text)

@@ -1,7 +1,7 @@
 """Journeys that nobody could ever get, and stages that nobody could be served at.
 
 Looked at, for each action on each channel:
-- its claims (`analysis.claims`): do audience, policies, incidents, stages, NEVER_WITH and `exit_when` contradict each
+- its claims (`check.claims`): do audience, policies, incidents, stages, NEVER_WITH and `exit_when` contradict each
   other? Those that share no variable cannot, so only those that do are put to the solver, together;
 - quiet hours that leave no minute of the day; a budget smaller than the cost of the action;
 - actions of the same stage that stand before it and fit wherever it does.
@@ -13,7 +13,7 @@ are errors. A single action or channel is an IMPOSSIBLE warning. Where a rule le
 more case is a warning: a contact cap of 1 that lasts as long as `max_duration`, for then whoever was shown the first
 stage leaves the journey by the time another may be shown.
 
-A condition that never holds by itself was reported by `analysis.conditions` and is not reported again.
+A condition that never holds by itself was reported by `check.analysed_conditions` and is not reported again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from service.catalogue.check.analysed_conditions import asked_of, never_holds
+from service.catalogue.check.analysed_conditions import never_holds, scope_of
 from service.catalogue.check.claims import Claim, Claims
 from service.catalogue.check.condition_answers import ConditionAnswers, RequestScope
 from service.catalogue.check.proof.bounds import HAS_OPEN, IS_KNOWN, JOURNEYS, OPEN_CLASSES, OPEN_COUNT, STAGES
@@ -51,7 +51,7 @@ def check_possible(catalogue: CatalogueUnderCheck, problems: Problems) -> None:
     claims = Claims(catalogue)
     for journey in catalogue.document.journeys:
         audience, _ = audience_of(journey)
-        if audience is None or not never_holds(audience, asked_of(journey), catalogue):
+        if audience is None or not never_holds(audience, scope_of(journey), catalogue):
             _check_journey(journey, catalogue, claims, problems)
             _check_cap(journey, problems)
 
@@ -60,7 +60,7 @@ def _check_journey(
     journey: JourneyDocument, catalogue: CatalogueUnderCheck, claims: Claims, problems: Problems
 ) -> None:
     doubts: dict[str, None] = {}
-    found = [(o, _ruled_out(o, catalogue, claims, doubts)) for o in offered(journey)]
+    found = [(o, _exclusion(o, catalogue, claims, doubts)) for o in offered(journey)]
     for doubt in doubts:
         problems.add(journey.journey, ("journey",), FaultClass.NOT_DECIDED, doubt, None, Severity.NOTICE)
     if all(ruled for _, ruled in found):
@@ -97,18 +97,18 @@ def _report_actions(found: Sequence[tuple[ActionOnChannel, Exclusion | None]], p
                 problems.add(o.journey.journey, path, FaultClass.IMPOSSIBLE, text, 0, Severity.WARNING)
 
 
-def _ruled_out(
+def _exclusion(
     o: ActionOnChannel, catalogue: CatalogueUnderCheck, claims: Claims, doubts: dict[str, None]
 ) -> Exclusion | None:
-    """The first reason found, or None if the action may be got."""
+    """The first reason found, or None if somebody may get the action."""
     stated = list(claims.of(o))
-    for group in _related(stated, catalogue.decided):
+    for group in _related(stated, catalogue.answers):
         if all(claim.path is None for claim in group):
             continue
-        finding = catalogue.decided.together([c.text for c in group], o.asked)
+        finding = catalogue.answers.together([c.text for c in group], o.scope)
         if finding.outcome is Satisfiability.NEVER:
-            core = _core(group, o.asked, catalogue.decided)
-            if len(core) > 1 or not _is_told(core[0], catalogue):
+            core = _core(group, o.scope, catalogue.answers)
+            if len(core) > 1 or not _is_reported(core[0], catalogue):
                 return Exclusion(
                     why=f"{_listed(core)} can never hold together" if len(core) > 1 else f"{core[0].told} forbids it",
                     is_for_known=any(claim.lets_unknown for claim in core),
@@ -116,16 +116,16 @@ def _ruled_out(
                 )
         elif finding.outcome is Satisfiability.NOT_DECIDED and len(group) > 1:
             doubts[f"whether {_listed(group)} can hold together could not be decided: {finding.why}"] = None
-    return _silent(o, catalogue) or _too_dear(o, catalogue) or _after_another(o)
+    return _always_quiet(o, catalogue) or _over_budget(o, catalogue) or _preceded(o)
 
 
-def _is_told(claim: Claim, catalogue: CatalogueUnderCheck) -> bool:
+def _is_reported(claim: Claim, catalogue: CatalogueUnderCheck) -> bool:
     """Whether `check_conditions` reports this policy by itself."""
     is_policy = claim.path is not None and claim.path[0] == "policies"
     return is_policy and never_holds(claim.text, RequestScope(channels=catalogue.channels), catalogue)
 
 
-def _silent(o: ActionOnChannel, catalogue: CatalogueUnderCheck) -> Exclusion | None:
+def _always_quiet(o: ActionOnChannel, catalogue: CatalogueUnderCheck) -> Exclusion | None:
     if o.bypasses("QUIET_HOURS"):
         return None
     quiet = [q.rule for q in catalogue.policies.quiet if o.kind in q.kinds and o.channel in q.channels]
@@ -136,7 +136,7 @@ def _silent(o: ActionOnChannel, catalogue: CatalogueUnderCheck) -> Exclusion | N
     return Exclusion(why=why, is_for_known=lets)
 
 
-def _too_dear(o: ActionOnChannel, catalogue: CatalogueUnderCheck) -> Exclusion | None:
+def _over_budget(o: ActionOnChannel, catalogue: CatalogueUnderCheck) -> Exclusion | None:
     if o.bypasses("BUDGET"):
         return None
     for pool in catalogue.policies.budgets:
@@ -146,7 +146,7 @@ def _too_dear(o: ActionOnChannel, catalogue: CatalogueUnderCheck) -> Exclusion |
     return None
 
 
-def _after_another(o: ActionOnChannel) -> Exclusion | None:
+def _preceded(o: ActionOnChannel) -> Exclusion | None:
     """Of the actions of a stage that fit channel and placement, the first is the candidate."""
     before = [a for a in o.journey.stages[o.at_stage].actions[: o.at_action] if o.channel in a.channels]
     placements = {placement for action in before for placement in action.placements}
@@ -158,9 +158,9 @@ def _after_another(o: ActionOnChannel) -> Exclusion | None:
     return None
 
 
-def _related(claims: Sequence[Claim], decided: ConditionAnswers) -> Iterator[list[Claim]]:
+def _related(claims: Sequence[Claim], answers: ConditionAnswers) -> Iterator[list[Claim]]:
     """Claims by the variables they share, directly or through others. Sharing none, they do not contradict."""
-    read = [set(decided.names(claim.text)) for claim in claims]
+    read = [set(answers.names(claim.text)) for claim in claims]
     about_all = any(IS_KNOWN in names for names in read)
     keys = [{_group(name, about_all) for name in names} for names in read]
     groups: list[tuple[set[str], list[int]]] = []
@@ -178,18 +178,18 @@ def _group(name: str, about_all: bool) -> str:
     return _CUSTOMER if about_all and name.startswith(_CUSTOMER) else _GROUPS.get(name, name)
 
 
-def _core(claims: Sequence[Claim], asked: RequestScope, decided: ConditionAnswers) -> list[Claim]:
-    """Of claims that contradict each other, some that still do and of which none can be spared."""
+def _core(claims: Sequence[Claim], scope: RequestScope, answers: ConditionAnswers) -> list[Claim]:
+    """A minimal conflict: of claims that contradict each other, some that do so only all together."""
     core = list(claims)
     for claim in claims:
         rest = [c for c in core if c is not claim]
-        if rest and decided.together([c.text for c in rest], asked).outcome is Satisfiability.NEVER:
+        if rest and answers.together([c.text for c in rest], scope).outcome is Satisfiability.NEVER:
             core = rest
     return core
 
 
 def _check_cap(journey: JourneyDocument, problems: Problems) -> None:
-    """See the module: who was shown the first stage is never shown another."""
+    """Warns of a contact cap by which whoever was shown the first stage is never shown another."""
     contact, lasts = journey.contact, journey.max_duration
     if contact is None or lasts is None or len(journey.stages) == 1 or "CONTACT_CAP" in journey.bypass:
         return
@@ -207,7 +207,7 @@ def _severity(reasons: Iterable[Exclusion]) -> Severity:
 
 
 def _whys(reasons: Iterable[Exclusion]) -> str:
-    """Each once; those for whom facts are missing are told apart."""
+    """Each reason once; of one that only holds for those whose facts are known, it says so."""
     unique = list(dict.fromkeys(r.why + (" (but for missing facts)" if r.is_for_known else "") for r in reasons))
     return "; ".join(unique[:3]) + (f"; and {len(unique) - 3} more" if len(unique) > 3 else "")
 

@@ -2,7 +2,8 @@
 
 The first choice whose condition holds gives the tone. One whose condition holds only where that of an earlier one does,
 for one always holds or because they follow from each other, is never chosen. Found for the channels and placements of
-the action. A choice that can never hold by itself was reported by `analysis.conditions` and is not reported again.
+the action. A choice that can never hold by itself was reported by `check.analysed_conditions` and is not
+reported again.
 """
 
 from __future__ import annotations
@@ -22,23 +23,23 @@ def check_tones(catalogue: CatalogueUnderCheck, problems: Problems) -> None:
     for journey in catalogue.document.journeys:
         for i, stage in enumerate(journey.stages):
             for k, action in enumerate(stage.actions):
-                _check_action(journey.journey, ("stages", i, "actions", k), action, catalogue.decided, problems)
+                _check_action(journey.journey, ("stages", i, "actions", k), action, catalogue.answers, problems)
 
 
 def _check_action(
-    subject: str, path: Path, action: ActionDocument, decided: ConditionAnswers, problems: Problems
+    subject: str, path: Path, action: ActionDocument, answers: ConditionAnswers, problems: Problems
 ) -> None:
     choices = action.tone.choose if isinstance(action.tone, ToneDocument) else ()
-    asked = RequestScope(channels=action.channels, placements=action.placements)
+    scope = RequestScope(channels=action.channels, placements=action.placements)
     for n, choice in enumerate(choices[1:], start=1):
-        alone = decided.alone(choice.when, asked).outcome
+        alone = answers.alone(choice.when, scope).outcome
         if alone is Satisfiability.NEVER:
             continue
         where = (*path, "tone", "choose", n, "when")
-        finding = decided.together([choice.when], asked, [c.when for c in choices[:n]])
+        finding = answers.together([choice.when], scope, [c.when for c in choices[:n]])
         if finding.outcome is Satisfiability.NEVER:
             problems.add(
-                subject, where, FaultClass.NEVER, _choice_text(choice, choices[:n], asked, decided), 0, Severity.WARNING
+                subject, where, FaultClass.NEVER, _choice_text(choice, choices[:n], scope, answers), 0, Severity.WARNING
             )
         elif finding.outcome is Satisfiability.NOT_DECIDED and alone is not Satisfiability.NOT_DECIDED:
             text = f"whether the choices before it leave this tone anything could not be decided: {finding.why}"
@@ -46,24 +47,24 @@ def _check_action(
 
 
 def _choice_text(
-    choice: ToneChoiceDocument, before: Sequence[ToneChoiceDocument], asked: RequestScope, decided: ConditionAnswers
+    choice: ToneChoiceDocument, before: Sequence[ToneChoiceDocument], scope: RequestScope, answers: ConditionAnswers
 ) -> str:
-    core = _core(choice, before, asked, decided)
+    core = _core(choice, before, scope, answers)
     tones = " or ".join(dict.fromkeys(c.tone for c in core))
-    why = decided.together([choice.when], asked, [c.when for c in core]).why
-    needs = {n for c in core for n in decided.names(c.when) if n.startswith(MAY_BE_MISSING)} - {IS_KNOWN}
-    known = "" if needs <= set(decided.names(choice.when)) else " (but for missing facts)"
+    why = answers.together([choice.when], scope, [c.when for c in core]).why
+    needs = {n for c in core for n in answers.names(c.when) if n.startswith(MAY_BE_MISSING)} - {IS_KNOWN}
+    known = "" if needs <= set(answers.names(choice.when)) else " (but for missing facts)"
     text = f"this tone is never chosen: an earlier choice ({tones}) holds whenever this one does{known}"
     return f"{text} ({why})" if why else text
 
 
 def _core(
-    choice: ToneChoiceDocument, before: Sequence[ToneChoiceDocument], asked: RequestScope, decided: ConditionAnswers
+    choice: ToneChoiceDocument, before: Sequence[ToneChoiceDocument], scope: RequestScope, answers: ConditionAnswers
 ) -> list[ToneChoiceDocument]:
     """Of the choices before it, some that leave it nothing and of which none can be spared, the earliest first."""
     core = list(before)
     for one in reversed(before):
         rest = [c for c in core if c is not one]
-        if rest and decided.together([choice.when], asked, [c.when for c in rest]).outcome is Satisfiability.NEVER:
+        if rest and answers.together([choice.when], scope, [c.when for c in rest]).outcome is Satisfiability.NEVER:
             core = rest
     return core

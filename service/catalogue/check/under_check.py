@@ -34,7 +34,7 @@ class ActionOnChannel:
     at_channel: int
 
     @property
-    def asked(self) -> RequestScope:
+    def scope(self) -> RequestScope:
         return RequestScope(channels=(self.channel,), placements=self.action.placements)
 
     @property
@@ -52,7 +52,7 @@ class CatalogueUnderCheck:
     document: CatalogueDocument
     policies: Policies
     compiler: ConditionCompiler
-    decided: ConditionAnswers
+    answers: ConditionAnswers
     now: datetime
 
     @property
@@ -64,12 +64,12 @@ class CatalogueUnderCheck:
         return tuple(sorted(self.company.channels))
 
 
-def examined(document: CatalogueDocument, schema: FeatureSchema, now: datetime) -> CatalogueUnderCheck:
-    """Of documents without a problem."""
+def catalogue_under_check(document: CatalogueDocument, schema: FeatureSchema, now: datetime) -> CatalogueUnderCheck:
+    """Of a document in which reading and binding found no problem."""
     compiler = ConditionCompiler(customer_types(schema, document.policies.context))
     policies = bind_policies(document, schema, compiler, Problems())
-    decided = ConditionAnswers(compiler, bounds_of(schema))
-    return CatalogueUnderCheck(document=document, policies=policies, compiler=compiler, decided=decided, now=now)
+    answers = ConditionAnswers(compiler, bounds_of(schema))
+    return CatalogueUnderCheck(document=document, policies=policies, compiler=compiler, answers=answers, now=now)
 
 
 def offered(journey: JourneyDocument) -> Iterator[ActionOnChannel]:
