@@ -44,7 +44,7 @@ class JourneyRow:
 
 
 class ColumnSource(StrEnum):
-    """Where a column's value comes from."""
+    """The source of a column's value."""
 
     CUSTOMER = "customer"
     JOURNEY = "journey"

@@ -49,7 +49,7 @@ MEMORY: Final = Path("/proc/self/statm")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BundleFault:
-    """What is wrong with which file of a bundle."""
+    """A fault of one file of a bundle."""
 
     part: str
     why: str

@@ -305,7 +305,7 @@ async def kill_switch(settings: Settings) -> AsyncIterator[SqlState]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HomeFacts:
-    """What is known of customers, and the rules that look at it."""
+    """The facts of a home's customers, and the plan whose rules read them."""
 
     plan: Plan
     hydrator: Hydrator

@@ -21,7 +21,7 @@ class NothingToRank(RumboError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationMetrics:
-    """Larger is better, except for `log_loss` and `brier`."""
+    """Metrics of a model on a test period; larger is better, except for `log_loss` and `brier`."""
 
     auc: float
     log_loss: float

@@ -21,7 +21,7 @@ METRICS_FILE = Path("training") / "metrics.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingResult:
-    """What `rumbo train` did; `document` is the content of metrics.json."""
+    """The result of `rumbo train`; `document` is the content of metrics.json."""
 
     experiment: Experiment
     published: PublishedModel

@@ -31,7 +31,7 @@ TRUNCATION_END: Final = datetime(2017, 2, 1, 5, 0, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceTables:
-    """The tables used, as the package holds them."""
+    """The tables of the data set that are used, as the package holds them."""
 
     transactions: pd.DataFrame
     products: pd.DataFrame

@@ -61,7 +61,7 @@ class Question:
     is_dry_run: bool = False
 
     @property
-    def asked(self) -> FactsRequest:
+    def facts_request(self) -> FactsRequest:
         return FactsRequest(
             customer_id=self.customer_id, channel=self.channel, placement=self.placement, context=self.context
         )
@@ -74,7 +74,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayedDecision:
-    """A decision of the past, decided again from its record, and how its contacts stand now."""
+    """A past decision, decided again from its record, and the present state of its contacts."""
 
     decision: Decision
     stored: StoredDecision
@@ -83,7 +83,7 @@ class ReplayedDecision:
 
 
 class CatalogueVersions(Protocol):
-    """Which catalogue is in force, and the earlier ones by their version."""
+    """The catalogue in force, and the earlier ones by their version."""
 
     @property
     def current(self) -> Catalogue: ...
@@ -145,7 +145,7 @@ class Decider:
         key = RequestKey(request_id=question.request_id, fingerprint=question.fingerprint())
         return await self._decide_anew(question, key, times, demand)
 
-    async def recorded(self, decision_id: str, *, is_full: bool) -> ReplayedDecision:
+    async def replayed(self, decision_id: str, *, is_full: bool) -> ReplayedDecision:
         """The record of a decision, with every reason; `is_full`: with the contributions to the scores too, which cost.
 
         Raises: DecisionUnknown, DecisionImported, RecordFormatUnknown, StateUnavailable.
@@ -189,16 +189,16 @@ class Decider:
         holds, and what survives is scored again only if that changed a feature.
         """
         plan, now = self._catalogues.current.plan, self._clock()
-        asked, reach = question.asked, plan.reach_on(question.channel)
+        facts_request, reach = question.facts_request, plan.reach_on(question.channel)
         with times.of("hydrate"):
-            before = await self._hydrator.hydrate(asked, now, reach)
+            before = await self._hydrator.hydrate(facts_request, now, reach)
         with times.of("score"):
             every = [c for offered in plan.journeys.get(question.channel, ()) for c in offered.elsewhere[:1]]
             scores = await self._scoring.score(every, before.facts)
         decision_id = self._new_id(now)
 
         def decide(state: StateReading) -> Decision:
-            hydrated = merge(asked, now, before.reading, state)
+            hydrated = merge(facts_request, now, before.reading, state)
             draft = begin(plan, hydrated.facts)
             has_same = hydrated.facts.features == before.facts.features
             found = scores if has_same else self._scoring.score_here(draft.survivors, hydrated.facts)
@@ -206,7 +206,7 @@ class Decider:
             demand(decision)
             return decision
 
-        undecided = DeferredDecision(
+        deferred = DeferredDecision(
             decision_id=decision_id,
             customer_id=question.customer_id,
             decided_at=now,
@@ -215,7 +215,7 @@ class Decider:
             named=incidents_open_in(before.reading),
         )
         with times.of("commit"):
-            result = await self._state.decide_alone(undecided, key)
+            result = await self._state.decide_alone(deferred, key)
         if isinstance(result, AlreadyDecided):
             return await self._repeat(result.stored, question)
         return result.decision
@@ -226,9 +226,9 @@ class Decider:
         plan, now = self._catalogues.current.plan, self._clock()
         with times.of("hydrate"):
             if has_state:
-                hydrated = await self._hydrator.hydrate(question.asked, now, plan.reach_on(question.channel))
+                hydrated = await self._hydrator.hydrate(question.facts_request, now, plan.reach_on(question.channel))
             else:
-                hydrated = await self._hydrator.hydrate_without_state(question.asked, now)
+                hydrated = await self._hydrator.hydrate_without_state(question.facts_request, now)
         with times.of("constrain"):
             draft = begin(plan, hydrated.facts)
         with times.of("score"):
@@ -258,11 +258,11 @@ class Decider:
         if not reserved:
             return frozenset()
         facts, plan = decision.facts, self._catalogues.current.plan
-        asked = FactsRequest(
+        facts_request = FactsRequest(
             customer_id=facts.customer_id, channel=facts.channel, placement=facts.placement, context=facts.context
         )
         reach = plan.reach_on(facts.channel)
-        hydrated = await self._hydrator.hydrate(asked, self._clock(), reach)
+        hydrated = await self._hydrator.hydrate(facts_request, self._clock(), reach)
         now, _ = end_enrolments(plan, hydrated.facts)
         picked = [p.candidate for p in decision.picks if p.journey_id in reserved]
         allowed = constrain(plan, _in_force(plan, picked), _without(stored.decision_id, now, reach.pools)).allowed

@@ -47,7 +47,7 @@ class FeatureReader(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactsRequest:
-    """Who asks for what: the part of a request that facts are gathered for."""
+    """The part of a request that facts are gathered for: the customer, where to show something, and the context."""
 
     customer_id: str
     channel: str
@@ -57,7 +57,7 @@ class FactsRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HydratedFacts:
-    """`reading` is what the feature store told of it."""
+    """The facts of a request. `reading` is what the feature store gave of them."""
 
     facts: Facts
     degraded: tuple[Degradation, ...]
@@ -82,24 +82,24 @@ class Hydrator:
         reading = await asyncio.get_running_loop().run_in_executor(self._thread, self._features.read, "", now)
         return all(fault.status is not FeatureStatus.UNAVAILABLE for fault in reading.degraded)
 
-    async def hydrate(self, asked: FactsRequest, now: datetime, reach: Reach) -> HydratedFacts:
+    async def hydrate(self, request: FactsRequest, now: datetime, reach: Reach) -> HydratedFacts:
         """As far as `reach`. Raises: StateUnavailable; trouble of the feature store is a status of its facts."""
         loop = asyncio.get_running_loop()
         reading, state = await asyncio.gather(
-            loop.run_in_executor(self._thread, self._features.read, asked.customer_id, now),
-            self._state.situation(asked.customer_id, now, reach),
+            loop.run_in_executor(self._thread, self._features.read, request.customer_id, now),
+            self._state.situation(request.customer_id, now, reach),
         )
         self._last_known_kills.remember(state.situation)
         unheard = incidents_open_in(reading) - state.incident_heard_at.keys()
         if unheard and not state.situation.incidents.is_truncated:  # may be over for so long that they do not count
-            state = await self._state.situation(asked.customer_id, now, reach, unheard)
-        return merge(asked, now, reading, state)
+            state = await self._state.situation(request.customer_id, now, reach, unheard)
+        return merge(request, now, reading, state)
 
-    async def hydrate_without_state(self, asked: FactsRequest, now: datetime) -> HydratedFacts:
+    async def hydrate_without_state(self, request: FactsRequest, now: datetime) -> HydratedFacts:
         """The facts while the state store is away: what it would tell is unread, but for what stands in."""
         loop = asyncio.get_running_loop()
-        reading = await loop.run_in_executor(self._thread, self._features.read, asked.customer_id, now)
-        return merge(asked, now, reading, self._last_known_kills.reading())
+        reading = await loop.run_in_executor(self._thread, self._features.read, request.customer_id, now)
+        return merge(request, now, reading, self._last_known_kills.reading())
 
     def remember_kills(self, listed: KillList) -> None:
         """For the time when the state store is away."""
@@ -123,7 +123,7 @@ def incidents_open_in(reading: FeatureReading) -> frozenset[str]:
     return frozenset([fact.incident_id for fact in listed if fact.status is IncidentStatus.OPEN][:MOST_NAMED])
 
 
-def merge(asked: FactsRequest, now: datetime, reading: FeatureReading, state: StateReading) -> HydratedFacts:
+def merge(request: FactsRequest, now: datetime, reading: FeatureReading, state: StateReading) -> HydratedFacts:
     """Pure: what both stores said, as the facts of one decision."""
     values = dict(reading.values)
     incidents_value, consents_value = values.pop(INCIDENTS, None), values.pop(CONSENTS, None)
@@ -139,10 +139,10 @@ def merge(asked: FactsRequest, now: datetime, reading: FeatureReading, state: St
         values[LAST_PURCHASE] = _later(last_purchase, situation)
     facts = Facts(
         now=now,
-        customer_id=asked.customer_id,
-        channel=asked.channel,
-        placement=asked.placement,
-        context=asked.context,
+        customer_id=request.customer_id,
+        channel=request.channel,
+        placement=request.placement,
+        context=request.context,
         features=derive(values, now),
         is_known=_is_known(reading, situation),
         situation=situation,

@@ -29,7 +29,7 @@ FEW_ROWS = 20
 
 
 class DeclaringCatalogues(Protocol):
-    """Which catalogue is in force, and which names it and those that are kept declare."""
+    """The catalogue in force, and the names that it and the kept ones declare."""
 
     @property
     def current(self) -> Catalogue: ...

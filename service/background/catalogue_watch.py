@@ -68,7 +68,7 @@ class CatalogueWatch:
             catalogue = await patiently(self._load)
             await self._put_in_force(catalogue, sleep)
         except Exception as error:  # noqa: BLE001 - whatever is wrong, the good one stays and the watch goes on
-            faults = error.told if isinstance(error, CatalogueInvalid) else (str(error),)
+            faults = error.located if isinstance(error, CatalogueInvalid) else (str(error),)
             log.error(
                 "catalogue refused, %s stays in force",
                 self._catalogues.current.version,
@@ -99,9 +99,9 @@ class CatalogueWatch:
 
     async def _wait(self, sleep: Callable[[float], Awaitable[None]]) -> None:
         """Until the next look, or until told."""
-        told, pause = asyncio.create_task(self._is_due.wait()), asyncio.ensure_future(sleep(LOOK_EVERY_S))
+        due, pause = asyncio.create_task(self._is_due.wait()), asyncio.ensure_future(sleep(LOOK_EVERY_S))
         try:
-            await asyncio.wait({told, pause}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({due, pause}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            told.cancel()
+            due.cancel()
             pause.cancel()

@@ -24,7 +24,7 @@ class Keeper(Protocol):
 
     async def make_room(self, now: datetime) -> None: ...
 
-    async def round(self, now: datetime, told: OnPruned) -> Mapping[str, int]:
+    async def round(self, now: datetime, on_pruned: OnPruned) -> Mapping[str, int]:
         """Prunes. Raises: PruneStopped, if it is in doubt what is past its time."""
 
 

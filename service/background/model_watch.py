@@ -43,7 +43,7 @@ class ModelWatch:
         self._scoring = scoring
         self._metrics = metrics
         self._is_tried = asyncio.Event()
-        self._told = ""
+        self._last_cause = ""
 
     async def run(
         self,
@@ -88,6 +88,6 @@ class ModelWatch:
 
     def _tell(self, cause: str) -> None:
         """Once for each cause."""
-        if cause != self._told:
+        if cause != self._last_cause:
             log.error("no model serves: %s", cause)
-        self._told = cause
+        self._last_cause = cause

@@ -28,16 +28,16 @@ _MAX_TOLD = 100
 class CatalogueInvalid(RumboError):
     """A catalogue that may not be used. `problems` has one line for each fault: field and cause.
 
-    `told` are the first of them with file, line and column, where they were read from files.
+    `located` are the first of them with file, line and column, where they were read from files.
     """
 
     def __init__(self, found: Iterable[Problem], source: CatalogueSource | None = None) -> None:
         self.found = tuple(found)
         self.problems = tuple(map(str, self.found))
         shown = self.found[:_MAX_TOLD]
-        self.told = self.problems[:_MAX_TOLD] if source is None else tuple(map(source.told, shown))
+        self.located = self.problems[:_MAX_TOLD] if source is None else tuple(map(source.located, shown))
         more = len(self.found) - len(shown)
-        lines = (*self.told, f"and {more} more") if more else self.told
+        lines = (*self.located, f"and {more} more") if more else self.located
         super().__init__("the catalogue is invalid:\n" + "\n".join(f"  {line}" for line in lines))
 
 

@@ -189,12 +189,12 @@ async def _explain(journey: str, request: decision_pb2.DecideRequest, settings: 
     from service.wire.requests import question
 
     async with facts_only(settings) as known:
-        asked = question(request, known.plan).asked
-        facts = (await known.hydrator.hydrate(asked, system_clock(), known.plan.reach_on(asked.channel))).facts
+        wanted = question(request, known.plan).facts_request
+        facts = (await known.hydrator.hydrate(wanted, system_clock(), known.plan.reach_on(wanted.channel))).facts
     draft = begin(known.plan, facts)
     candidate = next((c for c in known.plan.candidates(draft.facts) if c.journey_id == journey), None)
     if candidate is None:
-        raise NotOffered(f"there is no journey '{journey}' with something to show on {asked.channel}")
+        raise NotOffered(f"there is no journey '{journey}' with something to show on {wanted.channel}")
     if as_json:
         fields = explanation_fields(known.plan, candidate, draft.facts, request.locale)
         click.echo(json.dumps(fields, indent=2, ensure_ascii=False))

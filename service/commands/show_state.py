@@ -100,12 +100,12 @@ def pruning(past: Mapping[str, int]) -> Iterator[OnPruned]:
     with Progress(*columns, console=Console(stderr=True)) as progress:
         tasks = {table: progress.add_task(table, total=rows) for table, rows in past.items() if rows}
 
-        def told(table: str, rows: int) -> None:
+        def on_pruned(table: str, rows: int) -> None:
             if table not in tasks:
                 tasks[table] = progress.add_task(table, total=None)
             progress.advance(tasks[table], rows)
 
-        yield told
+        yield on_pruned
 
 
 def _held(tables: Mapping[str, TableSize]) -> Table:

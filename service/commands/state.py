@@ -169,8 +169,8 @@ async def _prune(settings: Settings, rows: dict[str, int], *, is_forced: bool) -
         rows |= dict.fromkeys(past, 0)
         with pruning(past) as shown:
 
-            def told(table: str, gone: int) -> None:
+            def on_pruned(table: str, gone: int) -> None:
                 rows[table] += gone
                 shown(table, gone)
 
-            await upkeep.round(now, told, is_forced=is_forced)
+            await upkeep.round(now, on_pruned, is_forced=is_forced)

@@ -29,7 +29,10 @@ class Score:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ScoredCandidate:
-    """`priority` = p × value × context weight × lever − cost, in the unit of the objective's value."""
+    """An allowed candidate with its score.
+
+    `priority` = p × value × context weight × lever − cost, in the unit of the objective's value.
+    """
 
     candidate: Candidate
     score: Score

@@ -29,7 +29,7 @@ class Rejection(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ConstraintResult:
-    """`bypassed`: the denials that an allowed candidate passes all the same, by journey."""
+    """The candidates split by the rules. `bypassed`: denials that an allowed one passes all the same, by journey."""
 
     allowed: tuple[Candidate, ...]
     rejected: tuple[Rejection, ...]

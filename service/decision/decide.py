@@ -25,7 +25,7 @@ from service.decision.verdict import Reason, ReasonKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Degradation:
-    """Something that was not as it should be, and what that did to the answer."""
+    """A fault that an answer was given in spite of, and its effect on the answer."""
 
     what: str
     status: FeatureStatus
@@ -50,7 +50,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateAtCommit:
-    """What counted at the moment of the commit: the customer's contacts, and what was in use of the shared pools."""
+    """The customer's contacts and the uses of shared pools that counted when the decision was committed."""
 
     contacts: tuple[Contact, ...]
     uses: Mapping[str, tuple[Use, ...]]

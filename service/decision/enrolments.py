@@ -19,6 +19,8 @@ class WhyEnded(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndedEnrolment:
+    """An enrolment that ended by itself."""
+
     journey_id: str
     why: WhyEnded
 

@@ -195,7 +195,7 @@ class FactKind(StrEnum):
 
 
 class SituationPart(StrEnum):
-    """What the state store tells, by the names that reasons give it."""
+    """The parts of the state store's facts, by the names that reasons give them."""
 
     INCIDENTS = "incidents"
     CONSENTS = "consents"

@@ -40,7 +40,7 @@ class Reason(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """What a rule looks at: what it found, against which limits, and how old that is (of facts that have an age)."""
+    """The values that a rule reads, the limits it holds them against, and their ages (of facts that have one)."""
 
     observed: Mapping[str, Scalar]
     limits: Mapping[str, Scalar] = field(default_factory=dict)

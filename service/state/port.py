@@ -127,7 +127,7 @@ class FactsMoved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeferredDecision:
-    """A decision that is made within the transaction that keeps it, from what the store says there.
+    """A decision to be made within the transaction that stores it, from the facts that the store holds there.
 
     `decide` asks nobody and is quick, for others wait meanwhile; it may be called again, after a transaction that was
     undone.
@@ -180,7 +180,7 @@ class StateStore(Protocol):
         revised if the customer's contacts, or the uses of the channel's pools, are not.
         """
 
-    async def decide_alone(self, undecided: DeferredDecision, key: RequestKey | None) -> Committed | AlreadyDecided:
+    async def decide_alone(self, deferred: DeferredDecision, key: RequestKey | None) -> Committed | AlreadyDecided:
         """Reads the situation, decides and keeps the decision in one transaction, so that nothing moves meanwhile."""
 
     async def decision(self, decision_id: str, now: datetime) -> StoredDecision | None:
@@ -238,7 +238,7 @@ class KillSwitch(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageCount:
-    """How many customers stand at one stage of one journey."""
+    """The number of customers at one stage of one journey."""
 
     journey_id: str
     stage: str

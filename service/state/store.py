@@ -105,10 +105,10 @@ class SqlState:
             result = await self._with_pools(pools, now, lambda: in_time(self._committed(proposed, key)))
         return result
 
-    async def decide_alone(self, undecided: DeferredDecision, key: RequestKey | None) -> Committed | AlreadyDecided:
-        now, pools = undecided.decided_at, undecided.reach.pools
+    async def decide_alone(self, deferred: DeferredDecision, key: RequestKey | None) -> Committed | AlreadyDecided:
+        now, pools = deferred.decided_at, deferred.reach.pools
         await in_time(self.engine.make_room(now))
-        return await self._with_pools(pools, now, lambda: in_time(self._decided_alone(undecided, key)))
+        return await self._with_pools(pools, now, lambda: in_time(self._decided_alone(deferred, key)))
 
     async def decision(self, decision_id: str, now: datetime) -> StoredDecision | None:
         return await self._read(lambda session: find_decision(session, decision_id, now))
@@ -238,10 +238,10 @@ class SqlState:
         transaction = self.committing(proposed, key)
         return await self._kept(transaction, decision.terms.decision_id, decision.facts.customer_id)
 
-    async def _decided_alone(self, undecided: DeferredDecision, key: RequestKey | None) -> Committed | AlreadyDecided:
-        read = CommitRead.to_itself(undecided.customer_id, undecided.decided_at, key)
-        transaction = read.transaction(lambda session: decide_and_commit(session, undecided, read, self._counters))
-        return await self._kept(transaction, undecided.decision_id, undecided.customer_id)
+    async def _decided_alone(self, deferred: DeferredDecision, key: RequestKey | None) -> Committed | AlreadyDecided:
+        read = CommitRead.to_itself(deferred.customer_id, deferred.decided_at, key)
+        transaction = read.transaction(lambda session: decide_and_commit(session, deferred, read, self._counters))
+        return await self._kept(transaction, deferred.decision_id, deferred.customer_id)
 
     async def _kept(self, transaction: Transaction[Result], decision_id: str, customer_id: str) -> Result:
         """A caller that is gone before its answer, or waited too long for it, releases what it reserved."""

@@ -77,7 +77,7 @@ def language_of(locale: str) -> Language:
 
 
 class _ShownValue(str):
-    """A value as people read it. Formatted with `one|many`, it is a number with its noun."""
+    """A value as people read it. With the format `one|many` it is a number with its noun."""
 
     __slots__ = ()
 

@@ -21,7 +21,7 @@ _WEIGHT = 1 / 32
 
 
 class CallRefused(RumboError):
-    """Nothing was begun; whoever asks again should do so after `retry_after_s`."""
+    """A call of which nothing was begun; its caller may retry after `retry_after_s`."""
 
     def __init__(self, text: str, retry_after_s: float) -> None:
         super().__init__(f"{text}; nothing was begun, ask again in {retry_after_s:.2f} s")
@@ -29,7 +29,7 @@ class CallRefused(RumboError):
 
 
 class MethodOverloaded(CallRefused):
-    """As many calls of this method are worked on as may be."""
+    """The limit of concurrent calls of this method is reached."""
 
 
 class DeadlineUnreachable(CallRefused):

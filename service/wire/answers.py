@@ -84,22 +84,22 @@ def answer(decision: Decision, *, is_full: bool, locale: str) -> decision_pb2.De
     return response
 
 
-def record(recorded: ReplayedDecision, *, is_full: bool, locale: str) -> record_pb2.GetDecisionResponse:
+def record(replayed: ReplayedDecision, *, is_full: bool, locale: str) -> record_pb2.GetDecisionResponse:
     """The record of a decision, and where its contacts stand now."""
-    decision, facts = recorded.decision, recorded.decision.facts
+    decision, facts = replayed.decision, replayed.decision.facts
     response = record_pb2.GetDecisionResponse(
-        decision_id=recorded.stored.decision_id,
+        decision_id=replayed.stored.decision_id,
         customer_id=facts.customer_id,
         channel=facts.channel,
         placement=facts.placement,
         decided_at=timestamp(decision.decided_at),
         valid_until=timestamp(decision.valid_until),
-        ranked=[_recorded_journey(pick, recorded, locale) for pick in decision.picks],
+        ranked=[_recorded_journey(pick, replayed, locale) for pick in decision.picks],
         no_journey=_no_journey(decision, locale),
         model_version=decision.terms.model_version,
         catalogue_version=decision.plan.version,
         degraded=_degraded(decision.terms.degraded, locale),
-        outcomes=[_recorded_outcome(kept) for kept in recorded.stored.outcomes],
+        outcomes=[_recorded_outcome(kept) for kept in replayed.stored.outcomes],
     )
     if is_full:
         response.eligible.extend(_eligible(s, decision, locale) for s in decision.selection.eligible)
@@ -107,13 +107,13 @@ def record(recorded: ReplayedDecision, *, is_full: bool, locale: str) -> record_
     return response
 
 
-def _recorded_journey(pick: Pick, recorded: ReplayedDecision, locale: str) -> record_pb2.RecordedJourney:
+def _recorded_journey(pick: Pick, replayed: ReplayedDecision, locale: str) -> record_pb2.RecordedJourney:
     journey_id = pick.journey_id
-    is_revoked = journey_id in recorded.revoked
-    state = CONTACT[recorded.stored.contact_states[journey_id]]
-    contributions = recorded.contributions.get(journey_id)
+    is_revoked = journey_id in replayed.revoked
+    state = CONTACT[replayed.stored.contact_states[journey_id]]
+    contributions = replayed.contributions.get(journey_id)
     return record_pb2.RecordedJourney(
-        journey=_ranked(pick, recorded.decision, locale),
+        journey=_ranked(pick, replayed.decision, locale),
         contact_state=record_pb2.CONTACT_STATE_REVOKED if is_revoked else state,
         contributions=None
         if contributions is None

@@ -35,9 +35,9 @@ class Handler:
         times = StepTimes()
         request = readable.question(sent)
         question = requests.question(request, self._catalogues.current.plan)
-        telling = _PreparedAnswer(request, times)
-        decision = await self._decider.decide(question, times, telling.demand)
-        response = telling.of(decision)
+        prepared = _PreparedAnswer(request, times)
+        decision = await self._decider.decide(question, times, prepared.demand)
+        response = prepared.of(decision)
         self._metrics.decided(decision, times, is_dry_run=question.is_dry_run)
         return response
 
@@ -61,27 +61,27 @@ class Handler:
         request = readable.recall(sent)
         requests.demand_id("decision_id", request.decision_id)
         is_full = request.explain == decision_pb2.EXPLAIN_FULL
-        recorded = await self._decider.recorded(request.decision_id, is_full=is_full)
-        return answers.record(recorded, is_full=is_full, locale=request.locale)
+        replayed = await self._decider.replayed(request.decision_id, is_full=is_full)
+        return answers.record(replayed, is_full=is_full, locale=request.locale)
 
 
 class _PreparedAnswer:
-    """The answer to a question: made before the commit, for what cannot be told must not be reserved."""
+    """The response to a request, encoded before the commit: what is too large to send must not be reserved."""
 
     def __init__(self, request: decision_pb2.DecideRequest, times: StepTimes) -> None:
         self._request = request
         self._times = times
-        self._told: tuple[Decision, decision_pb2.DecideResponse] | None = None
+        self._latest: tuple[Decision, decision_pb2.DecideResponse] | None = None
 
     def demand(self, proposed: Decision) -> None:
         """Raises: AnswerTooLarge; what the commit may add has room."""
         response = self.of(proposed)
-        self._told = proposed, response
+        self._latest = proposed, response
         demand_room(response.ByteSize() + ADDED_AT_COMMIT_BYTES)
 
     def of(self, decision: Decision) -> decision_pb2.DecideResponse:
-        if self._told is not None and self._told[0] is decision:
-            return self._told[1]
+        if self._latest is not None and self._latest[0] is decision:
+            return self._latest[1]
         with self._times.of("encode"):
             is_full = self._request.explain == decision_pb2.EXPLAIN_FULL
             return answers.answer(decision, is_full=is_full, locale=self._request.locale)

@@ -22,7 +22,7 @@ LOOK_S = 5.0
 
 
 class HealthPart(StrEnum):
-    """What has a health of its own, by the name under which it is asked for."""
+    """The parts that have a health of their own, by the service name of a health check."""
 
     STATE = "rumbo.state"  # decisions, events and outcomes can be recorded
     FEATURES = "rumbo.features"  # the feature store can be read

@@ -68,7 +68,7 @@ class _Conditional(NamedTuple):
 
 
 class _CandidateLayout(NamedTuple):
-    """The candidates by channel, and what they were made with."""
+    """The candidates of a journey by channel, and what they were made with."""
 
     positions: tuple[int, ...]
     in_flight: InFlight | None

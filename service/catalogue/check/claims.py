@@ -39,7 +39,7 @@ class Claim:
     """
 
     text: str
-    told: str
+    label: str
     subject: str = ""
     path: Path | None = None
     lets_unknown: bool = False
@@ -60,7 +60,7 @@ class Claims:
         yield from self._no_incident(offered)
         if not offered.bypasses("NEVER_WITH"):
             for other in self._excluded.get(offered.journey.journey, ()):
-                yield Claim(text=f'!("{other}" in {JOURNEYS})', told=f"NEVER_WITH {other}")
+                yield Claim(text=f'!("{other}" in {JOURNEYS})', label=f"NEVER_WITH {other}")
         if not offered.bypasses("STAGE"):
             yield self._at_stage(offered)
         named = {name for claim in stated for name in _NAMED.findall(claim.text)}
@@ -71,7 +71,7 @@ class Claims:
         text, path = audience_of(journey)
         if text is not None:
             lets = isinstance(journey.audience, OnUnknownDocument) and _lets_unknown(journey.audience)
-            yield Claim(text=text, told="its audience", subject=journey.journey, path=path, lets_unknown=lets)
+            yield Claim(text=text, label="its audience", subject=journey.journey, path=path, lets_unknown=lets)
 
     def _policies(self, offered: ActionOnChannel) -> Iterator[Claim]:
         for i, policy in enumerate(self._catalogue.company.policies):
@@ -81,7 +81,7 @@ class Claims:
             if is_kind and is_journey and not offered.bypasses(code):
                 path = ("policies", i, "require")
                 lets = _lets_unknown(policy)
-                yield Claim(text=policy.require, told=code, subject=POLICIES, path=path, lets_unknown=lets)
+                yield Claim(text=policy.require, label=code, subject=POLICIES, path=path, lets_unknown=lets)
 
     def _no_incident(self, offered: ActionOnChannel) -> Iterator[Claim]:
         """Of each class by itself, for customers may have incidents of several."""
@@ -92,29 +92,29 @@ class Claims:
             all(c.allows_always(kind) for c in classes.values()) and kind in policies.incident_default
         ):
             return
-        told = f"INCIDENT_OPEN for {kind}"
+        label = f"INCIDENT_OPEN for {kind}"
         if denied == classes.keys():
-            yield Claim(text=f"!{HAS_OPEN}", told=told)
+            yield Claim(text=f"!{HAS_OPEN}", label=label)
         for name in sorted({*denied, ""}):
-            yield Claim(text=f'!("{name}" in {OPEN_CLASSES})', told=told)
+            yield Claim(text=f'!("{name}" in {OPEN_CLASSES})', label=label)
 
     def _at_stage(self, offered: ActionOnChannel) -> Claim:
         name, stage = offered.journey.journey, offered.stage
         is_there = f'"{name}" in {STAGES} && {STAGES}["{name}"] == "{stage}"'
         if offered.at_stage == 0:
             is_there = f'!("{name}" in {STAGES}) || {STAGES}["{name}"] == "{stage}"'
-        return Claim(text=is_there, told=f"STAGE: being at {stage}")
+        return Claim(text=is_there, label=f"STAGE: being at {stage}")
 
     def _in_journey(self, name: str, stated: Sequence[Claim]) -> Iterator[Claim]:
         """What holds of whoever is in a journey."""
         journey = self._journeys.get(name)
         outside = f'!("{name}" in {STAGES})'
         if journey is None:
-            yield Claim(text=outside, told=f"there being no journey '{name}'")
-            yield Claim(text=f'!("{name}" in {JOURNEYS})', told=f"there being no journey '{name}'")
+            yield Claim(text=outside, label=f"there being no journey '{name}'")
+            yield Claim(text=f'!("{name}" in {JOURNEYS})', label=f"there being no journey '{name}'")
             return
         stages = ", ".join(f'"{s.stage}"' for s in journey.stages)
-        yield Claim(text=f'{outside} || {STAGES}["{name}"] in [{stages}]', told=f"the stages of {name}")
+        yield Claim(text=f'{outside} || {STAGES}["{name}"] in [{stages}]', label=f"the stages of {name}")
         if journey.exit_when is not None:
             yield self._goes_on(name, journey.exit_when, outside, stated)
 
@@ -125,8 +125,8 @@ class Claims:
         text = f"{outside} || !({exit_when})"
         if IS_KNOWN in read and needs - {IS_KNOWN}:
             text += f" || !{IS_KNOWN}"
-        told = f"the exit_when of {name}"
-        return Claim(text=text, told=told, subject=name, path=("exit_when",), lets_unknown=not needs <= read)
+        label = f"the exit_when of {name}"
+        return Claim(text=text, label=label, subject=name, path=("exit_when",), lets_unknown=not needs <= read)
 
 
 def _may_allow(incident_class: IncidentClass, kind: JourneyKind) -> bool:

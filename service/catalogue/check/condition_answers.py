@@ -20,7 +20,7 @@ ALL_WITHIN_S = 300.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestScope:
-    """What is known of the request: its channel and placement are among these (empty: any), it comes after `since`."""
+    """The requests considered: their channel and placement are among these (empty: any), they come after `since`."""
 
     channels: tuple[str, ...] = ()
     placements: tuple[str, ...] = ()

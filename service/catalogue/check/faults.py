@@ -33,7 +33,7 @@ _TWICE = "ids must differ"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NearbyNames:
-    """The names that a fault may have been about, by what it says is missing."""
+    """The declared names that a fault may have meant, by what it says is missing."""
 
     channels: frozenset[str]
     placements: frozenset[str]

@@ -40,7 +40,7 @@ _CUSTOMER = "customer."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exclusion:
-    """Why an action on a channel is ruled out. `is_for_known`: but not for those whose facts are missing."""
+    """A reason why an action on a channel is impossible. `is_for_known`: not for those whose facts are missing."""
 
     why: str
     is_for_known: bool = False
@@ -110,9 +110,9 @@ def _exclusion(
             core = _core(group, o.scope, catalogue.answers)
             if len(core) > 1 or not _is_reported(core[0], catalogue):
                 return Exclusion(
-                    why=f"{_listed(core)} can never hold together" if len(core) > 1 else f"{core[0].told} forbids it",
+                    why=f"{_listed(core)} can never hold together" if len(core) > 1 else f"{core[0].label} forbids it",
                     is_for_known=any(claim.lets_unknown for claim in core),
-                    by_audience=any(claim.told == "its audience" for claim in core),
+                    by_audience=any(claim.label == "its audience" for claim in core),
                 )
         elif finding.outcome is Satisfiability.NOT_DECIDED and len(group) > 1:
             doubts[f"whether {_listed(group)} can hold together could not be decided: {finding.why}"] = None
@@ -213,5 +213,5 @@ def _whys(reasons: Iterable[Exclusion]) -> str:
 
 
 def _listed(claims: Sequence[Claim]) -> str:
-    told = list(dict.fromkeys(claim.told for claim in claims))
-    return told[0] if len(told) == 1 else ", ".join(told[:-1]) + " and " + told[-1]
+    labels = list(dict.fromkeys(claim.label for claim in claims))
+    return labels[0] if len(labels) == 1 else ", ".join(labels[:-1]) + " and " + labels[-1]

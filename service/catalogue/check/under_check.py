@@ -47,7 +47,7 @@ class ActionOnChannel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogueUnderCheck:
-    """A catalogue that can be read and bound. `now`: the day against which what has an end is held."""
+    """A catalogue that can be read and bound, with its conditions. `now`: the time that ends are compared with."""
 
     document: CatalogueDocument
     policies: Policies

@@ -159,9 +159,9 @@ class ConditionCompiler:
     def _try_constants(self, checked: CheckedExpression) -> None:
         """Raises: ConditionInvalid."""
         faults = sorted(constant_faults(self._env, checked), key=lambda fault: fault.offset)
-        told = [ConditionInvalid(f.text, None if f.offset < 0 else f.offset) for f in faults]
-        if told:
-            raise ConditionInvalid(str(told[0]), told[0].column, tuple(told[1:]))
+        invalid = [ConditionInvalid(f.text, None if f.offset < 0 else f.offset) for f in faults]
+        if invalid:
+            raise ConditionInvalid(str(invalid[0]), invalid[0].column, tuple(invalid[1:]))
 
     def _explained(self, message: str, source: str) -> ConditionInvalid:
         """The compiler's own words, with its place and a hint for the usual slips."""

@@ -145,7 +145,7 @@ def referenced_names(expression: cel.Expression) -> tuple[str, ...]:
 
 
 class CheckedExpression:
-    """A checked expression: its tree, and each part of it as an expression of its own."""
+    """A checked CEL expression: its tree, and each part of it as an expression of its own."""
 
     def __init__(self, expression: cel.Expression) -> None:
         """Raises: CheckedExprUnreadable."""

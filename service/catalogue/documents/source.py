@@ -78,7 +78,7 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogueSource:
-    """What a folder holds. `files` by file name within the catalogue; `file_of` gives it for a journey's id."""
+    """The documents of a catalogue's folder. `files` by file name within it; `file_of`: the file name by journey id."""
 
     policies: PoliciesDocument | None
     journeys: tuple[JourneyDocument, ...]
@@ -93,7 +93,7 @@ class CatalogueSource:
             return Place(file=name, line=int(in_text["line"]), column=int(in_text["column"]))
         return self.files.get(name, SourceFile(name=name)).place(problem.path, problem.column)
 
-    def told(self, problem: Problem) -> str:
+    def located(self, problem: Problem) -> str:
         """The problem with its place, in one line."""
         place = self.place(problem)
         where = f"{place.file}:{place.line}:{place.column}"
@@ -107,7 +107,7 @@ def without_place(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedFile:
-    """One file, read: its document, or why there is none."""
+    """The result of reading one file: its document, or why there is none."""
 
     file: SourceFile
     document: BaseModel | None = None

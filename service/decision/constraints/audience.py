@@ -72,7 +72,7 @@ class CompanyPolicy:
 
 
 class ObservedValues(Mapping[str, Scalar]):
-    """The condition and the values it saw, scalars only, by name: read when somebody asks, as most denials are not."""
+    """A condition and the scalars it read, by name; looked up on access, for most denials are never shown."""
 
     __slots__ = ("_condition", "_variables")
 

@@ -25,7 +25,7 @@ class Rest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IgnoredRest:
-    """Rest for `rests` after the last `times` presented contacts in a row went unanswered for `window` each.
+    """A rest of `rests` after the last `times` presented contacts in a row went unanswered for `window` each.
 
     An answer ends the row at once, also while the windows of earlier contacts are still open. A window begins when the
     contact was first presented. In the row stands an answered contact where it was presented first, another where it

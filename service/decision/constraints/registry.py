@@ -35,7 +35,7 @@ class Cap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleInputs:
-    """What the rules of a candidate are bound to. `kind` is the effective one: an offer counts as promotional."""
+    """The parameters of a candidate's rules. `kind` is the effective one: an offer counts as promotional."""
 
     journey_id: str
     kind: JourneyKind

@@ -20,7 +20,7 @@ HEARTBEAT = "feed.heartbeat"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldFault:
-    """Why a row is rejected: the field's path within it, and a code of the documented, open set."""
+    """A fault that rejects a row: the field's path within it, and a code of the documented, open set."""
 
     field: str
     code: str

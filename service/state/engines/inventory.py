@@ -43,7 +43,7 @@ _SIZES = Sql(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableSize:
-    """The rows of one table. `size_bytes`: with its indexes; None where the store does not say."""
+    """The size of one table. `size_bytes`: with its indexes; None where the store does not say."""
 
     rows: int
     is_exact: bool = True

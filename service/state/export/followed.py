@@ -40,7 +40,7 @@ class Objectives(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class _RankedJourney:
-    """One ranked journey, and what is needed to tell its reward."""
+    """One ranked journey, with what its reward follows from."""
 
     decision: Row
     record: Json

@@ -19,7 +19,7 @@ from features.values import Scalar
 
 
 class RewardObjective(Protocol):
-    """What a journey is for. One of `event` and `outcome` is given."""
+    """The objective of a journey, as rewards read it. One of `event` and `outcome` is given."""
 
     @property
     def within(self) -> timedelta: ...

@@ -23,7 +23,7 @@ _ABSENT = frozenset(FeatureStatus) - {FeatureStatus.PRESENT}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactResult:
-    """What became of one ranked journey: its contact, if it is still kept, its outcomes by time, and its reward."""
+    """The result of one ranked journey: its contact, if it is still kept, its outcomes by time, and its reward."""
 
     contact: Row | None
     outcomes: Sequence[Row]

@@ -40,7 +40,7 @@ _STATES = ("RESERVED", "RELEASED", "PRESENTED")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportCounts:
-    """How many decisions were new, had changed since they were imported, and were there already."""
+    """How many decisions were new, had changed since they were imported, or were there already."""
 
     added: int = 0
     updated: int = 0
@@ -103,7 +103,7 @@ def keep_history(
 
 @dataclass(slots=True)
 class _HistoryWriter:
-    """What the store holds of some decisions, read at once."""
+    """Writes some decisions of a history; what the store holds of them is read at once."""
 
     session: Session
     decisions: Sequence[HistoryDecision]

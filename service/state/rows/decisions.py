@@ -51,7 +51,7 @@ Result = TypeVar("Result")
 
 
 class ProposedDecision(NamedTuple):
-    """A decision and its record, which is written before anybody waits for the transaction."""
+    """A decision and the text of its record, made before the transaction begins."""
 
     decision: Decision
     record: str
@@ -181,14 +181,14 @@ def _facts_moved(session: Session, decision: Decision, reach: Reach, present: Co
 
 
 def decide_and_commit(
-    session: Session, undecided: DeferredDecision, read: CommitRead, counters: Counters
+    session: Session, deferred: DeferredDecision, read: CommitRead, counters: Counters
 ) -> Committed | AlreadyDecided:
     """Decides by what holds within this transaction, which has the customer and the pools to itself."""
     earlier = _decided_before(session, read, read.snapshot(session))
     if earlier is not None:
         return earlier
-    reading = read_situation(session, undecided.customer_id, undecided.decided_at, undecided.reach, undecided.named)
-    proposed = ProposedDecision.of(undecided.decide(reading))
+    reading = read_situation(session, deferred.customer_id, deferred.decided_at, deferred.reach, deferred.named)
+    proposed = ProposedDecision.of(deferred.decide(reading))
     _insert(session, proposed, read.request, counters.at(session))
     return Committed(decision=proposed.decision)
 

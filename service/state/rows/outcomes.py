@@ -60,7 +60,7 @@ def keep_outcomes(session: Session, outcomes: Sequence[Outcome], now: datetime, 
 
 
 class _OutcomeWriter:
-    """Everything that some outcomes concern, read at once; each outcome sees what those before it changed."""
+    """Writes some outcomes; what they concern is read at once, and each sees what those before it changed."""
 
     def __init__(self, session: Session, outcomes: Sequence[Outcome], now: datetime, counters: Counters) -> None:
         ids, decisions = [o.outcome_id for o in outcomes], sorted({o.decision_id for o in outcomes})

@@ -67,7 +67,7 @@ def read_uses(pools: Sequence[Pool], rows: Iterable[Row]) -> dict[str, tuple[Use
 
 
 class PoolUses:
-    """The uses of pools within a transaction that has the counters alone: read once, kept up with its own changes."""
+    """The uses of pools in a transaction that holds the pools' lock: read once, then kept up with its own changes."""
 
     def __init__(self, session: Session, pools: Sequence[Pool], now: datetime) -> None:
         """Raises: PoolsUnknown."""

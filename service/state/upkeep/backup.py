@@ -30,7 +30,7 @@ _LATEST = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackupContents:
-    """What a copy holds. `store_id` is None in tables of a time before stores had one; `until`: the last receipt."""
+    """The contents of a backup. `store_id` is None if it is older than store ids; `until`: the last receipt."""
 
     store_id: str | None
     step: str
@@ -41,7 +41,7 @@ class BackupContents:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestoreResult:
-    """`aside`: where the store lies now that was there before; None if there was none.
+    """The backup that was restored. `aside`: where the store was moved that was there before; None if there was none.
 
     `kills_before`: its kill list by target, as far as it could be read.
     """

@@ -73,7 +73,7 @@ class Upkeep:
             await self._engine.make_room(at)
 
     async def round(
-        self, now: datetime, told: OnPruned = lambda table, rows: None, *, is_forced: bool = False
+        self, now: datetime, on_pruned: OnPruned = lambda table, rows: None, *, is_forced: bool = False
     ) -> Mapping[str, int]:
         """Prunes as of a time that is beyond doubt; `is_forced`: as of this clock, whatever goes. Returns: as `prune`.
 
@@ -81,7 +81,7 @@ class Upkeep:
         """
         limit = now if is_forced else await self._limit(now)
         await self._engine.write(Transaction(lambda session: session.execute(note_round(now))))
-        return dict.fromkeys(TABLES, 0) if limit is None else await self.prune(limit, told)
+        return dict.fromkeys(TABLES, 0) if limit is None else await self.prune(limit, on_pruned)
 
     async def foretell(
         self, now: datetime, *, is_forced: bool = False
@@ -128,7 +128,7 @@ class Upkeep:
         counted["catalogues"] = len(catalogues.past)
         return {table: counted[table] for table in TABLES}
 
-    async def prune(self, now: datetime, told: OnPruned = lambda table, rows: None) -> Mapping[str, int]:
+    async def prune(self, now: datetime, on_pruned: OnPruned = lambda table, rows: None) -> Mapping[str, int]:
         """Deletes what is past its time. Returns: the rows that went, by table.
 
         Raises: StateUnavailable, also if days of decisions are in use; what was told is deleted all the same.
@@ -137,7 +137,7 @@ class Upkeep:
 
         def tell(table: str, rows: int) -> None:
             gone[table] += rows
-            told(table, rows)
+            on_pruned(table, rows)
 
         for past in self._past(now):
             if past.table == "contacts":
@@ -158,7 +158,7 @@ class Upkeep:
             past_outcomes(kept, now),
         ]
 
-    async def _prune(self, past: Past, told: OnPruned) -> None:
+    async def _prune(self, past: Past, on_pruned: OnPruned) -> None:
         loop = asyncio.get_running_loop()
         is_last = False
         while not is_last:
@@ -166,7 +166,7 @@ class Upkeep:
             is_last = len(rows) < BATCH
             if rows:
                 begun = loop.time()
-                told(past.table, await self._delete(past, rows))
+                on_pruned(past.table, await self._delete(past, rows))
                 await self._sleep(loop.time() - begun)
 
     async def _find(self, past: Past) -> list[Row]:
@@ -180,14 +180,14 @@ class Upkeep:
         self._walked[past.table] = rows[-1]
         return gone
 
-    async def _prune_decisions(self, now: datetime, told: OnPruned) -> None:
+    async def _prune_decisions(self, now: datetime, on_pruned: OnPruned) -> None:
         days = await self._engine.days_past(day_before(now, self._retention.decisions), now)
         if days is None:
-            await self._prune(past_decisions(self._retention, now), told)
+            await self._prune(past_decisions(self._retention, now), on_pruned)
             return
         for day, rows in days.items():
             if await self._drop(day):
-                told("decisions", rows)
+                on_pruned("decisions", rows)
 
     async def _drop(self, day: date) -> bool:
         """Tries again while the day is in use, but not for long."""
@@ -198,12 +198,12 @@ class Upkeep:
                 await self._sleep(pause_s)
         return await self._engine.drop_day(day)
 
-    async def _prune_catalogues(self, now: datetime, told: OnPruned) -> None:
+    async def _prune_catalogues(self, now: datetime, on_pruned: OnPruned) -> None:
         catalogues = await self._engine.read(lambda session: unused_catalogues(session, self._retention, now))
         if catalogues.has_news:
             await self._engine.write(Transaction(catalogues.mark))
         if catalogues.past:
-            told("catalogues", await self._engine.write(Transaction(catalogues.delete, catalogue_locks)))
+            on_pruned("catalogues", await self._engine.write(Transaction(catalogues.delete, catalogue_locks)))
 
     async def _count(self, question: Sql) -> int:
         return await self._engine.scan(question, lambda session, chunks: int(next(chunks)[0]["past"]))

@@ -103,9 +103,9 @@ class RestlessState(SqlState):
         await self._go_on()
         return await super().commit(decision, key)
 
-    async def decide_alone(self, undecided: DeferredDecision, key: RequestKey | None) -> Committed | AlreadyDecided:
+    async def decide_alone(self, deferred: DeferredDecision, key: RequestKey | None) -> Committed | AlreadyDecided:
         await self._go_on()
-        return await super().decide_alone(undecided, key)
+        return await super().decide_alone(deferred, key)
 
     def tell(self, *events: CustomerEvent) -> None:
         """Each comes before the next attempt."""

@@ -159,10 +159,10 @@ async def test_a_request_whose_journey_present_facts_deny_is_revoked_while_they_
     await house.state.record_events([opened("e1")], NOW)
     with pytest.raises(DecisionRevoked):
         await house.decide()
-    assert (await house.decider.recorded("d1", is_full=False)).revoked == {"news"}
+    assert (await house.decider.replayed("d1", is_full=False)).revoked == {"news"}
     await house.state.record_events([event("e2", "incident.resolved", NOW + MINUTE, incident_id="i1")], NOW)
     assert text(await house.decide()) == text(first)
-    assert (await house.decider.recorded("d1", is_full=False)).revoked == frozenset()
+    assert (await house.decider.replayed("d1", is_full=False)).revoked == frozenset()
 
 
 async def test_a_journey_that_left_the_catalogue_or_lost_its_action_is_revoked(house: House) -> None:
@@ -178,7 +178,7 @@ async def test_what_was_presented_or_given_back_is_no_longer_revoked(house: Hous
     await house.decide()
     await house.state.record_outcomes([outcome("o1", OutcomeType.PRESENTED)], NOW)
     await house.state.record_events([opened("e1")], NOW)
-    assert (await house.decider.recorded("d1", is_full=False)).revoked == frozenset()
+    assert (await house.decider.replayed("d1", is_full=False)).revoked == frozenset()
 
 
 async def test_contacts_of_other_decisions_may_revoke_a_reservation(house: House) -> None:
@@ -223,9 +223,9 @@ async def test_the_last_attempt_is_not_moved_and_its_record_is_replayed(house: H
     house.state.tell(*(bought(f"e{n}") for n in range(ATTEMPTS)))
     decision = await house.decide()
     assert picked(decision) == ["news"]
-    recorded = await house.decider.recorded(decision.terms.decision_id, is_full=False)
-    assert text(recorded.decision) == text(decision)
-    assert recorded.stored.record == to_document(decision)
+    replayed = await house.decider.replayed(decision.terms.decision_id, is_full=False)
+    assert text(replayed.decision) == text(decision)
+    assert replayed.stored.record == to_document(decision)
 
 
 @pytest.mark.parametrize(
@@ -266,13 +266,13 @@ async def test_a_call_that_is_overtaken_by_another_under_its_request_gives_the_s
 
 async def test_a_decision_that_was_never_made_is_unknown(house: House) -> None:
     with pytest.raises(DecisionUnknown):
-        await house.decider.recorded("d1", is_full=True)
+        await house.decider.replayed("d1", is_full=True)
 
 
 async def test_a_decision_that_was_imported_cannot_be_explained(house: House, tmp_path: Path) -> None:
     await imported(house.state, plain(tmp_path, {"decision_id": "d1"}))
     with pytest.raises(DecisionImported):
-        await house.decider.recorded("d1", is_full=True)
+        await house.decider.replayed("d1", is_full=True)
 
 
 async def test_a_store_that_is_gone_gives_no_answer(house: House) -> None:

@@ -34,13 +34,13 @@ BY_EMAIL = replace(ASK, channel="email")
 
 async def assert_stands(house: House, first: Decision, question: Question = ASK) -> None:
     assert text(await house.decide(question)) == text(first)
-    assert (await house.decider.recorded(first.terms.decision_id, is_full=False)).revoked == frozenset()
+    assert (await house.decider.replayed(first.terms.decision_id, is_full=False)).revoked == frozenset()
 
 
 async def assert_revoked(house: House, decision_id: str, *journey_ids: str, question: Question = ASK) -> None:
     with pytest.raises(DecisionRevoked):
         await house.decide(question)
-    assert (await house.decider.recorded(decision_id, is_full=False)).revoked == set(journey_ids)
+    assert (await house.decider.replayed(decision_id, is_full=False)).revoked == set(journey_ids)
 
 
 def pool(limit: float, window: Window = A_WEEK, *, counts_cost: bool = False) -> Pool:

@@ -25,7 +25,7 @@ from service.catalogue.conditions.tree import Call, Comprehension, Constant, Nam
 
 
 class MacroContext(Protocol):
-    """What a macro needs of the translation."""
+    """The part of the translation that macros use."""
 
     constants: list[str]
     assumptions: list[z3.BoolRef]

@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 class OperatorContext(Protocol):
-    """What an operator may use of the translation it serves."""
+    """The part of the translation that operators use."""
 
     doubles: Doubles
     calendar: instants.CalendarTerms

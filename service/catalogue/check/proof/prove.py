@@ -15,6 +15,8 @@ _PROPOSALS = 3
 
 
 class ProofResult(Enum):
+    """The result of one question to z3."""
+
     IMPOSSIBLE = auto()
     CONFIRMED = auto()
     UNCONFIRMED = auto()

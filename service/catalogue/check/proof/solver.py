@@ -32,6 +32,8 @@ _BESIDE = 100
 
 
 class Satisfiability(StrEnum):
+    """Whether some facts make conditions true, and some false."""
+
     ALWAYS = "ALWAYS"
     NEVER = "NEVER"
     CONTINGENT = "CONTINGENT"
@@ -40,7 +42,7 @@ class Satisfiability(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SolverAnswer:
-    """`why` names the bounds that an ALWAYS or NEVER rests on, or what could not be decided.
+    """The answer of the solver. `why`: the bounds that an ALWAYS or NEVER rests on, or what could not be decided.
 
     `example` are facts for which all conditions hold, if one was found (CONTINGENT has one, ALWAYS usually).
     """

@@ -16,7 +16,7 @@ class NotModelled(Exception):
 
 @dataclass(frozen=True, slots=True)
 class BoolTerm:
-    """A bool: `true` and `false` exclude each other; neither of them is an error or a missing fact."""
+    """A bool. `true` and `false` exclude each other; neither of them: an error or a missing fact."""
 
     true: z3.BoolRef
     false: z3.BoolRef
