@@ -1,4 +1,4 @@
-"""Where every call comes in and goes out: admitted or refused at once, read, answered; every error leaves here."""
+"""The way of every call: admitted or refused at once, its message read, its answer sent, any error made a status."""
 
 from __future__ import annotations
 
@@ -25,19 +25,23 @@ from service.wire.status import INTERNAL, STATUS, MessageLate, MethodUnknown, de
 log = logging.getLogger(__name__)
 
 DOMAIN = "decision.rumbo"
-AWAY = "the state store cannot be asked now; nothing was acknowledged, so ask again"
+STORE_AWAY = "the state store cannot be asked now; nothing was acknowledged, so ask again"
 LARGE_BYTES = 64 * 1024
-"""A message of more is worked on beside few others like it, so that those who load in bulk leave room for all."""
+"""Calls with a larger message share a limit of their own, so that bulk loads leave room for everybody else."""
 READ_S = 10.0
-"""How long the message of a call may take to come, once the call was begun."""
+"""How long a call that has begun may take to send its message."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
-Read = TypeVar("Read", bound=Message)
+ReadMessage = TypeVar("ReadMessage", bound=Message)
 Method = Callable[[bytes], Awaitable[Message]]
 
 
 class Door:
-    """Wraps the methods of the service. `close`, then `hold`, then `let_go`, is how it ends."""
+    """Wraps the methods of the service.
+
+    It ends in three steps: `close` refuses new calls, `hold_refusals` lets them wait for that, `send_refusals` tells
+    those that wait.
+    """
 
     def __init__(
         self,
@@ -47,9 +51,9 @@ class Door:
         new_id: Callable[[], str],
         on_away: Callable[[], None] = lambda: None,
     ) -> None:
-        """`shares`: the calls of each method that may be under way; `large`: those of all with a large message.
+        """`shares` limits the calls under way by method, `large` those of any method whose message is large.
 
-        `on_away` hears of each call that found no store.
+        `on_away` is called whenever a call finds the state store away.
         """
         self._shares = shares
         self._large = large
@@ -57,11 +61,11 @@ class Door:
         self._new_id = new_id
         self._on_away = on_away
         self._is_closing = False
-        self._is_open = asyncio.Event()
-        self._is_open.set()
+        self._may_refuse = asyncio.Event()
+        self._may_refuse.set()
 
-    def leading_to(self, name: str, method: Method) -> Callable[[object, Context], Awaitable[bytes]]:
-        """What gRPC calls for a method whose one message is not read yet."""
+    def call_of(self, name: str, method: Method) -> Callable[[object, Context], Awaitable[bytes]]:
+        """What gRPC is given for a method: it leaves the one message of a call to be read here."""
 
         async def call(_: object, context: Context) -> bytes:
             try:
@@ -73,7 +77,7 @@ class Door:
 
     async def _answer(self, share: Share, method: Method, context: Context) -> bytes:
         if self._is_closing:
-            await self._is_open.wait()
+            await self._may_refuse.wait()
             raise ShuttingDown("the service ends", SHORTEST_PAUSE_S)
         share.demand(context.time_remaining())
         sent = await _message(context)
@@ -82,8 +86,8 @@ class Door:
         demand_room(len(answer))
         return answer
 
-    async def message(self, method: str, kind: type[Read], sent: bytes, context: Context) -> Read:
-        """What was sent to a method of a library; ends the call as any other if it is no such message.
+    async def message(self, method: str, kind: type[ReadMessage], sent: bytes, context: Context) -> ReadMessage:
+        """The message that was sent to a method of a library. Ends the call with INVALID_ARGUMENT if it is no such one.
 
         gRPC itself would answer UNKNOWN, and put a traceback into the log.
         """
@@ -92,49 +96,55 @@ class Door:
         except RequestInvalid as error:
             await self._refuse(method, error, context)
 
-    async def leading_nowhere(self, _: object, context: Context) -> NoReturn:
-        """What gRPC calls for a method that nobody knows; whatever it is called, it is counted under one name."""
+    async def unknown_call(self, _: object, context: Context) -> NoReturn:
+        """What gRPC is given for every other method. All are counted under one name, for callers choose theirs."""
         await self._refuse("unknown", MethodUnknown("there is no such method"), context)
 
     def close(self) -> None:
         """From now on every call is refused; those that were admitted go on."""
         self._is_closing = True
 
-    def hold(self) -> None:
-        """Refused calls wait for their answer, so that no client has another one on its way."""
-        self._is_open.clear()
+    def hold_refusals(self) -> None:
+        """From now on refused calls wait for their answer, so that no client sends another one meanwhile."""
+        self._may_refuse.clear()
 
-    def let_go(self) -> None:
-        """Answers those that wait."""
-        self._is_open.set()
+    def send_refusals(self) -> None:
+        """Answers the refused calls that wait."""
+        self._may_refuse.set()
 
     async def _refuse(self, method: str, error: Exception, context: Context) -> NoReturn:
         """Ends the call with the error's status; what the table does not know is INTERNAL, its cause in the log."""
         code, reason = INTERNAL
         if isinstance(error, RumboError):
             code, reason = STATUS.get(type(error), INTERNAL)
-        metadata: dict[str, str] = {}
-        text = str(error)
-        if isinstance(error, RequestInvalid):
-            reason, metadata = error.code, {"field": error.field}
-        elif code is grpc.StatusCode.INTERNAL:
-            incident = self._new_id()
-            log.error("%s failed (%s)", method, incident, exc_info=error)
-            text, metadata = f"internal error {incident}", {"error_id": incident}
-        elif isinstance(error, StateUnavailable):
-            log.warning("%s could not be answered: %s", method, error)
-            self._on_away()
-            text = AWAY
-        details, trailing = [_packed(ErrorInfo(reason=reason, domain=DOMAIN, metadata=metadata))], dict[str, Any]()
+        info = ErrorInfo(reason=reason, domain=DOMAIN)
+        text = self._public_text(method, error, code, info)
+        details, trailing = [_packed(info)], dict[str, Any]()
         if isinstance(error, CallRefused):
             details.append(_packed(_retry_info(error)))
             trailing["grpc-retry-pushback-ms"] = str(round(error.retry_after_s * 1000))
-            self._metrics.shed(method, reason)
+            self._metrics.shed(method, info.reason)
         else:
             self._metrics.failed(method, code.name)
         status = Status(code=code.value[0], message=text, details=details)
         trailing["grpc-status-details-bin"] = status.SerializeToString()
         await context.abort(code, text, tuple(trailing.items()))
+
+    def _public_text(self, method: str, error: Exception, code: grpc.StatusCode, info: ErrorInfo) -> str:
+        """The text for the caller, whose details go into `info`; a cause that is not the caller's goes into the log."""
+        if isinstance(error, RequestInvalid):
+            info.reason = error.code
+            info.metadata["field"] = error.field
+        elif code is grpc.StatusCode.INTERNAL:
+            error_id = self._new_id()
+            log.error("%s failed (%s)", method, error_id, exc_info=error)
+            info.metadata["error_id"] = error_id
+            return f"internal error {error_id}"
+        elif isinstance(error, StateUnavailable):
+            log.warning("%s could not be answered: %s", method, error)
+            self._on_away()
+            return STORE_AWAY
+        return str(error)
 
 
 async def _message(context: Context) -> bytes:

@@ -95,7 +95,7 @@ def _serve_methods(app: Application, server: grpc.aio.Server) -> None:
     """As the generated code does, but that the door decides when a message is read, and what is told of it."""
     methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
         method.name: grpc.stream_unary_rpc_method_handler(
-            app.door.leading_to(method.name, getattr(app.handler, method.name))
+            app.door.call_of(method.name, getattr(app.handler, method.name))
         )
         for method in _DESCRIPTOR.methods
     }
@@ -125,7 +125,7 @@ class _NoMethod(grpc.GenericRpcHandler):
     """Takes every call that nobody else takes, so it comes last."""
 
     def __init__(self, door: Door) -> None:
-        self._handler: grpc.RpcMethodHandler[Any, Any] = grpc.stream_unary_rpc_method_handler(door.leading_nowhere)
+        self._handler: grpc.RpcMethodHandler[Any, Any] = grpc.stream_unary_rpc_method_handler(door.unknown_call)
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any]:
         return self._handler
@@ -151,11 +151,11 @@ async def _stop(server: grpc.aio.Server, door: Door, checks: health.aio.HealthSe
     door.close()
     await checks.enter_graceful_shutdown()
     await asyncio.sleep(settings.notice_s)
-    door.hold()
+    door.hold_refusals()
     await asyncio.sleep(min(CALM_S, settings.notice_s))
     stopping = asyncio.create_task(server.stop(settings.drain_s))
     await asyncio.sleep(min(CALM_S, settings.notice_s))
-    door.let_go()
+    door.send_refusals()
     await stopping
 
 
