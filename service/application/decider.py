@@ -1,4 +1,4 @@
-"""One decision from question to committed answer: hydrate, constrain, score, select, commit; again if facts moved."""
+"""One decision from question to committed answer: hydrate, constrain, score, select, commit; anew if facts moved."""
 
 from __future__ import annotations
 
@@ -46,6 +46,7 @@ from service.timing import StepTimes
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 3
+"""All but the last are optimistic; the last one decides while it holds the locks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,38 +116,39 @@ class Decider:
         self._allows_unrecorded = allows_unrecorded
 
     async def decide(
-        self, question: Question, times: StepTimes, demand: Callable[[Decision], None] = lambda _: None
+        self, question: Question, times: StepTimes, before_commit: Callable[[Decision], None] = lambda _: None
     ) -> Decision:
         """The committed decision; under a known request id, the one that was committed then.
 
-        `demand` raises unless a decision that is about to be committed can be told; then nothing is reserved.
-
+        `before_commit` is called with every decision that is about to be committed; if it raises, nothing is reserved.
         While the state store is away, an unrecorded one if that is allowed: without id, request id or reservation.
 
         Raises: RequestReused, DecisionExpired, DecisionRevoked, RecordFormatUnknown, StateUnavailable.
         """
         try:
-            return await self._decide(question, times, demand)
+            return await self._decide(question, times, before_commit)
         except StateUnavailable as error:
             if not self._allows_unrecorded or isinstance(error, StatementRefused):
                 raise
             log.warning("the state store is away, so an answer is not recorded: %s", error)
         return await self._propose(question, "", times, has_state=False)
 
-    async def _decide(self, question: Question, times: StepTimes, demand: Callable[[Decision], None]) -> Decision:
+    async def _decide(
+        self, question: Question, times: StepTimes, before_commit: Callable[[Decision], None]
+    ) -> Decision:
         if question.is_dry_run:
             return await self._propose(question, "", times)
         if question.request_id is None:
-            return await self._decide_anew(question, None, times, demand)
+            return await self._decide_anew(question, None, times, before_commit)
         now = self._clock()
         known = await self._state.decision_of_request(question.customer_id, question.request_id, now)
         if known is not None:
             return await self._repeat(known, question)
         key = RequestKey(request_id=question.request_id, fingerprint=question.fingerprint())
-        return await self._decide_anew(question, key, times, demand)
+        return await self._decide_anew(question, key, times, before_commit)
 
     async def replayed(self, decision_id: str, *, is_full: bool) -> ReplayedDecision:
-        """The record of a decision, with every reason; `is_full`: with the contributions to the scores too, which cost.
+        """A decision from its record, with every reason; if `is_full`, also what each feature added to its scores.
 
         Raises: DecisionUnknown, DecisionImported, RecordFormatUnknown, StateUnavailable.
         """
@@ -155,7 +157,7 @@ class Decider:
             raise DecisionUnknown("no decision has this id")
         if stored.is_imported:
             raise DecisionImported("this decision was imported as history; export the store to see it")
-        decision = await self._again(stored)
+        decision = await self._from_record(stored)
         return ReplayedDecision(
             decision=decision,
             stored=stored,
@@ -164,11 +166,11 @@ class Decider:
         )
 
     async def _decide_anew(
-        self, question: Question, key: RequestKey | None, times: StepTimes, demand: Callable[[Decision], None]
+        self, question: Question, key: RequestKey | None, times: StepTimes, before_commit: Callable[[Decision], None]
     ) -> Decision:
         for _ in range(ATTEMPTS - 1):
             proposed = await self._propose(question, self._new_id(self._clock()), times)
-            demand(proposed)
+            before_commit(proposed)
             with times.of("commit"):
                 result = await self._state.commit(proposed, key)
             match result:
@@ -178,15 +180,15 @@ class Decider:
                     return await self._repeat(stored, question)
                 case FactsMoved():
                     continue
-        return await self._decide_alone(question, key, times, demand)
+        return await self._decide_alone(question, key, times, before_commit)
 
     async def _decide_alone(
-        self, question: Question, key: RequestKey | None, times: StepTimes, demand: Callable[[Decision], None]
+        self, question: Question, key: RequestKey | None, times: StepTimes, before_commit: Callable[[Decision], None]
     ) -> Decision:
-        """The last attempt, which nothing overtakes: what waits for others comes before the transaction.
+        """The last attempt, in one transaction that has the customer and the pools to itself.
 
-        Features are read and every journey of the channel is scored; inside, rules and selection go over what then
-        holds, and what survives is scored again only if that changed a feature.
+        What may take long comes before it: features are read and every journey of the channel is scored. Inside, rules
+        and selection go over what then holds, and what survives is scored again only if that changed a feature.
         """
         plan, now = self._catalogues.current.plan, self._clock()
         facts_request, reach = question.facts_request, plan.reach_on(question.channel)
@@ -203,7 +205,7 @@ class Decider:
             has_same = hydrated.facts.features == before.facts.features
             found = scores if has_same else self._scoring.score_here(draft.survivors, hydrated.facts)
             decision = _concluded(draft, found, hydrated, question, decision_id)
-            demand(decision)
+            before_commit(decision)
             return decision
 
         deferred = DeferredDecision(
@@ -223,6 +225,7 @@ class Decider:
     async def _propose(
         self, question: Question, decision_id: str, times: StepTimes, *, has_state: bool = True
     ) -> Decision:
+        """A decision that is not committed; `decision_id` is "" for one that never will be."""
         plan, now = self._catalogues.current.plan, self._clock()
         with times.of("hydrate"):
             if has_state:
@@ -237,17 +240,20 @@ class Decider:
             return _concluded(draft, scores, hydrated, question, decision_id)
 
     async def _repeat(self, stored: StoredDecision, question: Question) -> Decision:
-        """The answer given before, if it may still be acted upon."""
+        """The decision that was committed under this request id, unless it may not be acted upon any more.
+
+        Raises: RequestReused, DecisionExpired, DecisionRevoked.
+        """
         if stored.request_fingerprint != question.fingerprint():
             raise RequestReused("this request_id was used with other parameters")
         if self._clock() >= stored.valid_until:
             raise DecisionExpired(f"decision {stored.decision_id} was valid until {stored.valid_until.isoformat()}")
-        decision = await self._again(stored)
+        decision = await self._from_record(stored)
         if await self._revoked(stored, decision):
             raise DecisionRevoked(f"current facts deny a journey of decision {stored.decision_id}")
         return decision
 
-    async def _again(self, stored: StoredDecision) -> Decision:
+    async def _from_record(self, stored: StoredDecision) -> Decision:
         recorded = stored.record["input"]
         catalogue = await self._catalogues.of_version(recorded["catalogue_version"])
         return replay(catalogue.plan, recorded)
@@ -263,9 +269,9 @@ class Decider:
         )
         reach = plan.reach_on(facts.channel)
         hydrated = await self._hydrator.hydrate(facts_request, self._clock(), reach)
-        now, _ = end_enrolments(plan, hydrated.facts)
-        picked = [p.candidate for p in decision.picks if p.journey_id in reserved]
-        allowed = constrain(plan, _in_force(plan, picked), _without(stored.decision_id, now, reach.pools)).allowed
+        current, _ = end_enrolments(plan, hydrated.facts)
+        offered = _as_offered_now(plan, [p.candidate for p in decision.picks if p.journey_id in reserved])
+        allowed = constrain(plan, offered, _without_decision(stored.decision_id, current, reach.pools)).allowed
         return frozenset(reserved - {c.journey_id for c in allowed})
 
 
@@ -280,17 +286,17 @@ def _concluded(draft: Draft, scores: Scores, hydrated: HydratedFacts, question: 
     return conclude(draft, {c.journey_id: scores.by_journey[c.journey_id] for c in draft.survivors}, terms)
 
 
-def _without(decision_id: str, facts: Facts, pools: Iterable[Pool]) -> Facts:
-    """The facts as they were without the contacts of this decision, nor what those use of the pools."""
+def _without_decision(decision_id: str, facts: Facts, pools: Iterable[Pool]) -> Facts:
+    """The facts without the contacts of this decision, nor what those use of the pools."""
     contacts = facts.situation.contacts
     own = [c for c in contacts if c.decision_id == decision_id]
-    left = {pool.pool_id: _left(facts.situation.uses.get(pool.pool_id, ()), own, pool) for pool in pools}
+    left = {pool.pool_id: _uses_without(facts.situation.uses.get(pool.pool_id, ()), own, pool) for pool in pools}
     uses = {pool_id: listed for pool_id, listed in left.items() if listed}
     others = replace(facts, situation=replace(facts.situation, uses=uses))
     return others.with_contacts(c for c in contacts if c.decision_id != decision_id)
 
 
-def _left(uses: Iterable[Use], own: Iterable[Contact], pool: Pool) -> tuple[Use, ...]:
+def _uses_without(uses: Iterable[Use], own: Iterable[Contact], pool: Pool) -> tuple[Use, ...]:
     amounts = {use.ends_at: use.amount for use in uses}
     for contact in own:
         use = pool.use_of(contact)
@@ -299,8 +305,8 @@ def _left(uses: Iterable[Use], own: Iterable[Contact], pool: Pool) -> tuple[Use,
     return tuple(Use(ends_at=ends_at, amount=amount) for ends_at, amount in amounts.items() if amount > 0)
 
 
-def _in_force(plan: Plan, picked: list[Candidate]) -> list[Candidate]:
-    """The same candidates as the plan has them now, guarded by STAGE; what left the catalogue has none."""
+def _as_offered_now(plan: Plan, picked: list[Candidate]) -> list[Candidate]:
+    """What the plan offers now in place of the picked candidates, guarded by STAGE; nothing for what left it."""
     offered = {o.journey.journey_id: o for p in picked[:1] for o in plan.journeys.get(p.channel, ())}
     return [
         now

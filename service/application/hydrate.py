@@ -57,7 +57,7 @@ class FactsRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HydratedFacts:
-    """The facts of a request. `reading` is what the feature store gave of them."""
+    """The facts of a request. `reading`: what the feature store said, as it was read."""
 
     facts: Facts
     degraded: tuple[Degradation, ...]
@@ -207,7 +207,7 @@ def _has_heard(heard_at: datetime | None, at: datetime) -> bool:
 
 
 def _listed(kind: type[Fact], value: FeatureValue | None) -> tuple[FeatureStatus, tuple[Fact, ...]]:
-    """What the feature store lists. No row is no incident; what cannot be read may hide one."""
+    """What the feature store lists. No row means an empty list; one that cannot be read may hide an entry."""
     if value is None or value.status in (FeatureStatus.NOT_FOUND, FeatureStatus.NULL):
         return FeatureStatus.PRESENT, ()
     if value.status is not FeatureStatus.PRESENT:
@@ -241,7 +241,7 @@ def _is_known(reading: FeatureReading, situation: Situation) -> bool | None:
 
 
 def _degraded(faults: Iterable[ViewFault], situation: Situation) -> Iterable[Degradation]:
-    """What the reader could not rely on, and the lists that it read but nobody understands."""
+    """What the reader could not rely on, and the lists that it read but that could not be parsed."""
     if situation.unread:
         yield Degradation(what="state", status=FeatureStatus.UNAVAILABLE, effect="UNRECORDED")
     statuses = {fault.view: fault.status for fault in faults}
