@@ -52,7 +52,7 @@ class CatalogueBinder:
                 binders.append(
                     JourneyBinder(j, company, policies, compiler, problems, excluded.get(j.journey, ()))
                     if binder is None
-                    else binder.again(policies, compiler, problems)
+                    else binder.rebound(policies, compiler, problems)
                 )
         if not problems.found:
             self._compiler, self._policies = compiler, policies

@@ -21,30 +21,31 @@ from service.decision.constraints.rule import Condition, Rule
 from service.decision.constraints.stage import AtStage
 from service.decision.constraints.unknown import STRICT, OnUnknown
 from service.decision.journey import Action, JourneyKind, Stage, effective_kind
-from service.decision.plan import NO_RULES, Candidate, ContextWeight, JourneyOnChannel, Lifetime, RuleSet, ToneChoice
+from service.decision.plan import NO_RULES, Candidate, ContextWeight, JourneyOnChannel, Lifetime, ToneChoice
 
-_RENEWED = (Audience, CompanyPolicy, InFlight)
-"""Rules that hold an object of their catalogue: a condition or a limit."""
-_Compiles = Callable[..., Condition | None]
-"""Of a text and the path to it: the condition, or None with a problem."""
+_TO_REBIND = (Audience, CompanyPolicy, InFlight)
+"""Rules that hold an object of their catalogue, a condition or a limit, and so are made anew for another one."""
+_CompileAt = Callable[..., Condition | None]
+"""Compiles a text, given with the path to it: the condition, or None, with a problem noted at that path."""
 
 
 class SharedRules:
-    """Equal rules are one object with one position; positions follow the order in which reasons are told."""
+    """Equal rules are one object with one position; positions follow the order in which reasons are listed."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
-        told = list(BINDERS)
-        self.rules = tuple(sorted(dict.fromkeys(rules), key=lambda rule: told.index(group_of(rule.code))))
+        order = list(BINDERS)
+        self.rules = tuple(sorted(dict.fromkeys(rules), key=lambda rule: order.index(group_of(rule.code))))
         self._positions = {rule: position for position, rule in enumerate(self.rules)}
 
-    def set_of(self, rules: Iterable[Rule]) -> RuleSet:
-        return frozenset(self._positions[rule] for rule in rules)
+    def position(self, rule: Rule) -> int:
+        """The place of a rule, or of its equal, in `rules`."""
+        return self._positions[rule]
 
 
-class _Bound(NamedTuple):
-    """An action on one channel with its rules, by their places among the journey's.
+class _BoundAction(NamedTuple):
+    """An action on one channel. `rules`: those that guard it, by their places in `JourneyBinder.rules`.
 
-    `at_stage` guards it besides when it stands for another stage.
+    `at_stage` is the place of the rule that guards it besides when it is offered away from its stage.
     """
 
     stage: Stage
@@ -55,8 +56,8 @@ class _Bound(NamedTuple):
     at_stage: int
 
 
-class _Conditional(NamedTuple):
-    """What depends on conditions beside the rules; tones by action."""
+class _Conditions(NamedTuple):
+    """All that holds conditions beside the rules; `tones` by action."""
 
     weights: tuple[ContextWeight, ...]
     tones: Mapping[str, tuple[ToneChoice, ...]]
@@ -68,7 +69,7 @@ class _Conditional(NamedTuple):
 
 
 class _CandidateLayout(NamedTuple):
-    """The candidates of a journey by channel, and what they were made with."""
+    """The candidates of a journey by channel, and the positions and limit that they were made with."""
 
     positions: tuple[int, ...]
     in_flight: InFlight | None
@@ -95,55 +96,55 @@ class JourneyBinder:
         self._excluded = tuple(excluded)
         self.journey = journey_of(document, company)
         self.capacity = capacity_of(document, company)
-        compiled = _compiles(document, compiler, problems)
-        self._conditional = _conditional(document, compiled)
+        compile_at = _compiling(document, compiler, problems)
+        self._conditions = _conditions(document, compile_at)
         _check_order(document, company, problems)
-        every = self._guarded(*_audience(document, compiled))
+        inputs = self._shared_inputs(*_audience(document, compile_at))
         places: dict[Rule, int] = {}
-        self._bound = tuple(
-            self._bind(every, stage.stage, action, channel, policies, places)
+        self._actions = tuple(
+            self._bind(inputs, stage.stage, action, channel, policies, places)
             for stage in self.journey.stages
             for action in stage.actions
             for channel in sorted(action.channels)
         )
         self.rules = tuple(places)
-        self._renewed = frozenset(place for place, rule in enumerate(self.rules) if isinstance(rule, _RENEWED))
+        self._to_rebind = frozenset(place for place, rule in enumerate(self.rules) if isinstance(rule, _TO_REBIND))
         self._bypassed = _bypassed(self.rules, document.bypass)
-        self._laid_out: _CandidateLayout | None = None
+        self._layout: _CandidateLayout | None = None
 
     @property
     def lifetime(self) -> Lifetime:
-        return self._conditional.lifetime
+        return self._conditions.lifetime
 
     def is_of(self, document: JourneyDocument, company: PoliciesDocument, excluded: Sequence[str]) -> bool:
-        """Whether it was made of these very documents, so that only what lies outside of them may be another."""
+        """Whether it was made of these very objects, so that `rebound` is enough for another catalogue."""
         return self._document is document and self._company is company and self._excluded == tuple(excluded)
 
-    def again(self, policies: Policies, compiler: ConditionCompiler, problems: Problems) -> JourneyBinder:
-        """The same journey in another catalogue, whose conditions and limits are objects of its own."""
+    def rebound(self, policies: Policies, compiler: ConditionCompiler, problems: Problems) -> JourneyBinder:
+        """The same journey in another catalogue: what holds a condition or a limit is made anew, the rest is shared."""
         other = copy(self)
         other.rules = tuple(
-            _again(rule, policies, compiler) if place in self._renewed else rule
+            _rebound_rule(rule, policies, compiler) if place in self._to_rebind else rule
             for place, rule in enumerate(self.rules)
         )
-        if self._conditional.has_conditions:
-            other._conditional = _conditional(self._document, _compiles(self._document, compiler, problems))
-            other._laid_out = None
+        if self._conditions.has_conditions:
+            other._conditions = _conditions(self._document, _compiling(self._document, compiler, problems))
+            other._layout = None
         return other
 
     def on_channels(self, channels: Iterable[str], shared: SharedRules) -> Mapping[str, JourneyOnChannel]:
         """The candidates by channel; the very objects of an earlier catalogue, if they would be the same."""
-        positions = tuple(position for rule in self.rules for position in shared.set_of((rule,)))
+        positions = tuple(map(shared.position, self.rules))
         in_flight = next((rule for rule in self.rules if isinstance(rule, InFlight)), None)
-        kept = self._laid_out
+        kept = self._layout
         if kept is None or kept.positions != positions or kept.in_flight is not in_flight:
-            listed = {name: [bound for bound in self._bound if bound.channel == name] for name in channels}
+            listed = {name: [bound for bound in self._actions if bound.channel == name] for name in channels}
             offered = {n: self._on_channel(bound, positions, in_flight) for n, bound in listed.items() if bound}
-            kept = self._laid_out = _CandidateLayout(positions, in_flight, offered)
+            kept = self._layout = _CandidateLayout(positions, in_flight, offered)
         return kept.by_channel
 
     def _on_channel(
-        self, offered: Sequence[_Bound], positions: Sequence[int], in_flight: InFlight | None
+        self, offered: Sequence[_BoundAction], positions: Sequence[int], in_flight: InFlight | None
     ) -> JourneyOnChannel:
         by_stage: dict[Stage, tuple[Candidate, ...]] = {}
         for bound in offered:
@@ -152,8 +153,8 @@ class JourneyBinder:
         elsewhere = tuple(self._candidate(b, positions, (*b.rules, b.at_stage), in_flight) for b in offered)
         return JourneyOnChannel(journey=self.journey, by_stage=by_stage, elsewhere=elsewhere)
 
-    def _guarded(self, audience: Condition | None, on_unknown_audience: OnUnknown) -> RuleInputs:
-        """What all actions share; each has its own channel, kind and cost."""
+    def _shared_inputs(self, audience: Condition | None, on_unknown_audience: OnUnknown) -> RuleInputs:
+        """The inputs that all actions share; channel, effective kind and cost are filled in for each."""
         document = self._document
         contact, valid = document.contact, document.valid or ValidDocument()
         return RuleInputs(
@@ -176,27 +177,27 @@ class JourneyBinder:
 
     def _bind(
         self,
-        every: RuleInputs,
+        inputs: RuleInputs,
         stage: Stage,
         action: Action,
         channel: str,
         policies: Policies,
         places: dict[Rule, int],
-    ) -> _Bound:
-        """Gives a place to each rule that has none."""
-        kind = effective_kind(every.kind, is_offer=action.is_offer)
-        guarded = replace(every, kind=kind, channel=channel, cost=action.cost)
-        rules = tuple(places.setdefault(rule, len(places)) for rule in bind_rules(guarded, policies))
+    ) -> _BoundAction:
+        """One action on one channel. Adds to `places` each rule that has no place yet."""
+        kind = effective_kind(inputs.kind, is_offer=action.is_offer)
+        own = replace(inputs, kind=kind, channel=channel, cost=action.cost)
+        rules = tuple(places.setdefault(rule, len(places)) for rule in bind_rules(own, policies))
         at_stage = AtStage(
-            journey_id=guarded.journey_id,
+            journey_id=own.journey_id,
             stage=stage,
             first_stage=self.journey.first_stage,
             stages=frozenset(plan.stage for plan in self.journey.stages),
         )
-        return _Bound(stage, action, channel, kind, rules, places.setdefault(at_stage, len(places)))
+        return _BoundAction(stage, action, channel, kind, rules, places.setdefault(at_stage, len(places)))
 
     def _candidate(
-        self, bound: _Bound, positions: Sequence[int], rules: Sequence[int], in_flight: InFlight | None
+        self, bound: _BoundAction, positions: Sequence[int], rules: Sequence[int], in_flight: InFlight | None
     ) -> Candidate:
         return Candidate(
             journey=self.journey,
@@ -205,24 +206,24 @@ class JourneyBinder:
             channel=bound.channel,
             kind=bound.kind,
             rules=frozenset([positions[place] for place in rules]),
-            bypassed=frozenset([positions[p] for p in self._bypassed.intersection(rules)])
+            bypassed=frozenset([positions[place] for place in self._bypassed.intersection(rules)])
             if self._bypassed
             else NO_RULES,
-            context_weights=self._conditional.weights,
-            tones=self._conditional.tones[bound.action.action_id],
+            context_weights=self._conditions.weights,
+            tones=self._conditions.tones[bound.action.action_id],
             in_flight=in_flight,
         )
 
 
 def _check_order(document: JourneyDocument, company: PoliciesDocument, problems: Problems) -> None:
-    """Only here, for a day and an instant are compared in the company's zone."""
+    """Notes a `valid` that ends before it begins. Not part of the form: days are compared in the company's zone."""
     valid = document.valid or ValidDocument()
     begins, ends = (None if m is None else company_instant(m, company) for m in (valid.from_, valid.until))
     if begins is not None and ends is not None and begins >= ends:
         problems.add(document.journey, ("valid",), FaultClass.FORM, "from must be before until")
 
 
-def _again(rule: Rule, policies: Policies, compiler: ConditionCompiler) -> Rule:
+def _rebound_rule(rule: Rule, policies: Policies, compiler: ConditionCompiler) -> Rule:
     """An equal rule, with the condition or limit of another catalogue."""
     if isinstance(rule, Audience | CompanyPolicy):
         return replace(rule, condition=compiler.compile(rule.condition.text))
@@ -239,44 +240,44 @@ def _bypassed(rules: Sequence[Rule], codes: Collection[str]) -> frozenset[int]:
     )
 
 
-def _compiles(document: JourneyDocument, compiler: ConditionCompiler, problems: Problems) -> _Compiles:
-    def compiled(text: str, *path: str | int) -> Condition | None:
+def _compiling(document: JourneyDocument, compiler: ConditionCompiler, problems: Problems) -> _CompileAt:
+    def compile_at(text: str, *path: str | int) -> Condition | None:
         return problems.condition(compiler, text, document.journey, path)
 
-    return compiled
+    return compile_at
 
 
-def _audience(document: JourneyDocument, compiled: _Compiles) -> tuple[Condition | None, OnUnknown]:
+def _audience(document: JourneyDocument, compile_at: _CompileAt) -> tuple[Condition | None, OnUnknown]:
     audience = document.audience
     if audience is None:
         return None, STRICT
     if isinstance(audience, str):
-        return compiled(audience, "audience"), STRICT
-    return compiled(audience.when, "audience", "when"), on_unknown(audience)
+        return compile_at(audience, "audience"), STRICT
+    return compile_at(audience.when, "audience", "when"), on_unknown(audience)
 
 
-def _conditional(document: JourneyDocument, compiled: _Compiles) -> _Conditional:
-    return _Conditional(
+def _conditions(document: JourneyDocument, compile_at: _CompileAt) -> _Conditions:
+    return _Conditions(
         weights=tuple(
             ContextWeight(when=when, weight=w.weight)
             for i, w in enumerate(document.context_weight)
-            if (when := compiled(w.when, "context_weight", i, "when")) is not None
+            if (when := compile_at(w.when, "context_weight", i, "when")) is not None
         ),
         tones={
-            action.id: tuple(_choices(action.tone, ("stages", i, "actions", k), compiled))
+            action.id: tuple(_choices(action.tone, ("stages", i, "actions", k), compile_at))
             for i, stage in enumerate(document.stages)
             for k, action in enumerate(stage.actions)
         },
         lifetime=Lifetime(
             max_duration=document.max_duration,
-            exit_when=None if document.exit_when is None else compiled(document.exit_when, "exit_when"),
+            exit_when=None if document.exit_when is None else compile_at(document.exit_when, "exit_when"),
         ),
     )
 
 
-def _choices(tone: str | ToneDocument, path: Sequence[str | int], compiled: _Compiles) -> Iterator[ToneChoice]:
+def _choices(tone: str | ToneDocument, path: Sequence[str | int], compile_at: _CompileAt) -> Iterator[ToneChoice]:
     if isinstance(tone, ToneDocument):
         for n, choice in enumerate(tone.choose):
-            when = compiled(choice.when, *path, "tone", "choose", n, "when")
+            when = compile_at(choice.when, *path, "tone", "choose", n, "when")
             if when is not None:
                 yield ToneChoice(when=when, tone=choice.tone)
