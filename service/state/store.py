@@ -239,7 +239,7 @@ class SqlState:
         return await self._kept(transaction, decision.terms.decision_id, decision.facts.customer_id)
 
     async def _decided_alone(self, deferred: DeferredDecision, key: RequestKey | None) -> Committed | AlreadyDecided:
-        read = CommitRead.to_itself(deferred.customer_id, deferred.decided_at, key)
+        read = CommitRead.exclusive_of(deferred.customer_id, deferred.decided_at, key)
         transaction = read.transaction(lambda session: decide_and_commit(session, deferred, read, self._counters))
         return await self._kept(transaction, deferred.decision_id, deferred.customer_id)
 

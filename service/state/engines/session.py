@@ -129,8 +129,8 @@ def _independent_batches(
     yield batch
 
 
-def places(values: Iterable[Value]) -> str:
-    """`(?, ?, ?)`, one for each value; for none a list that holds nothing."""
+def placeholders(values: Iterable[Value]) -> str:
+    """`(?, ?, ?)`, one for each value; `(NULL)` for none, which `IN` finds nothing in."""
     return "(" + (", ".join("?" for _ in values) or "NULL") + ")"
 
 

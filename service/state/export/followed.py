@@ -11,7 +11,7 @@ from functools import partial
 from typing import Protocol
 
 from service.decision.facts_record import Json
-from service.state.engines.session import Row, Session, Sql, from_micros, micros, optional_instant, places
+from service.state.engines.session import Row, Session, Sql, from_micros, micros, optional_instant, placeholders
 from service.state.export.rewards import (
     STILL_RESERVED,
     UNPRESENTED,
@@ -94,8 +94,8 @@ def followed_by(
 
 def _read_contacts(session: Session, ranked: Mapping[tuple[str, str], _RankedJourney], ids: Sequence[str]) -> None:
     contacts, outcomes = session.query(
-        Sql(f"SELECT * FROM contacts WHERE decision_id IN {places(ids)}", ids),
-        Sql(f"SELECT * FROM outcomes WHERE decision_id IN {places(ids)} ORDER BY occurred_at, outcome_id", ids),
+        Sql(f"SELECT * FROM contacts WHERE decision_id IN {placeholders(ids)}", ids),
+        Sql(f"SELECT * FROM outcomes WHERE decision_id IN {placeholders(ids)} ORDER BY occurred_at, outcome_id", ids),
     )
     for row in contacts:
         ranked[row["decision_id"], row["journey_id"]].contact = row
@@ -154,14 +154,14 @@ class _History:
             *session.query(
                 Sql(
                     "SELECT customer_id, type, occurred_at, received_at, attributes FROM events"
-                    f" WHERE customer_id IN {places(customers)} AND occurred_at >= ? AND received_at >= ?"
-                    f" AND (occurred_at <= ? OR received_at <= ?) AND type IN {places(types)}",
+                    f" WHERE customer_id IN {placeholders(customers)} AND occurred_at >= ? AND received_at >= ?"
+                    f" AND (occurred_at <= ? OR received_at <= ?) AND type IN {placeholders(types)}",
                     (*customers, during[0], during[0], during[1], during[1], *types),
                 ),
                 Sql(
                     "SELECT customer_id, journey_id, decision_id, presented_at FROM contacts"
-                    f" WHERE customer_id IN {places(customers)} AND at >= ? AND presented_at BETWEEN ? AND ?"
-                    f" AND journey_id IN {places(journeys)}",
+                    f" WHERE customer_id IN {placeholders(customers)} AND at >= ? AND presented_at BETWEEN ? AND ?"
+                    f" AND journey_id IN {placeholders(journeys)}",
                     (*customers, during[0], *during, *journeys),
                 ),
             )

@@ -21,7 +21,7 @@ from features.errors import RumboError
 from features.files import replacing
 from features.schema import FeatureSchema
 from service.state.engines.engine import Engine
-from service.state.engines.session import Row, Session, Sql, micros, places
+from service.state.engines.session import Row, Session, Sql, micros, placeholders
 from service.state.export.followed import Objectives, followed_by
 from service.state.export.rewards import AsOf
 from service.state.export.rows import Cells, rows_of
@@ -131,7 +131,9 @@ class Export:
 
     def _rows(self, session: Session, day: Day, ids: Sequence[str]) -> list[Cells]:
         """The rows of these decisions, in their order."""
-        question = f"SELECT * FROM decisions WHERE decision_id IN {places(ids)} AND decided_at >= ? AND decided_at < ?"
+        question = (
+            f"SELECT * FROM decisions WHERE decision_id IN {placeholders(ids)} AND decided_at >= ? AND decided_at < ?"
+        )
         (decisions,) = session.query(Sql(question, (*ids, *day.span)))
         by_id = {row["decision_id"]: (row, record_of(row)) for row in decisions}
         followed = followed_by(session, by_id, self._objectives, self._as_of)

@@ -21,7 +21,7 @@ from service.state.engines.session import (
     customer_lock,
     from_micros,
     micros,
-    places,
+    placeholders,
 )
 from service.state.history.decisions import HistoryDecision
 from service.state.history.faults import RowFault
@@ -67,9 +67,11 @@ def conflicts(session: Session, decisions: Sequence[HistoryDecision]) -> list[li
     told = [outcome["outcome_id"] for d in decisions for row in d.rows for outcome in row.cells["outcomes"]]
     slices = [told[first : first + _IDS_AT_ONCE] for first in range(0, len(told), _IDS_AT_ONCE)]
     known, *outcomes = session.query(
-        Sql(f"SELECT decision_id, customer_id, decided_at FROM decisions WHERE decision_id IN {places(ids)}", ids),
+        Sql(
+            f"SELECT decision_id, customer_id, decided_at FROM decisions WHERE decision_id IN {placeholders(ids)}", ids
+        ),
         *(
-            Sql(f"SELECT outcome_id, decision_id, journey_id FROM outcomes WHERE outcome_id IN {places(s)}", s)
+            Sql(f"SELECT outcome_id, decision_id, journey_id FROM outcomes WHERE outcome_id IN {placeholders(s)}", s)
             for s in slices
         ),
     )
@@ -122,12 +124,12 @@ class _HistoryWriter:
         times = [decision.cells["decided_at"] for decision in self.decisions]
         records, contacts, outcomes = self.session.query(
             Sql(
-                f"SELECT decision_id, record FROM decisions WHERE decision_id IN {places(ids)}"
+                f"SELECT decision_id, record FROM decisions WHERE decision_id IN {placeholders(ids)}"
                 " AND decided_at BETWEEN ? AND ?",
                 (*ids, min(times), max(times)),
             ),
-            Sql(f"SELECT * FROM contacts WHERE decision_id IN {places(ids)}", ids),
-            Sql(f"SELECT outcome_id FROM outcomes WHERE decision_id IN {places(ids)}", ids),
+            Sql(f"SELECT * FROM contacts WHERE decision_id IN {placeholders(ids)}", ids),
+            Sql(f"SELECT outcome_id FROM outcomes WHERE decision_id IN {placeholders(ids)}", ids),
         )
         self.known = {row["decision_id"]: row for row in records}
         self.contacts = {(row["decision_id"], row["journey_id"]): row for row in contacts}
@@ -263,5 +265,5 @@ def _outcome(decision: HistoryDecision, journey_id: str, outcome: Mapping[str, A
 def _insert(table: str, rows: Sequence[Row]) -> Sql:
     """Rows of the same columns, in one statement."""
     names = tuple(rows[0])
-    listed = ", ".join(places(names) for _ in rows)
+    listed = ", ".join(placeholders(names) for _ in rows)
     return Sql(f"INSERT INTO {table} ({', '.join(names)}) VALUES {listed}", [v for row in rows for v in row.values()])

@@ -16,7 +16,7 @@ from typing import Any
 
 from service.decision.facts import Contact
 from service.decision.windows import LOOKBACK
-from service.state.engines.session import Row, Session, Sql, micros, optional_micros, places
+from service.state.engines.session import Row, Session, Sql, micros, optional_micros, placeholders
 from service.state.rows.contact_row import contact_of_row
 from service.state.rows.past import PastRows
 from service.state.rows.pools import Counters
@@ -25,7 +25,7 @@ _COLUMNS = (
     "decision_id", "journey_id", "customer_id", "kind", "channel", "stage", "at", "decided_at", "presented_at",
     "reserved_until", "counts_until", "state", "cost", "displaces",
 )  # fmt: skip
-_AT_ONCE = 500
+_ROWS_AT_ONCE = 500
 """Rows in one statement: databases take some ten thousand values."""
 _CHANGED = ("state", "at", "presented_at", "counts_until")
 """The columns that change after a contact was reserved."""
@@ -33,7 +33,7 @@ _CHANGED = ("state", "at", "presented_at", "counts_until")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reservation:
-    """A contact to be reserved. `displaces`: the journeys that end once it is presented."""
+    """A contact to be reserved. `displaces`: the journeys whose enrolments end once it is presented."""
 
     contact: Contact
     stage: str
@@ -41,16 +41,16 @@ class Reservation:
 
 
 class Contacts:
-    """The contacts of one transaction, which holds their customers and, where one may use a pool, the counters."""
+    """The contacts of one transaction, which locks their customers and, where one may use a pool, the counters."""
 
     def __init__(self, session: Session, counters: Counters) -> None:
         self._session = session
         self._counters = counters
 
     def reserve(self, customer_id: str, reserved_until: datetime, reservations: Iterable[Reservation]) -> None:
-        """Until then each may be presented, and counts."""
+        """Until `reserved_until` each may be presented, and counts."""
         for one in reservations:
-            self._insert([_reserved(customer_id, reserved_until, one)])
+            self._insert([_reserved_row(customer_id, reserved_until, one)])
             self._counters.change(self._session, None, one.contact)
         self._session.execute(_raise_version([customer_id]))
 
@@ -61,7 +61,7 @@ class Contacts:
         )
 
     def release(self, contact: Row) -> Row:
-        """It counts no more, until it is presented all the same. Returns: the row afterwards."""
+        """It no longer counts, unless it is presented all the same. Returns: the row afterwards."""
         return self._changed(contact, {"state": "RELEASED"})
 
     def release_reserved(self, decision_id: str, customer_id: str) -> None:
@@ -76,12 +76,12 @@ class Contacts:
             self._session.execute(_raise_version([customer_id]))
 
     def take(self, changes: Sequence[tuple[Row | None, Row]], now: datetime) -> None:
-        """Takes contacts in from elsewhere, as they stand there: (the row that is here, if any, and the new one)."""
-        then = micros(now - LOOKBACK)
+        """Imports contacts as they stand elsewhere. `changes`: the row that is here, if any, and the new one."""
+        horizon = micros(now - LOOKBACK)
         for before, after in changes:
             if before is not None:
                 self._update(after)
-            old, new = (None if row is None or row["at"] <= then else _counted(row) for row in (before, after))
+            old, new = (None if row is None or row["at"] <= horizon else _counted(row) for row in (before, after))
             self._counters.change(self._session, old, new)
         self._insert([after for before, after in changes if before is None])
         customers = dict.fromkeys(after["customer_id"] for _, after in changes)
@@ -90,7 +90,7 @@ class Contacts:
 
     @staticmethod
     def forgotten(before: datetime) -> PastRows:
-        """Those that were neither counted nor reserved since; nothing that counts changes when they go."""
+        """The contacts that neither counted nor were reserved since `before`: deleting them changes no count."""
         return PastRows(
             table="contacts",
             key=("decision_id", "journey_id"),
@@ -108,9 +108,9 @@ class Contacts:
         return after
 
     def _insert(self, rows: Sequence[Row]) -> None:
-        for first in range(0, len(rows), _AT_ONCE):
-            batch = rows[first : first + _AT_ONCE]
-            listed = ", ".join(places(_COLUMNS) for _ in batch)
+        for first in range(0, len(rows), _ROWS_AT_ONCE):
+            batch = rows[first : first + _ROWS_AT_ONCE]
+            listed = ", ".join(placeholders(_COLUMNS) for _ in batch)
             values = [row[name] for row in batch for name in _COLUMNS]
             self._session.execute(Sql(f"INSERT INTO contacts ({', '.join(_COLUMNS)}) VALUES {listed}", values))
 
@@ -124,7 +124,7 @@ class Contacts:
         )
 
 
-def _reserved(customer_id: str, reserved_until: datetime, one: Reservation) -> Row:
+def _reserved_row(customer_id: str, reserved_until: datetime, one: Reservation) -> Row:
     contact = one.contact
     return {
         "decision_id": contact.decision_id,
@@ -145,12 +145,12 @@ def _reserved(customer_id: str, reserved_until: datetime, one: Reservation) -> R
 
 
 def _counted(row: Row) -> Contact | None:
-    """What the pools count of it."""
+    """What the pools count of a row."""
     return None if row["state"] == "RELEASED" else contact_of_row(row)
 
 
 def _raise_version(customers: Collection[str]) -> Sql:
-    """Every decision that read their contacts before is settled anew when it commits."""
+    """So that a decision that read their contacts before is revised when it commits."""
     return Sql(
         "INSERT INTO customers (customer_id, contacts_version) VALUES "
         + ", ".join("(?, 1)" for _ in customers)

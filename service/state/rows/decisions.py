@@ -1,4 +1,4 @@
-"""Keeps decisions: the re-check, the reservations, what ended, and the record, in one transaction."""
+"""Commits decisions: the re-check, the reservations, the enrolments that ended and the record, in one transaction."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class ProposedDecision(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitSnapshot:
-    """What a commit was told of its customer: the versions of her facts and contacts, and her request."""
+    """What a commit read of its customer: the versions of her facts and contacts, and the decision of her request."""
 
     facts: Mapping[FactKind, int]
     contacts: int
@@ -72,7 +72,7 @@ class CommitSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitRead:
-    """All that a commit reads before it writes, said once: what it locks, what it asks, how the answers are read."""
+    """All that a commit reads before it writes: its locks, its queries and how their results are read."""
 
     customer_id: str
     now: datetime
@@ -82,7 +82,7 @@ class CommitRead:
 
     @classmethod
     def of(cls, decision: Decision, request: RequestKey | None, counters: Counters) -> CommitRead:
-        """The customer to itself; the counters of the pools too, if a pick may use one. The rules are shared."""
+        """Locks the customer, and the counters of the pools too if a pick may use one; shares the lock of the rules."""
         facts = decision.facts
         exclusive = {customer_lock(facts.customer_id)}
         if _may_use_pools(decision, counters):
@@ -96,8 +96,8 @@ class CommitRead:
         )
 
     @classmethod
-    def to_itself(cls, customer_id: str, now: datetime, request: RequestKey | None) -> CommitRead:
-        """The customer and the counters of all pools: whatever comes of it, nothing of them moves meanwhile."""
+    def exclusive_of(cls, customer_id: str, now: datetime, request: RequestKey | None) -> CommitRead:
+        """Locks the customer and the counters of all pools, for what will be decided is not known yet."""
         return cls(customer_id=customer_id, now=now, request=request, locks=exclusive_locks(customer_id))
 
     @property
@@ -106,13 +106,13 @@ class CommitRead:
 
     @property
     def own(self) -> tuple[Sql, Sql]:
-        """Of its customer."""
+        """The queries about its customer."""
         request_id = "" if self.request is None else self.request.request_id
-        return versions_at(self.customer_id), _request(self.customer_id, request_id)
+        return versions_at(self.customer_id), _request_query(self.customer_id, request_id)
 
     @property
     def shared(self) -> tuple[Sql, ...]:
-        """Of everybody: the versions of the rules, and what is used of the pools if it has their counters."""
+        """The queries about everybody: the versions of the rules, and the uses of the pools if it locks them."""
         return (VERSIONS, uses_query(self.pools, self.now)) if self.has_pools and self.pools else (VERSIONS,)
 
     def snapshot(self, session: Session) -> CommitSnapshot:
@@ -124,8 +124,8 @@ class CommitRead:
             requests=requests,
         )
 
-    def used(self, session: Session) -> PoolUses | None:
-        """None: it does not have the counters, for no pick may use a pool. Raises: PoolsUnknown."""
+    def pool_uses(self, session: Session) -> PoolUses | None:
+        """None if it does not lock the counters, for no pick may use a pool. Raises: PoolsUnknown."""
         return PoolUses(session, self.pools, self.now) if self.has_pools else None
 
     def transaction(self, run: Callable[[Session], Result]) -> Transaction[Result]:
@@ -137,7 +137,7 @@ def exclusive_locks(customer_id: str) -> Locks:
 
 
 def _may_use_pools(decision: Decision, counters: Counters) -> bool:
-    """Pools of its own catalogue, or of others that the store knows."""
+    """Whether a pick may use a pool: one of its own catalogue, or of another that the store knows."""
     scored, channel = [s.candidate for s in decision.scored], decision.facts.channel
     own = decision.plan.pools_on(channel)
     return any(p.guards(c.journey_id, c.kind, channel) for p in own for c in scored) or counters.guard(scored)
@@ -146,10 +146,12 @@ def _may_use_pools(decision: Decision, counters: Counters) -> bool:
 def commit_decision(
     session: Session, proposed: ProposedDecision, read: CommitRead, counters: Counters
 ) -> CommitResult | None:
-    """Writes nothing unless the decision stands: what its plan looks at and the kill list are the present ones.
+    """Writes the decision, or nothing if a fact that its plan looks at, or the kill list, has moved since it was read.
 
-    What counts by now, the customer's contacts and everybody's uses of the shared pools, still allows each pick.
-    None: pools became known meanwhile, so that the locks it holds are not enough.
+    If the customer's contacts have moved, or a pool has no room any more, the picks are revised first, so that what
+    counts by now allows each of them.
+
+    Returns: None if pools became known meanwhile, so that the locks it holds are not enough.
     """
     decision = proposed.decision
     facts, reach = decision.facts, decision.plan.reach_on(decision.facts.channel)
@@ -162,10 +164,10 @@ def commit_decision(
     counted = counters.at(session)
     if not read.has_pools and _may_use_pools(decision, counted):
         return None
-    used = read.used(session)
-    if present.contacts != facts.situation.contacts_version or not _has_room(decision, read.pools, used):
+    pool_uses = read.pool_uses(session)
+    if present.contacts != facts.situation.contacts_version or not _has_room(decision, read.pools, pool_uses):
         (rows,) = session.query(contacts_query(facts.customer_id, facts.now, reach.contacts))
-        uses = facts.situation.uses if used is None else used.by_pool()
+        uses = facts.situation.uses if pool_uses is None else pool_uses.by_pool()
         settled = StateAtCommit(contacts=tuple(map(contact_of_row, rows)), uses=uses)
         proposed = ProposedDecision.of(revise(decision, settled))
     _insert(session, proposed, read.request, counted)
@@ -173,7 +175,7 @@ def commit_decision(
 
 
 def _facts_moved(session: Session, decision: Decision, reach: Reach, present: CommitSnapshot) -> bool:
-    """Whether something that its plan looks at, or the kill list, is another than it read."""
+    """Whether a kind of facts that its plan looks at, or the kill list, has another version than the one read."""
     seen = decision.facts.situation
     if any(present.facts.get(kind, 0) != seen.versions.get(kind, 0) for kind in reach.kinds):
         return True
@@ -183,7 +185,7 @@ def _facts_moved(session: Session, decision: Decision, reach: Reach, present: Co
 def decide_and_commit(
     session: Session, deferred: DeferredDecision, read: CommitRead, counters: Counters
 ) -> Committed | AlreadyDecided:
-    """Decides by what holds within this transaction, which has the customer and the pools to itself."""
+    """Decides by what holds within this transaction, which locks the customer and the pools."""
     earlier = _decided_before(session, read, read.snapshot(session))
     if earlier is not None:
         return earlier
@@ -194,32 +196,29 @@ def decide_and_commit(
 
 
 def _decided_before(session: Session, read: CommitRead, present: CommitSnapshot) -> AlreadyDecided | None:
-    """The decision of this request, which stays as it is from now on, for somebody is told of it."""
+    """The decision of this request. It is told to somebody, so from now on `release_decision` leaves it as it is."""
     if read.request is None or not present.requests:
         return None
     earlier = find_decision(session, present.requests[0]["decision_id"], read.now)
     if earlier is None:
         return None
-    session.execute(_tell(read.customer_id, read.request.request_id))
+    session.execute(_mark_told(read.customer_id, read.request.request_id))
     return AlreadyDecided(stored=earlier)
 
 
-def _has_room(decision: Decision, pools: Sequence[Pool], used: PoolUses | None) -> bool:
-    """Whether every pool that the picks use holds what they use together, as it is used by now.
-
-    None: the transaction does not have the counters, for no pick may use a pool.
-    """
-    if used is None:
+def _has_room(decision: Decision, pools: Sequence[Pool], pool_uses: PoolUses | None) -> bool:
+    """Whether every pool has room for what the picks use of it together. `pool_uses`: None if none may use a pool."""
+    if pool_uses is None:
         return True
-    picked = list(_contacts(decision))
+    picked = list(_picked_contacts(decision))
     for pool in pools:
         needs = [pool.uses(contact) for contact in picked]
-        if any(needs) and sum(sorted((*needs, *used.amounts(pool)))) > pool.limit + ROUNDING:
+        if any(needs) and sum(sorted((*needs, *pool_uses.amounts(pool)))) > pool.limit + ROUNDING:
             return False
     return True
 
 
-def _contacts(decision: Decision) -> Iterator[Contact]:
+def _picked_contacts(decision: Decision) -> Iterator[Contact]:
     facts, plan = decision.facts, decision.plan
     channel = plan.channels[facts.channel]
     for pick in decision.picks:
@@ -258,7 +257,10 @@ def _insert(session: Session, proposed: ProposedDecision, key: RequestKey | None
 
 
 def _end_enrolments(session: Session, decision: Decision) -> None:
-    """What the decision found to be over ends when its time was over, else now, so that it may be entered anew."""
+    """Ends the enrolments that the decision found to be over, so that they may be entered anew.
+
+    One that reached its `max_duration` ends at that instant, any other at the time of the decision.
+    """
     customer_id, lifetimes = decision.facts_as_read.customer_id, decision.plan.lifetimes
     moves = Moves(session, ((customer_id, ended.journey_id) for ended in decision.ended))
     for ended in decision.ended:
@@ -274,7 +276,7 @@ def _end_enrolments(session: Session, decision: Decision) -> None:
 def _reserve(session: Session, decision: Decision, counters: Counters) -> None:
     reservations = (
         Reservation(contact=contact, stage=pick.candidate.stage.value, displaces=decision.displaced(pick))
-        for pick, contact in zip(decision.picks, _contacts(decision), strict=True)
+        for pick, contact in zip(decision.picks, _picked_contacts(decision), strict=True)
     )
     Contacts(session, counters).reserve(decision.facts.customer_id, decision.valid_until, reservations)
 
@@ -292,25 +294,25 @@ def release_decision(session: Session, decision_id: str, customer_id: str, count
     session.execute(Sql("DELETE FROM requests WHERE customer_id = ? AND decision_id = ?", (customer_id, decision_id)))
 
 
-def _request(customer_id: str, request_id: str) -> Sql:
-    """A question for the decision of a request; no request has an empty id."""
+def _request_query(customer_id: str, request_id: str) -> Sql:
+    """The query for the decision of a request; no request has an empty id."""
     return Sql("SELECT decision_id FROM requests WHERE customer_id = ? AND request_id = ?", (customer_id, request_id))
 
 
-def _tell(customer_id: str, request_id: str) -> Sql:
+def _mark_told(customer_id: str, request_id: str) -> Sql:
     return Sql("UPDATE requests SET told = 1 WHERE customer_id = ? AND request_id = ?", (customer_id, request_id))
 
 
 def has_request(session: Session, customer_id: str, request_id: str) -> bool:
-    return bool(session.query(_request(customer_id, request_id))[0])
+    return bool(session.query(_request_query(customer_id, request_id))[0])
 
 
 def tell_by_request(session: Session, customer_id: str, request_id: str, now: datetime) -> StoredDecision | None:
-    """The decision of a request, which stays as it is from now on, for somebody is told of it."""
-    (rows,) = session.query(_request(customer_id, request_id))
+    """The decision of a request. It is told to somebody, so from now on `release_decision` leaves it as it is."""
+    (rows,) = session.query(_request_query(customer_id, request_id))
     if not rows:
         return None
-    session.execute(_tell(customer_id, request_id))
+    session.execute(_mark_told(customer_id, request_id))
     return find_decision(session, rows[0]["decision_id"], now)
 
 

@@ -15,7 +15,7 @@ from features.values import Scalar
 from service.decision.facts import ANY, FactKind
 from service.decision.reports.events import HEARTBEAT
 from service.decision.reports.rows import CustomerEvent, RowResult, RowStatus
-from service.state.engines.session import Locks, Session, Sql, customer_lock, micros, places
+from service.state.engines.session import Locks, Session, Sql, customer_lock, micros, placeholders
 from service.state.rows.fold import JourneyMove, Move
 from service.state.rows.moves import Moves
 from service.state.rows.outbox import queued
@@ -37,7 +37,7 @@ def keep_events(session: Session, events: Sequence[CustomerEvent], now: datetime
     """Keeps each valid event once; an id that is reused with other content is rejected."""
     (rows,) = session.query(
         Sql(
-            f"SELECT event_id, fingerprint FROM events WHERE event_id IN {places(e.event_id for e in events)}",
+            f"SELECT event_id, fingerprint FROM events WHERE event_id IN {placeholders(e.event_id for e in events)}",
             [e.event_id for e in events],
         )
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from service.decision.facts import MOST_OPEN, MOST_RESOLVED, Incident, OpenIncidents, ResolvedIncident
-from service.state.engines.session import Row, Sql, from_micros, micros, optional_instant, places
+from service.state.engines.session import Row, Sql, from_micros, micros, optional_instant, placeholders
 from service.state.port import IncidentTimes
 
 _OPEN = "opened_at IS NOT NULL AND (resolved_at IS NULL OR opened_at > resolved_at)"
@@ -34,7 +34,8 @@ def incidents_named(customer_id: str, ids: Iterable[str]) -> Sql:
     """Those of these ids, open or not."""
     listed = sorted(ids)
     return Sql(
-        f"SELECT * FROM incidents WHERE customer_id = ? AND incident_id IN {places(listed)}", (customer_id, *listed)
+        f"SELECT * FROM incidents WHERE customer_id = ? AND incident_id IN {placeholders(listed)}",
+        (customer_id, *listed),
     )
 
 

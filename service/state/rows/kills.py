@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from service.state.engines.session import RULES_LOCK, Locks, Row, Session, Sql, from_micros, micros, places
+from service.state.engines.session import RULES_LOCK, Locks, Row, Session, Sql, from_micros, micros, placeholders
 from service.state.port import Kill, KillList
 
 KILLS = Sql("SELECT target, since, why FROM kills ORDER BY target")
@@ -65,7 +65,7 @@ def note_reading(service_id: str, name: str, version: int, now: datetime) -> Sql
 
 def forget_services(service_ids: Iterable[str]) -> Sql:
     listed = sorted(service_ids)
-    return Sql(f"DELETE FROM services WHERE service_id IN {places(listed)}", listed)
+    return Sql(f"DELETE FROM services WHERE service_id IN {placeholders(listed)}", listed)
 
 
 SERVICES = Sql("SELECT service_id, name, kills_version FROM services ORDER BY name, service_id")

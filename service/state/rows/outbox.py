@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from service.state.engines.session import Sql, micros, places
+from service.state.engines.session import Sql, micros, placeholders
 
 _UNSAID = "EXISTS (SELECT 1 FROM outbox o WHERE o.incident_id IS NULL AND o.purpose IS NULL AND o.sequence"
 COUNT_WAITING = Sql("SELECT count(*) AS waiting FROM outbox")
@@ -35,8 +35,8 @@ def changed_incidents(customer_id: str, sequences: Sequence[int]) -> Sql:
     """A question for the incidents that these entries are about; all, if one of before does not say."""
     return Sql(
         f"SELECT i.* FROM incidents i WHERE i.customer_id = ? AND (i.incident_id IN"
-        f" (SELECT o.incident_id FROM outbox o WHERE o.sequence IN {places(sequences)})"
-        f" OR {_UNSAID} IN {places(sequences)})) ORDER BY i.incident_id",
+        f" (SELECT o.incident_id FROM outbox o WHERE o.sequence IN {placeholders(sequences)})"
+        f" OR {_UNSAID} IN {placeholders(sequences)})) ORDER BY i.incident_id",
         (customer_id, *sequences, *sequences),
     )
 
@@ -45,8 +45,8 @@ def changed_consents(customer_id: str, sequences: Sequence[int]) -> Sql:
     """A question for the consents that these entries are about; all, if one of before does not say."""
     return Sql(
         "SELECT c.* FROM consents c WHERE c.customer_id = ? AND ((c.purpose, c.channel) IN"
-        f" (SELECT o.purpose, o.channel FROM outbox o WHERE o.sequence IN {places(sequences)})"
-        f" OR {_UNSAID} IN {places(sequences)}))",
+        f" (SELECT o.purpose, o.channel FROM outbox o WHERE o.sequence IN {placeholders(sequences)})"
+        f" OR {_UNSAID} IN {placeholders(sequences)}))",
         (customer_id, *sequences, *sequences),
     )
 

@@ -24,7 +24,7 @@ from service.state.engines.session import (
     customer_lock,
     from_micros,
     micros,
-    places,
+    placeholders,
 )
 from service.state.port import KeptOutcome
 from service.state.rows.contacts import Contacts
@@ -44,7 +44,7 @@ def outcome_locks(session: Session, outcomes: Sequence[Outcome]) -> Locks:
     """The customers whose contacts these outcomes speak of, which never change; the pools, if a contact may move."""
     ids = sorted({o.decision_id for o in outcomes})
     (rows,) = session.query(
-        Sql(f"SELECT DISTINCT customer_id FROM contacts WHERE decision_id IN {places(ids)}", ids),
+        Sql(f"SELECT DISTINCT customer_id FROM contacts WHERE decision_id IN {placeholders(ids)}", ids),
     )
     customers = frozenset(customer_lock(row["customer_id"]) for row in rows)
     moves = any(o.type in _MOVING for o in outcomes)
@@ -65,8 +65,8 @@ class _OutcomeWriter:
     def __init__(self, session: Session, outcomes: Sequence[Outcome], now: datetime, counters: Counters) -> None:
         ids, decisions = [o.outcome_id for o in outcomes], sorted({o.decision_id for o in outcomes})
         known, contacts = session.query(
-            Sql(f"SELECT outcome_id, fingerprint FROM outcomes WHERE outcome_id IN {places(ids)}", ids),
-            Sql(f"SELECT * FROM contacts WHERE decision_id IN {places(decisions)}", decisions),
+            Sql(f"SELECT outcome_id, fingerprint FROM outcomes WHERE outcome_id IN {placeholders(ids)}", ids),
+            Sql(f"SELECT * FROM contacts WHERE decision_id IN {placeholders(decisions)}", decisions),
         )
         self._session, self._now = session, now
         self._door = Contacts(session, counters.at(session))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from service.state.engines.session import Locks, Row, Session, Sql, Value, customer_lock, places
+from service.state.engines.session import Locks, Row, Session, Sql, Value, customer_lock, placeholders
 
 IN_TURN = "retention"
 """The key of whoever deletes: two that delete the same rows would wait for each other."""
@@ -59,8 +59,8 @@ class PastRows:
         """By the index of their key: CASE hides that of their time, by which all that is past would be read."""
         (gone,) = session.query(
             Sql(
-                f"DELETE FROM {self.table} WHERE {self.key[0]} IN {places(range(len(rows)))}"
-                f" AND ({', '.join(self.key)}) IN (VALUES {', '.join(places(self.key) for _ in rows)})"
+                f"DELETE FROM {self.table} WHERE {self.key[0]} IN {placeholders(range(len(rows)))}"
+                f" AND ({', '.join(self.key)}) IN (VALUES {', '.join(placeholders(self.key) for _ in rows)})"
                 f" AND CASE WHEN {self.where} THEN 1 ELSE 0 END = 1 RETURNING {self.key[0]}",
                 (*(r[self.key[0]] for r in rows), *(r[name] for r in rows for name in self.key), *self.values),
             )

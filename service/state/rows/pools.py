@@ -19,7 +19,17 @@ from service.decision.facts import Contact, Use
 from service.decision.journey import JourneyKind
 from service.decision.plan import Candidate
 from service.decision.windows import CalendarWindow, Period, RollingWindow, Window
-from service.state.engines.session import POOLS_LOCK, RULES_LOCK, Locks, Row, Session, Sql, from_micros, micros, places
+from service.state.engines.session import (
+    POOLS_LOCK,
+    RULES_LOCK,
+    Locks,
+    Row,
+    Session,
+    Sql,
+    from_micros,
+    micros,
+    placeholders,
+)
 from service.state.rows.contact_row import contact_of_row
 from service.state.rows.kills import versions_of
 
@@ -48,7 +58,7 @@ def uses_query(pools: Sequence[Pool], now: datetime) -> Sql:
     return Sql(
         "SELECT p.pool_key, u.ends_at, u.amount FROM pools p"
         " LEFT JOIN pool_uses u ON u.pool_key = p.pool_key AND u.ends_at > ? AND u.amount > ?"
-        f" WHERE p.pool_key IN {places(keys)} ORDER BY p.pool_key, u.ends_at",
+        f" WHERE p.pool_key IN {placeholders(keys)} ORDER BY p.pool_key, u.ends_at",
         (micros(now), NOTHING, *keys),
     )
 
@@ -149,9 +159,9 @@ def register_locks(session: Session) -> Locks:
 def register(session: Session, pools: Iterable[Pool], now: datetime) -> None:
     """Counts these pools from now on, and what their contacts use already; says that they are in use."""
     asked = {pool_key(pool): pool for pool in pools}
-    (rows,) = session.query(Sql(f"SELECT pool_key FROM pools WHERE pool_key IN {places(asked)}", tuple(asked)))
+    (rows,) = session.query(Sql(f"SELECT pool_key FROM pools WHERE pool_key IN {placeholders(asked)}", tuple(asked)))
     known = sorted(row["pool_key"] for row in rows)
-    used = f"UPDATE pools SET used_at = ? WHERE pool_key IN {places(known)} AND used_at < ?"
+    used = f"UPDATE pools SET used_at = ? WHERE pool_key IN {placeholders(known)} AND used_at < ?"
     session.execute(Sql(used, (micros(now), *known, micros(now))))
     new = {key: pool for key, pool in asked.items() if key not in known}
     for key, pool in new.items():
@@ -179,7 +189,7 @@ def _contacts_in(pool: Pool, now: datetime) -> Sql:
     where, values = "", list[str]()
     for column, chosen in (("journey_id", pool.journeys), ("kind", pool.kinds), ("channel", pool.channels)):
         if chosen:
-            where += f" AND {column} IN {places(chosen)}"
+            where += f" AND {column} IN {placeholders(chosen)}"
             values += sorted(chosen)
     return Sql(
         "SELECT * FROM contacts WHERE (at >= ? OR (state = 'RESERVED' AND reserved_until > ?)) AND state <> 'RELEASED'"

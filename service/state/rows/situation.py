@@ -16,7 +16,7 @@ from service.decision.facts import (
 )
 from service.decision.journey import Stage
 from service.decision.reach import Reach
-from service.state.engines.session import Row, Session, Sql, from_micros, micros, optional_instant, places
+from service.state.engines.session import Row, Session, Sql, from_micros, micros, optional_instant, placeholders
 from service.state.port import StateReading
 from service.state.rows.contact_row import contact_of_row, contacts_query
 from service.state.rows.incidents import (
@@ -114,14 +114,14 @@ def _enrolment(row: Row) -> Enrolment:
 def _feeds_of(sources: Iterable[str]) -> Sql:
     """A question for the last heartbeats of these."""
     listed = sorted(sources)
-    return Sql(f"SELECT source, heartbeat_at FROM feeds WHERE source IN {places(listed)} ORDER BY source", listed)
+    return Sql(f"SELECT source, heartbeat_at FROM feeds WHERE source IN {placeholders(listed)} ORDER BY source", listed)
 
 
 def _consents_for(customer_id: str, reach: Reach) -> Sql:
     """A question for what covers one of these purposes on one of these channels, each looked up by its whole key."""
     covering = list(product(sorted({*reach.purposes, ANY}), sorted({*reach.channels, ANY})))
     return Sql(
-        f"SELECT c.* FROM (VALUES {', '.join(places(key) for key in covering)}) AS k CROSS JOIN consents c"
+        f"SELECT c.* FROM (VALUES {', '.join(placeholders(key) for key in covering)}) AS k CROSS JOIN consents c"
         " WHERE c.purpose = k.column1 AND c.channel = k.column2 AND c.customer_id = ?",
         (*(name for key in covering for name in key), customer_id),
     )

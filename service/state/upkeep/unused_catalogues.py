@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from service.state.engines.session import RULES_LOCK, Locks, Row, Session, Sql, micros, places
+from service.state.engines.session import RULES_LOCK, Locks, Row, Session, Sql, micros, placeholders
 from service.state.rows.past import IN_TURN
 from service.state.upkeep.retention import Retention
 
@@ -41,14 +41,14 @@ class UnusedCatalogues:
         """Those that were found unused, from now on; no longer those that are used again."""
         change = "UPDATE catalogues SET unused_since = ? WHERE version IN "
         session.execute(
-            Sql(change + places(self._found), (self._now, *self._found)),
-            Sql(change + places(self._used), (None, *self._used)),
+            Sql(change + placeholders(self._found), (self._now, *self._found)),
+            Sql(change + placeholders(self._used), (None, *self._used)),
         )
 
     def delete(self, session: Session) -> int:
         """Those that have been unused for long and still are. Returns: how many."""
         text = (
-            f"DELETE FROM catalogues WHERE version IN {places(self.past)} AND unused_since < ?"
+            f"DELETE FROM catalogues WHERE version IN {placeholders(self.past)} AND unused_since < ?"
             f" AND NOT {_USED} AND NOT {_ANY_UNKNOWN} RETURNING version"
         )
         (gone,) = session.query(Sql(text, (*self.past, self._before, _UNKNOWN)))

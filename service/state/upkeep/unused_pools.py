@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from service.state.engines.session import POOLS_LOCK, RULES_LOCK, Row, Session, Sql, micros, places
+from service.state.engines.session import POOLS_LOCK, RULES_LOCK, Row, Session, Sql, micros, placeholders
 from service.state.rows.past import PastRows
 from service.state.rows.pools import pools_changed
 from service.state.upkeep.retention import Retention
@@ -24,7 +24,7 @@ class UnusedPools(PastRows):
         gone = PastRows.delete(self, session, rows)
         keys = [row["pool_key"] for row in rows]
         left = "SELECT 1 FROM pools p WHERE p.pool_key = pool_uses.pool_key"
-        uses = f"DELETE FROM pool_uses WHERE pool_key IN {places(keys)} AND NOT EXISTS ({left})"
+        uses = f"DELETE FROM pool_uses WHERE pool_key IN {placeholders(keys)} AND NOT EXISTS ({left})"
         session.execute(Sql(uses, keys), pools_changed())
         return gone
 

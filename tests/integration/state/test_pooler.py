@@ -10,7 +10,7 @@ import pytest
 
 from service.state.engines.engine import Durability
 from service.state.engines.postgres_connection import IDLE_MS, STATEMENT_MS
-from service.state.engines.session import Session, Sql, Transaction, places
+from service.state.engines.session import Session, Sql, Transaction, placeholders
 from service.state.port import StateUnavailable
 from service.state.store import SqlState
 from tests.builders import NOW
@@ -32,7 +32,7 @@ def database(server: PostgresServer, tmp_path: Path) -> Iterator[str]:
 
 
 def shown(session: Session) -> dict[str, str]:
-    (found,) = session.query(Sql(f"SELECT name, setting FROM pg_settings WHERE name IN {places(SHOWN)}", SHOWN))
+    (found,) = session.query(Sql(f"SELECT name, setting FROM pg_settings WHERE name IN {placeholders(SHOWN)}", SHOWN))
     return {row["name"]: row["setting"] for row in found}
 
 

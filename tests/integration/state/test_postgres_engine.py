@@ -13,7 +13,7 @@ import pytest
 from service.decision.reports.rows import OutcomeType
 from service.state.engines.engine import Durability
 from service.state.engines.postgres import PostgresEngine
-from service.state.engines.session import Locks, Row, Session, Sql, Transaction, places
+from service.state.engines.session import Locks, Row, Session, Sql, Transaction, placeholders
 from service.state.port import StatementRefused, StateUnavailable
 from service.state.rows.decision_ids import find_row
 from service.state.store import SqlState
@@ -46,7 +46,7 @@ async def test_works_whose_questions_are_fetched_ahead_share_a_transaction_with_
     engine: PostgresEngine,
 ) -> None:
     def looking(*names: str, ahead: bool) -> Transaction[str]:
-        question = Sql(f"SELECT customer_id FROM customers WHERE customer_id IN {places(names)}", list(names))
+        question = Sql(f"SELECT customer_id FROM customers WHERE customer_id IN {placeholders(names)}", list(names))
         first = (Sql(question.text, tuple(names)),) if ahead else ()
 
         def run(session: Session) -> str:

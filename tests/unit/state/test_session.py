@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.state.engines.session import from_micros, micros, optional_instant, optional_micros, places
+from service.state.engines.session import from_micros, micros, optional_instant, optional_micros, placeholders
 
 TIMES = st.datetimes(
     timezones=st.sampled_from([UTC, timezone(timedelta(hours=-5)), timezone(timedelta(hours=5, minutes=45))]),
@@ -52,5 +52,7 @@ def test_a_list_of_places_finds_the_rows_of_its_values_and_an_empty_one_none(
 ) -> None:
     with closing(connect(":memory:")) as database:
         database.execute("CREATE TABLE numbers AS SELECT value AS n FROM json_each('[1, 2, 3]')")
-        rows = database.execute(f"SELECT n FROM numbers WHERE n IN {places(chosen)} ORDER BY n", chosen).fetchall()
+        rows = database.execute(
+            f"SELECT n FROM numbers WHERE n IN {placeholders(chosen)} ORDER BY n", chosen
+        ).fetchall()
     assert [n for (n,) in rows] == found
