@@ -15,7 +15,6 @@ from features.situation import SITUATION_VIEWS
 FEATURE = "feature_"
 REQUIRED = ("customer_id", "decided_at", "journey_id", "propensity", "reward")
 """Enough for a history; `rumbo state import` has a default for every other column."""
-"""Facts that permit or forbid; a decision holds them as its situation, not as features."""
 TIME = pa.timestamp("us", tz="UTC")
 _TYPES: Mapping[FeatureType, pa.DataType] = {
     FeatureType.STRING: pa.string(),
@@ -53,7 +52,7 @@ def export_schema(features: FeatureSchema) -> pa.Schema:
 
 
 def feature_specs(features: FeatureSchema) -> tuple[FeatureSpec, ...]:
-    """The features that have a column."""
+    """The features that have a column: not those that tell the situation."""
     return tuple(spec for spec in features.features if spec.view not in SITUATION_VIEWS)
 
 
