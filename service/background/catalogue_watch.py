@@ -27,10 +27,10 @@ class Listener(Protocol):
 
 
 class CatalogueWatch:
-    """Looks at the folder a few times a second, and at once when told to (SIGHUP). `run` until cancelled."""
+    """Looks at the folder a few times a second, and at once after `reload` (SIGHUP). `run` goes on until cancelled."""
 
     def __init__(self, folder: CatalogueFolder, loaded: Stamps, catalogues: KeptCatalogues, metrics: Metrics) -> None:
-        """`loaded`: the stamp of the folder before the catalogue in force was read, so that no change falls between."""
+        """`loaded`: the stamp of the folder, taken before the catalogue in force was read: no change is missed."""
         self._folder = folder
         self._loaded = loaded
         self._catalogues = catalogues
@@ -47,7 +47,7 @@ class CatalogueWatch:
         self._is_due.set()
 
     async def run(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
-        """A change is loaded once it has stood still for one look, so that files written one by one come together."""
+        """Loads a change once two looks in a row find it, so that files written one by one are loaded together."""
         seen = self._loaded
         while True:
             await self._wait(sleep)

@@ -12,11 +12,12 @@ from service.decision.plan import Candidate, Channel, Plan, Unconfirmed
 from service.decision.verdict import Reason, ReasonKind
 
 TAKEN_MEANWHILE = "TAKEN_MEANWHILE"
+"""The code of a journey that was picked and that other contacts or uses deny by the time of the commit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Pick:
-    """A journey that is ranked and reserved. `rank` starts at 1; `bypassed` are the denials that it passed."""
+    """A journey that fills a slot. `rank` starts at 1; `bypassed`: the denials that it passes all the same."""
 
     rank: int
     scored: ScoredCandidate
@@ -34,7 +35,10 @@ class Pick:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Selection:
-    """Where each allowed candidate ended: picked, eligible but without a slot, or denied by what was picked."""
+    """Where each allowed candidate ended: picked, eligible but without a slot, or denied by what was picked.
+
+    `taken`: the journeys that a first selection had picked and that are rejected as TAKEN_MEANWHILE.
+    """
 
     picks: tuple[Pick, ...]
     eligible: tuple[ScoredCandidate, ...]
@@ -65,7 +69,7 @@ def select(plan: Plan, scored: Sequence[ScoredCandidate], facts: Facts, *, decis
 def settle(
     plan: Plan, scored: Sequence[ScoredCandidate], first: Selection, facts: Facts, *, decision_id: str, limit: int
 ) -> Selection:
-    """Selects again over what the contacts of this very moment still allow.
+    """Selects again over what `facts`, with the contacts and uses at commit, still allow.
 
     What `first` had picked and is now denied is rejected as TAKEN_MEANWHILE, with the reason that denies it.
     """
@@ -97,14 +101,14 @@ def contact_of(scored: ScoredCandidate, facts: Facts, channel: Channel, decision
 def _recheck(
     plan: Plan, scored: Sequence[ScoredCandidate], facts: Facts
 ) -> tuple[list[ScoredCandidate], list[Rejection]]:
-    """Splits by the rules that count contacts, which are the only ones a pick can change."""
+    """Allowed and rejected by the rules that count contacts: a pick changes the verdict of no other rule."""
     checked = constrain(plan, (s.candidate for s in scored), facts, only=plan.contact_rules)
     allowed = {c.journey_id for c in checked.allowed}
     return [s for s in scored if s.journey_id in allowed], list(checked.rejected)
 
 
 def _bypassed(plan: Plan, scored: ScoredCandidate, facts: Facts) -> tuple[Reason, ...]:
-    """The denials that a pick passes at its slot: a limit may have been reached by those before it."""
+    """The denials that a pick passes at its slot, those by the picks before it among them."""
     candidate = scored.candidate
     if not candidate.bypassed:
         return ()
@@ -112,7 +116,7 @@ def _bypassed(plan: Plan, scored: ScoredCandidate, facts: Facts) -> tuple[Reason
 
 
 def _mark_taken(rejected: Rejection) -> Rejection:
-    """Says so first. What was taken is given back when the denials end, so this reason ends with them."""
+    """The rejection with TAKEN_MEANWHILE as its first reason, which ends when the last of the others does."""
     ends = [reason.eligible_after for reason in rejected.reasons]
     known = [end for end in ends if end is not None]
     end = max(known) if len(known) == len(ends) else None

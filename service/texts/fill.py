@@ -1,4 +1,4 @@
-"""What people read: the text of every reason and of every degraded effect. Programs read codes."""
+"""The texts that people read, of every reason and of every degradation. Programs read codes."""
 
 from __future__ import annotations
 
@@ -41,31 +41,31 @@ def text(reason: Reason, locale: str, own_texts: OwnTexts = NO_TEXTS) -> str:
     """The reason in the language of `locale` ("es", "es-ES", "en-US"…), English for any other. Never raises."""
     language = language_of(locale)
     group = group_of(reason.code)
-    before = ALL_THE_SAME.by(language) if reason.kind is ReasonKind.BYPASS else ""
+    prefix = ALL_THE_SAME.by(language) if reason.kind is ReasonKind.BYPASS else ""
     if _is_unknown(reason) and group in WHETHER:
-        return before + _unknown(reason, group, language)
+        return prefix + _unknown_text(reason, group, language)
     own = own_texts.get(reason.code, {}).get(language.value)
     if own is not None and reason.kind is not ReasonKind.UNKNOWN:
-        return before + own
-    told = TEXTS.get(group, Wording(f"Reason: {reason.code}.", f"Motivo: {reason.code}."))
+        return prefix + own
+    wording = TEXTS.get(group, Wording(f"Reason: {reason.code}.", f"Motivo: {reason.code}."))
     if "grace_until" in reason.params:
-        told = IN_GRACE
-    return before + _fill(told.by(language), _shown(reason, language))
+        wording = IN_GRACE
+    return prefix + _fill(wording.by(language), _shown(reason, language))
 
 
 def _is_unknown(reason: Reason) -> bool:
-    """A denial that is passed keeps its parameters: those of an unknown one name the status of a fact."""
+    """Whether a fact was unknown. Of a bypassed denial only the parameters tell: they have the status of the fact."""
     return reason.kind is ReasonKind.UNKNOWN or (reason.kind is ReasonKind.BYPASS and "status" in reason.params)
 
 
 def effect_text(degraded: Degradation, locale: str) -> str:
     """What a degradation did to the answer, in the language of `locale`."""
     language = language_of(locale)
-    told = EFFECTS.get(degraded.effect)
-    if told is None:
+    wording = EFFECTS.get(degraded.effect)
+    if wording is None:
         return degraded.effect
     status = STATUSES.get(degraded.status.value)
-    return told.by(language).format(
+    return wording.by(language).format(
         what=degraded.what, status=degraded.status.value if status is None else status.by(language)
     )
 
@@ -96,7 +96,8 @@ def _fill(template: str, shown: Mapping[str, _ShownValue]) -> str:
     return _OPTIONAL.sub(part, template)
 
 
-def _unknown(reason: Reason, group: str, language: Language) -> str:
+def _unknown_text(reason: Reason, group: str, language: Language) -> str:
+    """What could not be known of a rule, and because of which fact."""
     status, fact = str(reason.params.get("status")), str(reason.params.get("fact"))
     if status == "NOT_FOUND" and (fact.startswith("context.") or fact == "placement"):
         status = "NOT_SAID"
@@ -104,8 +105,8 @@ def _unknown(reason: Reason, group: str, language: Language) -> str:
         status = "SILENT"
     because = BECAUSE.get(status, Wording("", "")).by(language)
     whether = WHETHER[group].by(language)
-    told = UNKNOWN_AND_PASSED if reason.kind is ReasonKind.BYPASS else UNKNOWN
-    return told.by(language).format(whether=whether) + _fill(because, _shown(reason, language)) + "."
+    wording = UNKNOWN_AND_PASSED if reason.kind is ReasonKind.BYPASS else UNKNOWN
+    return wording.by(language).format(whether=whether) + _fill(because, _shown(reason, language)) + "."
 
 
 def _shown(reason: Reason, language: Language) -> dict[str, _ShownValue]:
