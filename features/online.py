@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RETRY_S: Final = 5.0
-"""A store that failed is opened again at most this often."""
+"""The least time between two attempts to open a store that failed."""
 
 NULL_INSTANT: Final = -(2**63)
 """How Feast stores a missing timestamp (feast.type_map.NULL_TIMESTAMP_INT_VALUE)."""
@@ -42,7 +42,7 @@ WIRE_KINDS: Final = {
 
 
 class OnlineFeatures:
-    """The online reader. `read` is synchronous and takes turns between threads."""
+    """The online reader. `read` is synchronous; threads that call it at once wait for each other."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class OnlineFeatures:
         with self._turn:
             connection = self._current()
             if connection is None:
-                return self._nothing()
+                return self._nothing_read()
             return self._read(connection, customer_id, now)
 
     def close(self) -> None:
@@ -95,15 +95,20 @@ class OnlineFeatures:
             except Exception as error:  # noqa: BLE001 - each store raises its own errors, and none may end a decision
                 self._is_suspect = True
                 faults.append(_unavailable(view, error))
-                values.update(_all(specs, FeatureStatus.UNAVAILABLE))
+                values.update(_without_values(specs, FeatureStatus.UNAVAILABLE))
                 continue
             has_any_row = has_any_row or row is not None
-            values.update(_all(specs, FeatureStatus.NOT_FOUND) if row is None else _decode(specs, row, now, faults))
+            if row is None:
+                values.update(_without_values(specs, FeatureStatus.NOT_FOUND))
+            else:
+                values.update(_decode(view, specs, row, now, faults))
         return FeatureReading(values=values, degraded=tuple(faults), has_any_row=has_any_row)
 
-    def _nothing(self) -> FeatureReading:
+    def _nothing_read(self) -> FeatureReading:
         status = FeatureStatus.UNAVAILABLE
-        values = {name: value for specs in self._views.values() for name, value in _all(specs, status).items()}
+        values = {
+            name: value for specs in self._views.values() for name, value in _without_values(specs, status).items()
+        }
         faults = tuple(ViewFault(view=view, status=status, cause=self._cause) for view in self._views)
         return FeatureReading(values=values, degraded=faults, has_any_row=False)
 
@@ -130,12 +135,12 @@ class OnlineFeatures:
 
 
 def _decode(
-    specs: Iterable[FeatureSpec], row: StoredRow, now: datetime, faults: list[ViewFault]
+    view: str, specs: Iterable[FeatureSpec], row: StoredRow, now: datetime, faults: list[ViewFault]
 ) -> dict[str, FeatureValue]:
-    """The features of one row; adds to `faults` a view that is too old or holds what its schema does not say."""
+    """The features of one row. Adds to `faults` a view that is too old or holds a type that was not declared."""
     values = {}
     mismatch = None
-    has_stale = False
+    stale: FeatureSpec | None = None
     for spec in specs:
         try:
             value = _scalar(row.values.get(spec.name), spec)
@@ -145,17 +150,17 @@ def _decode(
             continue
         status = FeatureStatus.NULL if value is None else FeatureStatus.PRESENT
         if is_stale(row.event_time, now, spec.max_age_s):
-            status, has_stale = FeatureStatus.STALE, True
+            status, stale = FeatureStatus.STALE, spec
         values[spec.name] = FeatureValue(name=spec.name, status=status, value=value, event_time=row.event_time)
     if mismatch is not None:
-        faults.append(_unavailable(spec.view, mismatch))
-    elif has_stale:
-        faults.append(_stale(spec, (now - row.event_time).total_seconds()))
+        faults.append(_unavailable(view, mismatch))
+    elif stale is not None:
+        faults.append(_stale(stale, (now - row.event_time).total_seconds()))
     return values
 
 
 def _scalar(value: Value | None, spec: FeatureSpec) -> Scalar | None:
-    """The plain value; None for what Feast stores in place of nothing.
+    """The plain value; None for a null, however Feast stores it.
 
     Raises: StoreUnavailable when the stored type is not the declared one.
     """
@@ -177,7 +182,7 @@ def _instant(seconds: int, spec: FeatureSpec) -> datetime:
         raise StoreUnavailable(f"feature {spec.name} holds no instant") from error
 
 
-def _all(specs: Iterable[FeatureSpec], status: FeatureStatus) -> dict[str, FeatureValue]:
+def _without_values(specs: Iterable[FeatureSpec], status: FeatureStatus) -> dict[str, FeatureValue]:
     return {spec.name: FeatureValue(name=spec.name, status=status) for spec in specs}
 
 

@@ -1,6 +1,6 @@
-"""Where models are kept: MLflow on SQLite inside the home folder; the alias `champion` says which one serves.
+"""The registry of models: MLflow on SQLite inside the home folder, where the alias `champion` tells which one serves.
 
-The bundle's place is kept relative to the home, so a home that was copied elsewhere still serves.
+The path of a bundle is kept relative to the home, so a home that was copied elsewhere still serves.
 """
 
 from __future__ import annotations
@@ -30,10 +30,11 @@ EXPERIMENT = "rumbo-redemption"
 MODEL_NAME = "rumbo-redemption"
 CHAMPION = "champion"
 BUNDLE_FOLDER = "bundle"
-PLACE_TAG = "rumbo.bundle_path"  # of the bundle, relative to HOME/mlflow, and inside of it
+PLACE_TAG = "rumbo.bundle_path"
+"""Its value: the path of the bundle, relative to HOME/mlflow and inside of it."""
 VERSION_TAG = "rumbo.bundle_version"
 
-QUIET = {
+MLFLOW_ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "GIT_PYTHON_REFRESH": "quiet",
@@ -43,8 +44,8 @@ QUIET = {
 """MLflow and its libraries read these at import: nothing is sent anywhere, no git is looked for, no connection is
 kept, so that a database that was put in place of another is seen, and what libraries log goes where the rest goes."""
 
-PRIMARY = 0xFF
-"""The part of SQLite's extended codes that is the primary one."""
+PRIMARY_CODE_MASK = 0xFF
+"""The bits of an extended result code of SQLite that are the primary one."""
 REFUSED_BY_DISK = frozenset(
     {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 )
@@ -104,8 +105,8 @@ def publish(home: Path, record: RunRecord) -> PublishedModel:
 def fetch_champion(home: Path) -> Bundle:
     """The bundle that serves.
 
-    Raises: ModelMissing when there is none; its kind RegistryUnusable when the registry is damaged; BundleCorrupt when
-        the bundle is.
+    Raises: ModelMissing when there is none, as RegistryUnusable when the registry is damaged; BundleCorrupt when the
+        bundle is.
     """
     return Bundle.load(_place_of_champion(home), within=_mlflow_folder(home))
 
@@ -122,7 +123,7 @@ def fetch_tried_champion(home: Path, trials: Trials) -> Bundle:
 
 
 def stamp_of(home: Path) -> Hashable:
-    """Another value after the registry of a home was written or replaced."""
+    """A value that changes whenever the registry of a home is written or replaced; None when it cannot be read."""
     try:
         status = _database(_mlflow_folder(home)).stat()
     except OSError:
@@ -131,7 +132,7 @@ def stamp_of(home: Path) -> Hashable:
 
 
 def trials_of(home: Path) -> Trials:
-    """What was found of the bundles of a home, kept beside them."""
+    """The results of trying the bundles of a home, kept beside them."""
     return Trials(_mlflow_folder(home) / "trials")
 
 
@@ -156,7 +157,7 @@ def _inside(folder: Path, place: str) -> Path:
 
 
 def _demand_registry(database: Path) -> None:
-    """Looks before MLflow does, which would make tables in an empty file, and try for minutes to open a locked one.
+    """Checks the database before MLflow opens it, which would fill an empty one and try a locked one for minutes.
 
     Raises: RegistryUnusable.
     """
@@ -248,22 +249,22 @@ def _client(folder: Path) -> Iterator[MlflowClient]:
 
 @contextmanager
 def _writing(folder: Path) -> Iterator[None]:
-    """A registry that the disk keeps from being written to is CannotWrite; its content is not at fault."""
+    """RegistryUnusable becomes CannotWrite where the disk is at fault, not the content."""
     try:
         with writing(folder):
             yield
     except RegistryUnusable as error:
-        if not _is_of_the_disk(error):
+        if not _is_fault_of_the_disk(error):
             raise
         raise CannotWrite(f"{_database(folder)} cannot be written: {error.__cause__}".partition("\n")[0]) from error
 
 
-def _is_of_the_disk(error: BaseException) -> bool:
-    """Whether it comes of a database file that cannot grow, or cannot be changed at all."""
+def _is_fault_of_the_disk(error: BaseException) -> bool:
+    """Whether the cause is a database file that cannot grow, or cannot be changed at all."""
     cause: BaseException | None = error
     while cause is not None:
         code: int | None = getattr(getattr(cause, "orig", cause), "sqlite_errorcode", None)
-        if code is not None and code & PRIMARY in REFUSED_BY_DISK:
+        if code is not None and code & PRIMARY_CODE_MASK in REFUSED_BY_DISK:
             return True
         cause = cause.__cause__ or cause.__context__
     return False
@@ -271,8 +272,8 @@ def _is_of_the_disk(error: BaseException) -> bool:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps MLflow from reporting to anyone: its makers (for good), and people (meanwhile)."""
-    for name, value in QUIET.items():
+    """Keeps MLflow from sending telemetry (for good) and from logging and warning (meanwhile)."""
+    for name, value in MLFLOW_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     import mlflow  # noqa: F401 - reads the variables when it is imported
 
