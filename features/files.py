@@ -135,7 +135,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_parquet(path: Path, table: pa.Table) -> None:
-    """In one step."""
+    """Writes the file in one step."""
     import pyarrow.parquet as pq
 
     with replacing(path) as draft:

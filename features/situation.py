@@ -51,7 +51,7 @@ class IncidentFact:
 
     @property
     def rank(self) -> tuple[datetime, bool]:
-        """Of two states the higher rank holds: the later one, at the same instant the resolution."""
+        """The order of two states, of which the higher holds: the later one, at the same instant the resolution."""
         return self.at, self.status is IncidentStatus.RESOLVED
 
     @classmethod
@@ -92,7 +92,7 @@ class ConsentFact:
 
     @property
     def rank(self) -> tuple[datetime, bool]:
-        """Of two states the higher rank holds: the later one, at the same instant the withdrawal."""
+        """The order of two states, of which the higher holds: the later one, at the same instant the withdrawal."""
         return self.at, self.status is ConsentStatus.WITHDRAWN
 
     @classmethod

@@ -193,7 +193,7 @@ def try_out(bundle: Bundle) -> None:
 
 
 def _limit() -> None:
-    """So much more of time and memory than it took to come here, and no image of the memory when it fails."""
+    """Limits this process to so much more time and memory than it has used, and to no core file."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     until_s = int(used.ru_utime + used.ru_stime) + CPU_S
     resource.setrlimit(resource.RLIMIT_CPU, (until_s, until_s + 5))

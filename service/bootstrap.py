@@ -355,7 +355,7 @@ def _whereabouts() -> str:
 
 
 def _shares(settings: Settings) -> dict[str, Share]:
-    """By method, so that none of them keeps another one waiting."""
+    """The limit of calls by method: each has its own, so that none keeps another one waiting."""
     return {
         "Decide": Share(settings.max_calls_decide),
         "RecordEvents": Share(settings.max_calls_record_events),

@@ -63,7 +63,7 @@ class Metrics:
         )
 
     def in_force(self, what: str, version: str) -> None:
-        """Of each part only one version is in force; those before it go to 0. "" is none, and is 0 too."""
+        """Sets the version of a part that is in force to 1 and the earlier one to 0; "", for none, is 0 too."""
         earlier = self._versions.get(what)
         if earlier is not None:
             self._in_force.labels(what=what, version=earlier).set(0)

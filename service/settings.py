@@ -103,7 +103,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_retention(self) -> Self:
-        """So that a time that is too short is told at once, not when rows are about to go."""
+        """Refuses a retention that is too short at once, not when rows are about to be deleted."""
         _ = self.retention
         return self
 

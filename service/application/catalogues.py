@@ -94,7 +94,7 @@ class KeptCatalogues:
             return parse(source, self._schema)
 
     def _remember(self, catalogue: Catalogue) -> None:
-        """In place of the one that was remembered first, if there are too many; never of the one in force."""
+        """Remembers a catalogue, in place of the oldest one if there are too many; never of the one in force."""
         if catalogue.version not in self._parsed and len(self._parsed) >= KEPT_PARSED:
             self._parsed.pop(next(v for v in self._parsed if v != self._current.version))
         self._parsed[catalogue.version] = catalogue

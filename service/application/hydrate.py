@@ -83,7 +83,7 @@ class Hydrator:
         return all(fault.status is not FeatureStatus.UNAVAILABLE for fault in reading.degraded)
 
     async def hydrate(self, request: FactsRequest, now: datetime, reach: Reach) -> HydratedFacts:
-        """As far as `reach`. Raises: StateUnavailable; trouble of the feature store is a status of its facts."""
+        """The facts within `reach`. Raises: StateUnavailable; trouble of the feature store is a status of its facts."""
         loop = asyncio.get_running_loop()
         reading, state = await asyncio.gather(
             loop.run_in_executor(self._thread, self._features.read, request.customer_id, now),
@@ -102,7 +102,7 @@ class Hydrator:
         return merge(request, now, reading, self._last_known_kills.reading())
 
     def remember_kills(self, listed: KillList) -> None:
-        """For the time when the state store is away."""
+        """Keeps the kill list for when the state store is away."""
         kills = {kill.target: kill.why for kill in listed.kills}
         self._last_known_kills.remember(Situation(kills=kills, kills_version=listed.version))
 
@@ -173,7 +173,7 @@ def _over(fact: IncidentFact) -> ResolvedIncident:
 
 
 def _opened(fact: IncidentFact, own: Incident | None) -> Incident:
-    """As the feature store has it; where the state store says otherwise, unknown, which counts as the strictest."""
+    """The incident as the feature store has it; where the state store differs, unknown, so the strictest applies."""
     if own is None:
         return Incident(
             incident_id=fact.incident_id,

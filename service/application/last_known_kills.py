@@ -26,12 +26,12 @@ class LastKnownKills:
         self._last: Situation | None = None
 
     def remember(self, read: Situation) -> None:
-        """Readings may come in another order than they were made in."""
+        """Keeps the kill list of the latest version: readings may arrive in another order than they were made in."""
         if self._last is None or read.kills_version >= self._last.kills_version:
             self._last = Situation(kills=read.kills, kills_version=read.kills_version)
 
     def reading(self) -> StateReading:
-        """In place of one that could not be had. Before the first reading the kill list is unread too."""
+        """Stands in for a reading of the state store. Until a list is remembered the kill list is unread too."""
         accepted = {SituationPart.WITHDRAWALS}
         if self._last is not None:
             accepted.add(SituationPart.KILLS)

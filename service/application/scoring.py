@@ -79,11 +79,11 @@ class Scoring:
         return self._model is not None
 
     def use(self, model: Model) -> None:
-        """For every decision that is scored from now on; one under way keeps the one that it began with."""
+        """Scores with this model from now on; a decision under way keeps the one that it began with."""
         self._model = model
 
     async def score(self, candidates: Sequence[Candidate], facts: Facts) -> Scores:
-        """As `score_here`, on the thread of the model."""
+        """The scores, as `score_here` makes them, on the thread of the model."""
         if self._model is None:
             return self.score_here(candidates, facts)
         return await asyncio.get_running_loop().run_in_executor(self._thread, self.score_here, candidates, facts)
@@ -104,7 +104,7 @@ class Scoring:
         return Scores(by_journey=scores, model_version=model.version, degraded=())
 
     async def contributions(self, decision: Decision) -> Mapping[str, Contributions]:
-        """By journey, for what the model ranked; empty when another model serves now than scored then, or it fails."""
+        """The contributions by journey that the model ranked; empty if another model serves now, or if it fails."""
         model = self._model
         picks = [p.scored for p in decision.picks if p.scored.score.source is ScoreSource.MODEL]
         if model is None or model.version != decision.terms.model_version or not picks:

@@ -9,6 +9,6 @@ _WIDTH = 110
 
 
 def table_console() -> Console:
-    """As wide as the terminal, or of a fixed width where there is none."""
+    """A console as wide as the terminal, or of a fixed width where there is none."""
     console = Console()
     return console if console.is_terminal else Console(width=_WIDTH)

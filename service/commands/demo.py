@@ -172,7 +172,7 @@ def _run_step(step: str, home: Path) -> None:
 
 
 def _command(step: str, home: Path, *options: str) -> list[str]:
-    """Of this very program, whatever packages lie in the current folder (-P)."""
+    """The command line of this very program, whatever packages lie in the current folder (-P)."""
     return [sys.executable, "-P", "-m", "service.cli", step, "--home", str(home), *options]
 
 

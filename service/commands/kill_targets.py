@@ -27,7 +27,7 @@ def doubt(target: str, catalogues: Iterable[str]) -> str | None:
 
 
 def _journeys(text: str) -> list[str]:
-    """Only the ids, so that a catalogue of another version of this program can be read as well."""
+    """The ids of the journeys; nothing else is read, so a catalogue of another version of this program will do."""
     try:
         return [str(journey["journey"]) for journey in json.loads(text)["journeys"]]
     except (ValueError, KeyError, TypeError, RecursionError):

@@ -133,7 +133,7 @@ def _ages(ages: Mapping[str, timedelta]) -> str:
 
 
 def _age(age: timedelta) -> str:
-    """In days, hours, minutes, seconds: the two largest that are not zero."""
+    """The age in days, hours, minutes and seconds: the two largest that are not zero."""
     seconds = int(age.total_seconds())
     parts: Iterable[tuple[int, str]] = ((seconds // 86400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "m"))
     told = [f"{count}{unit}" for count, unit in (*parts, (seconds % 60, "s")) if count]

@@ -27,7 +27,7 @@ _DAY = click.DateTime(formats=["%Y-%m-%d"])
 
 
 def _print_schema(ctx: click.Context, parameter: click.Parameter, is_asked: bool) -> None:
-    """As a table of Markdown, and ends."""
+    """Prints the columns as a table of Markdown, and ends the command."""
     if not is_asked:
         return
     from features.schema import FeatureSchema

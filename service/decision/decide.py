@@ -90,7 +90,7 @@ class Decision:
 
     @property
     def facts(self) -> Facts:
-        """Without the enrolments that ended by themselves."""
+        """The facts without the enrolments that ended by themselves."""
         return self.draft.facts
 
     @property

@@ -169,10 +169,9 @@ class Slate:
 class Plan:
     """Everything that a decision needs of the catalogue.
 
-    `version` is the hash of its content; `pools` what
-    all customers share, `sources` those whose heartbeats it waits for, `lifetimes` by journey; `texts` are the
-    catalogue's own, by reason code and language; `purposes` are those that consent may be asked for; `zone` is the
-    company's, in which its days begin.
+    `version`: the hash of its content. `pools`: what all customers share. `sources`: those whose heartbeats it waits
+    for. `lifetimes`: by journey. `texts`: the catalogue's own, by reason code and language. `purposes`: those that
+    consent may be asked for. `zone`: the company's, in which its days begin.
     """
 
     version: str
@@ -234,7 +233,7 @@ class Plan:
         return self.reach_on(channel).pools
 
     def _conditions(self) -> Iterator[Condition]:
-        """Those that are none of a rule's."""
+        """The conditions that no rule holds: of lifetimes, context weights and tones."""
         yield from (life.exit_when for life in self.lifetimes.values() if life.exit_when is not None)
         for candidate in (c for listed in self.journeys.values() for offered in listed for c in offered.elsewhere):
             yield from (weight.when for weight in candidate.context_weights)

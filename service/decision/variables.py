@@ -48,7 +48,7 @@ def _is_nan(value: Scalar | None) -> bool:
 
 
 def _situation(situation: Situation, now: datetime) -> dict[str, Any]:
-    """Of a situation that could not be read in full nothing is claimed."""
+    """The variables of a situation; none if it could not be read in full."""
     if situation.unread:
         return {}
     incidents = situation.incidents

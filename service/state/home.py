@@ -22,7 +22,7 @@ class HomeStore:
 
     @classmethod
     def of(cls, home: Path) -> Self:
-        """Of nothing, if no store was opened from this home yet. Raises: StateUnavailable."""
+        """The stores that belong to a home; none if none was opened from it yet. Raises: StateUnavailable."""
         file = home / FILE
         try:
             fields = json.loads(file.read_text(encoding="utf-8"))

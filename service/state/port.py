@@ -209,7 +209,7 @@ class StateStore(Protocol):
     async def catalogue(self, version: str) -> str | None: ...
 
     async def catalogue_versions(self) -> frozenset[str]:
-        """Those that are kept: each that a decision refers to, and each that some service has in force."""
+        """The versions that are kept: those that a decision refers to, and those that some service has in force."""
 
     async def count_pools(self, pools: Sequence[Pool], now: datetime) -> None:
         """Counts these pools from now on, before a customer waits for it, and says that they are in use."""
@@ -249,7 +249,7 @@ class Places(Protocol):
     """Where customers stand, without telling who."""
 
     async def standing(self) -> list[StageCount]:
-        """By journey and stage. Who left by time or condition counts until the next decision about them."""
+        """The customers by journey and stage. Whoever left by time or condition counts until their next decision."""
 
 
 class KillReaders(Protocol):

@@ -166,6 +166,6 @@ def _instant(at: datetime) -> str:
 
 
 def _duration(seconds: int, language: Language) -> str:
-    """In the largest unit that is exact."""
+    """The duration in the largest unit that is exact."""
     size, nouns = next((size, nouns) for size, nouns in DURATION_UNITS if seconds % size == 0)
     return format(_ShownValue(seconds // size), nouns.by(language))

@@ -87,7 +87,7 @@ class Share:
             self._under_way -= 1
 
     def _ended(self) -> None:
-        """Not of calls that were cancelled: they say nothing of how fast others end."""
+        """Counts a call that ended; not one that was cancelled, which says nothing of how fast others end."""
         now = self._clock()
         interval_s = now - self._last_s
         self._interval_s += (interval_s - self._interval_s) * (_WEIGHT if self._interval_s else 1.0)

@@ -31,7 +31,7 @@ def timestamp(at: datetime) -> Timestamp:
 
 
 def from_timestamp(at: Timestamp) -> datetime:
-    """In UTC, to the microsecond. Raises: OverflowError beyond the years 1 to 9999."""
+    """The instant in UTC, to the microsecond. Raises: OverflowError beyond the years 1 to 9999."""
     return EPOCH + timedelta(seconds=at.seconds, microseconds=at.nanos // 1000)
 
 

@@ -79,7 +79,7 @@ def event_rows(sent: bytes) -> Sequence[bytes]:
 
 
 def outcome_rows(sent: bytes) -> Sequence[bytes]:
-    """As `event_rows`."""
+    """The outcomes of a request, as `event_rows` gives events."""
     rows: Sequence[bytes] = _read("request", _OUTCOMES, sent).outcomes
     return _counted("outcomes", rows)
 

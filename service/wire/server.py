@@ -92,7 +92,7 @@ async def serving(app: Application, settings: Settings) -> AsyncIterator[Address
 
 
 def _serve_methods(app: Application, server: grpc.aio.Server) -> None:
-    """As the generated code does, but that the door decides when a message is read, and what is told of it."""
+    """Serves as the generated code does, except that the door decides when a message is read and how it is counted."""
     methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
         method.name: grpc.stream_unary_rpc_method_handler(
             app.door.call_of(method.name, getattr(app.handler, method.name))

@@ -38,7 +38,7 @@ class CatalogueBinder:
         self._kept: Mapping[str, JourneyBinder] = {}
 
     def bind(self, document: CatalogueDocument, version: str, go_on: GoOn = always) -> tuple[Plan, list[Problem]]:
-        """As `bind`. `go_on` is asked before each condition and each journey. Raises: what that raises."""
+        """Binds a catalogue. `go_on` is called before each condition and each journey. Raises: what that raises."""
         problems, company = Problems(), document.policies
         types = customer_types(self._schema, company.context)
         with IncrementalCompiler(types, self._compiler, go_on, is_kept=self._is_kept) as compiler:

@@ -72,7 +72,7 @@ def constraint_name(rule: Rule, candidate: Candidate) -> str:
 
 
 def coverage_of(decision: Decision) -> Coverage:
-    """Of the verdicts before slots are filled. Being at a later stage of a journey is what STAGE allows."""
+    """The coverage, by the verdicts before slots are filled. STAGE allows whoever is at a later stage of a journey."""
     draft = decision.draft
     denies: set[str] = set()
     allows: set[str] = set()

@@ -68,7 +68,7 @@ def _check_pressure(catalogue: CatalogueUnderCheck, problems: Problems) -> None:
 
 
 def _comes_first(one: PressureCap, k: int, other: PressureCap, i: int) -> bool:
-    """Of two equal ones, the one that is written first."""
+    """Whether `one` is always reached before `other`; of two equal caps, the one that is written first is."""
     if not (one.kinds >= other.kinds and one.channels >= other.channels and one.at_most <= other.at_most):
         return False
     are_equal = (one.kinds, one.channels, one.at_most, one.per) == (

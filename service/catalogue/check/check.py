@@ -110,7 +110,7 @@ def _analysed(document: CatalogueDocument, schema: FeatureSchema, now: datetime)
 
 
 def _changed(against: Path, document: CatalogueDocument) -> list[Problem]:
-    """By what of the older catalogue can be read."""
+    """The ids that mean something else than in the older catalogue, a warning if that cannot be read."""
     old, problems = read(against), Problems()
     if old.policies is None or old.problems:
         text = "the older catalogue cannot be read, so ids were not compared"
@@ -187,5 +187,5 @@ def _located(source: CatalogueSource, problem: Problem) -> Finding:
 
 
 def in_folder(findings: Iterable[Finding], folder: Path) -> tuple[Finding, ...]:
-    """With files named as seen from where the command was called."""
+    """The findings with their files named from where the command was called."""
     return tuple(replace(finding, file=(folder / finding.file).as_posix()) for finding in findings)

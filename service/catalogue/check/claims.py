@@ -84,7 +84,7 @@ class Claims:
                 yield Claim(text=policy.require, label=code, subject=POLICIES, path=path, lets_unknown=lets)
 
     def _no_incident(self, offered: ActionOnChannel) -> Iterator[Claim]:
-        """Of each class by itself, for customers may have incidents of several."""
+        """A claim for each class of incidents, for a customer may have incidents of several."""
         policies, kind = self._catalogue.policies, offered.kind
         classes = policies.incident_classes
         denied = {name for name, c in classes.items() if not _may_allow(c, kind)}

@@ -27,7 +27,7 @@ class RequestScope:
     since: datetime | None = None
 
     def seen_by(self, names: Iterable[str]) -> RequestScope:
-        """Without what conditions that read only these names do not depend on."""
+        """The part of the scope that conditions reading only these names depend on."""
         read = set(names)
         return RequestScope(
             channels=self.channels if CHANNEL in read else (),

@@ -92,7 +92,7 @@ def _form(problem: Problem, root: yaml.Node) -> Problem:
 
 
 def _condition(problem: Problem, node: yaml.Node | None) -> Problem:
-    """With the suggestion, and at the beginning of an unknown name: CEL points at its last dot."""
+    """The problem with its suggestion, placed at the beginning of an unknown name: CEL points at its last dot."""
     meant, unknown = _MEANT.search(problem.text), _UNKNOWN.match(problem.text)
     suggestion = "" if meant is None else meant["name"]
     if problem.column is None or not isinstance(node, yaml.ScalarNode):

@@ -147,7 +147,7 @@ def _over_budget(o: ActionOnChannel, catalogue: CatalogueUnderCheck) -> Exclusio
 
 
 def _preceded(o: ActionOnChannel) -> Exclusion | None:
-    """Of the actions of a stage that fit channel and placement, the first is the candidate."""
+    """Excludes an action if those before it take all its placements: the first that fits is the candidate."""
     before = [a for a in o.journey.stages[o.at_stage].actions[: o.at_action] if o.channel in a.channels]
     placements = {placement for action in before for placement in action.placements}
     taking_all = next((a for a in before if not a.placements), None)
@@ -174,7 +174,7 @@ def _related(claims: Sequence[Claim], answers: ConditionAnswers) -> Iterator[lis
 
 
 def _group(name: str, about_all: bool) -> str:
-    """Of a customer who is not known, every feature is missing: `customer.is_known` touches them all."""
+    """The group of a variable. Whoever is not known lacks every feature, so `customer.is_known` groups them all."""
     return _CUSTOMER if about_all and name.startswith(_CUSTOMER) else _GROUPS.get(name, name)
 
 

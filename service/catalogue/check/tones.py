@@ -61,7 +61,7 @@ def _choice_text(
 def _core(
     choice: ToneChoiceDocument, before: Sequence[ToneChoiceDocument], scope: RequestScope, answers: ConditionAnswers
 ) -> list[ToneChoiceDocument]:
-    """Of the choices before it, some that leave it nothing and of which none can be spared, the earliest first."""
+    """A minimal set of the choices before it that leave it nothing, those written first preferred."""
     core = list(before)
     for one in reversed(before):
         rest = [c for c in core if c is not one]

@@ -65,7 +65,7 @@ class CatalogueUnderCheck:
 
 
 def catalogue_under_check(document: CatalogueDocument, schema: FeatureSchema, now: datetime) -> CatalogueUnderCheck:
-    """Of a document in which reading and binding found no problem."""
+    """The catalogue of a document in which reading and binding found no problem."""
     compiler = ConditionCompiler(customer_types(schema, document.policies.context))
     policies = bind_policies(document, schema, compiler, Problems())
     answers = ConditionAnswers(compiler, bounds_of(schema))

@@ -50,7 +50,7 @@ class ConstantFault:
 
 
 def constant_faults(env: cel.Env, checked: CheckedExpression) -> Iterator[ConstantFault]:
-    """In the order of the tree; what contains a fault is no other one."""
+    """The faults in the order of the tree; what contains a fault is not reported again."""
     yield from _Trial(env, checked).faults(checked.root)
 
 
@@ -69,7 +69,7 @@ class _Trial:
             yield from self._own(node)
 
     def _own(self, node: Node) -> Iterator[ConstantFault]:
-        """Of a node all of whose parts are sound."""
+        """The faults of a node whose parts have none."""
         if isinstance(node, MapOf):
             yield from self._keys(node)
         elif isinstance(node, Comprehension) and not names(node) - {node.variable, node.accumulator}:
@@ -160,6 +160,6 @@ def _error(result: cel.Value) -> str | None:
 
 
 def _said(message: str) -> str:
-    """Without the code in front."""
+    """The message without the code in front."""
     said = _STATUS.match(message)
     return message if said is None else said["what"]

@@ -106,7 +106,7 @@ def _verdict(
 
 
 def _seen(contacts: list[Contact], facts: Facts, at_most: int, per: Per, zone_feature: str) -> Observation:
-    """Those that count; all that were not given back, where the window is that of an unknown zone."""
+    """What a cap sees: the contacts that count, or all not given back if its window is that of an unknown zone."""
     now, window = facts.now, window_of(per, facts.zone(zone_feature))
     counting = [c for c in contacts if not c.is_given_back(now)]
     if window is not None:

@@ -64,7 +64,7 @@ class IncidentOpen:
         )
 
     def _open(self, blocking: Iterable[Incident], *, is_truncated: bool) -> Verdict:
-        """Of too many to be told, some may be of any class."""
+        """The denial by open incidents. If the list is truncated, the rest may be of any class."""
         listed = sorted(blocking, key=lambda i: (i.opened_at, i.incident_id))
         params: dict[str, Scalar] = {
             "kind": self.kind.value,
@@ -77,7 +77,7 @@ class IncidentOpen:
         return Reason(self.code, ReasonKind.DENIED, params)
 
     def _in_grace(self, incidents: OpenIncidents, now: datetime) -> Verdict:
-        """Without a grace a resolution is effective at once, also one that comes a few minutes ahead of its time."""
+        """The denial while a grace lasts. Without one a resolution is effective at once, even ahead of its time."""
         graces = [(r.resolved_at, self._grace(r)) for r in incidents.resolved if not self._allows(r)]
         last = max((resolved_at + grace for resolved_at, grace in graces if grace), default=now)
         if last <= now:

@@ -47,7 +47,7 @@ class OnUnknown:
         return self.on_unknown_customer is not None
 
     def verdict(self, code: str, facts: Facts, names: Iterable[str], **params: Scalar) -> Verdict:
-        """Of a rule that misses these facts: allowed if each one's status is declared to allow."""
+        """The verdict of a rule that misses these facts: allowed if each one's status is declared to allow."""
         for name in names:
             status = self.status(facts, name)
             if not self._allows(status, facts):

@@ -104,7 +104,7 @@ def names_in(event: CustomerEvent) -> Names:
 
 
 def name_fault(event: CustomerEvent, declared: Names) -> FieldFault | None:
-    """Of what would mean nothing: nobody asks for consent by such a name, nobody waits for such a heartbeat."""
+    """The fault of a name that no catalogue declares: no consent is asked for by it, no heartbeat waited for."""
     named = names_in(event)
     if not declared.purposes >= named.purposes:
         return FieldFault(field="attributes.purpose", code="UNDECLARED")
@@ -139,7 +139,7 @@ def time_fault(occurred_at: datetime, now: datetime | None) -> FieldFault | None
 
 
 def _value_fault(attributes: Mapping[str, Scalar]) -> FieldFault | None:
-    """Of any attribute, whatever it is called."""
+    """The fault of an attribute, whatever it is called."""
     for name, value in attributes.items():
         if len(name) > MAX_ID or (isinstance(value, str) and len(value.encode()) > MAX_ATTRIBUTE_BYTES):
             return FieldFault(field=f"attributes.{name[:64]}", code="TOO_LARGE")
@@ -151,7 +151,7 @@ def _value_fault(attributes: Mapping[str, Scalar]) -> FieldFault | None:
 
 
 def _attribute_fault(attributes: Mapping[str, Scalar], form: EventForm) -> FieldFault | None:
-    """Of those that the type asks for."""
+    """The fault of an attribute that the type declares."""
     for name in (*form.required, *form.numbers):
         if name not in attributes:
             return FieldFault(field=f"attributes.{name}", code="MISSING")

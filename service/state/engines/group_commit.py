@@ -40,7 +40,7 @@ class _WaitingTransaction(Generic[Result]):
         self.error: BaseException | None = None
 
     def deliver(self) -> None:
-        """In the loop of whoever waits, who may be gone."""
+        """Sets the answer, in the event loop of whoever waits for it; they may have gone."""
         if self.answer.done():
             return
         if self.error is not None:

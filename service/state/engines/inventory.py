@@ -70,7 +70,7 @@ class StoreStatus:
 
 
 def file_inventory(session: Session, file: Path) -> Inventory:
-    """Of a SQLite file, with what waits in its log."""
+    """The inventory of a SQLite file, its write-ahead log included."""
     (found,) = session.query(Sql("SELECT name FROM sqlite_schema WHERE type = 'table'"))
     names = {row["name"] for row in found}
     parts = (file, file.with_name(f"{file.name}-wal"))
@@ -79,7 +79,7 @@ def file_inventory(session: Session, file: Path) -> Inventory:
 
 
 def database_inventory(session: Session) -> Inventory:
-    """Of the schema of a PostgreSQL database that the connection looks at first."""
+    """The inventory of the PostgreSQL schema that is first on the connection's search path."""
     (sizes,) = session.query(_SIZES)
     tables = {}
     for row in sorted(sizes, key=lambda row: TABLES.index(row["name"])):

@@ -85,7 +85,7 @@ def _turn(connection: Connection, key: int, setting: str) -> Iterator[None]:
 
 
 def _is_there(connection: Connection, day: date) -> bool:
-    """By its row: `to_regclass` may still know a table that another dropped while this one waited for its turn."""
+    """Whether pg_inherits has its row; `to_regclass` may still find a table that was dropped while this one waited."""
     return bool(connection.execute(f"{_DAYS} AND c.relname = %s", (_name(day),)).fetchall())
 
 

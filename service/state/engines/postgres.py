@@ -160,7 +160,7 @@ class PostgresEngine:
         )
 
     async def join(self, service_id: str) -> None:
-        """By a lock of the connection for writes, which ends with it and is taken again with the next one."""
+        """Takes a lock for it on the connection for writes, which ends with that; the next one takes it again."""
         key = self._joined[service_id] = advisory_key(f"service:{service_id}")
         await self.write(Transaction(lambda session: session.query(Sql(_JOIN, (key,)))))
 
@@ -288,7 +288,7 @@ class PostgresEngine:
                 raise
 
     def _asked_here(self, work: Callable[[Connection], Result]) -> Result:
-        """Not of another store, whose days are its own."""
+        """Runs `work` on a connection to the store that was opened, not to another one in its place."""
 
         def task(reader: Connection) -> Result:
             self._demand_same(reader)
@@ -301,7 +301,7 @@ class PostgresEngine:
         reader.execute(statement(guard.text), guard.values)
 
     def _session(self, reader: Connection) -> PostgresSession:
-        """Of a read, whose first question is answered only by the store that was opened."""
+        """A session for a read. Its first query is answered only by the store that was opened."""
         session = PostgresSession(reader)
         session.execute(same_store(self.store_id))
         return session

@@ -89,7 +89,7 @@ def connect(url: PostgresUrl, settings: Settings) -> Connection:
 
 @contextmanager
 def connected(url: PostgresUrl) -> Iterator[Connection]:
-    """For one task that may take its time."""
+    """A connection for one task without a time limit."""
     with connect(url, unhurried()) as connection:
         yield connection
 
@@ -111,7 +111,7 @@ def backend_of(connection: Connection) -> str:
 
 
 def demand_own_sessions(one: Connection, other: Connection, seconds: int) -> None:
-    """Of a pooler: while `other` is in a transaction, `one` must be served as before. Raises: StateUnavailable."""
+    """Raises: StateUnavailable if a pooler does not serve `one` as before while `other` is in a transaction."""
     with in_time(one, seconds), in_time(other, seconds):
         before = backend_of(one)
         with other.transaction():

@@ -99,7 +99,7 @@ def _identity(question: Sql) -> _Identity:
 
 
 def array(values: Iterable[int | bool]) -> str:
-    """As PostgreSQL writes an array."""
+    """The text of an array, as PostgreSQL writes it."""
     return "{" + ",".join(map(str, values)) + "}"
 
 
@@ -119,7 +119,7 @@ def advisory_key(key: str) -> int:
 
 @lru_cache(maxsize=1024)
 def statement(text: str) -> bytes:
-    """With PostgreSQL's sign for a value."""
+    """The statement with PostgreSQL's placeholder."""
     return text.replace("%", "%%").replace("?", "%s").encode()
 
 

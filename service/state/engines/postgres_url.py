@@ -272,7 +272,7 @@ def _settings(options: str) -> Mapping[str, str]:
 
 
 def _words(options: str) -> list[str]:
-    r"""As PostgreSQL cuts them: at blanks, but for those after a \."""
+    r"""The words as PostgreSQL splits them: at blanks, except those after a \."""
     found = re.findall(r"(?:\\.|[^\s\\])+", options, re.DOTALL)
     return [re.sub(r"\\(.)", r"\1", word, flags=re.DOTALL) for word in found]
 

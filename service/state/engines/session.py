@@ -115,7 +115,7 @@ def carry_out(session: Session, transactions: Sequence[Transaction[Any]], locks:
 def _independent_batches(
     transactions: Sequence[Transaction[Any]], locks: Sequence[Locks]
 ) -> Iterator[list[Transaction[Any]]]:
-    """Those in a row of which none excludes what another needs. The counters of the pools keep up with them all."""
+    """Splits into runs whose locks do not conflict; that of the pools may, for their counters follow each write."""
     batch: list[Transaction[Any]] = []
     excluded, needed = set[str](), set[str]()
     for one, needs in zip(transactions, locks, strict=True):

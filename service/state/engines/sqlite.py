@@ -298,7 +298,7 @@ def _version(connection: sqlite3.Connection) -> str:
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
-    """Of several that open a new file at once SQLite lets one through and ends the others without waiting."""
+    """Turns on the write-ahead log. Tried again, for SQLite fails at once while another process does the same."""
     until_s = time.monotonic() + BUSY_S
     while True:
         try:

@@ -73,20 +73,20 @@ class _RankedJourney:
 def followed_by(
     session: Session, records: Records, objectives: Objectives, as_of: AsOf
 ) -> Mapping[str, Mapping[str, ContactResult]]:
-    """By decision id and journey id, of every ranked journey of these decisions."""
-    places_of = {
+    """What followed on every ranked journey of these decisions, by decision id and journey id."""
+    ranked_journeys = {
         (decision_id, ranked["journey_id"]): _RankedJourney(decision=row, record=record, ranked=ranked)
         for decision_id, (row, record) in records.items()
         for ranked in record["output"]["ranked"]
     }
-    _read_contacts(session, places_of, list(records))
+    _read_contacts(session, ranked_journeys, list(records))
     read = partial(catalogue_source, session)
-    for one in places_of.values():
+    for one in ranked_journeys.values():
         if IMPORTED not in one.record and one.presented_at is not None:
             one.objective = objectives.of(read, one.record["input"]["catalogue_version"], one.journey_id)
-    history = _History.read(session, places_of.values(), as_of.now)
+    history = _History.read(session, ranked_journeys.values(), as_of.now)
     found: dict[str, dict[str, ContactResult]] = {decision_id: {} for decision_id in records}
-    for (decision_id, journey_id), one in places_of.items():
+    for (decision_id, journey_id), one in ranked_journeys.items():
         reward = _reward(one, history, as_of)
         found[decision_id][journey_id] = ContactResult(contact=one.contact, outcomes=one.outcomes, reward=reward)
     return found
@@ -141,7 +141,7 @@ class _History:
 
     @classmethod
     def read(cls, session: Session, ranked: Iterable[_RankedJourney], now: datetime) -> _History:
-        """For the objectives that an event meets, whose windows are over."""
+        """Reads the events and contacts that decide the objectives whose windows are over."""
         waiting = [
             (one, window) for one in ranked if (window := one.waits_for) is not None and window[1] <= micros(now)
         ]

@@ -161,7 +161,7 @@ def _reward(cells: Mapping[str, Any]) -> list[Any]:
 
 
 def _features(cells: Mapping[str, Any], times: Collection[str]) -> Json:
-    """As a record has them; nobody tells when they were true."""
+    """The features in the form of a record; their event times are not known."""
     recorded = {name: [status, None, None] for name, status in cells.get("absent_features") or ()}
     for column, value in cells.items():
         if column.startswith(FEATURE) and value is not None:

@@ -62,7 +62,7 @@ def history_locks(decisions: Sequence[HistoryDecision]) -> Locks:
 
 
 def conflicts(session: Session, decisions: Sequence[HistoryDecision]) -> list[list[RowFault]]:
-    """For each decision: the rows whose ids stand for something else in the store."""
+    """The faults by decision: rows whose ids stand for something else in the store."""
     ids = [decision.decision_id for decision in decisions]
     told = [outcome["outcome_id"] for d in decisions for row in d.rows for outcome in row.cells["outcomes"]]
     slices = [told[first : first + _IDS_AT_ONCE] for first in range(0, len(told), _IDS_AT_ONCE)]
@@ -204,7 +204,7 @@ def _renewed(decision: HistoryDecision, record: str) -> Sql:
 
 
 def _contact(decision: HistoryDecision, cells: Mapping[str, Any]) -> Row | None:
-    """As a row; None if it was no longer kept. A reservation that has expired is a reservation of the past.
+    """The row of a contact; None if it was no longer kept. An expired reservation is kept as a past one.
 
     It counts as if its outcomes were reported: from its decision on, and from the latest time at which it was shown.
     """

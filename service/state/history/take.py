@@ -81,7 +81,7 @@ class HistoryImport:
             report(len({place for one in taken for place in _places(one)}))
 
     async def _sound(self, decisions: Sequence[HistoryDecision], found: Skip) -> list[HistoryDecision]:
-        """Those rows whose ids are free in the store, or theirs."""
+        """The decisions with the rows whose ids are free in the store, or already theirs."""
         if not decisions:
             return []
         sound: list[HistoryDecision] = []

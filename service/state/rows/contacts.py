@@ -150,7 +150,7 @@ def _counted(row: Row) -> Contact | None:
 
 
 def _raise_version(customers: Collection[str]) -> Sql:
-    """So that a decision that read their contacts before is revised when it commits."""
+    """Raises the version of their contacts: a decision that read them before is revised when it commits."""
     return Sql(
         "INSERT INTO customers (customer_id, contacts_version) VALUES "
         + ", ".join("(?, 1)" for _ in customers)

@@ -31,7 +31,7 @@ def resolved_incidents_of(customer_id: str, since: datetime) -> Sql:
 
 
 def incidents_named(customer_id: str, ids: Iterable[str]) -> Sql:
-    """Those of these ids, open or not."""
+    """The query for the incidents of these ids, open or not."""
     listed = sorted(ids)
     return Sql(
         f"SELECT * FROM incidents WHERE customer_id = ? AND incident_id IN {placeholders(listed)}",
@@ -53,7 +53,7 @@ def read_incidents(rows: Iterable[Row]) -> list[IncidentTimes]:
 
 
 def incidents_of_situation(open_: Iterable[Row], over: Iterable[Row], last: int | None) -> OpenIncidents:
-    """By their ids, no more than can be told; `last` is when any was last resolved."""
+    """The incidents of a situation, in a bounded number; `last` is when any was last resolved (microseconds)."""
     found = OpenIncidents(
         known=tuple(
             Incident(

@@ -39,11 +39,11 @@ class Moves:
         )
 
     def keep_first(self, place: Place, move: JourneyMove) -> None:
-        """Of several moves of one kind and row id, which are one move, only the earliest stays."""
+        """Adds a move. Several of one kind and row id are one move, of which the earliest stays."""
         self._keep_one(place, move, min)
 
     def keep_last(self, place: Place, move: JourneyMove) -> None:
-        """Only the latest, as `keep_first`."""
+        """Adds a move, as `keep_first`; the latest stays."""
         self._keep_one(place, move, max)
 
     def _keep_one(self, place: Place, move: JourneyMove, of: Callable[[Iterable[JourneyMove]], JourneyMove]) -> None:

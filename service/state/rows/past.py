@@ -56,7 +56,7 @@ class PastRows:
         return Locks(exclusive=frozenset({IN_TURN, *self.exclusive, *customers}))
 
     def delete(self, session: Session, rows: Sequence[Row]) -> int:
-        """By the index of their key: CASE hides that of their time, by which all that is past would be read."""
+        """Deletes by the index of the key: CASE hides that of the time, by which all past rows would be read."""
         (gone,) = session.query(
             Sql(
                 f"DELETE FROM {self.table} WHERE {self.key[0]} IN {placeholders(range(len(rows)))}"

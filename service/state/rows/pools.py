@@ -64,7 +64,7 @@ def uses_query(pools: Sequence[Pool], now: datetime) -> Sql:
 
 
 def read_uses(pools: Sequence[Pool], rows: Iterable[Row]) -> dict[str, tuple[Use, ...]]:
-    """By pool id, ordered by their ends; a pool that nobody uses has no entry. Raises: PoolsUnknown."""
+    """The uses by pool id, ordered by their ends; a pool that nobody uses has no entry. Raises: PoolsUnknown."""
     found: dict[str, list[Use]] = {}
     for row in rows:
         listed = found.setdefault(row["pool_key"], [])
@@ -99,7 +99,7 @@ class PoolUses:
         return [amount for ends_at, amount in self._book[pool_key(pool)].items() if ends_at > now and amount > NOTHING]
 
     def by_pool(self) -> dict[str, tuple[Use, ...]]:
-        """By pool id, ordered by their ends; a pool that nobody uses has no entry."""
+        """The uses by pool id, ordered by their ends; a pool that nobody uses has no entry."""
         found = {pool.pool_id: self._uses(pool) for pool in self._pools}
         return {pool_id: uses for pool_id, uses in found.items() if uses}
 

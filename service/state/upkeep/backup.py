@@ -134,7 +134,7 @@ def _checked(draft: Path) -> BackupContents:
 
 
 def _kills_of(file: Path) -> Mapping[str, str]:
-    """Of a store that may be gone, or damaged."""
+    """The kill list of a store; empty if that is gone or damaged."""
     try:
         with opened(file) as store:
             return dict(store.execute("SELECT target, why FROM kills ORDER BY target").fetchall())
@@ -172,7 +172,7 @@ def _draft(target: Path) -> Iterator[Path]:
 
 
 def _publish(draft: Path, target: Path, *, overwrites: bool) -> None:
-    """In one step, and on the disk. Raises: OSError, also if the target came to be there meanwhile."""
+    """Puts the draft in place atomically and durably. Raises: OSError, also if the target was made meanwhile."""
     _sync(draft)
     if overwrites or not _link(draft, target):
         draft.replace(target)

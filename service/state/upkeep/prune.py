@@ -68,7 +68,7 @@ class Upkeep:
         """How far tables were walked whose found rows stay, so that the next time goes on from there."""
 
     async def make_room(self, now: datetime) -> None:
-        """For the decisions of today and tomorrow. Raises: StateUnavailable."""
+        """Makes room for the decisions of today and tomorrow. Raises: StateUnavailable."""
         for at in (now, now + DAY):
             await self._engine.make_room(at)
 
@@ -109,7 +109,7 @@ class Upkeep:
         return limit
 
     async def _demand_few(self, counted: Mapping[str, int]) -> None:
-        """Of a large table only so many rows are counted as are needed to tell."""
+        """Raises: PruneStopped if too much would go. Of a large table only as many rows are counted as that takes."""
         for table, past in counted.items():
             if past > LARGEST_ROWS:
                 enough = f"SELECT count(*) AS past FROM (SELECT 1 FROM {table} LIMIT ?) AS counted"

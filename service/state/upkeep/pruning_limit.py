@@ -43,7 +43,7 @@ class RoundsBefore:
     clock: datetime | None
 
     def limit(self, now: datetime) -> datetime | None:
-        """As of when rows are past their time; None while nothing was received."""
+        """The instant by which rows are judged past their time; None while nothing was received."""
         return None if self.received_at is None else min(now, self.received_at)
 
     def demand_near(self, now: datetime) -> None:
@@ -73,7 +73,7 @@ def note_round(now: datetime) -> Sql:
 
 
 def demand_few(table: str, past: int, rows: int, kept: timedelta) -> None:
-    """Of a table that keeps its rows only for days, so many days' worth may go. Raises: PruneStopped."""
+    """Raises: PruneStopped if too large a share would go; of a table kept only for days, some days' worth may."""
     share = max(LARGEST_SHARE, FURTHEST / kept)
     if past > LARGEST_ROWS and past > share * rows:
         raise PruneStopped(

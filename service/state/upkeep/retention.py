@@ -64,7 +64,7 @@ def day_before(now: datetime, kept: timedelta) -> datetime:
 
 
 def past_decisions(retention: Retention, now: datetime) -> PastRows:
-    """Of a store that keeps all days in one table."""
+    """The decisions past their time, in a store that keeps all days in one table."""
     return PastRows(
         table="decisions",
         key=("decision_id",),
@@ -106,7 +106,7 @@ def past_outcomes(retention: Retention, now: datetime) -> PastRows:
 
 
 def past_events(retention: Retention, now: datetime) -> PastRows:
-    """By when they came, for so long their ids are known."""
+    """The events past their time, by when they were received: so long their ids are known."""
     return PastRows(
         table="events",
         key=("event_id",),

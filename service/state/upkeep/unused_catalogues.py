@@ -38,7 +38,7 @@ class UnusedCatalogues:
         return bool(self._found or self._used)
 
     def mark(self, session: Session) -> None:
-        """Those that were found unused, from now on; no longer those that are used again."""
+        """Marks those found unused, as from now, and unmarks those that are used again."""
         change = "UPDATE catalogues SET unused_since = ? WHERE version IN "
         session.execute(
             Sql(change + placeholders(self._found), (self._now, *self._found)),
@@ -46,7 +46,7 @@ class UnusedCatalogues:
         )
 
     def delete(self, session: Session) -> int:
-        """Those that have been unused for long and still are. Returns: how many."""
+        """Deletes those that have been unused for long and still are. Returns: how many."""
         text = (
             f"DELETE FROM catalogues WHERE version IN {placeholders(self.past)} AND unused_since < ?"
             f" AND NOT {_USED} AND NOT {_ANY_UNKNOWN} RETURNING version"

@@ -138,7 +138,7 @@ class Doubles:
                 yield z3.Implies(z3.And(d.ok, z3.Not(d.nan)), z3.Not(z3.Or(*inside)))
 
     def is_exact(self) -> Iterator[z3.BoolRef]:
-        """Not a fact but a wish: that nothing is rounded, for such examples survive the runtime."""
+        """A preference, not a fact: that nothing is rounded, for such examples survive the runtime."""
         return (r.result.value == r.exact for r in self.rounded)
 
     def _know(self, double: DoubleTerm) -> DoubleTerm:

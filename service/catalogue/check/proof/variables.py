@@ -204,7 +204,7 @@ class Variables:
 
 
 def _needs_row(name: str) -> bool:
-    """Of a customer who is not known, no row was found in any view: every fact from there is missing."""
+    """Whether the variable comes from a row of a view: whoever is not known has none, so it is missing."""
     return name.startswith("customer.") and name != IS_KNOWN
 
 
