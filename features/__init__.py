@@ -1,0 +1,1 @@
+"""What is known of a customer: the Feast repository, its online store and the encoding for the model."""

@@ -1,0 +1,1 @@
+"""The service: decides which journey a customer should be in, and records what follows."""

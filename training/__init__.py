@@ -1,0 +1,1 @@
+"""Training: the history of what was sent, joined, split, fitted, measured and published."""

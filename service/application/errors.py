@@ -1,4 +1,4 @@
-"""What a caller may be told that the answer itself does not say. Which status each becomes is the wire's to say."""
+"""The errors of the application that a caller is told. `service.wire.status` has the gRPC status of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who else may read or write what a home holds: it tells of customers, and decides what they are shown."""
+"""Checks who else may read or write a home, which tells of customers and decides what they are shown."""
 
 from __future__ import annotations
 

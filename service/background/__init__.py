@@ -1,0 +1,1 @@
+"""Tasks that run beside the service: watches of catalogue, model and kill list, the feature feed, housekeeping."""

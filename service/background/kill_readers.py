@@ -1,4 +1,4 @@
-"""That a kill has reached every service: each says which version of the kill list it has read.
+"""Makes sure that a kill has reached every service: each says which version of the kill list it has read.
 
     rumbo kill ──> the list, version 7 ──> each running service reads it, and says so ──> rumbo kill ends
 

@@ -1,0 +1,1 @@
+"""Reasons and degradations as sentences for people, in each language."""

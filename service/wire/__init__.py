@@ -1,1 +1,1 @@
-"""The one place where messages become domain values (`requests`) and back (`answers`)."""
+"""gRPC: the server, the way of every call, and messages to domain values (`requests`) and back (`answers`)."""

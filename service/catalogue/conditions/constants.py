@@ -1,4 +1,4 @@
-"""What a condition says in constants alone is tried before a customer is asked about it.
+"""Tries the constant parts of a condition when it is compiled, before any customer depends on them.
 
 `duration("30d")`, a zone that is no place, a pattern that is no regular expression, a division by 0: each would leave
 the condition unknown for ever, or stay unseen behind an `||`. Found wherever it stands, behind `&&`, in a branch or in

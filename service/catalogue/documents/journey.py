@@ -1,4 +1,4 @@
-"""The form of the catalogue's files. A field that nothing enforces is not accepted."""
+"""The form of `journeys/*.yaml`, and of the catalogue as a whole. A field that nothing enforces is not accepted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long a load may take: what is long asks, step by step, whether to go on."""
+"""How long a load may take: each long step asks whether to go on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every constraint is."""
+"""The interfaces of a constraint and of a condition, and how far a constraint looks."""
 
 from __future__ import annotations
 

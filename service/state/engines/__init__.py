@@ -1,0 +1,1 @@
+"""The databases that a store is built on, SQLite and PostgreSQL: connections, transactions, tables."""

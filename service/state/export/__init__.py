@@ -1,0 +1,1 @@
+"""The export of decisions, what followed them and their rewards, as Parquet."""

@@ -1,0 +1,1 @@
+"""The import of decisions that were made elsewhere, from Parquet."""

@@ -1,4 +1,4 @@
-"""As of when rows are past their time, and when that is too doubtful to delete anything.
+"""The instant by which rows are judged past their time, and when it is too doubtful to delete anything.
 
 A clock that is wrong for one hour must not cost a year of rows. So the limit is the earlier of the clock and of what
 was received last; a round whose clock stands elsewhere than that of the one before, or that would delete much of a
