@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from service.commands.interrupt import run
 from service.commands.options import reads_settings
 
 if TYPE_CHECKING:
@@ -27,9 +28,7 @@ CONSENTS = Path("seed") / "consents.parquet"
 @reads_settings("home")
 def seed(settings: Settings) -> None:
     """Take in the example's consents, through the same path as any event."""
-    import asyncio
-
-    accepted, known = asyncio.run(seed_consents(settings))
+    accepted, known = run(seed_consents(settings))
     click.echo(f"consents: {accepted} taken in, {known} known already")
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from service.commands.interrupt import run
 from service.commands.options import reads_settings
 from service.commands.state_export import export_, import_
 
@@ -127,15 +128,11 @@ def prune(settings: Settings, dry_run: bool, is_forced: bool, as_json: bool) -> 
     (by more than two days), or if much of a table would go at once. If it fails half-way, what went is told all the
     same.
     """
-    import asyncio
-
     from service.commands.show_state import show_pruned
 
     rows: dict[str, int] = {}
     try:
-        asyncio.run(
-            _count(settings, rows, is_forced=is_forced) if dry_run else _prune(settings, rows, is_forced=is_forced)
-        )
+        run(_count(settings, rows, is_forced=is_forced) if dry_run else _prune(settings, rows, is_forced=is_forced))
     finally:
         if as_json and rows:
             click.echo(json.dumps(rows, indent=2))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from service.commands.interrupt import run
 from service.commands.options import reads_settings
 from service.quiet_load import collecting_later
 
@@ -64,7 +65,7 @@ def export_(settings: Settings, since: datetime, until: datetime | None, folder:
     Days that were exported before are replaced, each at once. A reward is told once its window is over.
     """
     with collecting_later():
-        rows, days = asyncio.run(_export(settings, since.date(), None if until is None else until.date(), folder))
+        rows, days = run(_export(settings, since.date(), None if until is None else until.date(), folder))
     click.echo(f"{rows:,} rows of {days:,} days in {folder}" if days else "no decisions in these days")
 
 
@@ -78,7 +79,7 @@ def import_(settings: Settings, place: Path, skip_bad: bool) -> None:
     Required columns: customer_id, decided_at, journey_id, propensity, reward. Caps and cooldowns count what it holds;
     nobody is enrolled by it. If a row cannot be taken nothing is, unless --skip-bad. What is known already stays.
     """
-    kept = asyncio.run(_import(settings, place, skip_bad=skip_bad))
+    kept = run(_import(settings, place, skip_bad=skip_bad))
     click.echo(f"decisions: {kept.added:,} new, {kept.updated:,} brought up to date, {kept.known:,} known already")
 
 

@@ -107,17 +107,20 @@ def test_an_interrupted_export_ends_with_130_and_keeps_whole_days_only(home: Pat
     folder = tmp_path / "table"
     command = [sys.executable, "-m", "service.cli", "state", "export", "--home", str(home), "--since", "2018-01-01"]
     with subprocess.Popen([*command, "--to", str(folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        draft = folder / "day=2018-01-04" / f".decisions.parquet.{process.pid}.draft"
-        draft.parent.mkdir(parents=True)
-        os.mkfifo(draft)
-        while not (folder / "day=2018-01-03" / "decisions.parquet").exists():
-            assert process.poll() is None
-            time.sleep(0.01)
-        process.send_signal(signal.SIGINT)
-        assert process.stderr is not None
-        assert process.stderr.readline(), "the bar is put away once the export was told to stop"
-        reader = os.open(draft, os.O_RDONLY | os.O_NONBLOCK)
-        assert process.wait(30) == INTERRUPTED
-        os.close(reader)
+        try:
+            draft = folder / "day=2018-01-04" / f".decisions.parquet.{process.pid}.draft"
+            draft.parent.mkdir(parents=True)
+            os.mkfifo(draft)
+            while not (folder / "day=2018-01-03" / "decisions.parquet").exists():
+                assert process.poll() is None
+                time.sleep(0.01)
+            process.send_signal(signal.SIGINT)
+            assert process.stderr is not None
+            assert process.stderr.readline(), "the bar is put away once the export was told to stop"
+            reader = os.open(draft, os.O_RDONLY | os.O_NONBLOCK)
+            assert process.wait(30) == INTERRUPTED
+            os.close(reader)
+        finally:
+            process.kill()
     assert [file.parent.name for file in folder.rglob("decisions.parquet")] == ["day=2018-01-03"]
     assert pq.read_table(folder / "day=2018-01-03" / "decisions.parquet").num_rows == 2
