@@ -9,10 +9,9 @@ exact (P6) only if the three never part. No other module writes the table, which
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from service.decision.facts import Contact
 from service.decision.windows import LOOKBACK
@@ -40,6 +39,10 @@ class Reservation:
     displaces: Sequence[str]
 
 
+Change = tuple[Row | None, Row]
+"""A contact before, if it is there, and afterwards."""
+
+
 class Contacts:
     """The contacts of one transaction, which locks their customers and, where one may use a pool, the counters."""
 
@@ -49,44 +52,30 @@ class Contacts:
 
     def reserve(self, customer_id: str, reserved_until: datetime, reservations: Iterable[Reservation]) -> None:
         """Until `reserved_until` each may be presented, and counts."""
-        for one in reservations:
-            self._insert([_reserved_row(customer_id, reserved_until, one)])
-            self._counters.change(self._session, None, one.contact)
-        self._session.execute(_raise_version([customer_id]))
+        self._change([(None, _reserved_row(customer_id, reserved_until, one)) for one in reservations])
 
     def present(self, contact: Row, *, at: int, presented_at: int) -> Row:
         """It counts from `at`, and was first shown at `presented_at` (microseconds). Returns: the row afterwards."""
-        return self._changed(
-            contact, {"state": "PRESENTED", "at": at, "presented_at": presented_at, "counts_until": None}
-        )
+        presented = {"state": "PRESENTED", "at": at, "presented_at": presented_at, "counts_until": None}
+        after = {**contact, **presented}
+        self._change([(contact, after)])
+        return after
 
     def release(self, contact: Row) -> Row:
         """It no longer counts, unless it is presented all the same. Returns: the row afterwards."""
-        return self._changed(contact, {"state": "RELEASED"})
+        after = {**contact, "state": "RELEASED"}
+        self._change([(contact, after)])
+        return after
 
-    def release_reserved(self, decision_id: str, customer_id: str) -> None:
+    def release_reserved(self, decision_id: str) -> None:
         """Gives back all that a decision still has reserved."""
-        (rows,) = self._session.query(
-            Sql("SELECT * FROM contacts WHERE decision_id = ? AND state = 'RESERVED'", (decision_id,))
-        )
-        for row in rows:
-            self._update({**row, "state": "RELEASED"})
-            self._counters.change(self._session, contact_of_row(row), None)
-        if rows:
-            self._session.execute(_raise_version([customer_id]))
+        question = "SELECT * FROM contacts WHERE decision_id = ? AND state = 'RESERVED'"
+        (rows,) = self._session.query(Sql(question, (decision_id,)))
+        self._change([(row, {**row, "state": "RELEASED"}) for row in rows])
 
-    def take(self, changes: Sequence[tuple[Row | None, Row]], now: datetime) -> None:
-        """Imports contacts as they stand elsewhere. `changes`: the row that is here, if any, and the new one."""
-        horizon = micros(now - LOOKBACK)
-        for before, after in changes:
-            if before is not None:
-                self._update(after)
-            old, new = (None if row is None or row["at"] <= horizon else _counted(row) for row in (before, after))
-            self._counters.change(self._session, old, new)
-        self._insert([after for before, after in changes if before is None])
-        customers = dict.fromkeys(after["customer_id"] for _, after in changes)
-        if customers:
-            self._session.execute(_raise_version(list(customers)))
+    def take(self, changes: Sequence[Change], now: datetime) -> None:
+        """Imports contacts as they stand elsewhere. What lies behind LOOKBACK is in no pool."""
+        self._change(changes, counted_after=micros(now - LOOKBACK))
 
     @staticmethod
     def forgotten(before: datetime) -> PastRows:
@@ -100,12 +89,17 @@ class Contacts:
             by_customer=True,
         )
 
-    def _changed(self, before: Row, changes: Mapping[str, Any]) -> Row:
-        after = {**before, **changes}
-        self._update(after)
-        self._session.execute(_raise_version([before["customer_id"]]))
-        self._counters.change(self._session, _counted(before), _counted(after))
-        return after
+    def _change(self, changes: Sequence[Change], *, counted_after: int | None = None) -> None:
+        """The three together: the rows, what the pools count of them, the versions of their customers."""
+        for before, after in changes:
+            if before is not None:
+                self._update(after)
+            old, new = (_counted(row, counted_after) for row in (before, after))
+            self._counters.change(self._session, old, new)
+        self._insert([after for before, after in changes if before is None])
+        customers = dict.fromkeys(after["customer_id"] for _, after in changes)
+        if customers:
+            self._session.execute(_raise_version(list(customers)))
 
     def _insert(self, rows: Sequence[Row]) -> None:
         for first in range(0, len(rows), _ROWS_AT_ONCE):
@@ -144,9 +138,11 @@ def _reserved_row(customer_id: str, reserved_until: datetime, one: Reservation) 
     }
 
 
-def _counted(row: Row) -> Contact | None:
-    """What the pools count of a row."""
-    return None if row["state"] == "RELEASED" else contact_of_row(row)
+def _counted(row: Row | None, after: int | None) -> Contact | None:
+    """What the pools count of it; only what counts from later than `after`, if that is given."""
+    if row is None or row["state"] == "RELEASED" or (after is not None and row["at"] <= after):
+        return None
+    return contact_of_row(row)
 
 
 def _raise_version(customers: Collection[str]) -> Sql:

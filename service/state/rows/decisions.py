@@ -290,7 +290,7 @@ def release_decision(session: Session, decision_id: str, customer_id: str, count
     (told,) = session.query(Sql(question, (customer_id, decision_id)))
     if told:
         return
-    Contacts(session, counters.at(session)).release_reserved(decision_id, customer_id)
+    Contacts(session, counters.at(session)).release_reserved(decision_id)
     session.execute(Sql("DELETE FROM requests WHERE customer_id = ? AND decision_id = ?", (customer_id, decision_id)))
 
 
