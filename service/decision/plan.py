@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta, tzinfo
 from enum import StrEnum
+from functools import cached_property
 
 from features.values import Scalar
 from service.decision.constraints.capacity import Pool
@@ -165,13 +166,13 @@ class Slate:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Plan:
     """Everything that a decision needs of the catalogue.
 
-    `version`: the hash of its content. `pools`: what all customers share. `sources`: those whose heartbeats it waits
-    for. `lifetimes`: by journey. `texts`: the catalogue's own, by reason code and language. `purposes`: those that
-    consent may be asked for. `zone`: the company's, in which its days begin.
+    `version`: the hash of its content. `pools`: what all customers share. `lifetimes`: by journey. `texts`: the
+    catalogue's own, by reason code and language. `purposes`: those that consent may be asked for. `zone`: the company's,
+    in which its days begin. What follows from these is made when it is first needed.
     """
 
     version: str
@@ -184,24 +185,36 @@ class Plan:
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     purposes: frozenset[str] = frozenset()
     zone: tzinfo = UTC
-    contact_rules: RuleSet = field(init=False)
-    sources: frozenset[str] = field(init=False)
-    always: RuleSet = field(init=False)
-    by_subject: Mapping[str, RuleSet] = field(init=False)
-    placements: frozenset[str] = field(init=False)
-    _slates: dict[tuple[str, str | None], Slate] = field(init=False, default_factory=dict)
-    _reaches: dict[str, Reach] = field(init=False, default_factory=dict)
 
-    def __post_init__(self) -> None:
-        always, by_subject = _indexed(self.rules)
-        counting = frozenset(position for position, rule in enumerate(self.rules) if rule.reads_contacts)
-        object.__setattr__(self, "contact_rules", counting)
-        sources = frozenset(source for rule in self.rules for source in rule.span.sources)
-        object.__setattr__(self, "sources", sources)
+    @cached_property
+    def contact_rules(self) -> RuleSet:
+        """The rules that count contacts: checked again after each pick and at commit."""
+        return frozenset(position for position, rule in enumerate(self.rules) if rule.reads_contacts)
+
+    @cached_property
+    def sources(self) -> frozenset[str]:
+        """Those whose heartbeats a rule waits for."""
+        return frozenset(source for rule in self.rules for source in rule.span.sources)
+
+    @cached_property
+    def placements(self) -> frozenset[str]:
+        """Those that an action names."""
         named = (c.action.placements for o in self.journeys.values() for j in o for c in j.elsewhere)
-        object.__setattr__(self, "placements", frozenset[str]().union(*named))
-        object.__setattr__(self, "always", always)
-        object.__setattr__(self, "by_subject", by_subject)
+        return frozenset[str]().union(*named)
+
+    @cached_property
+    def _by_subject(self) -> tuple[RuleSet, Mapping[str, RuleSet]]:
+        return _indexed(self.rules)
+
+    @cached_property
+    def _slates(self) -> dict[tuple[str, str | None], Slate]:
+        """Those that were asked for."""
+        return {}
+
+    @cached_property
+    def _reaches(self) -> dict[str, Reach]:
+        """Those that were asked for."""
+        return {}
 
     def concerning(self, facts: Facts) -> RuleSet:
         """The rules that may deny something to this customer: the others are passed over."""
@@ -217,7 +230,8 @@ class Plan:
         }
         if facts.slate:
             subjects.update(pool.pool_id for pool in self.pools)
-        return self.always.union(*(self.by_subject.get(subject, NO_RULES) for subject in subjects))
+        always, by_subject = self._by_subject
+        return always.union(*(by_subject.get(subject, NO_RULES) for subject in subjects))
 
     def reach_on(self, channel: str) -> Reach:
         """How far its rules look when it decides for this channel."""
