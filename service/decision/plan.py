@@ -171,8 +171,8 @@ class Plan:
     """Everything that a decision needs of the catalogue.
 
     `version`: the hash of its content. `pools`: what all customers share. `lifetimes`: by journey. `texts`: the
-    catalogue's own, by reason code and language. `purposes`: those that consent may be asked for. `zone`: the company's,
-    in which its days begin. What follows from these is made when it is first needed.
+    catalogue's own, by reason code and language. `purposes`: those that consent may be asked for. `zone`: the one in
+    which the company's days begin. What follows from these is made when it is first needed.
     """
 
     version: str
