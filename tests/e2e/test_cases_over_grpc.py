@@ -16,6 +16,7 @@ from tests.fixtures_service import running, settings_of
 from tests.stores import sqlite_state
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_a_service_answers_every_case_as_the_core_does(own_home: Path) -> None:
     shutil.rmtree(own_home / "catalogue", ignore_errors=True)  # a home without one serves the example

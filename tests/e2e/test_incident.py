@@ -78,6 +78,7 @@ async def visits(service: Service, households: Sequence[str]) -> list[Visit]:
     return await asyncio.gather(*(visit(number, household) for number, household in enumerate(households)))
 
 
+@pytest.mark.slow
 async def test_an_open_incident_leaves_500_households_nothing_but_help(service: Service, households: list[str]) -> None:
     seen = await visits(service, households)
     assert {v.channel for v in seen if offered(v.before, v.channel)} == set(CHANNELS), (

@@ -1,6 +1,6 @@
 """Hypothesis for the promises: the same examples for the same code, as many as RUMBO_PROPERTY_EXAMPLES says.
 
-60 by default, 600 in continuous integration.
+40 by default, 600 in continuous integration.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 
 settings.register_profile(
     "ci",
-    max_examples=int(os.environ.get("RUMBO_PROPERTY_EXAMPLES", "600" if os.environ.get("CI") == "true" else "60")),
+    max_examples=int(os.environ.get("RUMBO_PROPERTY_EXAMPLES", "600" if os.environ.get("CI") == "true" else "40")),
     deadline=None,  # a slow machine is no counterexample
     derandomize=True,
     print_blob=True,

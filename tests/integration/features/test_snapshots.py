@@ -34,6 +34,7 @@ def snapshots(shopping: Shopping) -> Any:
     return behaviour.snapshots(shopping)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("household", HOUSEHOLDS)
 def test_snapshots_equal_the_naive_computation(complete_journey: SourceTables, snapshots: Any, household: int) -> None:
     naive = Household.of(complete_journey, household)

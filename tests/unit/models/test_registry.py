@@ -79,6 +79,7 @@ def test_the_model_version_names_its_run_and_source(published: tuple[Path, Publi
     assert version.source.endswith("/bundle")
 
 
+@pytest.mark.slow
 def test_the_alias_moves_to_the_model_published_last(trained: Bundle, tmp_path: Path) -> None:
     home, files = tmp_path / "home", tmp_path / "files"
     files.mkdir()
