@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from features.errors import RumboError
+from service.commands.interrupt import run
 from service.commands.options import chosen, reads_settings
 
 if TYPE_CHECKING:
@@ -83,15 +84,13 @@ def check(
 
 def _standing(home: Path) -> list[StageCount]:
     """Raises: StateUnavailable, if there is no store too."""
-    import asyncio
-
     from service.bootstrap import state_store
 
     async def read() -> list[StageCount]:
         async with state_store(chosen({"home": home})) as state:
             return await state.standing()
 
-    return asyncio.run(read())
+    return run(read())
 
 
 def _summary(findings: Sequence[Finding]) -> str:
@@ -116,12 +115,13 @@ def test(folder: Path | None, as_json: bool) -> None:
     case and allow in another.
     """
     from features.schema import FeatureSchema
-    from service.catalogue.cases.run import read_cases, run
+    from service.catalogue.cases.run import read_cases
+    from service.catalogue.cases.run import run as run_cases
     from service.catalogue.load import load
     from service.commands.show_catalogue import report_fields, show_report
 
     directory, schema = chosen({"catalogue": folder}).catalogue, FeatureSchema.load()
-    report = run(read_cases(directory), load(directory, schema).plan, schema)
+    report = run_cases(read_cases(directory), load(directory, schema).plan, schema)
     if as_json:
         click.echo(json.dumps(report_fields(report), indent=2, ensure_ascii=False))
     else:
@@ -154,8 +154,6 @@ def explain(
     Reads the stores of the home itself, and changes nothing. A running service is not asked: its answers tell denials
     alone, and a record has what was known then.
     """
-    import asyncio
-
     from rumbo.decision.v1 import decision_pb2
     from service.wire.client import context_values
 
@@ -166,7 +164,7 @@ def explain(
         context=context_values(context),
         locale=locale,
     )
-    asyncio.run(_explain(journey, request, settings, as_json=as_json))
+    run(_explain(journey, request, settings, as_json=as_json))
 
 
 @catalogue.command()

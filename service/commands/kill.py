@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from service.commands.interrupt import run
 from service.commands.options import reads_settings
 
 if TYPE_CHECKING:
@@ -38,8 +39,6 @@ def kill(settings: Settings, target: str, why: str) -> None:
     journey of a catalogue served from HOME is put on the list all the same, with a warning. Waits until every service
     that runs has read the list, 10 s at most; exit status 1 names those that have not.
     """
-    import asyncio
-
     from service.background.kill_readers import demand_read
     from service.bootstrap import kill_switch, system_clock
     from service.commands.kill_targets import doubt
@@ -57,7 +56,7 @@ def kill(settings: Settings, target: str, why: str) -> None:
                 click.echo(f"warning: {doubted}", err=True)
             await demand_read(switch)
 
-    asyncio.run(throw())
+    run(throw())
 
 
 @click.command()
@@ -65,8 +64,6 @@ def kill(settings: Settings, target: str, why: str) -> None:
 @click.argument("target")
 def unkill(settings: Settings, target: str) -> None:
     """Let a target of `rumbo kill` run again; waits for every service as that does."""
-    import asyncio
-
     from service.background.kill_readers import demand_read
     from service.bootstrap import kill_switch
 
@@ -77,22 +74,20 @@ def unkill(settings: Settings, target: str) -> None:
             click.echo(f"runs again: {target}")
             await demand_read(switch)
 
-    asyncio.run(reset())
+    run(reset())
 
 
 @click.command()
 @reads_settings("home")
 def kills(settings: Settings) -> None:
     """List what is killed, since when and why."""
-    import asyncio
-
     from service.bootstrap import kill_switch
 
     async def read() -> list[Kill]:
         async with kill_switch(settings) as switch:
             return await switch.kills()
 
-    listed = asyncio.run(read())
+    listed = run(read())
     for one in listed:
         click.echo(f"{one.target}  since {one.since:%Y-%m-%d %H:%M:%S} UTC  {one.why}")
     if not listed:

@@ -74,14 +74,12 @@ def init(settings: Settings, is_confirmed: bool) -> None:
 
     For a home whose store is gone for good, or that shall have another one. Nothing is deleted.
     """
-    import asyncio
-
     from service.bootstrap import init_state, lost_by_init
 
     lost = lost_by_init(settings)
     if lost is not None and not is_confirmed:
         click.confirm(f"{lost}\nGo on?", abort=True)
-    store_id, is_new = asyncio.run(init_state(settings))
+    store_id, is_new = run(init_state(settings))
     click.echo(f"{settings.home} has {'a new store' if is_new else 'the store'} {store_id}")
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from service.decision.constraints.rule import Span
-from service.decision.facts import Facts, SituationPart
+from service.decision.facts import Enrolment, Facts, SituationPart
 from service.decision.journey import Stage
 from service.decision.verdict import ALLOWED, Observation, Verdict, deny
 
@@ -33,14 +33,14 @@ class AtStage:
 
     def check(self, facts: Facts) -> Verdict:
         enrolment = facts.situation.enrolments.get(self.journey_id)
-        stage = self.first_stage if enrolment is None else enrolment.stage
+        stage = self._stage(enrolment)
         if stage is self.stage:
             return ALLOWED
         ends = enrolment.ends_at if enrolment is not None and self.stage is self.first_stage else None
         gone = {} if stage in self.stages else {"gone": stage.value}
         return deny(
             self.code,
-            eligible_after=ends,  # who is in no journey is at its first stage
+            eligible_after=ends,
             stage=stage.value,
             offered_at=self.stage.value,
             enrolled=enrolment is not None,
@@ -48,6 +48,9 @@ class AtStage:
         )
 
     def seen(self, facts: Facts) -> Observation:
-        enrolment = facts.situation.enrolments.get(self.journey_id)
-        stage = self.first_stage if enrolment is None else enrolment.stage
+        stage = self._stage(facts.situation.enrolments.get(self.journey_id))
         return Observation(observed={"stage": stage.value}, limits={"offered_at": self.stage.value})
+
+    def _stage(self, enrolment: Enrolment | None) -> Stage:
+        """Who is in no journey is at its first stage."""
+        return self.first_stage if enrolment is None else enrolment.stage
