@@ -49,10 +49,10 @@ async def _until_signal(settings: Settings) -> None:
 
 async def _serve(settings: Settings) -> None:
     import asyncio
-    import gc
     import signal
 
     from service.bootstrap import application
+    from service.quiet_load import kept_for_good
     from service.wire.server import serving
 
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
@@ -63,8 +63,6 @@ async def _serve(settings: Settings) -> None:
         if address.metrics_port is not None:
             click.echo(f"metrics on http://{address.host}:{address.metrics_port}/metrics")
         loop.add_signal_handler(signal.SIGHUP, app.watch.reload)
-        gc.collect()
-        gc.freeze()  # what is there for good, so that a collection, which stops every request, does not look through it
-        await stop.wait()
-        gc.unfreeze()  # at the end of the process everything is taken apart in its order
+        with kept_for_good():
+            await stop.wait()
         click.echo("draining")

@@ -94,6 +94,9 @@ class Share:
         self._last_s = now
 
     def _pause_s(self) -> float:
-        """Until about half of what is under way has ended; spread, so that those refused do not come back together."""
+        """Until about half of what is under way has ended; spread, so that those refused do not come back together.
+
+        In steps of 10 ms, so that there are few answers to be made.
+        """
         pause_s = self._under_way * self._interval_s * (0.25 + 0.5 * self._spread())
-        return min(max(pause_s, SHORTEST_PAUSE_S), LONGEST_PAUSE_S)
+        return min(max(round(pause_s, 2), SHORTEST_PAUSE_S), LONGEST_PAUSE_S)

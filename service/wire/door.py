@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 from typing import Any, NoReturn, TypeVar
 
 import grpc
-from google.protobuf.any_pb2 import Any as AnyMessage
-from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
@@ -117,18 +116,13 @@ class Door:
         code, reason = INTERNAL
         if isinstance(error, RumboError):
             code, reason = STATUS.get(type(error), INTERNAL)
+        if isinstance(error, CallRefused):
+            self._metrics.shed(method, reason)
+            await context.abort(code, str(error), _shed(code, reason, str(error), round(error.retry_after_s * 1000)))
+        self._metrics.failed(method, code.name)
         info = ErrorInfo(reason=reason, domain=DOMAIN)
         text = self._public_text(method, error, code, info)
-        details, trailing = [_packed(info)], dict[str, Any]()
-        if isinstance(error, CallRefused):
-            details.append(_packed(_retry_info(error)))
-            trailing["grpc-retry-pushback-ms"] = str(round(error.retry_after_s * 1000))
-            self._metrics.shed(method, info.reason)
-        else:
-            self._metrics.failed(method, code.name)
-        status = Status(code=code.value[0], message=text, details=details)
-        trailing["grpc-status-details-bin"] = status.SerializeToString()
-        await context.abort(code, text, tuple(trailing.items()))
+        await context.abort(code, text, (_details(code, text, info),))
 
     def _public_text(self, method: str, error: Exception, code: grpc.StatusCode, info: ErrorInfo) -> str:
         """The text for the caller, whose details go into `info`; a cause that is not the caller's goes into the log."""
@@ -159,13 +153,17 @@ async def _message(context: Context) -> bytes:
     return sent
 
 
-def _retry_info(error: CallRefused) -> RetryInfo:
-    delay = Duration()
-    delay.FromMicroseconds(round(error.retry_after_s * 1e6))
-    return RetryInfo(retry_delay=delay)
+@lru_cache(maxsize=1024)
+def _shed(code: grpc.StatusCode, reason: str, text: str, retry_ms: int) -> tuple[tuple[str, str | bytes], ...]:
+    """The trailing metadata of a call that was refused. Kept, for under a flood every refusal is a repeated one."""
+    retry = RetryInfo()
+    retry.retry_delay.FromMilliseconds(retry_ms)
+    details = _details(code, text, ErrorInfo(reason=reason, domain=DOMAIN), retry)
+    return (("grpc-retry-pushback-ms", str(retry_ms)), details)
 
 
-def _packed(detail: Message) -> AnyMessage:
-    packed = AnyMessage()
-    packed.Pack(detail)
-    return packed
+def _details(code: grpc.StatusCode, text: str, *details: Message) -> tuple[str, bytes]:
+    status = Status(code=code.value[0], message=text)
+    for detail in details:
+        status.details.add().Pack(detail)
+    return ("grpc-status-details-bin", status.SerializeToString())

@@ -17,6 +17,7 @@ import grpc
 import uvloop
 
 from service.bootstrap import application
+from service.quiet_load import kept_for_good
 from service.settings import Settings
 from service.wire.server import serving
 from tests.fixtures_features import NOW
@@ -53,8 +54,9 @@ async def decide(home: Path, catalogue: Path) -> None:
 
     settings = Settings(home=home, catalogue=catalogue, port=0, metrics_port=0)
     async with application(settings, clock) as app, serving(app, settings) as address:
-        _say(address.port, address.metrics_port or 0)
-        await asyncio.to_thread(sys.stdin.read)
+        with kept_for_good():
+            _say(address.port, address.metrics_port or 0)
+            await asyncio.to_thread(sys.stdin.read)
 
 
 def _say(port: int, metrics_port: int) -> None:
