@@ -6,13 +6,14 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Hashable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from math import inf
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from uuid_utils import uuid7
@@ -105,6 +106,19 @@ async def _state_of_service(settings: Settings) -> SqlState:
     return state
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Core:
+    """What decides and records, without a wire and with nothing in the background."""
+
+    settings: Settings
+    clock: Clock
+    state: SqlState
+    catalogues: KeptCatalogues
+    hydrator: Hydrator
+    scoring: Scoring
+    metrics: Metrics
+
+
 @asynccontextmanager
 async def application(
     settings: Settings,
@@ -114,7 +128,7 @@ async def application(
     model: Model | None = None,
     new_id: Callable[[datetime], str] = uuid_of,
 ) -> AsyncIterator[Application]:
-    """A ready application; on the way out everything is closed in order.
+    """A ready application; on the way out, and where it cannot be made, what was opened is closed, the last first.
 
     A feature store or model that cannot be had degrades the answers; a catalogue or state store that cannot, ends it.
     `features` and `model` stand in for the configured ones.
@@ -122,73 +136,124 @@ async def application(
     Raises: CatalogueInvalid, HomeUnsafe, LoadEnded, StateUnavailable.
     """
     doubts = demand_own(settings.home, trusts_group=settings.trust_group)
-    schema, metrics = FeatureSchema.load(), Metrics()
+    schema = FeatureSchema.load()
     folder = CatalogueFolder(settings.catalogue, schema)
     stamp = folder.stamp()
-    current = await patiently(partial(_first_load, folder))
-    state = await _state_of_service(settings)
-    catalogues = KeptCatalogues(current, schema, state, clock)
-    await catalogues.keep()
+    first = await patiently(partial(_first_load, folder))
     reader = OnlineFeatures(settings.feature_repo, schema) if features is None else features
-    hydrator = Hydrator(reader, state)
-    await hydrator.warm(clock())
-    _warn_of_age(settings, schema, clock())
-    for doubt in doubts:
-        log.warning(doubt)
-    scoring = Scoring(model)
-    metrics.in_force("catalogue", current.version)
-    metrics.in_force("model", scoring.model_version)
-    models = ModelWatch(_Champion(settings.home), scoring, metrics)
-    feed = FeatureFeed(state, SituationWriter(settings.feature_repo), metrics)
-    intake = Intake(state, catalogues, clock, feed.wake)
-    decider = Decider(
-        catalogues=catalogues,
-        hydrator=hydrator,
-        scoring=scoring,
-        state=state,
-        clock=clock,
-        new_id=new_id,
-        allows_unrecorded=settings.allow_unrecorded,
-    )
-    kills = KillReader(state, hydrator.remember_kills, clock, service_id=uuid4().hex, name=_whereabouts())
-    await kills.join()
-    watch = CatalogueWatch(folder, stamp, catalogues, metrics)
-    housekeeping = Housekeeping(Upkeep(state.engine, settings.retention), catalogues, metrics, clock)
-    readiness = Readiness(
-        {
-            HealthPart.STATE: catalogues.confirm,
-            HealthPart.FEATURES: lambda: hydrator.has_features(clock()),
-            HealthPart.MODEL: scoring.has_model,
-        }
-    )
-    watch.listen(lambda *, is_valid: readiness.tell(HealthPart.CATALOGUE, works=is_valid))
-    works = (feed.run(), watch.run(), housekeeping.run(), keep_reading(kills.read))
-    tasks = [asyncio.create_task(run) for run in works]
-    if model is None:
-        tasks.append(asyncio.create_task(models.run()))
-        await models.first()
-    await readiness.look()
-    tasks.append(asyncio.create_task(readiness.run()))
-    try:
+    async with AsyncExitStack() as opened:
+        core = await _core(settings, clock, first, schema, reader, Scoring(model), opened)
+        for doubt in doubts:
+            log.warning(doubt)
+        feed = FeatureFeed(core.state, SituationWriter(settings.feature_repo), core.metrics)
+        opened.callback(feed.close)
+        watch = CatalogueWatch(folder, stamp, core.catalogues, core.metrics)
+        readiness = _readiness(core, watch)
+        await _work(core, feed, watch, opened)
+        if model is None:
+            await _watch_models(core, opened)
+        await readiness.look()
+        _run(readiness.run(), opened)
+        intake = Intake(core.state, core.catalogues, clock, feed.wake)
         yield Application(
-            handler=Handler(decider=decider, intake=intake, catalogues=catalogues, metrics=metrics),
+            handler=Handler(
+                decider=_decider(core, new_id), intake=intake, catalogues=core.catalogues, metrics=core.metrics
+            ),
             door=Door(
-                _shares(settings), Share(settings.max_calls_large), metrics, lambda: new_id(clock()), readiness.doubt
+                _shares(settings),
+                Share(settings.max_calls_large),
+                core.metrics,
+                lambda: new_id(clock()),
+                readiness.doubt,
             ),
             intake=intake,
-            metrics=metrics,
+            metrics=core.metrics,
             watch=watch,
             readiness=readiness,
         )
-    finally:
-        models.stop()
-        for task in tasks:
-            await stopped(task)
-        await kills.leave()
-        feed.close()
-        hydrator.close()
-        scoring.close()
-        await state.close()
+
+
+async def _core(
+    settings: Settings,
+    clock: Clock,
+    first: Catalogue,
+    schema: FeatureSchema,
+    reader: FeatureReader,
+    scoring: Scoring,
+    opened: AsyncExitStack,
+) -> _Core:
+    """The store, with the first catalogue kept in it, the features and the model."""
+    metrics = Metrics()
+    state = await _state_of_service(settings)
+    opened.push_async_callback(state.close)
+    opened.callback(scoring.close)
+    catalogues = KeptCatalogues(first, schema, state, clock)
+    await catalogues.keep()
+    hydrator = Hydrator(reader, state)
+    opened.callback(hydrator.close)
+    await hydrator.warm(clock())
+    _warn_of_age(settings, schema, clock())
+    metrics.in_force("catalogue", first.version)
+    metrics.in_force("model", scoring.model_version)
+    return _Core(
+        settings=settings,
+        clock=clock,
+        state=state,
+        catalogues=catalogues,
+        hydrator=hydrator,
+        scoring=scoring,
+        metrics=metrics,
+    )
+
+
+def _decider(core: _Core, new_id: Callable[[datetime], str]) -> Decider:
+    return Decider(
+        catalogues=core.catalogues,
+        hydrator=core.hydrator,
+        scoring=core.scoring,
+        state=core.state,
+        clock=core.clock,
+        new_id=new_id,
+        allows_unrecorded=core.settings.allow_unrecorded,
+    )
+
+
+def _readiness(core: _Core, watch: CatalogueWatch) -> Readiness:
+    """What each part of the service says of itself."""
+    readiness = Readiness(
+        {
+            HealthPart.STATE: core.catalogues.confirm,
+            HealthPart.FEATURES: lambda: core.hydrator.has_features(core.clock()),
+            HealthPart.MODEL: core.scoring.has_model,
+        }
+    )
+    watch.listen(lambda *, is_valid: readiness.tell(HealthPart.CATALOGUE, works=is_valid))
+    return readiness
+
+
+async def _work(core: _Core, feed: FeatureFeed, watch: CatalogueWatch, opened: AsyncExitStack) -> None:
+    """Starts what goes on beside the calls. The kill list is read once before."""
+    remember = core.hydrator.remember_kills
+    kills = KillReader(core.state, remember, core.clock, service_id=uuid4().hex, name=_whereabouts())
+    await kills.join()
+    opened.push_async_callback(kills.leave)
+    upkeep = Upkeep(core.state.engine, core.settings.retention)
+    housekeeping = Housekeeping(upkeep, core.catalogues, core.metrics, core.clock)
+    for work in (feed.run(), watch.run(), housekeeping.run(), keep_reading(kills.read)):
+        _run(work, opened)
+
+
+async def _watch_models(core: _Core, opened: AsyncExitStack) -> None:
+    """Serves the champion of the home, and each that follows it. The first is tried before this returns."""
+    models = ModelWatch(_Champion(core.settings.home), core.scoring, core.metrics)
+    _run(models.run(), opened)
+    opened.callback(models.stop)
+    await models.first()
+
+
+def _run(work: Coroutine[Any, Any, None], opened: AsyncExitStack) -> None:
+    """In the background until `opened` is closed."""
+    opened.push_async_callback(stopped, asyncio.create_task(work))
 
 
 def _first_load(folder: CatalogueFolder, patience: Patience) -> Catalogue:
