@@ -141,6 +141,11 @@ class Customer:
     def moved(self, journey_id: str, move: Move) -> None:
         self.moves.setdefault(journey_id, []).append(move)
 
+    def moved_once(self, journey_id: str, move: Move) -> None:
+        """In place of what was known of the same row."""
+        others = [m for m in self.moves.get(journey_id, []) if m.row_id != move.row_id]
+        self.moves[journey_id] = [*others, move]
+
     def places(self, catalogue: Catalogue, now: datetime) -> Places:
         """By the moves in the order of their times; what lasted `max_duration` is over, and may be entered anew."""
         places = Places()

@@ -258,13 +258,14 @@ class Play:
         return self._report(contact, what, at)
 
     def _present(self, contact: Contact, at: datetime) -> None:
-        """Told twice, it counts from the later one."""
-        customer = self.world.customers[contact.customer_id]
-        contact.presented_at = max(at, contact.presented_at or at)
-        contact.first_presented_at = min(at, contact.first_presented_at or at)
-        customer.moved(contact.journey.journey_id, Move(at=at, stage=contact.stage, only_enters=True))
+        """Told twice it is one presentation: it counts from the later time, and ends what it displaces by the first."""
+        customer, journey_id = self.world.customers[contact.customer_id], contact.journey.journey_id
+        cause = f"{contact.decision_id}/{journey_id}"
+        last = contact.presented_at = max(at, contact.presented_at or at)
+        first = contact.first_presented_at = min(at, contact.first_presented_at or at)
+        customer.moved_once(journey_id, Move(at=last, stage=contact.stage, only_enters=True, row_id=cause))
         for other in contact.displaces:
-            customer.moved(other, Move(at=at, stage=None))
+            customer.moved_once(other, Move(at=first, stage=None, row_id=cause))
 
     def _report(self, contact: Contact, what: str, at: datetime) -> outcomes_pb2.Outcome:
         return outcomes_pb2.Outcome(

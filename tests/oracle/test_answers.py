@@ -24,6 +24,8 @@ from tests.postgres_server import PostgresServer
 A_WORLD = 250
 """Decisions, of four customers under one catalogue."""
 TOLD_EVERY_S = 60.0
+MOST_FAULTS = 10
+"""So many are looked for; the first may be one of a kind."""
 log = logging.getLogger("oracle")
 
 
@@ -53,19 +55,20 @@ def test_some_answers_are_what_the_rules_say(postgres: PostgresServer, over_grpc
 )
 def test_every_answer_is_what_the_rules_say(postgres: PostgresServer, decisions: int) -> None:
     """And no rule was idle: each alone stood against some journey, and each that a pick can use up did."""
-    seen, begun_s = Coverage(), time.monotonic()
+    seen, begun_s, faults = Coverage(), time.monotonic(), list[str]()
     told_s = begun_s
     for result in run_all(worlds(decisions, postgres, str(decisions))):
-        assert list(result.faults) == [], result.task
+        faults += [f"{fault}\n  in {result.task}" for fault in result.faults]
+        assert len(faults) < MOST_FAULTS, faults
         seen.add(result.seen)
         if result.task.state_url is not None:
             postgres.drop_database(result.task.state_url.split("/")[3].split("?")[0])
         if time.monotonic() - told_s > TOLD_EVERY_S:
             told_s = time.monotonic()
-            log.info(
-                "%d of %d decisions, no fault, %d/s", seen.decisions, decisions, seen.decisions / (told_s - begun_s)
-            )
+            per_s = seen.decisions / (told_s - begun_s)
+            log.info("%d of %d decisions, %d/s, faults: %s", seen.decisions, decisions, per_s, faults)
     log.info("%s", seen)
+    assert faults == []
     assert seen.decisions >= decisions
     decisive = {code.split("_OWN_")[0] for code in seen.decisive}
     assert decisive == set(CODES)
