@@ -30,7 +30,7 @@ from service.state.rows.contacts import Contacts
 from service.state.rows.events import fingerprint_of
 from service.state.rows.pools import Counters
 from service.state.rows.record import record_of
-from service.state.rows.versions import raise_every_version
+from service.state.rows.versions import raise_fact_versions
 
 _AT_ONCE, _IDS_AT_ONCE = 500, 5000
 """Rows, or ids, in one statement: databases take some ten thousand values."""
@@ -161,7 +161,7 @@ class _HistoryWriter:
                 self.session.execute(_insert(table, rows[first : first + _AT_ONCE]))
         Contacts(self.session, self.counters).take(self.moved, self.now)
         if self.changed:
-            self.session.execute(raise_every_version(list(self.changed)))
+            self.session.execute(raise_fact_versions(list(self.changed)))
 
     def _keep_contact(self, decision: HistoryDecision, cells: Mapping[str, Any]) -> bool:
         """Whether anything changed."""

@@ -196,14 +196,11 @@ def decide_and_commit(
 
 
 def _decided_before(session: Session, read: CommitRead, present: CommitSnapshot) -> AlreadyDecided | None:
-    """The decision of this request. It is told to somebody, so from now on `release_decision` leaves it as it is."""
-    if read.request is None or not present.requests:
+    """The decision of this request, if it has one."""
+    if read.request is None:
         return None
-    earlier = find_decision(session, present.requests[0]["decision_id"], read.now)
-    if earlier is None:
-        return None
-    session.execute(_mark_told(read.customer_id, read.request.request_id))
-    return AlreadyDecided(stored=earlier)
+    earlier = _told_again(session, read.customer_id, read.request.request_id, present.requests, read.now)
+    return None if earlier is None else AlreadyDecided(stored=earlier)
 
 
 def _has_room(decision: Decision, pools: Sequence[Pool], pool_uses: PoolUses | None) -> bool:
@@ -308,12 +305,19 @@ def has_request(session: Session, customer_id: str, request_id: str) -> bool:
 
 
 def tell_by_request(session: Session, customer_id: str, request_id: str, now: datetime) -> StoredDecision | None:
-    """The decision of a request. It is told to somebody, so from now on `release_decision` leaves it as it is."""
+    """The decision of a request, if it has one."""
     (rows,) = session.query(_request_query(customer_id, request_id))
-    if not rows:
-        return None
-    session.execute(_mark_told(customer_id, request_id))
-    return find_decision(session, rows[0]["decision_id"], now)
+    return _told_again(session, customer_id, request_id, rows, now)
+
+
+def _told_again(
+    session: Session, customer_id: str, request_id: str, requests: Sequence[Row], now: datetime
+) -> StoredDecision | None:
+    """The decision of a request. It is told to somebody, so from now on `release_decision` leaves it as it is."""
+    earlier = find_decision(session, requests[0]["decision_id"], now) if requests else None
+    if earlier is not None:
+        session.execute(_mark_told(customer_id, request_id))
+    return earlier
 
 
 def find_decision(session: Session, decision_id: str, now: datetime) -> StoredDecision | None:

@@ -38,9 +38,9 @@ def raise_versions(customer_id: str, *kinds: FactKind, is_event: bool = False) -
     )
 
 
-def raise_every_version(customers: Sequence[str]) -> Sql:
-    """Every decision that read anything of these before is made again, or settled."""
-    columns = (*_COLUMNS.values(), "contacts_version")
+def raise_fact_versions(customers: Sequence[str]) -> Sql:
+    """Every decision that looked at any fact of these is made again. Their contacts have a version of their own."""
+    columns = tuple(_COLUMNS.values())
     raised = ", ".join(f"{column} = customers.{column} + 1" for column in columns)
     return Sql(
         f"INSERT INTO customers (customer_id, {', '.join(columns)}) VALUES "
