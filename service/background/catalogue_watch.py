@@ -7,8 +7,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from features.documents.files import Stamps
 from service.application.catalogues import KeptCatalogues
-from service.catalogue.documents.files import Stamps
 from service.catalogue.documents.patience import Patience, patiently
 from service.catalogue.load import Catalogue, CatalogueFolder, CatalogueInvalid
 from service.metrics import Metrics

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from features.documents.files import Stamps
 from features.errors import RumboError
 from features.schema import FeatureSchema
 from service.catalogue import EXAMPLE as EXAMPLE
 from service.catalogue.bind.catalogue import CatalogueBinder
-from service.catalogue.documents.files import Stamps
 from service.catalogue.documents.journey import CatalogueDocument
 from service.catalogue.documents.patience import GoOn, always
 from service.catalogue.documents.policies import PoliciesDocument

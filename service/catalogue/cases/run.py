@@ -9,13 +9,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from features.documents.files import FileUnfit, listed, misnamed, printable
 from features.errors import RumboError
 from features.schema import FeatureSchema
 from service.catalogue.cases.answer import Difference, answer_of, check_names, decide, differences
 from service.catalogue.cases.coverage import Coverage, constraints_in_use, coverage_of
 from service.catalogue.cases.document import CaseDocument, CasesDocument
 from service.catalogue.cases.facts import CaseInvalid
-from service.catalogue.documents.files import FileUnfit, listed, misnamed, printable
 from service.catalogue.documents.problems import FaultClass, Problem
 from service.catalogue.documents.source import read_file
 from service.decision.plan import Plan

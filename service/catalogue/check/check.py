@@ -16,6 +16,7 @@ from pathlib import Path
 
 import yaml
 
+from features.documents.source import Place, without_place
 from features.errors import RumboError
 from features.schema import FeatureSchema
 from service.catalogue.bind.catalogue import bind
@@ -34,7 +35,7 @@ from service.catalogue.check.tones import check_tones
 from service.catalogue.check.under_check import catalogue_under_check
 from service.catalogue.documents.journey import CatalogueDocument
 from service.catalogue.documents.problems import POLICIES, FaultClass, Problem, Problems, Severity
-from service.catalogue.documents.source import CatalogueSource, Place, read, without_place
+from service.catalogue.documents.source import CatalogueSource, read
 from service.decision.reports.events import EVENT_FORMS
 from service.state.port import StageCount
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import yaml
 
-from service.catalogue.documents.source import Place
+from features.documents.source import Place
 
 _BLOCK = ("|", ">")
 

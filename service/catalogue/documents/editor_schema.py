@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from features.documents.form import Document
 from features.files import write_text
 from service.catalogue.cases.document import CasesDocument
-from service.catalogue.documents.forms import Document
 from service.catalogue.documents.journey import JourneyDocument
 from service.catalogue.documents.policies import PoliciesDocument
 

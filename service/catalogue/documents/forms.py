@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from functools import cached_property
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
+from features.documents.form import Document
 from service.decision.windows import Per, Period, first_instant
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -138,18 +137,6 @@ Slug = Annotated[str, AfterValidator(_slug), WithJsonSchema({"type": "string", "
 Weight = Annotated[float, Field(ge=0.5, le=2.0)]
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 Money = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
-
-
-class Document(BaseModel):
-    """Every part of the catalogue: immutable, and nothing in it is ignored."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    @cached_property
-    def canonical(self) -> str:
-        """One text for one content: sorted keys, no spaces."""
-        fields = self.model_dump(mode="json", by_alias=True)
-        return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 class Titles(Document):

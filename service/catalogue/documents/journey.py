@@ -7,9 +7,9 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from features.documents.form import Document
 from service.catalogue.documents.forms import (
     CapDocument,
-    Document,
     Duration,
     Moment,
     Money,

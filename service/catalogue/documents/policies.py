@@ -6,10 +6,10 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from features.documents.form import Document
 from service.catalogue.documents.forms import (
     CapDocument,
     Clock,
-    Document,
     Duration,
     Money,
     Probability,

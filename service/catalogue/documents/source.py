@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
-from service.catalogue.documents.files import (
+from features.documents.files import (
     FileUnfit,
     Stamp,
     Stamps,
@@ -23,57 +19,15 @@ from service.catalogue.documents.files import (
     printable,
     stamp_of,
 )
+from features.documents.form import form_faults
+from features.documents.nodes import MAX_BYTES, NotReadable, compose, decoded, value_of
+from features.documents.source import Place, SourceFile, place_in_text, without_place
 from service.catalogue.documents.journey import JourneyDocument
-from service.catalogue.documents.nodes import MAX_BYTES, NotReadable, compose, decoded, value_of
 from service.catalogue.documents.patience import GoOn, always
 from service.catalogue.documents.policies import PoliciesDocument
 from service.catalogue.documents.problems import JOURNEYS, POLICIES, FaultClass, Problem, Problems
 
 MAX_CATALOGUE_BYTES = 16 * 1024 * 1024
-_MAX_FORM_FAULTS, _MAX_SHOWN = 100, 60
-_IN_TEXT = re.compile(r" \(line (?P<line>\d+), column (?P<column>\d+)\)$")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where in a file; both count from 1, as editors do."""
-
-    file: str
-    line: int
-    column: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class SourceFile:
-    """One file: its name within the catalogue, and its text (None if it cannot be read)."""
-
-    name: str
-    text: str | None = None
-
-    @cached_property
-    def root(self) -> yaml.Node | None:
-        """Its nodes, None if it is no YAML. Made when a place is asked for, since they are many times the text."""
-        try:
-            return None if self.text is None else compose(self.text)
-        except NotReadable:
-            return None
-
-    def place(self, path: Iterable[str | int], column: int | None = None) -> Place:
-        """Where the field at `path` stands; of a field that is missing, the part that lacks it.
-
-        `column`, 0-based, is a place inside a text of one line.
-        """
-        node, key = self.root, None
-        for part in path:
-            found = _child(node, part)
-            if found is not None:
-                key, node = found
-        if node is None:
-            return Place(file=self.name, line=1, column=1)
-        is_text = isinstance(node, yaml.ScalarNode) and column is not None
-        mark = node.start_mark if is_text or key is None else key.start_mark
-        inside = (column or 0) + (1 if isinstance(node, yaml.ScalarNode) and node.style in ("'", '"') else 0)
-        return Place(file=self.name, line=mark.line + 1, column=mark.column + 1 + (inside if is_text else 0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,9 +42,9 @@ class CatalogueSource:
 
     def place(self, problem: Problem) -> Place:
         name = self.file_of.get(problem.subject, problem.subject)
-        in_text = _IN_TEXT.search(problem.text) if problem.fault is FaultClass.FILE else None
+        in_text = place_in_text(name, problem.text) if problem.fault is FaultClass.FILE else None
         if in_text is not None:
-            return Place(file=name, line=int(in_text["line"]), column=int(in_text["column"]))
+            return in_text
         return self.files.get(name, SourceFile(name=name)).place(problem.path, problem.column)
 
     def located(self, problem: Problem) -> str:
@@ -98,11 +52,6 @@ class CatalogueSource:
         place = self.place(problem)
         where = f"{place.file}:{place.line}:{place.column}"
         return ": ".join(filter(None, (where, ".".join(map(str, problem.path)), without_place(problem.text))))
-
-
-def without_place(text: str) -> str:
-    """What a fault of a file says, without the place at its end."""
-    return _IN_TEXT.sub("", text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,38 +155,5 @@ def _unread(file: SourceFile, text: str) -> ParsedFile:
 
 def form_problems(name: str, error: ValidationError) -> Iterator[Problem]:
     """One problem for each field that is not what it must be; of very many, the first."""
-    faults = error.errors(include_url=False, include_context=False)
-    for fault in faults[:_MAX_FORM_FAULTS]:
-        yield Problem(subject=name, path=tuple(fault["loc"]), fault=FaultClass.FORM, text=_error_text(fault))
-    if len(faults) > _MAX_FORM_FAULTS:
-        text = f"and {len(faults) - _MAX_FORM_FAULTS} more faults of form"
-        yield Problem(subject=name, path=(), fault=FaultClass.FORM, text=text)
-
-
-def _error_text(fault: ErrorDetails) -> str:
-    """What is wrong and, where a scalar is of another type, how to write it."""
-    expected, value = _EXPECTED.get(fault["type"]), fault["input"]
-    if expected is None or isinstance(value, dict | list):
-        return fault["msg"].removeprefix("Value error, ")
-    shown = value if isinstance(value, str) else json.dumps(value)
-    hint = "" if value is None or fault["type"] != "string_type" else ": put it in quotes"
-    return f"expected {expected}, not `{shown[:_MAX_SHOWN]}`{hint}"
-
-
-_NUMBER, _WHOLE = "a number in plain decimals such as 3 or 0.5", "a whole number in plain decimals such as 500"
-_EXPECTED: Mapping[str, str] = {
-    "bool_type": "true or false",
-    "float_type": _NUMBER,
-    "int_type": _WHOLE,
-    "int_from_float": _WHOLE,
-    "string_type": "a text",
-}
-
-
-def _child(node: yaml.Node | None, part: str | int) -> tuple[yaml.Node | None, yaml.Node] | None:
-    """(key, value) of a mapping's entry, or an item of a sequence; None for a part that is not in the file."""
-    if isinstance(node, yaml.MappingNode):
-        return next(((key, value) for key, value in node.value if key.value == part), None)
-    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-        return None, node.value[part]
-    return None
+    for fault in form_faults(error):
+        yield Problem(subject=name, path=fault.path, fault=FaultClass.FORM, text=fault.text)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from service.catalogue.documents.files import MAX_ENTRIES
-from service.catalogue.documents.nodes import MAX_BYTES, MAX_DEPTH, MAX_NODES
+from features.documents.files import MAX_ENTRIES
+from features.documents.nodes import MAX_BYTES, MAX_DEPTH, MAX_NODES
 from service.catalogue.documents.patience import LoadEnded, Patience
 from service.catalogue.documents.source import Reader
 from service.catalogue.load import CatalogueFolder, CatalogueInvalid, load
@@ -186,7 +186,7 @@ def test_folder_of_journeys_that_lies_elsewhere_is_not_read(folder: Path) -> Non
     shutil.move(folder / "journeys", outside)
     (folder / "journeys").symlink_to(outside)
     assert confined(checked, folder) == [
-        "journeys:1:1: error[FILE]: a link that leads out of the catalogue's folder",
+        "journeys:1:1: error[FILE]: a link that leads out of its folder",
     ]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from service.catalogue.documents.nodes import compose, value_of
+from features.documents.nodes import compose, value_of
 from service.catalogue.load import load, parse
 from tests.unit.catalogue.test_check import SCHEMA, catalogue, findings
 

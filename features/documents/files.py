@@ -1,6 +1,6 @@
-"""The files of a catalogue: which there are, whether one was changed, and what it holds.
+"""The files of a company's folder: which there are, whether one was changed, and what it holds.
 
-Only regular files within the catalogue's folder are read, links followed: that is how Kubernetes mounts a ConfigMap.
+Only regular files within the folder are read, links followed: that is how Kubernetes mounts a ConfigMap.
 Whatever else bears such a name is neither waited for nor read.
 """
 
@@ -10,8 +10,8 @@ import os
 import stat
 from pathlib import Path
 
+from features.documents.nodes import MAX_BYTES
 from features.errors import RumboError
-from service.catalogue.documents.nodes import MAX_BYTES
 
 ENDING, WRONG_ENDING = ".yaml", ".yml"
 MAX_ENTRIES = 10_000
@@ -24,7 +24,7 @@ Stamps = frozenset[tuple[str, Stamp]]
 
 
 class FileUnfit(RumboError):
-    """What is not to be read as a file of a catalogue, and why."""
+    """What is not to be read as a file of a folder, and why."""
 
 
 def is_named_as_yaml(name: str) -> bool:
@@ -112,7 +112,7 @@ def _require_within(folder: Path, name: str) -> Path:
     """Where it lies, links followed. Raises: FileUnfit if that is not below `folder`; OSError."""
     path = Path(os.path.realpath(folder / name, strict=True))  # `resolve` says of a loop what is no OSError
     if not path.is_relative_to(os.path.realpath(folder)):
-        raise FileUnfit("a link that leads out of the catalogue's folder")
+        raise FileUnfit("a link that leads out of its folder")
     return path
 
 

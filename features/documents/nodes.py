@@ -1,4 +1,4 @@
-"""From the text of a file to nodes with their places: the part of YAML that a catalogue is written in.
+"""From the text of a file to nodes with their places: the part of YAML that a company writes its files in.
 
 Bounded while it is read, before anything is built: how deep it is nested, and how much it holds with its aliases
 written out. Its scalars are those of JSON: plain decimals are numbers, `true` and `false` are flags, `null`, `~` and

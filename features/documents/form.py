@@ -1,0 +1,62 @@
+"""The form of a file, and what is said of one that does not have it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+
+_MAX_FAULTS, _MAX_SHOWN = 100, 60
+
+
+class Document(BaseModel):
+    """A file or a part of one: immutable, and nothing in it is ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    @cached_property
+    def canonical(self) -> str:
+        """One text for one content: sorted keys, no spaces."""
+        fields = self.model_dump(mode="json", by_alias=True)
+        return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormFault:
+    """A field that is not what it must be; `path` leads to it."""
+
+    path: tuple[str | int, ...]
+    text: str
+
+
+def form_faults(error: ValidationError) -> Iterator[FormFault]:
+    """One for each field that is not what it must be; of very many, the first."""
+    faults = error.errors(include_url=False, include_context=False)
+    for fault in faults[:_MAX_FAULTS]:
+        yield FormFault(path=tuple(fault["loc"]), text=_error_text(fault))
+    if len(faults) > _MAX_FAULTS:
+        yield FormFault(path=(), text=f"and {len(faults) - _MAX_FAULTS} more faults of form")
+
+
+def _error_text(fault: ErrorDetails) -> str:
+    """What is wrong and, where a scalar is of another type, how to write it."""
+    expected, value = _EXPECTED.get(fault["type"]), fault["input"]
+    if expected is None or isinstance(value, dict | list):
+        return fault["msg"].removeprefix("Value error, ")
+    shown = value if isinstance(value, str) else json.dumps(value)
+    hint = "" if value is None or fault["type"] != "string_type" else ": put it in quotes"
+    return f"expected {expected}, not `{shown[:_MAX_SHOWN]}`{hint}"
+
+
+_NUMBER, _WHOLE = "a number in plain decimals such as 3 or 0.5", "a whole number in plain decimals such as 500"
+_EXPECTED: Mapping[str, str] = {
+    "bool_type": "true or false",
+    "float_type": _NUMBER,
+    "int_type": _WHOLE,
+    "int_from_float": _WHOLE,
+    "string_type": "a text",
+}
