@@ -115,7 +115,7 @@ def _bound(
     source: CatalogueSource | None = None,
 ) -> Catalogue:
     version = hashlib.sha256(text.encode()).hexdigest()[:16]
-    plan, problems = binder.bind(document, version, go_on)
-    if problems:
-        raise CatalogueInvalid(problems, source)
-    return Catalogue(plan=plan, document=document, source=text)
+    bound = binder.bind(document, version, go_on)
+    if bound.problems:
+        raise CatalogueInvalid(bound.problems, source)
+    return Catalogue(plan=bound.plan, document=document, source=text)

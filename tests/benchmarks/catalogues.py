@@ -60,9 +60,9 @@ def plan_of(size: int) -> Plan:
     chance = random.Random(size)
     journeys = [_journey(number, chance) for number in range(size)]
     document = CatalogueDocument.model_validate({"policies": POLICIES, "journeys": journeys}, strict=False)
-    plan, problems = bind(document, SCHEMA, "bench")
-    assert not problems, problems[:3]
-    return plan
+    bound = bind(document, SCHEMA, "bench")
+    assert not bound.problems, bound.problems[:3]
+    return bound.plan
 
 
 def _journey(number: int, chance: random.Random) -> dict[str, object]:

@@ -170,11 +170,10 @@ def allowed_stages(plan: Plan) -> dict[tuple[Stage, bool], None]:
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(documents())
 def test_what_the_check_calls_impossible_is_never_allowed(document: CatalogueDocument) -> None:
-    plan, found = bind(document, SCHEMA, "v")
-    assert not found
-    problems = Problems()
-    check_possible(catalogue_under_check(document, SCHEMA, NOW), problems)
-    allowed = allowed_stages(plan)
+    bound, problems = bind(document, SCHEMA, "v"), Problems()
+    assert not bound.problems
+    check_possible(catalogue_under_check(bound, SCHEMA, NOW), problems)
+    allowed = allowed_stages(bound.plan)
     for problem in problems.found:
         if problem.subject != "j" or problem.fault not in ("IMPOSSIBLE", "UNREACHABLE") or "channels" in problem.path:
             continue

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from features.schema import FeatureSchema
 from service.catalogue.bind.journey import JourneyBinder, SharedRules
 from service.catalogue.bind.names import check_names
 from service.catalogue.bind.policies import bind_channel, bind_policies
-from service.catalogue.conditions.compile import IncrementalCompiler, customer_types
+from service.catalogue.conditions.compile import ConditionCompiler, IncrementalCompiler, customer_types
 from service.catalogue.documents.journey import CatalogueDocument, JourneyDocument
 from service.catalogue.documents.patience import GoOn, always
 from service.catalogue.documents.policies import PoliciesDocument
@@ -21,8 +22,21 @@ from service.decision.plan import JourneyOnChannel, Plan
 from service.decision.variables import CEL_PYTHON_TYPES
 
 
-def bind(document: CatalogueDocument, schema: FeatureSchema, version: str) -> tuple[Plan, list[Problem]]:
-    """Returns: the plan and every problem found; the plan is to be used only when there is none."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoundCatalogue:
+    """A catalogue as it is bound, and every problem found: only if there is none, the rest is to be used.
+
+    `policies`: what is company-wide, whether it guards anything or not. `compiler`: of all its conditions.
+    """
+
+    document: CatalogueDocument
+    plan: Plan
+    policies: Policies
+    compiler: ConditionCompiler
+    problems: list[Problem]
+
+
+def bind(document: CatalogueDocument, schema: FeatureSchema, version: str) -> BoundCatalogue:
     return CatalogueBinder(schema).bind(document, version)
 
 
@@ -37,7 +51,7 @@ class CatalogueBinder:
         self._policies: Policies | None = None
         self._kept: Mapping[str, JourneyBinder] = {}
 
-    def bind(self, document: CatalogueDocument, version: str, go_on: GoOn = always) -> tuple[Plan, list[Problem]]:
+    def bind(self, document: CatalogueDocument, version: str, go_on: GoOn = always) -> BoundCatalogue:
         """Binds a catalogue. `go_on` is called before each condition and each journey. Raises: what that raises."""
         problems, company = Problems(), document.policies
         types = customer_types(self._schema, company.context)
@@ -57,7 +71,13 @@ class CatalogueBinder:
         if not problems.found:
             self._compiler, self._policies = compiler, policies
             self._kept = {b.journey.journey_id: b for b in binders}
-        return _plan(document, policies, binders, version), problems.found
+        return BoundCatalogue(
+            document=document,
+            plan=_plan(document, policies, binders, version),
+            policies=policies,
+            compiler=compiler,
+            problems=problems.found,
+        )
 
     def _kept_of(
         self, journey: JourneyDocument, company: PoliciesDocument, excluded: Sequence[str]

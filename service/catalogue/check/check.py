@@ -19,7 +19,7 @@ import yaml
 from features.documents.source import Place, without_place
 from features.errors import RumboError
 from features.schema import FeatureSchema
-from service.catalogue.bind.catalogue import bind
+from service.catalogue.bind.catalogue import BoundCatalogue, bind
 from service.catalogue.bind.policies import company_instant
 from service.catalogue.check.analysed_conditions import check_conditions
 from service.catalogue.check.bypasses import check_bypasses
@@ -88,18 +88,25 @@ def check(
     """
     demand_solver()
     source = read(folder)
-    problems = list(_unsound(source, schema))
-    if not problems and source.policies is not None:
-        document = CatalogueDocument(policies=source.policies, journeys=source.journeys)
-        problems = _analysed(document, schema, company_instant(now, source.policies))
-        problems += [] if against is None else _changed(against, document)
-        problems += stranded(document, standing)
+    bound = _bound(source, schema)
+    problems = list(_unsound(source, bound))
+    if not problems and bound is not None:
+        problems = _analysed(bound, schema, company_instant(now, bound.document.policies))
+        problems += [] if against is None else _changed(against, bound.document)
+        problems += stranded(bound.document, standing)
     located = {_located(source, problem): None for problem in problems}
     return tuple(sorted(located, key=lambda f: (f.file, f.line, f.column, _ORDER.index(f.severity), f.fault, f.text)))
 
 
-def _analysed(document: CatalogueDocument, schema: FeatureSchema, now: datetime) -> list[Problem]:
-    catalogue, problems = catalogue_under_check(document, schema, now), Problems()
+def _bound(source: CatalogueSource, schema: FeatureSchema) -> BoundCatalogue | None:
+    """The documents that can be read, bound even if others cannot; None without the company's."""
+    if source.policies is None:
+        return None
+    return bind(CatalogueDocument(policies=source.policies, journeys=source.journeys), schema, "")
+
+
+def _analysed(bound: BoundCatalogue, schema: FeatureSchema, now: datetime) -> list[Problem]:
+    catalogue, problems = catalogue_under_check(bound, schema, now), Problems()
     check_texts(catalogue, problems)
     check_expiry(catalogue, problems)
     check_caps(catalogue, problems)
@@ -121,14 +128,13 @@ def _changed(against: Path, document: CatalogueDocument) -> list[Problem]:
     return problems.found
 
 
-def _unsound(source: CatalogueSource, schema: FeatureSchema) -> Iterator[Problem]:
-    """What keeps the documents from being used at all. Those that can be read are bound even if others cannot."""
+def _unsound(source: CatalogueSource, bound: BoundCatalogue | None) -> Iterator[Problem]:
+    """What keeps the documents from being used at all."""
     found = list(source.problems)
     ids = _ids(source)
-    if source.policies is not None:
-        _, bound = bind(CatalogueDocument(policies=source.policies, journeys=source.journeys), schema, "")
+    if bound is not None:
         absent = {f"there is no journey '{journey}'" for journey in ids} | {_ANOTHER}
-        found += [problem for problem in bound if problem.text not in absent]
+        found += [problem for problem in bound.problems if problem.text not in absent]
     roots = {name: file.root for name, file in source.files.items() if file.root is not None}
     roots |= {journey: roots[name] for journey, name in source.file_of.items() if name in roots}
     yield from with_suggestions(found, roots, _near(source, ids))

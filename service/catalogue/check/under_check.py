@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from features.schema import FeatureSchema
-from service.catalogue.bind.policies import bind_policies
+from service.catalogue.bind.catalogue import BoundCatalogue
 from service.catalogue.check.condition_answers import ConditionAnswers, RequestScope
 from service.catalogue.check.proof.bounds import bounds_of
-from service.catalogue.conditions.compile import ConditionCompiler, customer_types
+from service.catalogue.conditions.compile import ConditionCompiler
 from service.catalogue.documents.journey import ActionDocument, CatalogueDocument, JourneyDocument
 from service.catalogue.documents.policies import PoliciesDocument
-from service.catalogue.documents.problems import Problems
 from service.decision.constraints.registry import Policies, group_of
 from service.decision.journey import JourneyKind, Stage, effective_kind
+from service.decision.plan import Plan
 
 Path = tuple[str | int, ...]
 
@@ -47,9 +47,10 @@ class ActionOnChannel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogueUnderCheck:
-    """A catalogue that can be read and bound, with its conditions. `now`: the time that ends are compared with."""
+    """A catalogue as it is bound, with its conditions. `now`: the time that ends are compared with."""
 
     document: CatalogueDocument
+    plan: Plan
     policies: Policies
     compiler: ConditionCompiler
     answers: ConditionAnswers
@@ -64,12 +65,16 @@ class CatalogueUnderCheck:
         return tuple(sorted(self.company.channels))
 
 
-def catalogue_under_check(document: CatalogueDocument, schema: FeatureSchema, now: datetime) -> CatalogueUnderCheck:
-    """The catalogue of a document in which reading and binding found no problem."""
-    compiler = ConditionCompiler(customer_types(schema, document.policies.context))
-    policies = bind_policies(document, schema, compiler, Problems())
-    answers = ConditionAnswers(compiler, bounds_of(schema))
-    return CatalogueUnderCheck(document=document, policies=policies, compiler=compiler, answers=answers, now=now)
+def catalogue_under_check(bound: BoundCatalogue, schema: FeatureSchema, now: datetime) -> CatalogueUnderCheck:
+    """A catalogue in which reading and binding found no problem."""
+    return CatalogueUnderCheck(
+        document=bound.document,
+        plan=bound.plan,
+        policies=bound.policies,
+        compiler=bound.compiler,
+        answers=ConditionAnswers(bound.compiler, bounds_of(schema)),
+        now=now,
+    )
 
 
 def offered(journey: JourneyDocument) -> Iterator[ActionOnChannel]:
