@@ -57,7 +57,7 @@ class CatalogueBinder:
         types = customer_types(self._schema, company.context)
         with IncrementalCompiler(types, self._compiler, go_on, is_kept=self._is_kept) as compiler:
             policies = bind_policies(document, self._schema, compiler, problems, self._policies)
-            excluded = excluded_by(document)
+            excluded = _excluded_by(document)
             kept = [self._kept_of(j, company, excluded.get(j.journey, ())) for j in document.journeys]
             check_names(document, [binder is not None for binder in kept], problems, is_kept=self._is_kept)
             binders: list[JourneyBinder] = []
@@ -108,7 +108,7 @@ def _plan(document: CatalogueDocument, policies: Policies, binders: Sequence[Jou
     )
 
 
-def excluded_by(document: CatalogueDocument) -> Mapping[str, Sequence[str]]:
+def _excluded_by(document: CatalogueDocument) -> Mapping[str, Sequence[str]]:
     """The journeys that one never goes with, whoever of the two said so: by journey that has any, sorted."""
     pairs: dict[str, set[str]] = defaultdict(set)
     for journey in document.journeys:

@@ -20,9 +20,8 @@ from enum import StrEnum
 
 from service.catalogue.check.condition_answers import NOW, ConditionAnswers, RequestScope
 from service.catalogue.check.proof.solver import Satisfiability, SolverAnswer
-from service.catalogue.check.under_check import CatalogueUnderCheck, Path, audience_of, channels_of
+from service.catalogue.check.under_check import ActionOnChannel, CatalogueUnderCheck, JourneyUnderCheck, Path
 from service.catalogue.conditions.compile import ConditionCompiler
-from service.catalogue.documents.journey import ActionDocument, JourneyDocument, ToneDocument
 from service.catalogue.documents.problems import POLICIES, FaultClass, Problems, Severity
 from service.decision.reports.events import EVENT_FORMS
 
@@ -70,13 +69,13 @@ def check_conditions(catalogue: CatalogueUnderCheck, problems: Problems) -> None
     for stated in _stated(catalogue):
         _judge(stated, catalogue, catalogue.answers, problems)
     events = {event: ConditionAnswers(ConditionCompiler(_types(event)), {}) for event in EVENT_FORMS}
-    for journey in catalogue.document.journeys:
-        objective = journey.objective
+    for journey in catalogue.journeys:
+        objective = journey.journey.objective
         if objective.event is not None and objective.where is not None:
             where = StatedCondition(
                 role=Role.WHERE,
                 text=objective.where,
-                subject=journey.journey,
+                subject=journey.journey_id,
                 path=("objective", "where"),
                 scope=RequestScope(),
             )
@@ -125,49 +124,45 @@ def _because(finding: SolverAnswer) -> str:
 
 
 def _stated(catalogue: CatalogueUnderCheck) -> Iterator[StatedCondition]:
-    for i, policy in enumerate(catalogue.company.policies):
+    for i, scope in enumerate(catalogue.policies.claims):
         yield StatedCondition(
             role=Role.REQUIRE,
-            text=policy.require,
+            text=scope.rule.condition.text,
             subject=POLICIES,
             path=("policies", i, "require"),
             scope=RequestScope(channels=catalogue.channels),
         )
-    for journey in catalogue.document.journeys:
+    for journey in catalogue.journeys:
         yield from _of_journey(journey)
 
 
-def _of_journey(journey: JourneyDocument) -> Iterator[StatedCondition]:
-    scope = scope_of(journey)
-    audience, path = audience_of(journey)
+def _of_journey(journey: JourneyUnderCheck) -> Iterator[StatedCondition]:
+    subject, scope = journey.journey_id, journey.scope
+    audience, exit_when = journey.audience, journey.lifetime.exit_when
     if audience is not None:
-        yield StatedCondition(role=Role.AUDIENCE, text=audience, subject=journey.journey, path=path, scope=scope)
-    if journey.exit_when is not None:
-        text = journey.exit_when  # looked at in any request of the customer, whatever its channel
+        text, path = audience.condition.text, journey.audience_path
+        yield StatedCondition(role=Role.AUDIENCE, text=text, subject=subject, path=path, scope=scope)
+    if exit_when is not None:
+        anywhere = RequestScope()  # looked at in any request of the customer, whatever its channel
         yield StatedCondition(
-            role=Role.EXIT_WHEN, text=text, subject=journey.journey, path=("exit_when",), scope=RequestScope()
+            role=Role.EXIT_WHEN, text=exit_when.text, subject=subject, path=("exit_when",), scope=anywhere
         )
-    for i, weight in enumerate(journey.context_weight):
+    for i, weight in enumerate(journey.context_weights):
         path = ("context_weight", i, "when")
-        yield StatedCondition(role=Role.WEIGHT, text=weight.when, subject=journey.journey, path=path, scope=scope)
-    for i, stage in enumerate(journey.stages):
-        for k, action in enumerate(stage.actions):
-            yield from _of_action(journey, action, ("stages", i, "actions", k))
+        yield StatedCondition(role=Role.WEIGHT, text=weight.when.text, subject=subject, path=path, scope=scope)
+    for action in journey.actions:
+        yield from _of_action(action)
 
 
-def _of_action(journey: JourneyDocument, action: ActionDocument, path: Path) -> Iterator[StatedCondition]:
-    if isinstance(action.tone, ToneDocument):
-        scope = RequestScope(channels=action.channels, placements=action.placements)
-        for n, choice in enumerate(action.tone.choose):
-            where = (*path, "tone", "choose", n, "when")
-            yield StatedCondition(role=Role.TONE, text=choice.when, subject=journey.journey, path=where, scope=scope)
-
-
-def scope_of(journey: JourneyDocument) -> RequestScope:
-    """Every request that this journey can answer."""
-    actions = [action for stage in journey.stages for action in stage.actions]
-    placements = {p for action in actions for p in action.placements} if all(a.placements for a in actions) else set()
-    return RequestScope(channels=channels_of(journey), placements=tuple(sorted(placements)))
+def _of_action(action: ActionOnChannel) -> Iterator[StatedCondition]:
+    for n, choice in enumerate(action.candidate.tones):
+        yield StatedCondition(
+            role=Role.TONE,
+            text=choice.when.text,
+            subject=action.journey_id,
+            path=(*action.path, "tone", "choose", n, "when"),
+            scope=action.scope_everywhere,
+        )
 
 
 def _types(event: str) -> dict[str, str]:

@@ -21,11 +21,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from service.catalogue.check.under_check import ActionOnChannel, CatalogueUnderCheck, Path, offered
-from service.catalogue.documents.journey import JourneyDocument
+from service.catalogue.check.under_check import CatalogueUnderCheck, JourneyUnderCheck, Path
 from service.catalogue.documents.problems import POLICIES, FaultClass, Problems, Severity
-from service.decision.constraints.capacity import Pool
-from service.decision.constraints.caps import PressureCap
+from service.decision.constraints.capacity import Pool, PoolLimit
+from service.decision.constraints.caps import ContactCap, PressureCap
+from service.decision.constraints.cooldown import Cooldown
 from service.decision.windows import LOOKBACK, CalendarWindow, Per, Period
 
 _LONGEST = {
@@ -40,15 +40,14 @@ def check_caps(catalogue: CatalogueUnderCheck, problems: Problems) -> None:
     _check_pressure(catalogue, problems)
     _check_budgets(catalogue, problems)
     _check_in_flight(catalogue, problems)
-    for journey in catalogue.document.journeys:
-        places = list(offered(journey))
+    for journey in catalogue.journeys:
         for path, severity, text in (
-            *_contact(journey, places, catalogue),
-            *_capacity(journey, places, catalogue),
+            *_contact(journey, catalogue),
+            *_capacity(journey, catalogue),
             *_ignored(journey),
             *_durations(journey),
         ):
-            problems.add(journey.journey, path, FaultClass.CAPS, text, None, severity)
+            problems.add(journey.journey_id, path, FaultClass.CAPS, text, None, severity)
 
 
 def looks_as_far(outer: Per, inner: Per) -> bool:
@@ -100,46 +99,48 @@ def _is_spent_first(one: Pool, k: int, other: Pool, i: int) -> bool:
 
 
 def _check_in_flight(catalogue: CatalogueUnderCheck, problems: Problems) -> None:
-    for kind, limit in catalogue.company.in_flight.items():
-        count = sum(1 for journey in catalogue.document.journeys if journey.kind is kind)
-        if limit > count:
-            text = f"the limit of {limit} is never reached: there are {count} {kind} journeys"
+    for kind, limit in (catalogue.policies.in_flight or {}).items():
+        if limit.at_most > len(limit.members):
+            text = f"the limit of {limit.at_most} is never reached: there are {len(limit.members)} {kind} journeys"
             problems.add(POLICIES, ("in_flight", kind.value), FaultClass.CAPS, text, None, Severity.NOTICE)
 
 
 Found = Iterator[tuple[Path, Severity, str]]
 
 
-def _contact(journey: JourneyDocument, places: list[ActionOnChannel], catalogue: CatalogueUnderCheck) -> Found:
-    contact = journey.contact
-    if contact is None or "PRESSURE_CAP" in journey.bypass:
+def _contact(journey: JourneyUnderCheck, catalogue: CatalogueUnderCheck) -> Found:
+    contact = journey.own(ContactCap)
+    if contact is None:
         return
     for cap in catalogue.policies.pressure:
-        counts_all = all(o.kind in cap.kinds and o.channel in cap.channels for o in places)
+        counts_all = all(cap in o.rules for o in journey.offered)
         if counts_all and cap.at_most <= contact.at_most and looks_as_far(cap.per, contact.per):
             text = f"this cap is never reached: pressure cap {cap.cap_id} always is reached first"
             yield ("contact", "at_most"), Severity.NOTICE, text
             return
 
 
-def _capacity(journey: JourneyDocument, places: list[ActionOnChannel], catalogue: CatalogueUnderCheck) -> Found:
-    capacity = journey.capacity
-    if capacity is None or "BUDGET" in journey.bypass:
+def _capacity(journey: JourneyUnderCheck, catalogue: CatalogueUnderCheck) -> Found:
+    limits = journey.offered[0].guarded_by(PoolLimit)
+    capacity = next((rule.pool for rule in limits if rule.code == "CAPACITY"), None)
+    if capacity is None:
         return
+    spent = [{rule.pool for rule in o.denied_by(PoolLimit)} for o in journey.offered]
+    least = capacity.limit * min(o.action.cost for o in journey.offered)
     for pool in catalogue.policies.budgets:
-        guards_all = all(pool.guards(journey.journey, o.kind, o.channel) for o in places)
-        least = capacity.units * min(o.action.cost for o in places)
-        if guards_all and least > pool.limit and looks_as_far(_per(pool), capacity.per):
-            text = f"{capacity.units} units cost {least:g} at least, and {pool.pool_id} holds {pool.limit:g}"
+        guards_all = all(pool in pools for pools in spent)
+        if guards_all and least > pool.limit and looks_as_far(_per(pool), _per(capacity)):
+            text = f"{capacity.limit:.0f} units cost {least:g} at least, and {pool.pool_id} holds {pool.limit:g}"
             yield ("capacity", "units"), Severity.NOTICE, text
             return
 
 
-def _ignored(journey: JourneyDocument) -> Found:
-    contact, cooldown = journey.contact, journey.cooldown
-    if any(after.journey == journey.journey for after in journey.never_after):
-        at = next(i for i, after in enumerate(journey.never_after) if after.journey == journey.journey)
-        yield ("never_after", at, "journey"), Severity.WARNING, "a journey after itself: say `contact` instead"
+def _ignored(journey: JourneyUnderCheck) -> Found:
+    never_after = [after.journey for after in journey.document.never_after]
+    if journey.journey_id in never_after:
+        path = ("never_after", never_after.index(journey.journey_id), "journey")
+        yield path, Severity.WARNING, "a journey after itself: say `contact` instead"
+    contact, cooldown = journey.own(ContactCap), journey.own(Cooldown)
     if contact is None or cooldown is None or cooldown.ignored is None or not isinstance(contact.per, timedelta):
         return
     granted = contact.at_most * -(-LOOKBACK // contact.per)
@@ -148,15 +149,15 @@ def _ignored(journey: JourneyDocument) -> Found:
         yield ("cooldown", "ignored", "times"), Severity.WARNING, text
 
 
-def _durations(journey: JourneyDocument) -> Found:
-    valid, cooldown, lasts = journey.valid, journey.cooldown, journey.max_duration
+def _durations(journey: JourneyUnderCheck) -> Found:
+    """How long the journey is valid is taken as it is written: in days, whatever the clocks do between them."""
+    valid, cooldown, lasts = journey.document.valid, journey.own(Cooldown), journey.lifetime.max_duration
     if cooldown is not None and valid is not None and valid.from_ is not None and valid.until is not None:
-        rests = (("REJECTED", cooldown.rejected), ("ACCEPTED", cooldown.accepted), ("CONVERTED", cooldown.converted))
-        for response, rest in rests:
-            if rest is not None and rest >= valid.until - valid.from_:
-                text = f"the rest after {response} is as long as the journey is valid: one such response ends it"
-                yield ("cooldown", response), Severity.NOTICE, text
-    if lasts is not None and lasts < journey.objective.within:
+        for rest in cooldown.rests:
+            if rest.rests >= valid.until - valid.from_:
+                text = f"the rest after {rest.response} is as long as the journey is valid: one such response ends it"
+                yield ("cooldown", rest.response), Severity.NOTICE, text
+    if lasts is not None and lasts < journey.journey.objective.within:
         text = "customers leave the journey before the objective's window is over"
         yield ("max_duration",), Severity.NOTICE, text
 

@@ -32,7 +32,7 @@ from service.catalogue.check.possible import check_possible
 from service.catalogue.check.stranded import stranded
 from service.catalogue.check.texts import check_texts
 from service.catalogue.check.tones import check_tones
-from service.catalogue.check.under_check import catalogue_under_check
+from service.catalogue.check.under_check import CatalogueUnderCheck, catalogue_under_check
 from service.catalogue.documents.journey import CatalogueDocument
 from service.catalogue.documents.problems import POLICIES, FaultClass, Problem, Problems, Severity
 from service.catalogue.documents.source import CatalogueSource, read
@@ -91,9 +91,10 @@ def check(
     bound = _bound(source, schema)
     problems = list(_unsound(source, bound))
     if not problems and bound is not None:
-        problems = _analysed(bound, schema, company_instant(now, bound.document.policies))
+        catalogue = catalogue_under_check(bound, schema, company_instant(now, bound.document.policies))
+        problems = _analysed(catalogue)
         problems += [] if against is None else _changed(against, bound.document)
-        problems += stranded(bound.document, standing)
+        problems += stranded(catalogue, standing)
     located = {_located(source, problem): None for problem in problems}
     return tuple(sorted(located, key=lambda f: (f.file, f.line, f.column, _ORDER.index(f.severity), f.fault, f.text)))
 
@@ -105,8 +106,8 @@ def _bound(source: CatalogueSource, schema: FeatureSchema) -> BoundCatalogue | N
     return bind(CatalogueDocument(policies=source.policies, journeys=source.journeys), schema, "")
 
 
-def _analysed(bound: BoundCatalogue, schema: FeatureSchema, now: datetime) -> list[Problem]:
-    catalogue, problems = catalogue_under_check(bound, schema, now), Problems()
+def _analysed(catalogue: CatalogueUnderCheck) -> list[Problem]:
+    problems = Problems()
     check_texts(catalogue, problems)
     check_expiry(catalogue, problems)
     check_caps(catalogue, problems)

@@ -12,16 +12,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from service.catalogue.bind.catalogue import excluded_by
+from service.catalogue.check.analysed_conditions import Role
 from service.catalogue.check.proof.bounds import HAS_OPEN, IS_KNOWN, JOURNEYS, OPEN_CLASSES, STAGES
-from service.catalogue.check.under_check import ActionOnChannel, CatalogueUnderCheck, Path, audience_of
-from service.catalogue.documents.journey import JourneyDocument
-from service.catalogue.documents.policies import OnUnknownDocument
-from service.catalogue.documents.problems import POLICIES
-from service.decision.constraints.audience import policy_code
-from service.decision.constraints.registry import IncidentClass
-from service.decision.constraints.unknown import WhenStale, WhenUnknown
-from service.decision.journey import JourneyKind
+from service.catalogue.check.under_check import ActionOnChannel, CatalogueUnderCheck, JourneyUnderCheck
+from service.decision.constraints.audience import Audience, CompanyPolicy
+from service.decision.constraints.incident_open import IncidentOpen
+from service.decision.constraints.never import NeverWith
+from service.decision.constraints.rule import Condition
+from service.decision.constraints.stage import AtStage
+from service.decision.constraints.unknown import OnUnknown, WhenStale, WhenUnknown
 
 _NAMED = re.compile(r"""["']([a-z][a-z0-9_-]{0,62})["']\s*(?:\]|in\s+situation\.(?:journeys|stages)\b)""")
 """A quoted name that is looked up among the customer's journeys: `"welcome" in situation.journeys`, `[…"welcome"]`."""
@@ -33,15 +32,14 @@ MAY_BE_MISSING = ("customer.", "context.")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """One condition, what to call it, and where it stands (None: nowhere, it follows from a rule).
+    """One condition, what to call it, and what it is for where it is written (None: nowhere, it follows from a rule).
 
     `lets_unknown`: who lacks its facts may pass all the same, so that it rules out only the others.
     """
 
     text: str
     label: str
-    subject: str = ""
-    path: Path | None = None
+    role: Role | None = None
     lets_unknown: bool = False
 
 
@@ -49,61 +47,24 @@ class Claims:
     """The claims of a catalogue."""
 
     def __init__(self, catalogue: CatalogueUnderCheck) -> None:
-        self._catalogue = catalogue
-        self._journeys: Mapping[str, JourneyDocument] = {j.journey: j for j in catalogue.document.journeys}
-        self._excluded = excluded_by(catalogue.document)
+        self._answers = catalogue.answers
+        self._policies = [scope.rule for scope in catalogue.policies.claims]
+        self._journeys: Mapping[str, JourneyUnderCheck] = {j.journey_id: j for j in catalogue.journeys}
 
     def of(self, offered: ActionOnChannel) -> Iterator[Claim]:
-        """All that must hold for this action on this channel."""
-        stated = [*self._audience(offered.journey), *self._policies(offered)]
+        """All that must hold for this action on this channel; of what its journey bypasses, its audience alone."""
+        stated = [
+            *map(_audience, offered.guarded_by(Audience)),
+            *(_policy(rule) for rule in self._policies if rule in offered.rules),
+        ]
         yield from stated
-        yield from self._no_incident(offered)
-        if not offered.bypasses("NEVER_WITH"):
-            for other in self._excluded.get(offered.journey.journey, ()):
-                yield Claim(text=f'!("{other}" in {JOURNEYS})', label=f"NEVER_WITH {other}")
-        if not offered.bypasses("STAGE"):
-            yield self._at_stage(offered)
+        for rule in offered.denied_by(IncidentOpen):
+            yield from _no_incident(rule)
+        yield from map(_never_with, sorted(offered.denied_by(NeverWith), key=lambda rule: rule.other))
+        yield from map(_at_stage, offered.denied_by(AtStage))
         named = {name for claim in stated for name in _NAMED.findall(claim.text)}
-        for name in sorted({*named, offered.journey.journey}):
+        for name in sorted({*named, offered.journey_id}):
             yield from self._in_journey(name, stated)
-
-    def _audience(self, journey: JourneyDocument) -> Iterator[Claim]:
-        text, path = audience_of(journey)
-        if text is not None:
-            lets = isinstance(journey.audience, OnUnknownDocument) and _lets_unknown(journey.audience)
-            yield Claim(text=text, label="its audience", subject=journey.journey, path=path, lets_unknown=lets)
-
-    def _policies(self, offered: ActionOnChannel) -> Iterator[Claim]:
-        for i, policy in enumerate(self._catalogue.company.policies):
-            code = policy_code(policy.id)
-            is_kind = not policy.kinds or offered.kind in policy.kinds
-            is_journey = not policy.journeys or offered.journey.journey in policy.journeys
-            if is_kind and is_journey and not offered.bypasses(code):
-                path = ("policies", i, "require")
-                lets = _lets_unknown(policy)
-                yield Claim(text=policy.require, label=code, subject=POLICIES, path=path, lets_unknown=lets)
-
-    def _no_incident(self, offered: ActionOnChannel) -> Iterator[Claim]:
-        """A claim for each class of incidents, for a customer may have incidents of several."""
-        policies, kind = self._catalogue.policies, offered.kind
-        classes = policies.incident_classes
-        denied = {name for name, c in classes.items() if not _may_allow(c, kind)}
-        if offered.bypasses("INCIDENT_OPEN") or (
-            all(c.allows_always(kind) for c in classes.values()) and kind in policies.incident_default
-        ):
-            return
-        label = f"INCIDENT_OPEN for {kind}"
-        if denied == classes.keys():
-            yield Claim(text=f"!{HAS_OPEN}", label=label)
-        for name in sorted({*denied, ""}):
-            yield Claim(text=f'!("{name}" in {OPEN_CLASSES})', label=label)
-
-    def _at_stage(self, offered: ActionOnChannel) -> Claim:
-        name, stage = offered.journey.journey, offered.stage
-        is_there = f'"{name}" in {STAGES} && {STAGES}["{name}"] == "{stage}"'
-        if offered.at_stage == 0:
-            is_there = f'!("{name}" in {STAGES}) || {STAGES}["{name}"] == "{stage}"'
-        return Claim(text=is_there, label=f"STAGE: being at {stage}")
 
     def _in_journey(self, name: str, stated: Sequence[Claim]) -> Iterator[Claim]:
         """What holds of whoever is in a journey."""
@@ -113,29 +74,56 @@ class Claims:
             yield Claim(text=outside, label=f"there being no journey '{name}'")
             yield Claim(text=f'!("{name}" in {JOURNEYS})', label=f"there being no journey '{name}'")
             return
-        stages = ", ".join(f'"{s.stage}"' for s in journey.stages)
+        stages = ", ".join(f'"{plan.stage}"' for plan in journey.journey.stages)
         yield Claim(text=f'{outside} || {STAGES}["{name}"] in [{stages}]', label=f"the stages of {name}")
-        if journey.exit_when is not None:
-            yield self._goes_on(name, journey.exit_when, outside, stated)
+        exit_when = journey.lifetime.exit_when
+        if exit_when is not None:
+            yield self._goes_on(name, exit_when, outside, stated)
 
-    def _goes_on(self, name: str, exit_when: str, outside: str, stated: Sequence[Claim]) -> Claim:
+    def _goes_on(self, name: str, exit_when: Condition, outside: str, stated: Sequence[Claim]) -> Claim:
         """An enrolment goes on while its `exit_when` does not hold, and where its facts are missing."""
-        read = {n for claim in stated for n in self._catalogue.answers.names(claim.text)}
-        needs = {n for n in self._catalogue.answers.names(exit_when) if n.startswith(MAY_BE_MISSING)}
-        text = f"{outside} || !({exit_when})"
+        read = {n for claim in stated for n in self._answers.names(claim.text)}
+        needs = {n for n in exit_when.names if n.startswith(MAY_BE_MISSING)}
+        text = f"{outside} || !({exit_when.text})"
         if IS_KNOWN in read and needs - {IS_KNOWN}:
             text += f" || !{IS_KNOWN}"
         label = f"the exit_when of {name}"
-        return Claim(text=text, label=label, subject=name, path=("exit_when",), lets_unknown=not needs <= read)
+        return Claim(text=text, label=label, role=Role.EXIT_WHEN, lets_unknown=not needs <= read)
 
 
-def _may_allow(incident_class: IncidentClass, kind: JourneyKind) -> bool:
-    """Whether some incident of this class allows the kind: where severities are told, they decide."""
-    allowing = incident_class.severities.values() or (incident_class.allows,)
-    return any(kind in kinds for kinds in allowing)
+def _audience(rule: Audience) -> Claim:
+    text, lets = rule.condition.text, _lets_unknown(rule.on_unknown)
+    return Claim(text=text, label="its audience", role=Role.AUDIENCE, lets_unknown=lets)
 
 
-def _lets_unknown(document: OnUnknownDocument) -> bool:
-    return (
-        WhenUnknown.ALLOW in (document.on_missing, document.on_unknown_customer) or document.on_stale is WhenStale.ALLOW
-    )
+def _policy(rule: CompanyPolicy) -> Claim:
+    text, lets = rule.condition.text, _lets_unknown(rule.on_unknown)
+    return Claim(text=text, label=rule.code, role=Role.REQUIRE, lets_unknown=lets)
+
+
+def _no_incident(rule: IncidentOpen) -> Iterator[Claim]:
+    """A claim for each class of which no incident allows the kind, for a customer may have incidents of several."""
+    may_allow = {*rule.allowing_classes, *(name for name, _ in rule.allowing_severities)}
+    denied = rule.classes - may_allow
+    label = f"INCIDENT_OPEN for {rule.kind}"
+    if denied == rule.classes:
+        yield Claim(text=f"!{HAS_OPEN}", label=label)
+    for name in sorted({*denied, ""}):
+        yield Claim(text=f'!("{name}" in {OPEN_CLASSES})', label=label)
+
+
+def _never_with(rule: NeverWith) -> Claim:
+    return Claim(text=f'!("{rule.other}" in {JOURNEYS})', label=f"NEVER_WITH {rule.other}")
+
+
+def _at_stage(rule: AtStage) -> Claim:
+    name, stage = rule.journey_id, rule.stage
+    is_there = f'"{name}" in {STAGES} && {STAGES}["{name}"] == "{stage}"'
+    if stage is rule.first_stage:
+        is_there = f'!("{name}" in {STAGES}) || {STAGES}["{name}"] == "{stage}"'
+    return Claim(text=is_there, label=f"STAGE: being at {stage}")
+
+
+def _lets_unknown(on_unknown: OnUnknown) -> bool:
+    asked = on_unknown.on_missing, on_unknown.on_unknown_customer
+    return WhenUnknown.ALLOW in asked or on_unknown.on_stale is WhenStale.ALLOW

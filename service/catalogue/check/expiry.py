@@ -7,31 +7,35 @@ Levers out of bounds (0.5 to 2) are errors of the form.
 
 from __future__ import annotations
 
-from service.catalogue.bind.policies import company_instant
-from service.catalogue.check.under_check import CatalogueUnderCheck
-from service.catalogue.documents.journey import JourneyDocument
+from datetime import datetime
+
+from service.catalogue.check.under_check import CatalogueUnderCheck, JourneyUnderCheck
 from service.catalogue.documents.problems import FaultClass, Problems, Severity
+from service.decision.constraints.not_valid_now import NotValidNow
 
 
 def check_expiry(catalogue: CatalogueUnderCheck, problems: Problems) -> None:
-    company = catalogue.document.policies
-    for journey in catalogue.document.journeys:
-        _check_lever(journey, catalogue, problems)
-        until = None if journey.valid is None else journey.valid.until
-        if until is not None and company_instant(until, company) <= catalogue.now:
-            text = f"this journey is over since {until:%Y-%m-%d}: nobody gets it"
-            problems.add(journey.journey, ("valid", "until"), FaultClass.IMPOSSIBLE, text, 0, Severity.WARNING)
+    for journey in catalogue.journeys:
+        _check_lever(journey, catalogue.now, problems)
+        _check_end(journey, catalogue.now, problems)
 
 
-def _check_lever(journey: JourneyDocument, catalogue: CatalogueUnderCheck, problems: Problems) -> None:
-    lever, valid, company = journey.lever, journey.valid, catalogue.document.policies
-    if lever is None:
+def _check_end(journey: JourneyUnderCheck, now: datetime, problems: Problems) -> None:
+    rule, written = journey.own(NotValidNow), journey.document.valid
+    if rule is not None and written is not None and rule.valid_until is not None and rule.valid_until <= now:
+        text = f"this journey is over since {written.until:%Y-%m-%d}: nobody gets it"
+        problems.add(journey.journey_id, ("valid", "until"), FaultClass.IMPOSSIBLE, text, 0, Severity.WARNING)
+
+
+def _check_lever(journey: JourneyUnderCheck, now: datetime, problems: Problems) -> None:
+    lever, rule = journey.journey.lever, journey.own(NotValidNow)
+    written, valid = journey.document.lever, journey.document.valid
+    if lever is None or written is None:
         return
-    begins, ends = None if valid is None else valid.from_, company_instant(lever.until, company)
     text = ""
-    if ends <= catalogue.now:
-        text = f"the lever is over since {lever.until:%Y-%m-%d}: it weighs nothing"
-    elif begins is not None and ends <= company_instant(begins, company):
-        text = f"the lever is over on {lever.until:%Y-%m-%d}, before the journey begins on {begins:%Y-%m-%d}"
+    if lever.until <= now:
+        text = f"the lever is over since {written.until:%Y-%m-%d}: it weighs nothing"
+    elif rule is not None and valid is not None and rule.valid_from is not None and lever.until <= rule.valid_from:
+        text = f"the lever is over on {written.until:%Y-%m-%d}, before the journey begins on {valid.from_:%Y-%m-%d}"
     if text:
-        problems.add(journey.journey, ("lever", "until"), FaultClass.LEVER, text, 0, Severity.WARNING)
+        problems.add(journey.journey_id, ("lever", "until"), FaultClass.LEVER, text, 0, Severity.WARNING)

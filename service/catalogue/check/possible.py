@@ -22,15 +22,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from service.catalogue.check.analysed_conditions import never_holds, scope_of
+from service.catalogue.check.analysed_conditions import Role, never_holds
 from service.catalogue.check.claims import Claim, Claims
 from service.catalogue.check.condition_answers import ConditionAnswers, RequestScope
 from service.catalogue.check.proof.bounds import HAS_OPEN, IS_KNOWN, JOURNEYS, OPEN_CLASSES, OPEN_COUNT, STAGES
 from service.catalogue.check.proof.solver import Satisfiability
 from service.catalogue.check.quiet import is_never_awake
-from service.catalogue.check.under_check import ActionOnChannel, CatalogueUnderCheck, audience_of, offered
-from service.catalogue.documents.journey import JourneyDocument
+from service.catalogue.check.under_check import ActionOnChannel, CatalogueUnderCheck, JourneyUnderCheck
 from service.catalogue.documents.problems import FaultClass, Problems, Severity
+from service.decision.constraints.capacity import PoolLimit
+from service.decision.constraints.caps import ContactCap
 from service.decision.constraints.unknown import WhenUnknown
 
 _GROUPS = {HAS_OPEN: "incidents", OPEN_COUNT: "incidents", OPEN_CLASSES: "incidents", STAGES: "in", JOURNEYS: "in"}
@@ -49,34 +50,34 @@ class Exclusion:
 
 def check_possible(catalogue: CatalogueUnderCheck, problems: Problems) -> None:
     claims = Claims(catalogue)
-    for journey in catalogue.document.journeys:
-        audience, _ = audience_of(journey)
-        if audience is None or not never_holds(audience, scope_of(journey), catalogue):
+    for journey in catalogue.journeys:
+        audience = journey.audience
+        if audience is None or not never_holds(audience.condition.text, journey.scope, catalogue):
             _check_journey(journey, catalogue, claims, problems)
             _check_cap(journey, problems)
 
 
 def _check_journey(
-    journey: JourneyDocument, catalogue: CatalogueUnderCheck, claims: Claims, problems: Problems
+    journey: JourneyUnderCheck, catalogue: CatalogueUnderCheck, claims: Claims, problems: Problems
 ) -> None:
     doubts: dict[str, None] = {}
-    found = [(o, _exclusion(o, catalogue, claims, doubts)) for o in offered(journey)]
+    found = [(o, _exclusion(o, catalogue, claims, doubts)) for o in journey.offered]
     for doubt in doubts:
-        problems.add(journey.journey, ("journey",), FaultClass.NOT_DECIDED, doubt, None, Severity.NOTICE)
+        problems.add(journey.journey_id, ("journey",), FaultClass.NOT_DECIDED, doubt, None, Severity.NOTICE)
     if all(ruled for _, ruled in found):
         reasons = [ruled for _, ruled in found if ruled]
-        path = audience_of(journey)[1] if all(r.by_audience for r in reasons) else ("journey",)
+        path = journey.audience_path if all(r.by_audience for r in reasons) else ("journey",)
         column = None if path == ("journey",) else 0
         text = f"no customer could ever get this journey: {_whys(reasons)}"
-        problems.add(journey.journey, path, FaultClass.IMPOSSIBLE, text, column, _severity(reasons))
+        problems.add(journey.journey_id, path, FaultClass.IMPOSSIBLE, text, column, _severity(reasons))
         return
-    for i, stage in enumerate(journey.stages):
+    for i, stage in enumerate(journey.journey.stages):
         here = [(o, ruled) for o, ruled in found if o.at_stage == i]
         if all(ruled for _, ruled in here):
             reasons = [ruled for _, ruled in here if ruled]
             text = f"no customer could ever be served at stage {stage.stage}: {_whys(reasons)}"
             path = ("stages", i, "stage")
-            problems.add(journey.journey, path, FaultClass.UNREACHABLE, text, 0, _severity(reasons))
+            problems.add(journey.journey_id, path, FaultClass.UNREACHABLE, text, 0, _severity(reasons))
         else:
             _report_actions(here, problems)
 
@@ -87,14 +88,14 @@ def _report_actions(found: Sequence[tuple[ActionOnChannel, Exclusion | None]], p
         of_action = [(o, ruled) for o, ruled in found if o.at_action == at]
         if all(ruled for _, ruled in of_action):
             o, reasons = of_action[0][0], [ruled for _, ruled in of_action if ruled]
-            text = f"no customer could ever get {o.action.id}: {_whys(reasons)}"
-            problems.add(o.journey.journey, (*o.path, "id"), FaultClass.IMPOSSIBLE, text, 0, Severity.WARNING)
+            text = f"no customer could ever get {o.action.action_id}: {_whys(reasons)}"
+            problems.add(o.journey_id, (*o.path, "id"), FaultClass.IMPOSSIBLE, text, 0, Severity.WARNING)
             continue
         for o, ruled in of_action:
             if ruled:
-                text = f"no customer could ever get {o.action.id} by {o.channel}: {ruled.why}"
+                text = f"no customer could ever get {o.action.action_id} by {o.channel}: {ruled.why}"
                 path = (*o.path, "channels", o.at_channel)
-                problems.add(o.journey.journey, path, FaultClass.IMPOSSIBLE, text, 0, Severity.WARNING)
+                problems.add(o.journey_id, path, FaultClass.IMPOSSIBLE, text, 0, Severity.WARNING)
 
 
 def _exclusion(
@@ -103,7 +104,7 @@ def _exclusion(
     """The first reason found, or None if somebody may get the action."""
     stated = list(claims.of(o))
     for group in _related(stated, catalogue.answers):
-        if all(claim.path is None for claim in group):
+        if all(claim.role is None for claim in group):
             continue
         finding = catalogue.answers.together([c.text for c in group], o.scope)
         if finding.outcome is Satisfiability.NEVER:
@@ -112,7 +113,7 @@ def _exclusion(
                 return Exclusion(
                     why=f"{_listed(core)} can never hold together" if len(core) > 1 else f"{core[0].label} forbids it",
                     is_for_known=any(claim.lets_unknown for claim in core),
-                    by_audience=any(claim.label == "its audience" for claim in core),
+                    by_audience=any(claim.role is Role.AUDIENCE for claim in core),
                 )
         elif finding.outcome is Satisfiability.NOT_DECIDED and len(group) > 1:
             doubts[f"whether {_listed(group)} can hold together could not be decided: {finding.why}"] = None
@@ -121,14 +122,12 @@ def _exclusion(
 
 def _is_reported(claim: Claim, catalogue: CatalogueUnderCheck) -> bool:
     """Whether `check_conditions` reports this policy by itself."""
-    is_policy = claim.path is not None and claim.path[0] == "policies"
-    return is_policy and never_holds(claim.text, RequestScope(channels=catalogue.channels), catalogue)
+    everywhere = RequestScope(channels=catalogue.channels)
+    return claim.role is Role.REQUIRE and never_holds(claim.text, everywhere, catalogue)
 
 
 def _always_quiet(o: ActionOnChannel, catalogue: CatalogueUnderCheck) -> Exclusion | None:
-    if o.bypasses("QUIET_HOURS"):
-        return None
-    quiet = [q.rule for q in catalogue.policies.quiet if o.kind in q.kinds and o.channel in q.channels]
+    quiet = [scope.rule for scope in catalogue.policies.quiet if scope.rule in o.rules]
     if not is_never_awake(quiet):
         return None
     lets = all(rule.on_unknown.on_missing is WhenUnknown.ALLOW for rule in quiet)
@@ -137,24 +136,21 @@ def _always_quiet(o: ActionOnChannel, catalogue: CatalogueUnderCheck) -> Exclusi
 
 
 def _over_budget(o: ActionOnChannel, catalogue: CatalogueUnderCheck) -> Exclusion | None:
-    if o.bypasses("BUDGET"):
+    too_small = {rule.pool for rule in o.denied_by(PoolLimit) if rule.needs > rule.pool.limit}
+    pool = next((pool for pool in catalogue.policies.budgets if pool in too_small), None)
+    if pool is None:
         return None
-    for pool in catalogue.policies.budgets:
-        if o.action.cost > pool.limit and pool.guards(o.journey.journey, o.kind, o.channel):
-            why = f"{o.action.id} costs {o.action.cost:g} and {pool.pool_id} holds {pool.limit:g}"
-            return Exclusion(why=why)
-    return None
+    return Exclusion(why=f"{o.action.action_id} costs {o.action.cost:g} and {pool.pool_id} holds {pool.limit:g}")
 
 
 def _preceded(o: ActionOnChannel) -> Exclusion | None:
     """Excludes an action if those before it take all its placements: the first that fits is the candidate."""
-    before = [a for a in o.journey.stages[o.at_stage].actions[: o.at_action] if o.channel in a.channels]
-    placements = {placement for action in before for placement in action.placements}
-    taking_all = next((a for a in before if not a.placements), None)
+    taking_all = next((action for action in o.before if not action.placements), None)
     if taking_all is not None:
-        return Exclusion(why=f"{taking_all.id} stands before it, for every placement")
-    if o.action.placements and placements >= set(o.action.placements):
-        return Exclusion(why=f"{', '.join(a.id for a in before)} before it take its placements")
+        return Exclusion(why=f"{taking_all.action_id} stands before it, for every placement")
+    taken = frozenset[str]().union(*(action.placements for action in o.before))
+    if o.action.placements and taken >= o.action.placements:
+        return Exclusion(why=f"{', '.join(a.action_id for a in o.before)} before it take its placements")
     return None
 
 
@@ -188,18 +184,18 @@ def _core(claims: Sequence[Claim], scope: RequestScope, answers: ConditionAnswer
     return core
 
 
-def _check_cap(journey: JourneyDocument, problems: Problems) -> None:
+def _check_cap(journey: JourneyUnderCheck, problems: Problems) -> None:
     """Warns of a contact cap by which whoever was shown the first stage is never shown another."""
-    contact, lasts = journey.contact, journey.max_duration
-    if contact is None or lasts is None or len(journey.stages) == 1 or "CONTACT_CAP" in journey.bypass:
+    stages, lasts = journey.journey.stages, journey.lifetime.max_duration
+    contact = next(iter(journey.offered[0].denied_by(ContactCap)), None)
+    if contact is None or lasts is None or len(stages) == 1:
         return
     if contact.at_most == 1 and isinstance(contact.per, timedelta) and contact.per >= lasts:
-        first, second = journey.stages[0].stage, journey.stages[1].stage
         text = (
-            f"stage {second} may never be served: who is shown stage {first} leaves (max_duration) "
+            f"stage {stages[1].stage} may never be served: who is shown stage {stages[0].stage} leaves (max_duration) "
             "by the time the contact cap allows another contact"
         )
-        problems.add(journey.journey, ("stages", 1, "stage"), FaultClass.UNREACHABLE, text, 0, Severity.WARNING)
+        problems.add(journey.journey_id, ("stages", 1, "stage"), FaultClass.UNREACHABLE, text, 0, Severity.WARNING)
 
 
 def _severity(reasons: Iterable[Exclusion]) -> Severity:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from service.catalogue.documents.journey import CatalogueDocument
+from service.catalogue.check.under_check import CatalogueUnderCheck
 from service.catalogue.documents.problems import JOURNEYS, FaultClass, Problem, Severity
 from service.state.port import StageCount
 
 
-def stranded(document: CatalogueDocument, standing: Iterable[StageCount]) -> Iterator[Problem]:
-    stages = {journey.journey: {stage.stage.value for stage in journey.stages} for journey in document.journeys}
+def stranded(catalogue: CatalogueUnderCheck, standing: Iterable[StageCount]) -> Iterator[Problem]:
+    stages = {j.journey_id: {plan.stage.value for plan in j.journey.stages} for j in catalogue.journeys}
     for place in standing:
         who = "1 customer stands" if place.customers == 1 else f"{place.customers} customers stand"
         if place.journey_id not in stages:

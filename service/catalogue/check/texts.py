@@ -14,7 +14,7 @@ LANGUAGES = ("es", "en")
 
 
 def check_texts(catalogue: CatalogueUnderCheck, problems: Problems) -> None:
-    for i, policy in enumerate(catalogue.company.policies):
+    for i, policy in enumerate(catalogue.document.policies.policies):
         _check(POLICIES, ("policies", i, "text"), policy.text, problems)
     for journey in catalogue.document.journeys:
         _check(journey.journey, ("title",), journey.title, problems)

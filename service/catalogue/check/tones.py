@@ -14,29 +14,25 @@ from service.catalogue.check.claims import MAY_BE_MISSING
 from service.catalogue.check.condition_answers import ConditionAnswers, RequestScope
 from service.catalogue.check.proof.bounds import IS_KNOWN
 from service.catalogue.check.proof.solver import Satisfiability
-from service.catalogue.check.under_check import CatalogueUnderCheck, Path
-from service.catalogue.documents.journey import ActionDocument, ToneChoiceDocument, ToneDocument
+from service.catalogue.check.under_check import ActionOnChannel, CatalogueUnderCheck
 from service.catalogue.documents.problems import FaultClass, Problems, Severity
+from service.decision.plan import ToneChoice
 
 
 def check_tones(catalogue: CatalogueUnderCheck, problems: Problems) -> None:
-    for journey in catalogue.document.journeys:
-        for i, stage in enumerate(journey.stages):
-            for k, action in enumerate(stage.actions):
-                _check_action(journey.journey, ("stages", i, "actions", k), action, catalogue.answers, problems)
+    for journey in catalogue.journeys:
+        for action in journey.actions:
+            _check_action(action, catalogue.answers, problems)
 
 
-def _check_action(
-    subject: str, path: Path, action: ActionDocument, answers: ConditionAnswers, problems: Problems
-) -> None:
-    choices = action.tone.choose if isinstance(action.tone, ToneDocument) else ()
-    scope = RequestScope(channels=action.channels, placements=action.placements)
+def _check_action(action: ActionOnChannel, answers: ConditionAnswers, problems: Problems) -> None:
+    subject, scope, choices = action.journey_id, action.scope_everywhere, action.candidate.tones
     for n, choice in enumerate(choices[1:], start=1):
-        alone = answers.alone(choice.when, scope).outcome
+        alone = answers.alone(choice.when.text, scope).outcome
         if alone is Satisfiability.NEVER:
             continue
-        where = (*path, "tone", "choose", n, "when")
-        finding = answers.together([choice.when], scope, [c.when for c in choices[:n]])
+        where = (*action.path, "tone", "choose", n, "when")
+        finding = answers.together([choice.when.text], scope, [c.when.text for c in choices[:n]])
         if finding.outcome is Satisfiability.NEVER:
             problems.add(
                 subject, where, FaultClass.NEVER, _choice_text(choice, choices[:n], scope, answers), 0, Severity.WARNING
@@ -47,24 +43,27 @@ def _check_action(
 
 
 def _choice_text(
-    choice: ToneChoiceDocument, before: Sequence[ToneChoiceDocument], scope: RequestScope, answers: ConditionAnswers
+    choice: ToneChoice, before: Sequence[ToneChoice], scope: RequestScope, answers: ConditionAnswers
 ) -> str:
     core = _core(choice, before, scope, answers)
     tones = " or ".join(dict.fromkeys(c.tone for c in core))
-    why = answers.together([choice.when], scope, [c.when for c in core]).why
-    needs = {n for c in core for n in answers.names(c.when) if n.startswith(MAY_BE_MISSING)} - {IS_KNOWN}
-    known = "" if needs <= set(answers.names(choice.when)) else " (but for missing facts)"
+    why = answers.together([choice.when.text], scope, [c.when.text for c in core]).why
+    needs = {n for c in core for n in c.when.names if n.startswith(MAY_BE_MISSING)} - {IS_KNOWN}
+    known = "" if needs <= set(choice.when.names) else " (but for missing facts)"
     text = f"this tone is never chosen: an earlier choice ({tones}) holds whenever this one does{known}"
     return f"{text} ({why})" if why else text
 
 
 def _core(
-    choice: ToneChoiceDocument, before: Sequence[ToneChoiceDocument], scope: RequestScope, answers: ConditionAnswers
-) -> list[ToneChoiceDocument]:
+    choice: ToneChoice, before: Sequence[ToneChoice], scope: RequestScope, answers: ConditionAnswers
+) -> list[ToneChoice]:
     """A minimal set of the choices before it that leave it nothing, those written first preferred."""
     core = list(before)
     for one in reversed(before):
         rest = [c for c in core if c is not one]
-        if rest and answers.together([choice.when], scope, [c.when for c in rest]).outcome is Satisfiability.NEVER:
+        if (
+            rest
+            and answers.together([choice.when.text], scope, [c.when.text for c in rest]).outcome is Satisfiability.NEVER
+        ):
             core = rest
     return core
