@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 _MAX_FAULTS, _MAX_SHOWN = 100, 60
+PLAIN, STRUCTURED = "<plain>", "<structured>"
+"""Which of two forms a part has that may be written in either; to be the tags of a union, for no path shows them."""
+_NO_PART = frozenset({PLAIN, STRUCTURED, "[key]"})
 
 
 class Document(BaseModel):
@@ -25,6 +28,11 @@ class Document(BaseModel):
         return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
+def by_shape(value: object) -> str:
+    """Which of the two: a scalar, or a mapping."""
+    return PLAIN if isinstance(value, bool | int | float | str) else STRUCTURED
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormFault:
     """A field that is not what it must be; `path` leads to it."""
@@ -37,7 +45,8 @@ def form_faults(error: ValidationError) -> Iterator[FormFault]:
     """One for each field that is not what it must be; of very many, the first."""
     faults = error.errors(include_url=False, include_context=False)
     for fault in faults[:_MAX_FAULTS]:
-        yield FormFault(path=tuple(fault["loc"]), text=_error_text(fault))
+        path = tuple(part for part in fault["loc"] if part not in _NO_PART)
+        yield FormFault(path=path, text=_error_text(fault))
     if len(faults) > _MAX_FAULTS:
         yield FormFault(path=(), text=f"and {len(faults) - _MAX_FAULTS} more faults of form")
 

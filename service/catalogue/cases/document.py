@@ -6,9 +6,10 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from features.documents.durations import Duration
 from features.documents.form import Document
 from features.values import FeatureStatus
-from service.catalogue.documents.forms import Duration, Moment, Probability, Slug
+from service.catalogue.documents.forms import Moment, Probability, Slug
 from service.decision.journey import Stage
 
 Value = bool | int | float | str | None

@@ -17,8 +17,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
+from features.documents.durations import format_duration
 from service.catalogue.check.under_check import Path
-from service.catalogue.documents.forms import format_duration
 from service.catalogue.documents.journey import ActionDocument, CatalogueDocument, JourneyDocument
 from service.catalogue.documents.policies import BudgetDocument, PoliciesDocument, PressureDocument
 from service.catalogue.documents.problems import POLICIES, FaultClass, Problems, Severity

@@ -3,45 +3,22 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, tzinfo
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
+from features.documents.durations import LENGTH, format_duration, parse_duration
 from features.documents.form import Document
 from service.decision.windows import Per, Period, first_instant
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_DURATION = re.compile(r"([1-9][0-9]{0,8})([smhd])")
 _MOMENT = re.compile(
     r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})"
     r"(?P<time>[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(?P<zone>Z|[+-][0-9]{2}:[0-9]{2})?)?"
 )
 _MOMENTS = "a date such as 2026-12-31, or a time with its zone such as 2026-12-31T00:00:00Z"
 _FIRST_YEAR = 1900
-_LONGEST = timedelta(days=366)
-"""A year: contacts are looked back at for 400 days (`Plan.horizon`), so a longer cap would forget some of them."""
-
-
-def parse_duration(text: object) -> timedelta:
-    """'30s', '15m', '24h' or '7d' as a timedelta, a year at most. Raises: ValueError that says what is expected."""
-    match = _DURATION.fullmatch(text) if isinstance(text, str) else None
-    if match is None:
-        raise ValueError("expected a duration such as 30s, 15m, 24h or 7d")
-    duration = timedelta(**{_UNITS[match[2]]: int(match[1])})
-    if duration > _LONGEST:
-        raise ValueError(f"expected a duration of at most {_LONGEST.days}d")
-    return duration
-
-
-def format_duration(duration: timedelta) -> str:
-    """The inverse of `parse_duration`, in the largest unit that is exact."""
-    seconds = int(duration.total_seconds())
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
-        if seconds % size == 0:
-            return f"{seconds // size}{unit}"
-    return f"{seconds}s"
 
 
 def parse_per(text: object) -> Per:
@@ -101,18 +78,12 @@ def _slug(value: str) -> str:
     return value
 
 
-_LENGTH, _PERIOD = "[1-9][0-9]{0,8}[smhd]", "day|week|month"
-Duration = Annotated[
-    timedelta,
-    BeforeValidator(parse_duration),
-    PlainSerializer(format_duration, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": f"^{_LENGTH}$"}),
-]
+_PERIOD = "day|week|month"
 Window = Annotated[
     Per,
     BeforeValidator(parse_per),
     PlainSerializer(_format_per, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": f"^({_LENGTH}|{_PERIOD})$"}),
+    WithJsonSchema({"type": "string", "pattern": f"^({LENGTH}|{_PERIOD})$"}),
 ]
 Moment = Annotated[
     datetime | date,

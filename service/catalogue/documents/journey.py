@@ -7,18 +7,9 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from features.documents.durations import Duration
 from features.documents.form import Document
-from service.catalogue.documents.forms import (
-    CapDocument,
-    Duration,
-    Moment,
-    Money,
-    Probability,
-    Slug,
-    Titles,
-    Weight,
-    Window,
-)
+from service.catalogue.documents.forms import CapDocument, Moment, Money, Probability, Slug, Titles, Weight, Window
 from service.catalogue.documents.policies import OnUnknownDocument, PoliciesDocument
 from service.decision.constraints.registry import BINDERS, NEVER_BYPASSED
 from service.decision.journey import HELPING_KINDS, JourneyKind, Stage

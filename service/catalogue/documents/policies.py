@@ -6,18 +6,9 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from features.documents.durations import Duration
 from features.documents.form import Document
-from service.catalogue.documents.forms import (
-    CapDocument,
-    Clock,
-    Duration,
-    Money,
-    Probability,
-    Slug,
-    Titles,
-    Window,
-    Zone,
-)
+from service.catalogue.documents.forms import CapDocument, Clock, Money, Probability, Slug, Titles, Window, Zone
 from service.decision.constraints.unknown import WhenStale, WhenUnknown
 from service.decision.journey import JourneyKind
 from service.decision.plan import Direction, Unconfirmed

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from features.documents.durations import format_duration, parse_duration
 from features.schema import FeatureSchema
-from service.catalogue.documents.forms import format_duration, parse_duration
 from service.catalogue.load import Catalogue, load, parse
 from service.decision.constraints.registry import BINDERS
 from service.decision.journey import JourneyKind

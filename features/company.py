@@ -1,0 +1,324 @@
+"""A company as its `rumbo.yaml` describes it: whose customers they are, what is known of them, what happens to them.
+
+The file is configuration under review, and says nothing of where Rumbo writes. Paths in it hold from its own folder.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal, Self, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+
+from features.documents.files import FileUnfit, content_of
+from features.documents.form import PLAIN, STRUCTURED, Document, by_shape, form_faults
+from features.documents.nodes import NotReadable, compose, decoded, value_of
+from features.documents.source import SourceFile, place_in_text, without_place
+from features.errors import RumboError
+
+COMPANY_FILE = "rumbo.yaml"
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_EVENT = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
+_FORMULA = re.compile(r"(?P<function>[a-z_]+)\((?P<source>[a-z][a-z0-9_]*)\)")
+_IN_VIEW = re.compile(r"[^.\s]+\.[^.\s]+")
+
+
+class CompanyInvalid(RumboError):
+    """A company that cannot be worked for. `faults`: each in one line, with file, line and column."""
+
+    def __init__(self, faults: tuple[str, ...]) -> None:
+        super().__init__("the company is invalid:\n" + "\n".join(f"  {fault}" for fault in faults))
+        self.faults = faults
+
+
+class Age(StrEnum):
+    """What is computed of an instant when a decision is made, in days."""
+
+    DAYS_SINCE = "days_since"
+    DAYS_UNTIL = "days_until"
+    DAYS_TO_ANNIVERSARY = "days_to_anniversary"
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """`function(source)`; `source` is a feature that holds an instant, or the `latest` of an event type."""
+
+    function: Age
+    source: str
+
+
+def _formula(value: object) -> Formula:
+    match = _FORMULA.fullmatch(value) if isinstance(value, str) else None
+    if match is None or match["function"] not in list(Age):
+        raise ValueError(f"expected one of {', '.join(f'{age}(FEATURE)' for age in Age)}")
+    return Formula(Age(match["function"]), match["source"])
+
+
+def _name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise ValueError("a name is lower-case letters, digits and '_', starts with a letter, 63 at most")
+    return value
+
+
+def _event_type(value: str) -> str:
+    if not _EVENT.fullmatch(value):
+        raise ValueError("an event type is lower-case words joined by dots, such as card.renewed")
+    return value
+
+
+def _in_view(value: str) -> str:
+    if not _IN_VIEW.fullmatch(value):
+        raise ValueError("expected VIEW.FEATURE, such as accounts.rating")
+    return value
+
+
+def _none(value: object) -> object:
+    """The word `none` says what an absent field says."""
+    return None if value == "none" else value
+
+
+Name = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": f"^{_NAME.pattern}$"})]
+EventName = Annotated[str, AfterValidator(_event_type)]
+InView = Annotated[str, AfterValidator(_in_view)]
+Derived = Annotated[
+    Formula,
+    BeforeValidator(_formula),
+    WithJsonSchema({"type": "string", "pattern": f"^({'|'.join(Age)})\\([a-z][a-z0-9_]*\\)$"}),
+]
+AttributeType = Literal["string", "double", "int", "bool", "timestamp"]
+Text = Annotated[str, Field(min_length=1)]
+Part = TypeVar("Part")
+OrNone = Annotated[Part | None, BeforeValidator(_none)]
+
+
+class CustomerDocument(Document):
+    """Who is decided for."""
+
+    entity: Text = Field(
+        description="The Feast entity of a customer. Its join key is named and typed as the registry has it."
+    )
+
+
+class ModelDocument(Document):
+    """What a model sees beside the features themselves."""
+
+    leave_out: tuple[Name, ...] = Field(default=(), description="Features that rules need and no model learns from.")
+    interactions: dict[Name, str] = Field(
+        default_factory=dict,
+        description="By column: a feature whose name depends on a journey's attribute in braces: spend_{category}_90d.",
+    )
+
+
+class FeaturesDocument(Document):
+    """The Feast repository, and what of it is a customer's."""
+
+    repo: Text = Field(default="feast/", description="The folder of feature_store.yaml. Nothing in it is ever changed.")
+    service: Text | None = Field(
+        default=None, description="A FeatureService that names the features; instead of `views`."
+    )
+    views: tuple[Text, ...] = Field(
+        default=(), description="The views that hold them, in order; default: all of the entity."
+    )
+    names: dict[InView, Name] = Field(
+        default_factory=dict, description="Other names, by VIEW.FEATURE: for a name that two views have."
+    )
+    notes: Text | None = Field(default=None, description="A file with what the registry does not say of features.")
+    derived: dict[Name, Derived] = Field(
+        default_factory=dict, description="Ages in days, computed when a decision is made: days_since(FEATURE)."
+    )
+    model: ModelDocument = Field(default=ModelDocument(), description="What a model sees of all this.")
+
+    @model_validator(mode="after")
+    def _one_choice(self) -> Self:
+        if self.service is not None and self.views:
+            raise ValueError("say `service` or `views`, not both")
+        return self
+
+
+class PushViewDocument(Document):
+    """A view that Rumbo itself writes what it was told to."""
+
+    view: Text = Field(description="A push view with one JSON text a customer.")
+
+
+class ConditionDocument(Document):
+    """An incident that features alone tell of."""
+
+    when: Text = Field(description="A condition over customer.*; while it holds, or cannot be told, one is open.")
+
+
+def _is_view(value: object) -> str:
+    """A view is named by a text; a class of that name has a condition."""
+    return PLAIN if isinstance(value, dict) and not isinstance(value.get("view", {}), dict) else STRUCTURED
+
+
+IncidentSources = Annotated[
+    Annotated[PushViewDocument, Tag(PLAIN)] | Annotated[dict[Name, ConditionDocument], Tag(STRUCTURED)],
+    Discriminator(_is_view),
+]
+
+
+class SituationDocument(Document):
+    """What Feast knows of incidents and consents. It can only close the gate."""
+
+    incidents: OrNone[IncidentSources] = Field(
+        default=None, description="By incident class a condition, or the view that incidents are pushed to; or none."
+    )
+    consents: OrNone[PushViewDocument] = Field(
+        default=None, description="The view that consents are pushed to; or none."
+    )
+
+
+class IncidentFromDocument(Document):
+    """Where an event says of which incident it tells."""
+
+    class_from: Name | None = Field(
+        default=None, description="The attribute that holds the class; without it, none is known."
+    )
+    id_from: Name = Field(default="incident_id", description="The attribute that holds the incident's id.")
+
+
+WhichIncident = Annotated[
+    Annotated[Name, Tag(PLAIN)] | Annotated[IncidentFromDocument, Tag(STRUCTURED)], Discriminator(by_shape)
+]
+
+
+class EventTypeDocument(Document):
+    """A type of events, beside the built-in ones."""
+
+    attributes: dict[Name, AttributeType] = Field(default_factory=dict, description="What it may carry, with types.")
+    latest: Name | None = Field(default=None, description="The feature that holds when the latest one happened.")
+    opens_incident: WhichIncident | None = Field(
+        default=None, description="It opens an incident of this class; or where it says which."
+    )
+    resolves_incident: WhichIncident | None = Field(
+        default=None, description="It resolves an incident of this class; or where it says which."
+    )
+
+    @model_validator(mode="after")
+    def _one_meaning(self) -> Self:
+        if self.opens_incident is not None and self.resolves_incident is not None:
+            raise ValueError("an event opens or resolves an incident, not both")
+        return self
+
+
+class TrainingDocument(Document):
+    """How models are trained on what was decided."""
+
+    group: Name = Field(default="journey_id", description="The column whose values share what is learnt.")
+    monotone: dict[Name, Literal[-1, 1]] = Field(
+        default_factory=dict, description="Features that may only raise (1) or lower (-1) the probability."
+    )
+
+
+class MlflowDocument(Document):
+    """Where runs and models are kept."""
+
+    tracking_uri: Text | None = Field(
+        default=None, description="An MLflow server or database; default: embedded, in home."
+    )
+    experiment: Text | None = Field(default=None, description="The experiment's name; default: the company's.")
+
+
+class CompanyDocument(Document):
+    """The whole of rumbo.yaml."""
+
+    company: Name = Field(description="The company's name; a home belongs to one company.")
+    customer: CustomerDocument = Field(description="Who is decided for.")
+    features: FeaturesDocument = Field(
+        default=FeaturesDocument(), description="The Feast repository, and what of it is a customer's."
+    )
+    situation: OrNone[SituationDocument] = Field(
+        default=None, description="What Feast knows of incidents and consents; none: events alone tell of them."
+    )
+    events: dict[EventName, EventTypeDocument] = Field(
+        default_factory=dict, description="Types of events beside the built-in ones."
+    )
+    catalogue: Text = Field(default="catalogue/", description="The folder of policies.yaml and journeys/.")
+    training: TrainingDocument = Field(default=TrainingDocument(), description="How models are trained.")
+    mlflow: MlflowDocument = Field(default=MlflowDocument(), description="Where runs and models are kept.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Company:
+    """A company's folder and what its file says. Paths are absolute."""
+
+    folder: Path
+    document: CompanyDocument
+    file: SourceFile
+
+    @property
+    def name(self) -> str:
+        return self.document.company
+
+    @property
+    def feature_repo(self) -> Path:
+        return self._within(self.document.features.repo)
+
+    @property
+    def notes(self) -> Path | None:
+        named = self.document.features.notes
+        return None if named is None else self._within(named)
+
+    @property
+    def catalogue(self) -> Path:
+        return self._within(self.document.catalogue)
+
+    @property
+    def default_home(self) -> Path:
+        return self.folder / ".rumbo"
+
+    def located(self, path: tuple[str | int, ...], text: str) -> str:
+        """A fault of the field at `path` in one line, with its place."""
+        return _located(self.file, path, text)
+
+    def _within(self, named: str) -> Path:
+        return (self.folder / named).resolve()
+
+
+def load_company(folder: Path) -> Company:
+    """Reads `rumbo.yaml` of this folder. Raises: CompanyInvalid with every fault of it."""
+    file, document = read_form(folder, COMPANY_FILE, CompanyDocument)
+    return Company(folder=folder.resolve(), document=document, file=file)
+
+
+Form = TypeVar("Form", bound=Document)
+
+
+def read_form(folder: Path, name: str, form: type[Form]) -> tuple[SourceFile, Form]:
+    """Reads one file of a company. Raises: CompanyInvalid with every fault of it."""
+    try:
+        text = decoded(content_of(folder, name))
+        values = value_of(compose(text))
+    except (FileUnfit, NotReadable) as error:
+        raise CompanyInvalid((_located(SourceFile(name=name), (), str(error)),)) from error
+    file = SourceFile(name=name, text=text)
+    try:
+        return file, form.model_validate_json(json.dumps(values))
+    except ValidationError as error:
+        raise CompanyInvalid(tuple(_located(file, f.path, f.text) for f in form_faults(error))) from error
+
+
+def company_json_schema() -> Mapping[str, object]:
+    """What an editor needs to help with rumbo.yaml."""
+    return CompanyDocument.model_json_schema()
+
+
+def _located(file: SourceFile, path: tuple[str | int, ...], text: str) -> str:
+    place = place_in_text(file.name, text) or file.place(path)
+    where = f"{place.file}:{place.line}:{place.column}"
+    return ": ".join(filter(None, (where, ".".join(map(str, path)), without_place(text))))
