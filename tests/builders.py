@@ -257,6 +257,7 @@ def contact(
     reserved_until: datetime | None = None,
     is_presented: bool = False,
     cost: float = 0.0,
+    displaces: tuple[str, ...] = (),
 ) -> Contact:
     return Contact(
         decision_id="earlier",
@@ -268,6 +269,7 @@ def contact(
         reserved_until=reserved_until,
         is_presented=is_presented,
         cost=cost,
+        displaces=displaces,
     )
 
 

@@ -151,6 +151,7 @@ _PLAIN_CONTACTS = st.builds(
     reserved_until=st.sampled_from([None, None, NOW, NOW + timedelta(seconds=1), NOW + timedelta(minutes=15)]),
     is_presented=st.booleans(),
     cost=st.sampled_from([0.0, 0.1]),
+    displaces=st.sampled_from([(), (), *((journey,) for journey in IDS)]),
 )
 CONTACTS = st.lists(
     _PLAIN_CONTACTS | st.builds(_told_again, _PLAIN_CONTACTS, _LATER, _LATER),

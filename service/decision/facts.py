@@ -123,6 +123,7 @@ class Contact:
     `at` is when it counts from, which no report moves back; `counts_until` is when a reservation that nobody confirms
     is given back (None: never). `reserved_until` ends an open reservation (None once presented); `cost` is that of
     its action. `decided_at`, and `presented_at` when it was first presented, are None where they are as `at`.
+    `displaces`: while it is reserved, the journeys that end once it is presented, as its decision told.
     """
 
     decision_id: str
@@ -136,6 +137,7 @@ class Contact:
     cost: float = 0.0
     decided_at: datetime | None = None
     presented_at: datetime | None = None
+    displaces: tuple[str, ...] = ()
 
     @property
     def first_at(self) -> datetime:

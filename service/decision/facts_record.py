@@ -78,15 +78,17 @@ def contact_rows(contacts: Iterable[Contact]) -> list[list[Any]]:
             _optional_time(c.reserved_until),
             c.is_presented,
             c.cost,
-            *_other_times(c),
+            *_rest(c),
         ]
         for c in contacts
     ]
 
 
-def _other_times(contact: Contact) -> list[str | None]:
-    """Left out where there are none, as in records of the time before contacts had them."""
+def _rest(contact: Contact) -> list[Any]:
+    """Other times, and what it displaces; left out where there is none, as in records of before contacts had them."""
     times = contact.decided_at, contact.presented_at
+    if contact.displaces:
+        return [*map(_optional_time, times), list(contact.displaces)]
     return [] if times == (None, None) else list(map(_optional_time, times))
 
 
@@ -102,10 +104,11 @@ def contacts_from_json(rows: Iterable[list[Any]]) -> tuple[Contact, ...]:
             reserved_until=_optional_instant(reserved_until),
             is_presented=is_presented,
             cost=cost,
-            decided_at=_optional_instant(times[0]) if times else None,
-            presented_at=_optional_instant(times[1]) if times else None,
+            decided_at=_optional_instant(rest[0]) if rest else None,
+            presented_at=_optional_instant(rest[1]) if rest else None,
+            displaces=tuple(rest[2]) if len(rest) > 2 else (),
         )
-        for decision_id, journey_id, kind, channel, at, counts_until, reserved_until, is_presented, cost, *times in rows
+        for decision_id, journey_id, kind, channel, at, counts_until, reserved_until, is_presented, cost, *rest in rows
     )
 
 

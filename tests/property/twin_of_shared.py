@@ -6,7 +6,7 @@ from datetime import datetime
 
 from service.decision.constraints.capacity import Pool
 from service.decision.constraints.cooldown import Cooldown
-from service.decision.facts import Facts
+from service.decision.facts import Contact, Facts
 from tests.builders import Catalogue, Entry
 
 
@@ -53,8 +53,20 @@ def in_flight_is_full(made: Catalogue, own: Entry, known: Facts, reserved: set[s
     me = own.journey.journey_id
     if me not in enrolled:
         return len(_stay(own, alike, enrolled, reserved)) >= at_most
-    entering = [alike[j] for j in reserved - enrolled - {me} if j in alike]
-    return any(me in _leave(other, alike, known, reserved, at_most) for other in entering)
+    if len(((enrolled | reserved) & set(alike)) - {me}) < at_most:
+        return False
+    entering = [
+        c for c in known.situation.contacts if c.journey_id in reserved & set(alike) - {me} and _is_open(c, known)
+    ]
+    told = [c for c in entering if c.displaces]
+    untold = {c.journey_id for c in entering if not c.displaces} - enrolled
+    return any(me in c.displaces for c in told) or any(
+        me in _leave(alike[j], alike, known, reserved, at_most) for j in untold
+    )
+
+
+def _is_open(contact: Contact, known: Facts) -> bool:
+    return not contact.is_presented and contact.reserved_until is not None and contact.reserved_until > known.now
 
 
 def _stay(own: Entry, alike: dict[str, Entry], enrolled: set[str], reserved: set[str]) -> set[str]:

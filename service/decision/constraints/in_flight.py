@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
@@ -99,14 +99,18 @@ class InFlight:
         if len(self._ends(facts)) < self.limit.at_most:
             return True
         if self.journey_id in facts.situation.enrolments:
-            return not any(self.journey_id in other.displaced(facts) for other in self._entering(facts))
+            return self.journey_id not in self._about_to_end(facts)
         return len(self._ends(facts)) - len(self._giving(facts)) < self.limit.at_most
 
-    def _entering(self, facts: Facts) -> Iterator[InFlight]:
-        """The other journeys of the kind that are reserved, by their own rule."""
-        for journey_id in {c.journey_id for c, _ in facts.open_reservations} - {self.journey_id}:
-            if journey_id in self.limit.members:
-                yield InFlight(journey_id=journey_id, tier=self.limit.members[journey_id].tier, limit=self.limit)
+    def _about_to_end(self, facts: Facts) -> set[str]:
+        """Whose places the reservations of other journeys take: as their decisions told, else by their own rule."""
+        ending: set[str] = set()
+        for contact, _ in facts.open_reservations:
+            member = self.limit.members.get(contact.journey_id)
+            if member is not None and contact.journey_id != self.journey_id:
+                rule = InFlight(journey_id=contact.journey_id, tier=member.tier, limit=self.limit)
+                ending.update(contact.displaces or rule.displaced(facts))
+        return ending
 
     def _giving(self, facts: Facts) -> tuple[str, ...]:
         members, reserved = self.limit.members, {c.journey_id for c, _ in facts.open_reservations}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 
 from service.decision.facts import Contact
@@ -40,6 +41,7 @@ def contact_of_row(row: Row) -> Contact:
         cost=row["cost"],
         decided_at=_other(row, "decided_at"),
         presented_at=_other(row, "presented_at"),
+        displaces=() if is_presented or row["displaces"] == "[]" else tuple(json.loads(row["displaces"])),
     )
 
 

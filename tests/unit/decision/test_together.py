@@ -126,6 +126,16 @@ def test_the_end_is_told_when_a_reservation_ends_and_what_remains_gives_way() ->
     assert ends["a"] == NOW + HOUR
 
 
+@pytest.mark.parametrize(("displaces", "expected"), [(("b",), ["a"]), ((), ["a", "b"])])
+def test_what_a_reservation_ends_once_it_is_presented_is_not_shown_meanwhile(
+    displaces: tuple[str, ...], expected: list[str]
+) -> None:
+    """More are under way than allowed: an event had her enter `a`, after it was reserved or before."""
+    made = loyalty(1, ("a", 1, False), ("b", 1, False))
+    reserved = (contact("a", kind=LOYALTY, reserved_until=NOW + HOUR, displaces=displaces),)
+    assert ranked(made, enrolled("a"), enrolled("b"), contacts=reserved) == expected
+
+
 CENTRE = Pool(pool_id="slots", limit=2.0, window=RollingWindow(per=DAY))
 
 
