@@ -15,6 +15,7 @@ from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
+    BaseModel,
     BeforeValidator,
     Discriminator,
     Field,
@@ -296,7 +297,7 @@ def load_company(folder: Path) -> Company:
     return Company(folder=folder.resolve(), document=document, file=file)
 
 
-Form = TypeVar("Form", bound=Document)
+Form = TypeVar("Form", bound=BaseModel)
 
 
 def read_form(folder: Path, name: str, form: type[Form]) -> tuple[SourceFile, Form]:

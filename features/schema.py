@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 SCHEMA_FILE = Path(__file__).with_name("schema.json")
+_OPTIONAL = frozenset({"bounds", "levels", "stored_as"})
 
 
 class FeatureType(StrEnum):
@@ -35,7 +36,11 @@ class PersonalData(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureSpec:
-    """One feature. `max_age_s` is None when the fact does not age; `is_derived` when the encoder computes it."""
+    """One feature. `max_age_s` is None when the fact does not age; `is_derived` when the encoder computes it.
+
+    `bounds`: the least and the greatest that a number can be; `levels`: all that a text can be; None where that is not
+    known. `stored_as`: its name in the store, if that is another.
+    """
 
     name: str
     view: str
@@ -46,6 +51,9 @@ class FeatureSpec:
     personal_data: PersonalData
     max_age_s: float | None
     is_derived: bool = False
+    bounds: tuple[float, float] | None = None
+    levels: tuple[str, ...] | None = None
+    stored_as: str | None = None
 
 
 @dataclass(frozen=True)
@@ -84,4 +92,5 @@ class FeatureSchema:
         )
 
     def dump(self) -> str:
-        return json.dumps([asdict(f) for f in self.features], indent=1, ensure_ascii=False) + "\n"
+        rows = [{k: v for k, v in asdict(f).items() if v is not None or k not in _OPTIONAL} for f in self.features]
+        return json.dumps(rows, indent=1, ensure_ascii=False) + "\n"

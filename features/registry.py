@@ -1,0 +1,312 @@
+"""A company's features as its own Feast registry has them: names, types, ages, and the key of its customers.
+
+What Rumbo cannot use is left out, and a notice says so. What `rumbo.yaml` names and the registry lacks is a fault.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field, RootModel
+
+from features.company import Company, CompanyInvalid, Name, read_form
+from features.documents.durations import Duration
+from features.documents.form import Document
+from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalData
+
+if TYPE_CHECKING:
+    from feast import Entity, FeatureStore, FeatureView
+    from feast import Field as FeastField
+
+TYPES: Mapping[str, FeatureType] = {
+    "String": FeatureType.STRING,
+    "Float64": FeatureType.DOUBLE,
+    "Float32": FeatureType.DOUBLE,
+    "Int64": FeatureType.INT,
+    "Int32": FeatureType.INT,
+    "Bool": FeatureType.BOOL,
+    "UnixTimestamp": FeatureType.TIMESTAMP,
+}
+_TOLD = 5
+"""So many names stand in one notice."""
+
+
+class KeyType(StrEnum):
+    """How a registry types its customers' key."""
+
+    STRING = "String"
+    INT64 = "Int64"
+    INT32 = "Int32"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerKey:
+    """The join key of the customers' entity."""
+
+    name: str
+    type: KeyType
+
+    def value_of(self, customer_id: str) -> str | int | None:
+        """The customer's key as the store has it; None if no key of this type is written so.
+
+        Ids are compared exactly, so `0100005`, `+5` and ` 5` are nobody where keys are numbers.
+        """
+        if self.type is KeyType.STRING:
+            return customer_id
+        is_number = customer_id.isascii() and customer_id.removeprefix("-").isdigit() and len(customer_id) <= 20
+        if not is_number or str(int(customer_id)) != customer_id:
+            return None
+        bits = 64 if self.type is KeyType.INT64 else 32
+        return int(customer_id) if -(2 ** (bits - 1)) <= int(customer_id) < 2 ** (bits - 1) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompanyFeatures:
+    """What is known of a company's customers. `notices`: what was left out, or is not said, in a line each.
+
+    `fingerprint` differs as soon as something of it does.
+    """
+
+    key: CustomerKey
+    schema: FeatureSchema
+    notices: tuple[str, ...]
+    fingerprint: str
+
+
+class FeatureNote(Document):
+    """What the registry does not say of a feature."""
+
+    description: str | None = Field(default=None, description="What it means.")
+    unit: str | None = Field(default=None, description="What a number counts, or how a text is to be read.")
+    range: tuple[float, float] | None = Field(default=None, description="The least and the greatest that it can be.")
+    levels: tuple[str, ...] | None = Field(default=None, description="All that a text can be.")
+    owner: str | None = Field(default=None, description="Who answers for it.")
+    personal_data: PersonalData | None = Field(default=None, strict=False, description="Its personal-data class.")
+    max_age: Duration | None = Field(default=None, description="How old it may be; default: its view's own ttl.")
+
+
+class FeatureNotes(RootModel[dict[Name, Annotated[FeatureNote, Field()]]]):
+    """The whole of features.yaml, by feature."""
+
+
+def read_features(company: Company, store: FeatureStore) -> CompanyFeatures:
+    """The features of this company in its opened repository.
+
+    Raises: CompanyInvalid with every fault; CompanyInvalid of the notes; Feast's own errors for a broken registry.
+    """
+    return _Reader(company, store).read()
+
+
+class _Reader:
+    def __init__(self, company: Company, store: FeatureStore) -> None:
+        self._company = company
+        self._document = company.document.features
+        self._store = store
+        self._faults: list[str] = []
+        self._notices: list[str] = []
+
+    def read(self) -> CompanyFeatures:
+        entity = self._entity()
+        views = self._views(entity) if entity is not None else []
+        key = self._key(entity, views) if entity is not None else None
+        specs = self._unique([spec for view in views for spec in self._specs(view)])
+        specs = self._noted(specs)
+        self._check_formulas(specs)
+        if self._faults or key is None:
+            raise CompanyInvalid(tuple(self._faults))
+        schema = FeatureSchema(tuple(specs))
+        described = json.dumps([asdict(key), *map(asdict, schema.features)], sort_keys=True, default=str)
+        return CompanyFeatures(
+            key=key,
+            schema=schema,
+            notices=tuple(self._notices),
+            fingerprint=hashlib.sha256(described.encode()).hexdigest()[:16],
+        )
+
+    def _entity(self) -> Entity | None:
+        named = self._company.document.customer.entity
+        entities = {entity.name: entity for entity in self._store.list_entities()}
+        if named not in entities:
+            known = ", ".join(sorted(name for name in entities if name != "__dummy"))
+            self._fault(("customer", "entity"), f"the registry has no entity '{named}', it has: {known or 'none'}")
+        return entities.get(named)
+
+    def _views(self, entity: Entity) -> list[FeatureView]:
+        """Those that are asked for and can be used, in the order of rumbo.yaml, else by name: a registry has none."""
+        by_name = {view.name: view for view in self._store.list_batch_feature_views()}
+        by_name |= {view.name: view for view in self._store.list_stream_feature_views()}
+        for view in self._store.list_on_demand_feature_views():
+            self._notices.append(f"{view.name}: an on-demand view is not read, for it is computed by Feast alone")
+        situation = self._situation_views()
+        asked = self._asked()
+        for name in [name for name in (*(asked or ()), *situation) if name not in by_name]:
+            self._fault(("features", "views"), f"the registry has no view '{name}'")
+        named = sorted(by_name) if asked is None else asked
+        found = [by_name[name] for name in named if name in by_name and name not in situation]
+        return [view for view in found if self._is_of(view, entity, is_asked=asked is not None)]
+
+    def _asked(self) -> Sequence[str] | None:
+        """The views that rumbo.yaml names; None: all of the entity."""
+        if self._document.service is None:
+            return self._document.views or None
+        return list(self._of_service)
+
+    @cached_property
+    def _of_service(self) -> Mapping[str, frozenset[str]]:
+        """The features that the service lists, by view; none of a service that is not there."""
+        services = {service.name: service for service in self._store.list_feature_services()}
+        service = services.get(self._document.service or "")
+        if service is None:
+            known = ", ".join(sorted(services)) or "none"
+            text = f"the registry has no service '{self._document.service}', it has: {known}"
+            self._fault(("features", "service"), text)
+            return {}
+        return {p.name: frozenset(f.name for f in p.features) for p in service.feature_view_projections}
+
+    def _situation_views(self) -> frozenset[str]:
+        situation = self._company.document.situation
+        parts = () if situation is None else (situation.incidents, situation.consents)
+        return frozenset(part.view for part in parts if part is not None and not isinstance(part, dict))
+
+    def _is_of(self, view: FeatureView, entity: Entity, *, is_asked: bool) -> bool:
+        """Whether it is keyed by a customer alone."""
+        keyed = [name for name in view.entities if name != "__dummy"]
+        if keyed == [entity.name]:
+            return True
+        whose = " and ".join(keyed) or "no entity"
+        if is_asked:
+            self._fault(("features",), f"the view '{view.name}' is of {whose}, not of {entity.name} alone")
+        else:
+            self._notices.append(f"{view.name}: a view of {whose} is not read, only those of {entity.name} alone")
+        return False
+
+    def _key(self, entity: Entity, views: Sequence[FeatureView]) -> CustomerKey | None:
+        """As the views type it, which is what their rows are kept by."""
+        typed = {
+            str(column.dtype) for view in views for column in view.entity_columns if column.name == entity.join_key
+        }
+        if not views:
+            if not self._faults:
+                self._fault(("customer", "entity"), f"the registry has no view of {entity.name} alone")
+            return None
+        if len(typed) != 1 or not typed <= set(KeyType):
+            types = ", ".join(sorted(typed)) or "nothing"
+            self._fault(
+                ("customer", "entity"), f"its key {entity.join_key} is {types}: expected one of {', '.join(KeyType)}"
+            )
+            return None
+        return CustomerKey(name=entity.join_key, type=KeyType(typed.pop()))
+
+    def _specs(self, view: FeatureView) -> Iterator[FeatureSpec]:
+        ttl = None if view.ttl is None else view.ttl.total_seconds()
+        left_out: dict[str, list[str]] = defaultdict(list)
+        for field in self._chosen(view):
+            if str(field.dtype) in TYPES:
+                yield self._spec(view, field, ttl or None)
+            else:
+                left_out[str(field.dtype)].append(field.name)
+        for kind, names in left_out.items():
+            self._notices.append(f"{view.name}: no condition reads {kind}, so it is left out: {_listed(names)}")
+
+    def _chosen(self, view: FeatureView) -> Sequence[FeastField]:
+        """The features of a view; of a service, those that it lists."""
+        if self._document.service is None:
+            return view.features
+        return [field for field in view.features if field.name in self._of_service[view.name]]
+
+    def _spec(self, view: FeatureView, field: FeastField, ttl_s: float | None) -> FeatureSpec:
+        tags = {**field.tags}
+        age = view.tags.get("max_age_s")
+        personal = tags.get("personal_data", "")
+        name = self._document.names.get(f"{view.name}.{field.name}", field.name)
+        return FeatureSpec(
+            name=name,
+            view=view.name,
+            type=TYPES[str(field.dtype)],
+            unit=tags.get("unit", ""),
+            description=field.description,
+            owner=tags.get("owner", ""),
+            personal_data=PersonalData(personal) if personal in list(PersonalData) else PersonalData.PERSONAL,
+            max_age_s=ttl_s if age is None else float(age) if age else None,
+            stored_as=field.name if name != field.name else None,
+        )
+
+    def _unique(self, specs: Sequence[FeatureSpec]) -> list[FeatureSpec]:
+        by_name: dict[str, list[FeatureSpec]] = defaultdict(list)
+        for spec in specs:
+            by_name[spec.name].append(spec)
+        for name, same in by_name.items():
+            if len(same) > 1:
+                second = same[-1]
+                stored = second.stored_as or name
+                hint = f"features: {{names: {{{second.view}.{stored}: {second.view}_{stored}}}}}"
+                views = " and ".join(spec.view for spec in same)
+                self._fault(("features",), f"'{name}' is in the views {views}: name one of them, such as {hint}")
+        known = {f"{spec.view}.{spec.stored_as or spec.name}" for spec in specs}
+        for place in self._document.names:
+            if place not in known:
+                self._fault(("features", "names", place), "there is no such feature, or it is not read")
+        return list(specs)
+
+    def _noted(self, specs: Sequence[FeatureSpec]) -> list[FeatureSpec]:
+        """With what the notes say, which goes before the registry."""
+        notes = self._notes()
+        for name in sorted(notes.keys() - {spec.name for spec in specs}):
+            self._notices.append(f"{self._document.notes}: {name} is no feature that is read")
+        noted = [_with_note(spec, notes.get(spec.name)) for spec in specs]
+        bare = [spec.name for spec in noted if not (spec.unit and spec.owner and spec.description)]
+        if bare:
+            self._notices.append(f"without description, unit or owner: {_listed(bare)}")
+        return noted
+
+    def _notes(self) -> Mapping[str, FeatureNote]:
+        if self._document.notes is None:
+            return {}
+        try:
+            return read_form(self._company.folder, self._document.notes, FeatureNotes)[1].root
+        except CompanyInvalid as error:
+            self._faults += error.faults
+            return {}
+
+    def _check_formulas(self, specs: Sequence[FeatureSpec]) -> None:
+        """A derived age has an instant to be counted from: a feature, or the latest of an event type."""
+        types = {spec.name: spec.type for spec in specs}
+        latest = {event.latest for event in self._company.document.events.values() if event.latest}
+        for name, formula in self._document.derived.items():
+            path = ("features", "derived", name)
+            if name in types:
+                self._fault(path, f"'{name}' is a feature already")
+            if formula.source not in types and formula.source not in latest:
+                self._fault(path, f"'{formula.source}' is no feature, nor the `latest` of an event type")
+            elif types.get(formula.source, FeatureType.TIMESTAMP) is not FeatureType.TIMESTAMP:
+                self._fault(path, f"'{formula.source}' is {types[formula.source]}, not an instant")
+
+    def _fault(self, path: tuple[str | int, ...], text: str) -> None:
+        self._faults.append(self._company.located(path, text))
+
+
+def _with_note(spec: FeatureSpec, note: FeatureNote | None) -> FeatureSpec:
+    if note is None:
+        return spec
+    said: dict[str, Any] = {
+        "description": note.description,
+        "unit": note.unit,
+        "owner": note.owner,
+        "personal_data": note.personal_data,
+        "max_age_s": None if note.max_age is None else note.max_age.total_seconds(),
+        "bounds": note.range,
+        "levels": note.levels,
+    }
+    return replace(spec, **{name: value for name, value in said.items() if value is not None})
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - _TOLD
+    return ", ".join(names[:_TOLD]) + (f" and {more} more" if more > 0 else "")

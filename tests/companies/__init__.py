@@ -1,0 +1,1 @@
+"""Companies that are not the example."""

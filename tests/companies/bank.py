@@ -1,0 +1,193 @@
+"""A bank with an ordinary Feast repository, which knows nothing of Rumbo: 200 holders of accounts and cards.
+
+Holders are numbered, under a name of the bank's own. Its views share a feature name, hold arrays and narrow types; one
+is of branches, one of holders at branches, one is computed on demand.
+"""
+
+from __future__ import annotations
+
+import random
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+if TYPE_CHECKING:
+    from feast import Entity, FeatureStore, FeatureView
+    from feast.types import FeastType
+
+HOLDERS = 200
+FIRST_HOLDER = 100_001
+NOW = datetime(2027, 3, 1, 9, 0, tzinfo=UTC)
+CONFIGURATION = """\
+project: core_banking
+provider: local
+registry: registry.db
+online_store: {type: sqlite, path: online.db}
+offline_store: {type: duckdb}
+entity_key_serialization_version: 3
+"""
+RUMBO = """\
+company: mybank
+customer: {entity: holder}
+features:
+  repo: feast/
+  names: {cards.rating: card_rating}
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bank:
+    """The company's folder, and its Feast repository within it."""
+
+    folder: Path
+
+    @property
+    def repo(self) -> Path:
+        return self.folder / "feast"
+
+    def write(self, text: str = RUMBO, **notes: str) -> None:
+        """Its rumbo.yaml, and other files by name without ending."""
+        (self.folder / "rumbo.yaml").write_text(text, encoding="utf-8")
+        for name, content in notes.items():
+            (self.folder / f"{name}.yaml").write_text(content, encoding="utf-8")
+
+    def store(self) -> FeatureStore:
+        from feast import FeatureStore
+
+        return FeatureStore(repo_path=str(self.repo))
+
+
+def make_bank(folder: Path, key: str = "INT64", **changes: Any) -> Bank:
+    """Writes the repository, registers it and loads its online store. `key`: the type of a holder's number.
+
+    `changes`: views in place of its own, by name; None leaves one out.
+    """
+    bank = Bank(folder=folder)
+    (bank.repo / "data").mkdir(parents=True)
+    (bank.repo / "feature_store.yaml").write_text(CONFIGURATION, encoding="utf-8")
+    for name, table in _tables(key).items():
+        pq.write_table(table, bank.repo / "data" / f"{name}.parquet")
+    store = bank.store()
+    objects = _definitions(bank.repo, key, without={name for name, view in changes.items() if view is None})
+    objects |= changes
+    with redirect_stdout(StringIO()):  # Feast tells of each view
+        store.apply([item for item in objects.values() if item is not None])
+        store.materialize(NOW - timedelta(days=3), NOW + timedelta(days=1))
+    bank.write()
+    return bank
+
+
+def holder_id(number: int, key: str) -> int | str:
+    return number if key.startswith("INT") else str(number)
+
+
+def _tables(key: str) -> dict[str, pa.Table]:
+    chance = random.Random("bank")
+    numbers = [FIRST_HOLDER + n for n in range(HOLDERS)]
+    types = {"INT64": pa.int64(), "INT32": pa.int32(), "STRING": pa.string()}
+    holder = pa.array([holder_id(n, key) for n in numbers], types[key])
+    at = pa.array([NOW - timedelta(days=1)] * HOLDERS, pa.timestamp("us", tz="UTC"))
+
+    def rows(**columns: pa.Array) -> pa.Table:
+        return pa.table({"holder_no": holder, "as_of": at, **columns})
+
+    return {
+        "accounts": rows(
+            balance=pa.array([round(chance.uniform(0, 50_000), 2) for _ in numbers], pa.float32()),
+            rating=pa.array([chance.choice(("A", "B", "C")) for _ in numbers]),
+            accounts_open=pa.array([chance.randint(1, 4) for _ in numbers], pa.int32()),
+            first_account_at=pa.array(
+                [NOW - timedelta(days=chance.randint(30, 9000)) for _ in numbers], pa.timestamp("us", tz="UTC")
+            ),
+            recent_amounts=pa.array([[1.0, 2.0] for _ in numbers], pa.list_(pa.float32())),
+        ),
+        "cards": rows(
+            rating=pa.array([chance.choice(("gold", "plain")) for _ in numbers]),
+            is_frozen=pa.array([chance.random() < 0.1 for _ in numbers]),
+            card_expires_at=pa.array(
+                [NOW + timedelta(days=chance.randint(1, 900)) for _ in numbers], pa.timestamp("us", tz="UTC")
+            ),
+        ),
+        "claims": rows(claims_open=pa.array([int(chance.random() < 0.05) for _ in numbers], pa.int64())),
+        "branches": pa.table(
+            {
+                "branch_no": pa.array([1, 2], pa.int64()),
+                "as_of": pa.array([NOW, NOW], pa.timestamp("us", tz="UTC")),
+                "opening_hours": pa.array(["9-14", "9-18"]),
+            }
+        ),
+        "visits": rows(
+            branch_no=pa.array([chance.choice((1, 2)) for _ in numbers], pa.int64()),
+            visits=pa.array([chance.randint(0, 9) for _ in numbers], pa.int64()),
+        ),
+    }
+
+
+def _definitions(repo: Path, key: str, without: set[str]) -> dict[str, Any]:
+    from feast import Entity, ValueType
+    from feast.types import Array, Bool, Float32, Int32, Int64, String, UnixTimestamp
+
+    holder = Entity(name="holder", join_keys=["holder_no"], value_type=ValueType[key])
+    branch = Entity(name="branch", join_keys=["branch_no"], value_type=ValueType.INT64)
+    accounts = _view(
+        repo,
+        "accounts",
+        [holder],
+        timedelta(days=40),
+        balance=Float32,
+        rating=String,
+        accounts_open=Int32,
+        first_account_at=UnixTimestamp,
+        recent_amounts=Array(Float32),
+    )
+    return {
+        "holder": holder,
+        "branch": branch,
+        "accounts": accounts,
+        "cards": _view(
+            repo,
+            "cards",
+            [holder],
+            timedelta(0),
+            rating=String,
+            is_frozen=Bool,
+            card_expires_at=UnixTimestamp,
+        ),
+        "claims": _view(repo, "claims", [holder], timedelta(days=2), claims_open=Int64),
+        "branches": _view(repo, "branches", [branch], timedelta(0), opening_hours=String),
+        "visits": _view(repo, "visits", [holder, branch], timedelta(0), visits=Int64),
+        **({} if "wealth" in without else {"wealth": _on_demand(accounts)}),
+    }
+
+
+def _view(repo: Path, name: str, entities: list[Entity], ttl: timedelta, **features: FeastType) -> FeatureView:
+    from feast import FeatureView, Field, FileSource
+
+    return FeatureView(
+        name=name,
+        entities=entities,
+        ttl=ttl,
+        source=FileSource(name=name, path=str(repo.resolve() / "data" / f"{name}.parquet"), timestamp_field="as_of"),
+        schema=[Field(name=feature, dtype=dtype) for feature, dtype in features.items()],
+    )
+
+
+def _on_demand(accounts: FeatureView) -> Any:
+    from feast import Field
+    from feast.on_demand_feature_view import on_demand_feature_view
+    from feast.types import Float64
+
+    schema = [Field(name="is_wealthy", dtype=Float64)]
+    return on_demand_feature_view(sources=[accounts], schema=schema)(wealth)
+
+
+def wealth(inputs: pd.DataFrame) -> pd.DataFrame:
+    """Computed by Feast, of what it has read."""
+    return pd.DataFrame({"is_wealthy": (inputs["balance"] > 10_000).astype(float)})

@@ -1,0 +1,142 @@
+"""The features of a company are those of its own Feast registry; what does not fit is left out, or named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.company import CompanyInvalid, load_company
+from features.registry import CompanyFeatures, CustomerKey, KeyType, read_features
+from features.schema import FeatureType, PersonalData
+from tests.companies.bank import RUMBO, Bank, make_bank
+
+NOTES = """\
+balance: {description: What the accounts hold, unit: EUR, owner: core, personal_data: sensitive, range: [0, 1000000]}
+rating: {levels: [A, B, C], max_age: 7d}
+shoe_size: {unit: EU}
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Bank:
+    return make_bank(tmp_path_factory.mktemp("companies") / "bank")
+
+
+@pytest.fixture
+def bank(made: Bank) -> Bank:
+    made.write()
+    return made
+
+
+def features_of(bank: Bank) -> CompanyFeatures:
+    return read_features(load_company(bank.folder), bank.store())
+
+
+def faults_of(bank: Bank, text: str, **notes: str) -> tuple[str, ...]:
+    bank.write(text, **notes)
+    with pytest.raises(CompanyInvalid) as caught:
+        features_of(bank)
+    return caught.value.faults
+
+
+def test_names_types_and_ages_are_those_of_the_registry(bank: Bank) -> None:
+    found = features_of(bank)
+    assert found.key == CustomerKey(name="holder_no", type=KeyType.INT64)
+    assert [(f.view, f.name, f.type, f.max_age_s) for f in found.schema.features] == [
+        ("accounts", "balance", FeatureType.DOUBLE, 40 * 86_400.0),
+        ("accounts", "rating", FeatureType.STRING, 40 * 86_400.0),
+        ("accounts", "accounts_open", FeatureType.INT, 40 * 86_400.0),
+        ("accounts", "first_account_at", FeatureType.TIMESTAMP, 40 * 86_400.0),
+        ("cards", "card_rating", FeatureType.STRING, None),
+        ("cards", "is_frozen", FeatureType.BOOL, None),
+        ("cards", "card_expires_at", FeatureType.TIMESTAMP, None),
+        ("claims", "claims_open", FeatureType.INT, 2 * 86_400.0),
+    ]
+    assert found.schema.by_name["card_rating"].stored_as == "rating"
+
+
+def test_what_cannot_be_used_is_left_out_with_a_notice(bank: Bank) -> None:
+    notices = "\n".join(features_of(bank).notices)
+    for told in ("wealth: an on-demand view", "branches: a view of branch", "visits: a view of holder and branch"):
+        assert told in notices
+    assert "accounts: no condition reads Array(Float32), so it is left out: recent_amounts" in notices
+
+
+def test_notes_say_what_the_registry_does_not(bank: Bank) -> None:
+    bank.write(RUMBO + "  notes: features.yaml\n", features=NOTES)
+    found = features_of(bank)
+    balance, rating = found.schema.by_name["balance"], found.schema.by_name["rating"]
+    assert (balance.unit, balance.owner, balance.personal_data, balance.bounds) == (
+        "EUR",
+        "core",
+        PersonalData.SENSITIVE,
+        (0.0, 1_000_000.0),
+    )
+    assert (rating.levels, rating.max_age_s) == (("A", "B", "C"), 7 * 86_400.0)
+    assert "features.yaml: shoe_size is no feature that is read" in found.notices
+
+
+def test_the_fingerprint_changes_with_the_features_and_with_nothing_else(bank: Bank) -> None:
+    first = features_of(bank).fingerprint
+    assert features_of(bank).fingerprint == first
+    bank.write(RUMBO + "  notes: features.yaml\n", features="rating: {max_age: 7d}\n")
+    assert features_of(bank).fingerprint != first
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("entity: holder", "entity: client", "rumbo.yaml:2:12: customer.entity: the registry has no entity 'client'"),
+        ("repo: feast/", "views: [accounts, loans]", "4:3: features.views: the registry has no view 'loans'"),
+        ("repo: feast/", "views: [visits]", "the view 'visits' is of holder and branch, not of holder alone"),
+        ("repo: feast/", "service: offers", "4:3: features.service: the registry has no service 'offers'"),
+        ("  names: {cards.rating: card_rating}\n", "", "'rating' is in the views accounts and cards: name one of them"),
+        (
+            "cards.rating: card_rating",
+            "cards.limit: card_limit",
+            "features.names.cards.limit: there is no such feature",
+        ),
+        (
+            "repo: feast/",
+            "derived: {age: days_since(born_at)}",
+            "4:13: features.derived.age: 'born_at' is no feature, nor the `latest` of an event type",
+        ),
+        ("repo: feast/", "derived: {age: days_since(balance)}", "'balance' is double, not an instant"),
+        ("repo: feast/", "derived: {balance: days_since(first_account_at)}", "'balance' is a feature already"),
+        ("repo: feast/", "notes: features.yaml", "features.yaml:1:12: rating.unitt: "),
+    ],
+)
+def test_what_the_registry_lacks_is_named_where_it_is_asked_for(old: str, new: str, expected: str, bank: Bank) -> None:
+    assert old in RUMBO
+    faults = faults_of(bank, RUMBO.replace(old, new), features="rating: {  unitt: EUR}\n")
+    assert any(expected in fault for fault in faults), faults
+
+
+def test_the_latest_of_an_event_type_is_an_instant_too(bank: Bank) -> None:
+    events = "events:\n  card.renewed: {latest: last_renewed_at}\n"
+    bank.write(RUMBO + "  derived: {renewal_age: days_since(last_renewed_at)}\n" + events)
+    assert features_of(bank).schema.features
+
+
+@pytest.mark.parametrize("key", ["INT32", "STRING"])
+def test_the_key_is_typed_as_theirs_is(key: str, tmp_path: Path) -> None:
+    bank = make_bank(tmp_path / "bank", key, visits=None, branches=None, wealth=None, cards=None, branch=None)
+    bank.write(RUMBO.replace("  names: {cards.rating: card_rating}\n", ""))
+    assert features_of(bank).key.type is KeyType({"INT32": "Int32", "STRING": "String"}[key])
+
+
+@given(st.integers(-(2**63), 2**63 - 1))
+def test_a_number_is_the_key_that_is_written_as_it_is(number: int) -> None:
+    key = CustomerKey(name="holder_no", type=KeyType.INT64)
+    assert key.value_of(str(number)) == number
+    small = CustomerKey(name="holder_no", type=KeyType.INT32)
+    assert small.value_of(str(number)) == (number if -(2**31) <= number < 2**31 else None)
+
+
+@pytest.mark.parametrize("customer_id", ["0100005", "+5", " 5", "5 ", "5.0", "1e3", "-0", "", "-", "٣", "9" * 30, "x"])
+def test_what_is_written_otherwise_is_nobody_where_keys_are_numbers(customer_id: str) -> None:
+    assert CustomerKey(name="holder_no", type=KeyType.INT64).value_of(customer_id) is None
+    assert CustomerKey(name="holder_no", type=KeyType.STRING).value_of(customer_id) == customer_id
