@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from features.customer_key import CustomerKey
 from features.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from feast.protos.feast.types.Value_pb2 import Value
     from feast.repo_config import RepoConfig
 
-JOIN_KEY = "customer_id"
 CONFIG_FILE = "feature_store.yaml"
 
 FileIdentity = tuple[int, int] | None
@@ -29,7 +29,7 @@ FileIdentity = tuple[int, int] | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredRow:
-    """What the online store holds of one customer in one view; `values` by feature name."""
+    """What the online store holds of one customer in one view; `values` by their names there."""
 
     event_time: datetime
     values: Mapping[str, Value]
@@ -37,11 +37,12 @@ class StoredRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """One open store; not to be shared between threads."""
+    """One open store; not to be shared between threads. `keys`: of the views whose rows are each of one customer."""
 
     config: RepoConfig
     store: OnlineStore
     views: Mapping[str, FeatureView]
+    keys: Mapping[str, CustomerKey]
     file: Path | None
     identity: FileIdentity
 
@@ -66,38 +67,42 @@ class Connection:
             raise StoreUnavailable(f"there is no {file.name}")
         views = {view.name: view for view in FeatureStore(repo_path=str(repo)).list_feature_views()}
         store = get_online_store_from_config(config.online_store)
-        return cls(config=config, store=store, views=views, file=file, identity=_identity(file))
+        keys = {name: key for name, view in views.items() if (key := CustomerKey.of_view(view)) is not None}
+        return cls(config=config, store=store, views=views, keys=keys, file=file, identity=_identity(file))
 
     def is_replaced(self) -> bool:
         """Whether the file of an embedded store is no longer the one that was opened."""
         return self.file is not None and _identity(self.file) != self.identity
 
     def read(self, view: str, customer_id: str) -> StoredRow | None:
-        """The customer's row in `view`; None when there is none.
+        """The customer's row in `view`; None when there is none, or no key is written as this id.
 
-        Raises: StoreUnavailable when the registry does not know `view`; the store's own errors.
+        Raises: StoreUnavailable as `entity_key`; the store's own errors.
         """
-        table = self.views.get(view)
-        if table is None:
-            raise StoreUnavailable(f"the registry has no view {view!r}")
-        event_time, values = self.store.online_read(self.config, table, [entity_key(customer_id)])[0]
+        key = self.entity_key(view, customer_id)
+        if key is None:
+            return None
+        event_time, values = self.store.online_read(self.config, self.views[view], [key])[0]
         if event_time is None or values is None:
             return None
         return StoredRow(event_time=event_time, values=values)
+
+    def entity_key(self, view: str, customer_id: str) -> EntityKey | None:
+        """The customer's key in `view`; None if no key is written as this id.
+
+        Raises: StoreUnavailable when the registry does not know `view`, or not as one of customers.
+        """
+        if view not in self.views:
+            raise StoreUnavailable(f"the registry has no view {view!r}")
+        if view not in self.keys:
+            raise StoreUnavailable(f"the view {view!r} is not of one entity with one key")
+        return self.keys[view].entity_key(customer_id)
 
     def close(self) -> None:
         """Closes an embedded store's file; other stores close with the process."""
         connection = getattr(self.store, "_conn", None)
         if connection is not None:
             connection.close()
-
-
-def entity_key(customer_id: str) -> EntityKey:
-    """Feast's key of a customer."""
-    from feast.protos.feast.types.EntityKey_pb2 import EntityKey
-    from feast.protos.feast.types.Value_pb2 import Value
-
-    return EntityKey(join_keys=[JOIN_KEY], entity_values=[Value(string_val=customer_id)])
 
 
 def _demand_registry(config: RepoConfig, repo: Path) -> None:

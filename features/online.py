@@ -143,7 +143,7 @@ def _decode(
     stale: FeatureSpec | None = None
     for spec in specs:
         try:
-            value = _scalar(row.values.get(spec.name), spec)
+            value = _scalar(row.values.get(spec.stored_as or spec.name), spec)
         except StoreUnavailable as error:
             mismatch = error
             values[spec.name] = FeatureValue(name=spec.name, status=FeatureStatus.UNAVAILABLE)

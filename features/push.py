@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from features.connection import Connection, entity_key
+from features.connection import Connection
 from features.errors import RumboError, StoreUnavailable
 from features.situation import Fact, merge, parse, render
 
@@ -69,10 +69,13 @@ class SituationWriter:
 
 
 def _merge(connection: Connection, customer_id: str, facts: Sequence[Fact]) -> None:
-    """Reads, merges and writes back one row, unless it already says all of this."""
+    """Reads, merges and writes back one row, unless it already says all of this, or can be of nobody."""
     from feast.protos.feast.types.Value_pb2 import Value
 
     kind = type(facts[0])
+    key = connection.entity_key(kind.view, customer_id)
+    if key is None:
+        return
     row = connection.read(kind.view, customer_id)
     stored = row.values[kind.feature].string_val if row is not None and kind.feature in row.values else ""
     merged = merge(parse(kind, stored) if stored else (), facts)
@@ -81,9 +84,7 @@ def _merge(connection: Connection, customer_id: str, facts: Sequence[Fact]) -> N
         return
     values = {kind.feature: Value(string_val=text)}
     event_time = max(fact.at for fact in merged)
-    rows: list[tuple[EntityKey, dict[str, Value], datetime, datetime | None]] = [
-        (entity_key(customer_id), values, event_time, None)
-    ]
+    rows: list[tuple[EntityKey, dict[str, Value], datetime, datetime | None]] = [(key, values, event_time, None)]
     connection.store.online_write_batch(connection.config, connection.views[kind.view], rows, None)
 
 

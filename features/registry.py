@@ -10,13 +10,13 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, RootModel
 
 from features.company import Company, CompanyInvalid, Name, read_form
+from features.customer_key import CustomerKey, KeyType, key_types
 from features.documents.durations import Duration
 from features.documents.form import Document
 from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalData
@@ -36,35 +36,6 @@ TYPES: Mapping[str, FeatureType] = {
 }
 _TOLD = 5
 """So many names stand in one notice."""
-
-
-class KeyType(StrEnum):
-    """How a registry types its customers' key."""
-
-    STRING = "String"
-    INT64 = "Int64"
-    INT32 = "Int32"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CustomerKey:
-    """The join key of the customers' entity."""
-
-    name: str
-    type: KeyType
-
-    def value_of(self, customer_id: str) -> str | int | None:
-        """The customer's key as the store has it; None if no key of this type is written so.
-
-        Ids are compared exactly, so `0100005`, `+5` and ` 5` are nobody where keys are numbers.
-        """
-        if self.type is KeyType.STRING:
-            return customer_id
-        is_number = customer_id.isascii() and customer_id.removeprefix("-").isdigit() and len(customer_id) <= 20
-        if not is_number or str(int(customer_id)) != customer_id:
-            return None
-        bits = 64 if self.type is KeyType.INT64 else 32
-        return int(customer_id) if -(2 ** (bits - 1)) <= int(customer_id) < 2 ** (bits - 1) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,9 +160,7 @@ class _Reader:
 
     def _key(self, entity: Entity, views: Sequence[FeatureView]) -> CustomerKey | None:
         """As the views type it, which is what their rows are kept by."""
-        typed = {
-            str(column.dtype) for view in views for column in view.entity_columns if column.name == entity.join_key
-        }
+        typed = {name for view in views for name in key_types(view)}
         if not views:
             if not self._faults:
                 self._fault(("customer", "entity"), f"the registry has no view of {entity.name} alone")

@@ -7,7 +7,9 @@ is of branches, one of holders at branches, one is computed on demand.
 from __future__ import annotations
 
 import random
-from contextlib import redirect_stdout
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -74,14 +76,22 @@ def make_bank(folder: Path, key: str = "INT64", **changes: Any) -> Bank:
     (bank.repo / "feature_store.yaml").write_text(CONFIGURATION, encoding="utf-8")
     for name, table in _tables(key).items():
         pq.write_table(table, bank.repo / "data" / f"{name}.parquet")
-    store = bank.store()
-    objects = _definitions(bank.repo, key, without={name for name, view in changes.items() if view is None})
-    objects |= changes
-    with redirect_stdout(StringIO()):  # Feast tells of each view
+    without = {name for name, view in changes.items() if view is None}
+    with _quiet_feast():
+        store = bank.store()
+        objects = _definitions(bank.repo, key, without) | changes
         store.apply([item for item in objects.values() if item is not None])
         store.materialize(NOW - timedelta(days=3), NOW + timedelta(days=1))
     bank.write()
     return bank
+
+
+@contextmanager
+def _quiet_feast() -> Iterator[None]:
+    """It tells of each view, and that views on demand are new."""
+    with redirect_stdout(StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        yield
 
 
 def holder_id(number: int, key: str) -> int | str:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.company import CompanyInvalid, load_company
-from features.registry import CompanyFeatures, CustomerKey, KeyType, read_features
+from features.customer_key import CustomerKey, KeyType
+from features.registry import CompanyFeatures, read_features
 from features.schema import FeatureType, PersonalData
 from tests.companies.bank import RUMBO, Bank, make_bank
 
