@@ -31,5 +31,9 @@ class StoreUnavailable(RumboError):
     """The online store or its registry could not be opened, read or written."""
 
 
+class ValueUnfit(RumboError):
+    """A stored value is not of the type that the schema declares."""
+
+
 class SituationUnreadable(RumboError):
     """A stored list of incidents or consents is not what the contract says, so nothing can be merged into it."""

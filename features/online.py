@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from features.connection import Connection, StoredRow
-from features.errors import StoreUnavailable
+from features.errors import ValueUnfit
 from features.freshness import is_stale
 from features.reading import FeatureReading, ViewFault
 from features.schema import FeatureSchema, FeatureSpec, FeatureType
@@ -144,7 +144,7 @@ def _decode(
     for spec in specs:
         try:
             value = _scalar(row.values.get(spec.stored_as or spec.name), spec)
-        except StoreUnavailable as error:
+        except ValueUnfit as error:
             mismatch = error
             values[spec.name] = FeatureValue(name=spec.name, status=FeatureStatus.UNAVAILABLE)
             continue
@@ -162,13 +162,13 @@ def _decode(
 def _scalar(value: Value | None, spec: FeatureSpec) -> Scalar | None:
     """The plain value; None for a null, however Feast stores it.
 
-    Raises: StoreUnavailable when the stored type is not the declared one.
+    Raises: ValueUnfit when the stored type is not the declared one.
     """
     kind = None if value is None else value.WhichOneof("val")
     if value is None or kind is None or kind == "null_val":
         return None
     if kind not in WIRE_KINDS[spec.type]:
-        raise StoreUnavailable(f"feature {spec.name} is stored as {kind}, declared as {spec.type.value}")
+        raise ValueUnfit(f"feature {spec.name} is stored as {kind}, declared as {spec.type.value}")
     if spec.type is FeatureType.TIMESTAMP:
         return None if value.unix_timestamp_val == NULL_INSTANT else _instant(value.unix_timestamp_val, spec)
     plain: Scalar = getattr(value, kind)
@@ -179,7 +179,7 @@ def _instant(seconds: int, spec: FeatureSpec) -> datetime:
     try:
         return datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError) as error:
-        raise StoreUnavailable(f"feature {spec.name} holds no instant") from error
+        raise ValueUnfit(f"feature {spec.name} holds no instant") from error
 
 
 def _without_values(specs: Iterable[FeatureSpec], status: FeatureStatus) -> dict[str, FeatureValue]:
