@@ -21,10 +21,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from service.catalogue.check.analysed_conditions import Role, never_holds
 from service.catalogue.check.claims import Claim, Claims
 from service.catalogue.check.condition_answers import ConditionAnswers, RequestScope
+from service.catalogue.check.conflict import minimal_conflict
 from service.catalogue.check.proof.bounds import HAS_OPEN, IS_KNOWN, JOURNEYS, OPEN_CLASSES, OPEN_COUNT, STAGES
 from service.catalogue.check.proof.solver import Satisfiability
 from service.catalogue.check.quiet import is_never_awake
@@ -108,7 +110,7 @@ def _exclusion(
             continue
         finding = catalogue.answers.together([c.text for c in group], o.scope)
         if finding.outcome is Satisfiability.NEVER:
-            core = _core(group, o.scope, catalogue.answers)
+            core = minimal_conflict(group, partial(_contradict, o.scope, catalogue.answers))
             if len(core) > 1 or not _is_reported(core[0], catalogue):
                 return Exclusion(
                     why=f"{_listed(core)} can never hold together" if len(core) > 1 else f"{core[0].label} forbids it",
@@ -118,6 +120,10 @@ def _exclusion(
         elif finding.outcome is Satisfiability.NOT_DECIDED and len(group) > 1:
             doubts[f"whether {_listed(group)} can hold together could not be decided: {finding.why}"] = None
     return _always_quiet(o, catalogue) or _over_budget(o, catalogue) or _preceded(o)
+
+
+def _contradict(scope: RequestScope, answers: ConditionAnswers, claims: Sequence[Claim]) -> bool:
+    return answers.together([claim.text for claim in claims], scope).outcome is Satisfiability.NEVER
 
 
 def _is_reported(claim: Claim, catalogue: CatalogueUnderCheck) -> bool:
@@ -172,16 +178,6 @@ def _related(claims: Sequence[Claim], answers: ConditionAnswers) -> Iterator[lis
 def _group(name: str, about_all: bool) -> str:
     """The group of a variable. Whoever is not known lacks every feature, so `customer.is_known` groups them all."""
     return _CUSTOMER if about_all and name.startswith(_CUSTOMER) else _GROUPS.get(name, name)
-
-
-def _core(claims: Sequence[Claim], scope: RequestScope, answers: ConditionAnswers) -> list[Claim]:
-    """A minimal conflict: of claims that contradict each other, some that do so only all together."""
-    core = list(claims)
-    for claim in claims:
-        rest = [c for c in core if c is not claim]
-        if rest and answers.together([c.text for c in rest], scope).outcome is Satisfiability.NEVER:
-            core = rest
-    return core
 
 
 def _check_cap(journey: JourneyUnderCheck, problems: Problems) -> None:

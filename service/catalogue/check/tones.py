@@ -9,9 +9,11 @@ reported again.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from service.catalogue.check.claims import MAY_BE_MISSING
 from service.catalogue.check.condition_answers import ConditionAnswers, RequestScope
+from service.catalogue.check.conflict import minimal_conflict
 from service.catalogue.check.proof.bounds import IS_KNOWN
 from service.catalogue.check.proof.solver import Satisfiability
 from service.catalogue.check.under_check import ActionOnChannel, CatalogueUnderCheck
@@ -45,7 +47,8 @@ def _check_action(action: ActionOnChannel, answers: ConditionAnswers, problems: 
 def _choice_text(
     choice: ToneChoice, before: Sequence[ToneChoice], scope: RequestScope, answers: ConditionAnswers
 ) -> str:
-    core = _core(choice, before, scope, answers)
+    last_first = minimal_conflict(before[::-1], partial(_leave_nothing, choice, scope, answers))
+    core = last_first[::-1]
     tones = " or ".join(dict.fromkeys(c.tone for c in core))
     why = answers.together([choice.when.text], scope, [c.when.text for c in core]).why
     needs = {n for c in core for n in c.when.names if n.startswith(MAY_BE_MISSING)} - {IS_KNOWN}
@@ -54,16 +57,9 @@ def _choice_text(
     return f"{text} ({why})" if why else text
 
 
-def _core(
-    choice: ToneChoice, before: Sequence[ToneChoice], scope: RequestScope, answers: ConditionAnswers
-) -> list[ToneChoice]:
-    """A minimal set of the choices before it that leave it nothing, those written first preferred."""
-    core = list(before)
-    for one in reversed(before):
-        rest = [c for c in core if c is not one]
-        if (
-            rest
-            and answers.together([choice.when.text], scope, [c.when.text for c in rest]).outcome is Satisfiability.NEVER
-        ):
-            core = rest
-    return core
+def _leave_nothing(
+    choice: ToneChoice, scope: RequestScope, answers: ConditionAnswers, before: Sequence[ToneChoice]
+) -> bool:
+    """Whether, wherever it holds, one of these before it does."""
+    finding = answers.together([choice.when.text], scope, [c.when.text for c in before])
+    return finding.outcome is Satisfiability.NEVER
