@@ -10,13 +10,14 @@ from pydantic import ValidationError
 
 from features.errors import RumboError
 from features.values import Scalar
+from service.catalogue.bind.names import objective_types
 from service.catalogue.conditions.compile import ConditionCompiler
 from service.catalogue.documents.journey import CatalogueDocument, ObjectiveDocument
 from service.catalogue.documents.source import form_problems
 from service.catalogue.load import CatalogueInvalid
 from service.decision.constraints.rule import Condition
 from service.decision.facts import Facts
-from service.decision.reports.events import EVENT_FORMS, EventForm
+from service.decision.reports.events import EVENT_FORMS
 
 _SOME_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -46,11 +47,6 @@ class KeptObjective:
                 known[name] = float(number)
         alone = Facts(now=_SOME_TIME, customer_id="", channel="", variables=known)
         return self.where.holds_alone(alone) is True
-
-
-def objective_types(form: EventForm) -> dict[str, str]:
-    """The variables that a `where` about an event of this form may use."""
-    return {**dict.fromkeys((*form.required, *form.optional), "string"), **dict.fromkeys(form.numbers, "double")}
 
 
 def objectives_of(source: str) -> Mapping[str, KeptObjective]:

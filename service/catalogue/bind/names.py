@@ -9,7 +9,7 @@ from service.catalogue.documents.journey import ActionDocument, CatalogueDocumen
 from service.catalogue.documents.policies import PoliciesDocument
 from service.catalogue.documents.problems import FaultClass, Problems
 from service.decision.constraints.audience import policy_code
-from service.decision.reports.events import EVENT_FORMS
+from service.decision.reports.events import EVENT_FORMS, EventForm
 
 
 def check_names(document: CatalogueDocument, is_checked: Sequence[bool], problems: Problems, *, is_kept: bool) -> None:
@@ -40,9 +40,13 @@ def _check_objective(journey: JourneyDocument, problems: Problems, *, is_kept: b
         text = f"'{objective.event}' is no event type: " + ", ".join(EVENT_FORMS)
         problems.add(journey.journey, ("objective", "event"), FaultClass.NAME, text)
     elif objective.where is not None:
-        types = {**dict.fromkeys((*form.required, *form.optional), "string"), **dict.fromkeys(form.numbers, "double")}
-        compiler = ConditionCompiler(types, is_kept=is_kept)
+        compiler = ConditionCompiler(objective_types(form), is_kept=is_kept)
         problems.condition(compiler, objective.where, journey.journey, ("objective", "where"))
+
+
+def objective_types(form: EventForm) -> dict[str, str]:
+    """The variables that a `where` about an event of this form may use."""
+    return {**dict.fromkeys((*form.required, *form.optional), "string"), **dict.fromkeys(form.numbers, "double")}
 
 
 def _check_declared(journey: JourneyDocument, company: PoliciesDocument, problems: Problems) -> None:

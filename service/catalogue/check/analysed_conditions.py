@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from service.catalogue.bind.names import objective_types
 from service.catalogue.check.condition_answers import NOW, ConditionAnswers, RequestScope
 from service.catalogue.check.proof.solver import Satisfiability, SolverAnswer
 from service.catalogue.check.under_check import ActionOnChannel, CatalogueUnderCheck, JourneyUnderCheck, Path
@@ -68,7 +69,8 @@ class StatedCondition:
 def check_conditions(catalogue: CatalogueUnderCheck, problems: Problems) -> None:
     for stated in _stated(catalogue):
         _judge(stated, catalogue, catalogue.answers, problems)
-    events = {event: ConditionAnswers(ConditionCompiler(_types(event)), {}) for event in EVENT_FORMS}
+    compilers = {event: ConditionCompiler(objective_types(form)) for event, form in EVENT_FORMS.items()}
+    events = {event: ConditionAnswers(compiler, {}) for event, compiler in compilers.items()}
     for journey in catalogue.journeys:
         objective = journey.journey.objective
         if objective.event is not None and objective.where is not None:
@@ -163,9 +165,3 @@ def _of_action(action: ActionOnChannel) -> Iterator[StatedCondition]:
             path=(*action.path, "tone", "choose", n, "when"),
             scope=action.scope_everywhere,
         )
-
-
-def _types(event: str) -> dict[str, str]:
-    """The attributes of an event, as `bind` types them."""
-    form = EVENT_FORMS[event]
-    return {**dict.fromkeys((*form.required, *form.optional), "string"), **dict.fromkeys(form.numbers, "double")}
