@@ -20,6 +20,7 @@ from service.decision.constraints.stage import AtStage
 from service.decision.constraints.unknown import STRICT as STRICTLY
 from service.decision.constraints.unknown import OnUnknown
 from service.decision.decide import Decision, StateAtCommit, Terms, begin, conclude
+from service.decision.evaluation import Evaluation
 from service.decision.facts import Contact, Facts, Situation, Use
 from service.decision.journey import Action, Journey, JourneyKind, Lever, Objective, Stage, StagePlan
 from service.decision.plan import (
@@ -213,6 +214,9 @@ def catalogue(*offered: Entry, policies: Policies = STRICT) -> Catalogue:
     return Catalogue(offered=offered, policies=policies, plan=plan)
 
 
+NOTHING = catalogue().plan
+
+
 def feature(
     name: str,
     value: Scalar | None,
@@ -245,6 +249,11 @@ def facts(
         situation=situation or Situation(),
     )
     return with_variables(plain)
+
+
+def evaluation(known: Facts) -> Evaluation:
+    """What a rule that is asked by itself gets: it looks at nothing of a plan, so this one has nothing."""
+    return Evaluation(NOTHING, known)
 
 
 def contact(

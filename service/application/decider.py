@@ -25,6 +25,7 @@ from service.decision.constrain import constrain
 from service.decision.constraints.capacity import Pool
 from service.decision.decide import Decision, Draft, Terms, begin, conclude
 from service.decision.enrolments import end_enrolments
+from service.decision.evaluation import Evaluation
 from service.decision.facts import Contact, Facts, Use
 from service.decision.plan import Candidate, Plan
 from service.decision.record import replay
@@ -269,9 +270,10 @@ class Decider:
         )
         reach = plan.reach_on(facts.channel)
         hydrated = await self._hydrator.hydrate(facts_request, self._clock(), reach)
-        current, _ = end_enrolments(plan, hydrated.facts)
+        current, _ = end_enrolments(Evaluation(plan, hydrated.facts))
         offered = _as_offered_now(plan, [p.candidate for p in decision.picks if p.journey_id in reserved])
-        allowed = constrain(plan, offered, _without_decision(stored.decision_id, current, reach.pools)).allowed
+        others = current.with_facts(_without_decision(stored.decision_id, current.facts, reach.pools))
+        allowed = constrain(others, offered).allowed
         return frozenset(reserved - {c.journey_id for c in allowed})
 
 

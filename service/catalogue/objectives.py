@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from pydantic import ValidationError
 
@@ -16,10 +16,8 @@ from service.catalogue.documents.journey import CatalogueDocument, ObjectiveDocu
 from service.catalogue.documents.source import form_problems
 from service.catalogue.load import CatalogueInvalid
 from service.decision.constraints.rule import Condition
-from service.decision.facts import Facts
 from service.decision.reports.events import EVENT_FORMS
-
-_SOME_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+from service.decision.variables import Variables
 
 
 class CatalogueLost(RumboError):
@@ -45,8 +43,7 @@ class KeptObjective:
             number = attributes.get(name)
             if isinstance(number, int | float):
                 known[name] = float(number)
-        alone = Facts(now=_SOME_TIME, customer_id="", channel="", variables=known)
-        return self.where.holds_alone(alone) is True
+        return self.where.holds_alone(Variables(known)) is True
 
 
 def objectives_of(source: str) -> Mapping[str, KeptObjective]:

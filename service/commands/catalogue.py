@@ -194,7 +194,7 @@ async def _explain(journey: str, request: decision_pb2.DecideRequest, settings: 
     if candidate is None:
         raise NotOffered(f"there is no journey '{journey}' with something to show on {wanted.channel}")
     if as_json:
-        fields = explanation_fields(known.plan, candidate, draft.facts, request.locale)
+        fields = explanation_fields(draft.evaluation, candidate, request.locale)
         click.echo(json.dumps(fields, indent=2, ensure_ascii=False))
     else:
-        show_explanation(known.plan, candidate, draft.facts, request.locale)
+        show_explanation(draft.evaluation, candidate, request.locale)

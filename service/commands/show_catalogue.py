@@ -13,9 +13,9 @@ from features.values import Scalar
 from service.catalogue.cases.coverage import constraint_name
 from service.catalogue.cases.run import CaseResult, Report
 from service.commands.console import table_console
+from service.decision.evaluation import Evaluation
 from service.decision.explain import RuleExplanation, explain
-from service.decision.facts import Facts
-from service.decision.plan import Candidate, Plan
+from service.decision.plan import Candidate
 from service.decision.verdict import ReasonKind
 from service.texts.fill import text
 
@@ -70,30 +70,30 @@ def report_fields(report: Report) -> dict[str, Any]:
     }
 
 
-def show_explanation(plan: Plan, candidate: Candidate, facts: Facts, locale: str) -> None:
+def show_explanation(evaluation: Evaluation, candidate: Candidate, locale: str) -> None:
     """Every rule that guards a candidate: its verdict, what it saw, its limits, the ages of what it saw."""
-    console = table_console()
+    console, facts = table_console(), evaluation.facts
     what = (candidate.journey_id, candidate.action.action_id, f"stage {candidate.stage}", facts.channel)
     table = Table(title=" · ".join((*what, f"{facts.now:%Y-%m-%d %H:%M:%S} UTC")), title_justify="left")
     for heading in ("constraint", "verdict", "observed", "limit", "age"):
         table.add_column(heading)
     reasons = []
-    for explained in explain(plan, candidate, facts):
-        seen = explained.rule.seen(facts)
+    for explained in explain(evaluation, candidate):
+        seen = explained.rule.seen(evaluation)
         verdict = verdict_of(explained)
         told = (constraint_name(explained.rule, candidate), verdict, _pairs(seen.observed), _pairs(seen.limits))
         table.add_row(*map(escape, told), escape(_ages(seen.ages)), style=None if verdict == "allows" else "yellow")
         if explained.reason is not None:
-            reasons.append(f"{explained.reason.code}: {text(explained.reason, locale, plan.texts)}")
+            reasons.append(f"{explained.reason.code}: {text(explained.reason, locale, evaluation.plan.texts)}")
     console.print(table)
     for reason in reasons:
         console.print(f"• {escape(reason)}")
 
 
-def explanation_fields(plan: Plan, candidate: Candidate, facts: Facts, locale: str) -> dict[str, Any]:
+def explanation_fields(evaluation: Evaluation, candidate: Candidate, locale: str) -> dict[str, Any]:
     rows = []
-    for explained in explain(plan, candidate, facts):
-        seen, reason = explained.rule.seen(facts), explained.reason
+    for explained in explain(evaluation, candidate):
+        seen, reason = explained.rule.seen(evaluation), explained.reason
         rows.append(
             {
                 "constraint": constraint_name(explained.rule, candidate),
@@ -102,7 +102,7 @@ def explanation_fields(plan: Plan, candidate: Candidate, facts: Facts, locale: s
                 "observed": {name: _plain(value) for name, value in seen.observed.items()},
                 "limits": {name: _plain(value) for name, value in seen.limits.items()},
                 "age_s": {name: age.total_seconds() for name, age in seen.ages.items()},
-                "text": None if reason is None else text(reason, locale, plan.texts),
+                "text": None if reason is None else text(reason, locale, evaluation.plan.texts),
                 "eligible_after": None if reason is None else _plain(reason.eligible_after),
             }
         )
@@ -110,7 +110,7 @@ def explanation_fields(plan: Plan, candidate: Candidate, facts: Facts, locale: s
         "journey": candidate.journey_id,
         "stage": candidate.stage.value,
         "action": candidate.action.action_id,
-        "now": facts.now.isoformat(),
+        "now": evaluation.facts.now.isoformat(),
         "rules": rows,
     }
 

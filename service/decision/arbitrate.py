@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from service.decision.facts import Facts
+from service.decision.evaluation import Evaluation
 from service.decision.plan import Candidate
 
 
@@ -45,16 +45,18 @@ class ScoredCandidate:
         return self.candidate.journey_id
 
 
-def arbitrate(allowed: Iterable[Candidate], scores: Mapping[str, Score], facts: Facts) -> tuple[ScoredCandidate, ...]:
+def arbitrate(
+    allowed: Iterable[Candidate], scores: Mapping[str, Score], evaluation: Evaluation
+) -> tuple[ScoredCandidate, ...]:
     """Orders by tier, then priority; a priority that is not finite comes last; ties break by journey id."""
-    return tuple(sorted((_weigh(c, scores[c.journey_id], facts) for c in allowed), key=_place))
+    return tuple(sorted((_weigh(c, scores[c.journey_id], evaluation) for c in allowed), key=_place))
 
 
-def _weigh(candidate: Candidate, score: Score, facts: Facts) -> ScoredCandidate:
+def _weigh(candidate: Candidate, score: Score, evaluation: Evaluation) -> ScoredCandidate:
     lever = candidate.journey.lever
-    lever_weight = lever.weight if lever is not None and facts.now < lever.until else 1.0
-    context_weight = math.prod((w.weight for w in candidate.context_weights if w.when.holds(facts)), start=1.0)
-    context_weight = min(2.0, max(0.5, context_weight))
+    lever_weight = lever.weight if lever is not None and evaluation.facts.now < lever.until else 1.0
+    held = (w.weight for w in candidate.context_weights if w.when.holds(evaluation.variables))
+    context_weight = min(2.0, max(0.5, math.prod(held, start=1.0)))
     value = candidate.journey.objective.value
     priority = score.p_outcome * value * context_weight * lever_weight - candidate.action.cost
     return ScoredCandidate(

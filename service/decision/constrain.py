@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from features.values import FeatureStatus
 from service.decision.constraints.rule import Rule
+from service.decision.evaluation import Evaluation
 from service.decision.facts import Facts
 from service.decision.plan import NO_RULES, Candidate, Plan, RuleSet, Slate
 from service.decision.verdict import Reason, ReasonKind, unknown
@@ -37,26 +38,27 @@ class ConstraintResult:
 
 
 def constrain(
-    plan: Plan, candidates: Iterable[Candidate], facts: Facts, *, only: RuleSet | None = None
+    evaluation: Evaluation, candidates: Iterable[Candidate], *, only: RuleSet | None = None
 ) -> ConstraintResult:
     """Checks each rule that guards a candidate once; `only` narrows to a set of rules."""
     listed = tuple(candidates)
-    due = plan.concerning(facts).intersection(NO_RULES.union(*(c.rules for c in listed)))
-    unread = _unread(plan, facts)
-    denials = _denials(plan, due if only is None else due & only, facts, unread)
+    due = evaluation.plan.concerning(evaluation.facts).intersection(NO_RULES.union(*(c.rules for c in listed)))
+    unread = _unread(evaluation.plan, evaluation.facts)
+    denials = _denials(evaluation, due if only is None else due & only, unread)
     denied = frozenset(denials)
     against = {p: sorted(c.rules & denied) for p, c in enumerate(listed) if not c.rules.isdisjoint(denied)}
     return _split(listed, against, denials, unread)
 
 
-def constrain_all(plan: Plan, facts: Facts) -> ConstraintResult:
+def constrain_all(evaluation: Evaluation) -> ConstraintResult:
     """The same for every candidate of the customer: of those that a slate holds, only the denied are looked at."""
+    plan, facts = evaluation.plan, evaluation.facts
     if facts.situation.unread:
-        return constrain(plan, plan.candidates(facts), facts)
+        return constrain(evaluation, plan.candidates(facts))
     slate = plan.slate(facts.channel, facts.placement)
     moved = dict(_moved(plan, slate, facts))
     due = plan.concerning(facts) & slate.rules.union(*(c.rules for c in moved.values()))
-    denials = _denials(plan, due, facts, NO_RULES)
+    denials = _denials(evaluation, due, NO_RULES)
     against = defaultdict[int, list[int]](list)
     for position in sorted(denials):
         for place in slate.guarded.get(position, ()):
@@ -84,11 +86,11 @@ def _unread(plan: Plan, facts: Facts) -> RuleSet:
     return frozenset(position for position, rule in enumerate(plan.rules) if not unread.isdisjoint(rule.reads))
 
 
-def _denials(plan: Plan, due: RuleSet, facts: Facts, unread: RuleSet) -> dict[int, Reason]:
-    rules = plan.rules
+def _denials(evaluation: Evaluation, due: RuleSet, unread: RuleSet) -> dict[int, Reason]:
+    rules = evaluation.plan.rules
     told = due - unread if unread else due
-    denials = {position: reason for position in told if (reason := rules[position].check(facts)) is not None}
-    denials.update((position, _unknown(rules[position], facts)) for position in due & unread)
+    denials = {position: reason for position in told if (reason := rules[position].check(evaluation)) is not None}
+    denials.update((position, _unknown(rules[position], evaluation.facts)) for position in due & unread)
     return denials
 
 
@@ -125,21 +127,22 @@ def _as_bypass(reason: Reason) -> Reason:
     return reason._replace(kind=ReasonKind.BYPASS, eligible_after=None)
 
 
-def eligible_after(plan: Plan, rejected: Rejection, facts: Facts) -> datetime | None:
+def eligible_after(evaluation: Evaluation, rejected: Rejection) -> datetime | None:
     """The earliest instant at which time has lifted every denial of a journey, all else equal.
 
     Another rule that looks at the clock may deny by then (a cap ends at night), so the question is put again at each
     end. None if something that time does not lift denies it, or beyond ELIGIBLE_AFTER_LIMIT.
     """
-    reasons, at = rejected.reasons, facts.now
+    plan, now = evaluation.plan, evaluation.facts.now
+    reasons, at = rejected.reasons, now
     while reasons:
         ends = [reason.eligible_after for reason in reasons]
         latest = max((end for end in ends if end is not None), default=None)
-        if latest is None or None in ends or latest <= at or latest > facts.now + ELIGIBLE_AFTER_LIMIT:
+        if latest is None or None in ends or latest <= at or latest > now + ELIGIBLE_AFTER_LIMIT:
             return None
         at = latest
-        later = facts.at(at)
-        candidate = plan.candidate(rejected.journey_id, later)
-        again = constrain(plan, () if candidate is None else (candidate,), later)
+        later = evaluation.at(at)
+        candidate = plan.candidate(rejected.journey_id, later.facts)
+        again = constrain(later, () if candidate is None else (candidate,))
         reasons = again.rejected[0].reasons if again.rejected else ()
     return at

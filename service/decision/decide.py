@@ -12,11 +12,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 
 from features.values import FeatureStatus
 from service.decision.arbitrate import Score, ScoredCandidate, arbitrate
 from service.decision.constrain import ConstraintResult, Rejection, constrain_all, eligible_after
 from service.decision.enrolments import EndedEnrolment, end_enrolments
+from service.decision.evaluation import Evaluation
 from service.decision.facts import Contact, Facts, Use
 from service.decision.plan import Candidate, Plan
 from service.decision.select import Pick, Selection, contact_of, select, settle
@@ -34,13 +36,21 @@ class Degradation:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Draft:
-    """`read` are the facts as they were given, `facts` those without the enrolments that `ended` by themselves."""
+    """`read` are the facts as they were given; `evaluation` is of those without the enrolments that `ended`."""
 
-    plan: Plan
     read: Facts
-    facts: Facts
+    evaluation: Evaluation
     ended: tuple[EndedEnrolment, ...]
     constrained: ConstraintResult
+
+    @property
+    def plan(self) -> Plan:
+        return self.evaluation.plan
+
+    @property
+    def facts(self) -> Facts:
+        """The facts without the enrolments that ended by themselves."""
+        return self.evaluation.facts
 
     @property
     def survivors(self) -> tuple[Candidate, ...]:
@@ -70,7 +80,7 @@ class Terms:
     degraded: tuple[Degradation, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Decision:
     """The ranked answer with everything that led to it.
 
@@ -83,6 +93,11 @@ class Decision:
     scored: tuple[ScoredCandidate, ...]
     selection: Selection
     settled: StateAtCommit | None = None
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """By which the first candidates were judged."""
+        return self.draft.evaluation
 
     @property
     def plan(self) -> Plan:
@@ -124,26 +139,25 @@ class Decision:
         if rule is None:
             return ()
         later = {p.journey_id for p in self.picks if p.rank >= pick.rank}
-        seen = self.seen
-        before = tuple(c for c in seen.slate if c.journey_id not in later)
-        earlier = (c for c in seen.situation.contacts if c not in seen.slate)
-        return rule.displaced(seen.with_contacts(earlier, before))
+        facts = self.seen.facts
+        before = tuple(c for c in facts.slate if c.journey_id not in later)
+        earlier = (c for c in facts.situation.contacts if c not in facts.slate)
+        return rule.displaced(self.evaluation.with_facts(facts.with_contacts(earlier, before)))
 
     def eligible_after(self, rejected: Rejection) -> datetime | None:
         """When time alone has lifted every denial of a rejected journey; None if it does not, or not soon."""
-        return eligible_after(self.plan, rejected, self.seen)
+        return eligible_after(self.seen, rejected)
 
-    @property
-    def seen(self) -> Facts:
-        """The facts by which the last candidates were judged: with the contacts of the commit, and of this answer."""
-        draft, settled = self.draft, self.settled
-        facts = draft.facts
+    @cached_property
+    def seen(self) -> Evaluation:
+        """By which the last candidates were judged: with the contacts of the commit, and of this answer."""
+        facts, settled = self.facts, self.settled
         if settled is not None:
             facts = replace(facts, situation=replace(facts.situation, uses=settled.uses))
         contacts = facts.situation.contacts if settled is None else settled.contacts
-        channel = draft.plan.channels[facts.channel]
+        channel = self.plan.channels[facts.channel]
         slate = (contact_of(p.scored, facts, channel, self.terms.decision_id) for p in self.picks)
-        return facts.with_contacts(contacts, tuple(slate))
+        return self.evaluation.with_facts(facts.with_contacts(contacts, tuple(slate)))
 
     @property
     def no_journey(self) -> tuple[Reason, ...] | None:
@@ -158,22 +172,22 @@ class Decision:
 
 def begin(plan: Plan, facts: Facts) -> Draft:
     """Ends the enrolments whose time is over, finds the candidates and checks every rule for each."""
-    current, ended = end_enrolments(plan, facts)
-    constrained = constrain_all(plan, current)
-    return Draft(plan=plan, read=facts, facts=current, ended=ended, constrained=constrained)
+    evaluation, ended = end_enrolments(Evaluation(plan, facts))
+    return Draft(read=facts, evaluation=evaluation, ended=ended, constrained=constrain_all(evaluation))
 
 
 def conclude(draft: Draft, scores: Mapping[str, Score], terms: Terms) -> Decision:
     """Orders the survivors and fills the slots. `scores` has an entry for each survivor's journey."""
-    scored = arbitrate(draft.survivors, scores, draft.facts)
-    selection = select(draft.plan, scored, draft.facts, decision_id=terms.decision_id, limit=terms.limit)
+    scored = arbitrate(draft.survivors, scores, draft.evaluation)
+    selection = select(draft.evaluation, scored, decision_id=terms.decision_id, limit=terms.limit)
     return Decision(draft=draft, terms=terms, scores=scores, scored=scored, selection=selection)
 
 
 def revise(decision: Decision, settled: StateAtCommit) -> Decision:
     """The same decision over what counts by now; the last revision counts, as it does in replay."""
-    plan, scored, facts, terms = decision.plan, decision.scored, decision.facts, decision.terms
-    first = select(plan, scored, facts, decision_id=terms.decision_id, limit=terms.limit)
-    newer = replace(facts, situation=replace(facts.situation, uses=settled.uses)).with_contacts(settled.contacts)
-    selection = settle(plan, scored, first, newer, decision_id=terms.decision_id, limit=terms.limit)
+    evaluation, scored, terms = decision.evaluation, decision.scored, decision.terms
+    first = select(evaluation, scored, decision_id=terms.decision_id, limit=terms.limit)
+    facts = replace(evaluation.facts, situation=replace(evaluation.facts.situation, uses=settled.uses))
+    newer = evaluation.with_facts(facts.with_contacts(settled.contacts))
+    selection = settle(newer, scored, first, decision_id=terms.decision_id, limit=terms.limit)
     return replace(decision, selection=selection, settled=settled)

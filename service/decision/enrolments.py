@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from service.decision.evaluation import Evaluation
 from service.decision.facts import Enrolment, Facts
-from service.decision.plan import Lifetime, Plan
+from service.decision.plan import Lifetime
 from service.decision.variables import with_variables
 
 
@@ -25,22 +26,23 @@ class EndedEnrolment:
     why: WhyEnded
 
 
-def end_enrolments(plan: Plan, facts: Facts) -> tuple[Facts, tuple[EndedEnrolment, ...]]:
-    """Returns: the facts with the enrolments that go on, each with its end, and those that ended."""
+def end_enrolments(evaluation: Evaluation) -> tuple[Evaluation, tuple[EndedEnrolment, ...]]:
+    """Returns: the evaluation of the facts with the enrolments that go on, each with its end, and those that ended."""
+    facts = evaluation.facts
     enrolments = facts.situation.enrolments
     if not enrolments:
-        return facts, ()
+        return evaluation, ()
     goes_on: dict[str, Enrolment] = {}
     ended: list[EndedEnrolment] = []
     for journey_id, enrolment in enrolments.items():
-        lifetime = plan.lifetimes.get(journey_id)
+        lifetime = evaluation.plan.lifetimes.get(journey_id)
         dated = enrolment if lifetime is None else _with_end(enrolment, lifetime)
-        why = _why_ended(dated, lifetime, facts)
+        why = _why_ended(dated, lifetime, evaluation)
         if why is None:
             goes_on[journey_id] = dated
         else:
             ended.append(EndedEnrolment(journey_id=journey_id, why=why))
-    return _with_enrolments(facts, goes_on, has_ended=bool(ended)), tuple(ended)
+    return evaluation.with_facts(_with_enrolments(facts, goes_on, has_ended=bool(ended))), tuple(ended)
 
 
 def _with_end(enrolment: Enrolment, lifetime: Lifetime) -> Enrolment:
@@ -49,12 +51,12 @@ def _with_end(enrolment: Enrolment, lifetime: Lifetime) -> Enrolment:
     return replace(enrolment, ends_at=enrolment.since + lifetime.max_duration)
 
 
-def _why_ended(enrolment: Enrolment, lifetime: Lifetime | None, facts: Facts) -> WhyEnded | None:
+def _why_ended(enrolment: Enrolment, lifetime: Lifetime | None, evaluation: Evaluation) -> WhyEnded | None:
     if lifetime is None:
         return WhyEnded.NOT_IN_CATALOGUE
-    if enrolment.ends_at is not None and enrolment.ends_at <= facts.now:
+    if enrolment.ends_at is not None and enrolment.ends_at <= evaluation.facts.now:
         return WhyEnded.MAX_DURATION
-    if lifetime.exit_when is not None and lifetime.exit_when.holds(facts):
+    if lifetime.exit_when is not None and lifetime.exit_when.holds(evaluation.variables):
         return WhyEnded.EXIT_WHEN
     return None
 

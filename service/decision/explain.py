@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from service.decision.constraints.rule import Rule
-from service.decision.facts import Facts
-from service.decision.plan import Candidate, Plan
+from service.decision.evaluation import Evaluation
+from service.decision.plan import Candidate
 from service.decision.verdict import Reason
 
 
@@ -24,12 +24,12 @@ class RuleExplanation:
         return self.reason is not None and not self.is_bypassed
 
 
-def explain(plan: Plan, candidate: Candidate, facts: Facts) -> Iterator[RuleExplanation]:
+def explain(evaluation: Evaluation, candidate: Candidate) -> Iterator[RuleExplanation]:
     """Each rule that guards the candidate, in the order in which reasons are told.
 
     None is passed over: a rule that nothing concerns allows when it is asked, as it does when it is not.
     """
     for position in sorted(candidate.rules):
-        rule = plan.rules[position]
+        rule = evaluation.plan.rules[position]
         is_bypassed = position in candidate.bypassed
-        yield RuleExplanation(rule=rule, reason=rule.check(facts), is_bypassed=is_bypassed)
+        yield RuleExplanation(rule=rule, reason=rule.check(evaluation), is_bypassed=is_bypassed)

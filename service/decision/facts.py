@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -247,7 +247,6 @@ class Facts:
     `variables` are the names a condition may use; what is not known is left out, so that it reads as unknown.
     `slate` are the contacts that this very answer makes, `situation.contacts` holds them too. `read_at` is when facts
     were read, if the question is put for a later `now`: they are as fresh as they were then.
-    `scratch` is for what an engine prepares once a request; it is no fact.
     """
 
     now: datetime
@@ -261,7 +260,6 @@ class Facts:
     slate: tuple[Contact, ...] = ()
     read_at: datetime | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
-    scratch: dict[Hashable, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def with_contacts(self, contacts: Iterable[Contact], slate: tuple[Contact, ...] = ()) -> Facts:
         """The same facts, with these contacts in place of those that were read, then those of this answer."""
@@ -269,7 +267,7 @@ class Facts:
         variables = self.variables
         if not situation.unread:
             variables = {**variables, CONTACTS_VARIABLE: situation.count_contacts(self.now)}
-        return replace(self, situation=situation, slate=slate, variables=variables, scratch={})
+        return replace(self, situation=situation, slate=slate, variables=variables)
 
     def at(self, later: datetime) -> Facts:
         """The same facts at another time, all else equal: as fresh as now, and conditions as they are now.

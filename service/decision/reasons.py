@@ -14,12 +14,11 @@ from service.decision.verdict import Reason, ReasonKind
 
 def for_pick(pick: Pick, decision: Decision) -> Iterator[Reason]:
     """What its place follows from, what it passed by bypass, which journey it displaces, and why it speaks so."""
-    candidate, facts = pick.candidate, decision.facts
     yield _weighed(pick.scored, ReasonKind.RANKED)
     yield from pick.bypassed
     for other in decision.displaced(pick):
         yield Reason(code="DISPLACES", kind=ReasonKind.RANKED, params={"other": other})
-    tone = tone_of(candidate, facts)[1]
+    tone = tone_of(pick.candidate, decision.evaluation)[1]
     if tone is not None:
         yield tone
 

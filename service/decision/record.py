@@ -88,7 +88,7 @@ def _ranked(pick: Pick, decision: Decision) -> Json:
         "kind": candidate.journey.kind.value,
         "stage": candidate.stage.value,
         "action_id": candidate.action.action_id,
-        "tone": tone_of(candidate, decision.facts)[0],
+        "tone": tone_of(candidate, decision.evaluation)[0],
         "is_offer": candidate.action.is_offer,
         "tier": candidate.journey.tier,
         "p_outcome": number_to_json(scored.score.p_outcome),

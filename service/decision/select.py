@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from service.decision.arbitrate import ScoredCandidate
 from service.decision.constrain import Rejection, constrain
+from service.decision.evaluation import Evaluation
 from service.decision.facts import Contact, Facts
-from service.decision.plan import Candidate, Channel, Plan, Unconfirmed
+from service.decision.plan import Candidate, Channel, Unconfirmed
 from service.decision.verdict import Reason, ReasonKind
 
 TAKEN_MEANWHILE = "TAKEN_MEANWHILE"
@@ -46,35 +47,36 @@ class Selection:
     taken: tuple[str, ...] = ()
 
 
-def select(plan: Plan, scored: Sequence[ScoredCandidate], facts: Facts, *, decision_id: str, limit: int) -> Selection:
+def select(evaluation: Evaluation, scored: Sequence[ScoredCandidate], *, decision_id: str, limit: int) -> Selection:
     """Takes the best, counts it as a contact, drops what that forbids, and goes on until `limit` slots are filled."""
-    channel = plan.channels[facts.channel]
+    facts = evaluation.facts
+    channel = evaluation.plan.channels[facts.channel]
     remaining = list(scored)
     picks: list[Pick] = []
     rejected: list[Rejection] = []
     slate: list[Contact] = []
-    seen = facts
+    seen = evaluation
     while remaining and len(picks) < limit:
         best = remaining.pop(0)
-        passed = _bypassed(plan, best, seen)
+        passed = _bypassed(seen, best)
         picks.append(Pick(rank=len(picks) + 1, scored=best, selection_probability=1.0, bypassed=passed))
         slate.append(contact_of(best, facts, channel, decision_id))
         if len(picks) < limit:
-            seen = facts.with_contacts(facts.situation.contacts, tuple(slate))
-            remaining, dropped = _recheck(plan, remaining, seen)
+            seen = evaluation.with_facts(facts.with_contacts(facts.situation.contacts, tuple(slate)))
+            remaining, dropped = _recheck(seen, remaining)
             rejected.extend(dropped)
     return Selection(picks=tuple(picks), eligible=tuple(remaining), rejected=tuple(rejected))
 
 
 def settle(
-    plan: Plan, scored: Sequence[ScoredCandidate], first: Selection, facts: Facts, *, decision_id: str, limit: int
+    evaluation: Evaluation, scored: Sequence[ScoredCandidate], first: Selection, *, decision_id: str, limit: int
 ) -> Selection:
-    """Selects again over what `facts`, with the contacts and uses at commit, still allow.
+    """Selects again over what the facts with the contacts and uses at commit still allow.
 
     What `first` had picked and is now denied is rejected as TAKEN_MEANWHILE, with the reason that denies it.
     """
-    remaining, dropped = _recheck(plan, scored, facts)
-    again = select(plan, remaining, facts, decision_id=decision_id, limit=limit)
+    remaining, dropped = _recheck(evaluation, scored)
+    again = select(evaluation, remaining, decision_id=decision_id, limit=limit)
     denied = (*dropped, *again.rejected)
     picked = {p.journey_id for p in first.picks}
     taken = tuple(r.journey_id for r in denied if r.journey_id in picked)
@@ -99,20 +101,20 @@ def contact_of(scored: ScoredCandidate, facts: Facts, channel: Channel, decision
 
 
 def _recheck(
-    plan: Plan, scored: Sequence[ScoredCandidate], facts: Facts
+    evaluation: Evaluation, scored: Sequence[ScoredCandidate]
 ) -> tuple[list[ScoredCandidate], list[Rejection]]:
     """Allowed and rejected by the rules that count contacts: a pick changes the verdict of no other rule."""
-    checked = constrain(plan, (s.candidate for s in scored), facts, only=plan.contact_rules)
+    checked = constrain(evaluation, (s.candidate for s in scored), only=evaluation.plan.contact_rules)
     allowed = {c.journey_id for c in checked.allowed}
     return [s for s in scored if s.journey_id in allowed], list(checked.rejected)
 
 
-def _bypassed(plan: Plan, scored: ScoredCandidate, facts: Facts) -> tuple[Reason, ...]:
+def _bypassed(evaluation: Evaluation, scored: ScoredCandidate) -> tuple[Reason, ...]:
     """The denials that a pick passes at its slot, those by the picks before it among them."""
     candidate = scored.candidate
     if not candidate.bypassed:
         return ()
-    return constrain(plan, (candidate,), facts).bypassed.get(candidate.journey_id, ())
+    return constrain(evaluation, (candidate,)).bypassed.get(candidate.journey_id, ())
 
 
 def _mark_taken(rejected: Rejection) -> Rejection:

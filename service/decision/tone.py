@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from service.decision.facts import Facts
+from service.decision.evaluation import Evaluation
 from service.decision.plan import Candidate
 from service.decision.verdict import Reason, ReasonKind
 
 
-def tone_of(candidate: Candidate, facts: Facts) -> tuple[str, Reason | None]:
+def tone_of(candidate: Candidate, evaluation: Evaluation) -> tuple[str, Reason | None]:
     """The tone of the first choice whose condition holds, with the reason; else the action's own, which needs none."""
     for choice in candidate.tones:
-        if choice.when.holds(facts):
+        if choice.when.holds(evaluation.variables):
             params = {"tone": choice.tone, "condition": choice.when.text}
             return choice.tone, Reason(code="TONE_CHOSEN", kind=ReasonKind.TONE, params=params)
     return candidate.action.tone, None

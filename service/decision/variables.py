@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from features.values import Scalar
 from service.decision.facts import CONTACTS_VARIABLE, Facts, Situation
+
+Result = TypeVar("Result")
 
 CEL_PYTHON_TYPES: Mapping[str, type[Any]] = {"string": str, "double": float, "int": int, "bool": bool}
 """The Python type of each plain type of a condition, by the name that a catalogue gives it."""
@@ -23,6 +25,27 @@ SITUATION_TYPES: Mapping[str, str] = {
     CONTACTS_VARIABLE: "int",
 }
 """The variables that follow from the customer's events and contacts, with their types."""
+
+
+class Variables:
+    """The values of variables by name, and what was computed of them, so that no condition computes it again.
+
+    What is not known has no entry. They never change: other values are other `Variables`.
+    """
+
+    __slots__ = ("_computed", "known")
+
+    def __init__(self, known: Mapping[str, Any]) -> None:
+        self.known = known
+        self._computed: dict[Callable[[Mapping[str, Any]], Any], Any] = {}
+
+    def once(self, compute: Callable[[Mapping[str, Any]], Result]) -> Result:
+        """What this function (or bound method) makes of the values; asked again, it is not called again."""
+        try:
+            result: Result = self._computed[compute]
+        except KeyError:
+            result = self._computed[compute] = compute(self.known)
+        return result
 
 
 def with_variables(facts: Facts) -> Facts:
@@ -39,7 +62,7 @@ def with_variables(facts: Facts) -> Facts:
     if facts.is_known is not None:
         bound["customer.is_known"] = facts.is_known
     bound.update(_situation(facts.situation, facts.now))
-    return replace(facts, variables=bound, scratch={})
+    return replace(facts, variables=bound)
 
 
 def _is_nan(value: Scalar | None) -> bool:

@@ -144,7 +144,7 @@ def _ranked(pick: Pick, decision: Decision, locale: str) -> journey_pb2.RankedJo
         kind=KIND[candidate.journey.kind],
         stage=STAGE[candidate.stage],
         action_id=candidate.action.action_id,
-        tone=tone_of(candidate, decision.facts)[0],
+        tone=tone_of(candidate, decision.evaluation)[0],
         is_offer=candidate.action.is_offer,
         priority=scored.priority,
         p_outcome=scored.score.p_outcome,

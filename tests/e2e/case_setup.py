@@ -27,6 +27,7 @@ from service.catalogue.cases.facts import (
 from service.decision.arbitrate import Score, ScoreSource
 from service.decision.constrain import ConstraintResult
 from service.decision.decide import Draft, Terms, conclude
+from service.decision.evaluation import Evaluation
 from service.decision.facts import ANY, Facts
 from service.decision.plan import Plan
 from service.decision.reports.rows import Outcome, OutcomeType, RowStatus
@@ -135,7 +136,7 @@ async def _contact(made: CaseContact, customer: str, state: SqlState, plan: Plan
         Facts(now=contact.at, customer_id=customer, channel=contact.channel, situation=reading.situation)
     )
     constrained = ConstraintResult(allowed=(made.candidate,), rejected=())
-    draft = Draft(plan=plan, read=facts, facts=facts, ended=(), constrained=constrained)
+    draft = Draft(read=facts, evaluation=Evaluation(plan, facts), ended=(), constrained=constrained)
     scores = {journey_id: Score(p_outcome=0.5, source=ScoreSource.PRIOR)}
     decision = conclude(draft, scores, Terms(decision_id=decision_id, limit=1))
     committed = await state.commit(decision, None)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from service.catalogue.conditions.compile import CelCondition, ConditionCompiler
-from service.decision.facts import Facts
-from tests.builders import facts
+from service.decision.variables import Variables
 
 TYPES = {"x": "double", "y": "double", "i": "int", "j": "int", "b": "bool", "c": "bool", "s": "string", "u": "string"}
 DOUBLES = (0.0, -0.0, 1.0, 0.1, -2.5, 5e-324, 2.0**53, 2.0**63, 1.7976931348623157e308)
@@ -54,20 +52,20 @@ CONDITIONS = st.recursive(
 
 
 @st.composite
-def _known(draw: st.DrawFn) -> Facts:
-    variables = {name: draw(VALUES[t]) for name, t in TYPES.items() if draw(st.booleans())}
+def _known(draw: st.DrawFn) -> Variables:
+    known = {name: draw(VALUES[t]) for name, t in TYPES.items() if draw(st.booleans())}
     if draw(st.integers(0, 9)) == 0:
-        variables[draw(st.sampled_from(list(TYPES)))] = draw(STRANGE)
-    return replace(facts(), variables=variables)
+        known[draw(st.sampled_from(list(TYPES)))] = draw(STRANGE)
+    return Variables(known)
 
 
 @given(st.lists(CONDITIONS, min_size=1, max_size=6), st.lists(_known(), min_size=1, max_size=4))
-def test_conditions_asked_together_say_what_each_says_alone(texts: list[str], customers: list[Facts]) -> None:
+def test_conditions_asked_together_say_what_each_says_alone(texts: list[str], customers: list[Variables]) -> None:
     compiler = ConditionCompiler(TYPES)
     conditions = [compiler.compile(text) for text in texts]
     for known in customers:
         assert _together(conditions, known) == [condition.holds_alone(known) for condition in conditions]
 
 
-def _together(conditions: list[CelCondition], known: Facts) -> list[bool | None]:
+def _together(conditions: list[CelCondition], known: Variables) -> list[bool | None]:
     return [condition.holds(known) for condition in conditions]

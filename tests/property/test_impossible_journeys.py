@@ -23,6 +23,7 @@ from service.catalogue.documents.journey import CatalogueDocument
 from service.catalogue.documents.problems import Problems, Severity
 from service.decision.constrain import constrain
 from service.decision.enrolments import end_enrolments
+from service.decision.evaluation import Evaluation
 from service.decision.facts import Consents, Enrolment, Facts, Incident, OpenIncidents, Situation
 from service.decision.journey import Stage
 from service.decision.plan import Plan
@@ -158,10 +159,10 @@ def allowed_stages(plan: Plan) -> dict[tuple[Stage, bool], None]:
     """The stages of `j` at which someone is served, and whether that was with every fact there."""
     found: dict[tuple[Stage, bool], None] = {}
     for facts in GRID:
-        now, _ = end_enrolments(plan, with_variables(facts))
-        candidates = [c for c in plan.candidates(now) if c.journey_id == "j"]
+        now, _ = end_enrolments(Evaluation(plan, with_variables(facts)))
+        candidates = [c for c in plan.candidates(now.facts) if c.journey_id == "j"]
         are_there = all(value.is_present for value in facts.features.values())
-        for candidate in constrain(plan, candidates, now).allowed:
+        for candidate in constrain(now, candidates).allowed:
             found[candidate.stage, are_there] = None
     return found
 

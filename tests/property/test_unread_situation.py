@@ -14,7 +14,7 @@ from service.decision.decide import Decision
 from service.decision.facts import Consents, Facts, Situation, SituationPart
 from service.decision.variables import with_variables
 from service.decision.verdict import ReasonKind
-from tests.builders import Catalogue, decide
+from tests.builders import Catalogue, decide, evaluation
 from tests.catalogue_strategies import CATALOGUES, HELPFUL_CATALOGUES
 from tests.property.twin import blocking, ids, lived
 from tests.strategies import KNOWN, LIMITS, SCORES
@@ -101,8 +101,8 @@ def test_a_rule_looks_at_no_more_of_the_situation_than_it_says(
     offers = [c for o in made.plan.journeys[known.channel] for c in o.elsewhere]
     for rule in made.rules_of(data.draw(st.sampled_from(offers))) if offers else ():
         if rule.code not in CONDITIONS and not rule.code.startswith("POLICY_"):
-            mixed = replace(known, situation=_mixed(rule.reads, known.situation, other.situation), scratch={})
-            assert rule.check(mixed) == rule.check(replace(known, scratch={}))
+            mixed = replace(known, situation=_mixed(rule.reads, known.situation, other.situation))
+            assert rule.check(evaluation(mixed)) == rule.check(evaluation(known))
 
 
 CONDITIONS = {"AUDIENCE"}

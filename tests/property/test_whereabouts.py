@@ -13,7 +13,7 @@ from service.decision.facts import Contact, Facts
 from service.decision.plan import Candidate
 from service.decision.select import TAKEN_MEANWHILE
 from service.decision.verdict import Reason
-from tests.builders import CHANNELS, Catalogue, decide
+from tests.builders import CHANNELS, Catalogue, decide, evaluation
 from tests.catalogue_strategies import CATALOGUES
 from tests.property.twin import blocking, denials, lived, offered, order, slate_denials
 from tests.strategies import KNOWN, LIMITS, SCORES, SETTLED
@@ -33,8 +33,9 @@ def test_every_candidate_ends_in_exactly_one_place(
 def test_a_rejected_candidate_carries_the_reason_of_every_rule_that_denies_it(made: Catalogue, known: Facts) -> None:
     rejected = {r.journey_id: r for r in decide(made.plan, known, limit=0).rejected}
     current = lived(made, known)
+    asked = evaluation(current)
     for candidate in made.plan.candidates(current):
-        against = [reason for rule in made.rules_of(candidate) if (reason := rule.check(current)) is not None]
+        against = [reason for rule in made.rules_of(candidate) if (reason := rule.check(asked)) is not None]
         assert {r.code for r in against} == denials(made, candidate, current)
         bypass = offered(made, candidate).bypass
         expected = [r for r in against if group_of(r.code) not in bypass]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from service.decision.constraints.caps import ContactCap
 from service.decision.facts import Situation
 from service.decision.windows import CalendarWindow, Period
-from tests.builders import contact, facts, feature
+from tests.builders import contact, evaluation, facts, feature
 from tests.property.twin import same_period
 
 MINUTE = timedelta(minutes=1)
@@ -72,7 +72,7 @@ def test_a_calendar_cap_counts_the_contacts_of_the_same_local_period(
     contacts = tuple(contact("a", at=now - age * MINUTE) for age in ages)
     known = facts(now=now, situation=Situation(contacts=contacts), features=[feature("time_zone", name)])
     counted = sum(_period(c.at, zone, period) == _period(now, zone, period) for c in contacts)
-    reason = ContactCap(journey_id="a", at_most=at_most, per=period).check(known)
+    reason = ContactCap(journey_id="a", at_most=at_most, per=period).check(evaluation(known))
     assert (reason is None) == (counted < at_most)
     if reason is not None:
         assert reason.params["contacts"] == counted

@@ -19,7 +19,7 @@ from service.decision.constraints.unknown import OnUnknown
 from service.decision.facts import Consents, Contact, Facts
 from service.decision.journey import JourneyKind
 from service.decision.plan import Candidate
-from service.decision.variables import with_variables
+from service.decision.variables import Variables, with_variables
 from service.decision.windows import Per, Period
 from tests.builders import Catalogue, Entry
 from tests.property.twin_of_shared import in_flight_is_full, pool_is_empty, rests
@@ -33,7 +33,7 @@ def lived(made: Catalogue, known: Facts) -> Facts:
         life = lifetimes.get(journey_id)
         if life is None or (life.max_duration is not None and known.now - enrolment.since >= life.max_duration):
             continue
-        if life.exit_when is None or life.exit_when.holds(known) is not True:
+        if life.exit_when is None or life.exit_when.holds(Variables(known.variables)) is not True:
             goes_on[journey_id] = enrolment
     return with_variables(replace(known, situation=replace(known.situation, enrolments=goes_on)))
 
@@ -265,7 +265,7 @@ def _holds(condition: Condition, on_unknown: OnUnknown, known: Facts) -> bool:
     """By facts as old as this rule wants them: what is too old is stale, and may be declared to be used."""
     seen = {name: _aged(f, on_unknown, known) for name, f in known.features.items()}
     facts = with_variables(replace(known, features=seen))
-    holds = condition.holds(facts)
+    holds = condition.holds(Variables(facts.variables))
     if holds is not None:
         return holds
     missing = [name for name in condition.names if name not in facts.variables]

@@ -65,7 +65,7 @@ def decide(case: CaseDocument, plan: Plan, schema: FeatureSchema) -> Decision:
 
 
 def answer_of(decision: Decision) -> Answer:
-    draft, facts = decision.draft, decision.facts
+    draft = decision.draft
     ends = ((r.journey_id, decision.eligible_after(r)) for r in decision.rejected)
     displaced = ((p.journey_id, decision.displaced(p)) for p in decision.picks)
     return Answer(
@@ -75,7 +75,7 @@ def answer_of(decision: Decision) -> Answer:
         bypassed={j: tuple(r.code for r in reasons) for j, reasons in draft.constrained.bypassed.items()},
         ranked=tuple(p.journey_id for p in decision.picks),
         ruled_out=_codes(decision.selection.rejected),
-        tones={c.journey_id: tone_of(c, facts)[0] for c in draft.survivors},
+        tones={c.journey_id: tone_of(c, draft.evaluation)[0] for c in draft.survivors},
         ended={e.journey_id: e.why.value for e in draft.ended},
         displaced={journey: others for journey, others in displaced if others},
         eligible_after={journey: at for journey, at in ends if at is not None},

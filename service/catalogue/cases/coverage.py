@@ -81,7 +81,7 @@ def coverage_of(decision: Decision) -> Coverage:
         if candidate.journey_id in draft.facts.situation.enrolments:
             allows.add(AT_STAGE)
     for rejected in draft.constrained.rejected:
-        alone = [e.rule for e in explain(draft.plan, rejected.candidate, draft.facts) if e.denies]
+        alone = [e.rule for e in explain(draft.evaluation, rejected.candidate) if e.denies]
         if len(alone) == 1:
             denies.add(constraint_name(alone[0], rejected.candidate))
     return Coverage(denies=frozenset(denies), allows=frozenset(allows))

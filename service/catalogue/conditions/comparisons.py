@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from service.catalogue.conditions.tree import Call, Constant, Name, Node
-from service.decision.variables import CEL_PYTHON_TYPES
+from service.decision.variables import CEL_PYTHON_TYPES, Variables
 
 Scalars = Mapping[str, Any]
 Numbers = npt.NDArray[np.float64]
@@ -78,7 +78,7 @@ class Comparisons:
 
     def __init__(self) -> None:
         self._rows: list[Conjunction] = []
-        self._columns: _Columns | None = None
+        self._columns: _Columns | None = None  # of all rows
 
     def add(self, conjunction: Conjunction) -> int:
         """Returns: its row."""
@@ -89,11 +89,14 @@ class Comparisons:
     def conjunction(self, row: int) -> Conjunction:
         return self._rows[row]
 
-    def over(self, variables: Scalars) -> Sequence[int]:
+    def lay_out(self) -> _Columns:
+        """Makes the columns of all rows, which the first question would wait for."""
+        self._columns = _Columns(self._rows)
+        return self._columns
+
+    def over(self, variables: Variables) -> Sequence[int]:
         """The `State` of each row, as its number."""
-        if self._columns is None:
-            self._columns = _Columns(self._rows)
-        return self._columns.states(variables)
+        return variables.once((self._columns or self.lay_out()).states)
 
 
 class _Columns:

@@ -17,8 +17,7 @@ from service.catalogue.conditions.comparisons import Comparisons, State, conjunc
 from service.catalogue.conditions.constants import constant_faults
 from service.catalogue.conditions.tree import CheckedExpression, CheckedExprUnreadable, referenced_names
 from service.catalogue.documents.patience import GoOn, always
-from service.decision.facts import Facts
-from service.decision.variables import SITUATION_TYPES
+from service.decision.variables import SITUATION_TYPES, Variables
 
 _TYPES = {
     "string": cel.Type.STRING,
@@ -29,7 +28,6 @@ _TYPES = {
     "list<string>": cel.Type.List(cel.Type.STRING),
     "map<string, string>": cel.Type.Map(cel.Type.STRING, cel.Type.STRING),
 }
-_ACTIVATION = "cel.activation"
 _SAYS: Mapping[int, bool | None] = {State.FALSE: False, State.TRUE: True, State.UNKNOWN: None}
 _PLACE = re.compile(r"ERROR: <input>:(?P<line>-?\d+):(?P<column>-?\d+): (?P<what>.*)", re.DOTALL)
 _TOO_DEEP = re.compile(r"recursion (?:depth|limit)")
@@ -70,25 +68,20 @@ class CelCondition:
         row = None if self._row is None else comparisons.add(self._comparisons.conjunction(self._row))
         return replace(self, _comparisons=comparisons, _row=row)
 
-    def holds(self, facts: Facts) -> bool | None:
+    def holds(self, variables: Variables) -> bool | None:
         """True, False, or None when what is missing would settle it (or the evaluation fails).
 
-        The comparisons of all conditions are made at the first question about these facts.
+        The comparisons of all conditions are made at the first question about these variables.
         """
         if self._row is not None:
-            states = facts.scratch.get(self._comparisons)
-            if states is None or len(states) <= self._row:
-                states = facts.scratch[self._comparisons] = self._comparisons.over(facts.variables)
-            state = states[self._row]
+            state = self._comparisons.over(variables)[self._row]
             if state != State.OPEN:
                 return _SAYS[state]
-        return self.holds_alone(facts)
+        return self.holds_alone(variables)
 
-    def holds_alone(self, facts: Facts) -> bool | None:
-        """The same, by CEL: for facts that few other conditions are asked about."""
-        activation = facts.scratch.get(_ACTIVATION)
-        if activation is None:
-            activation = facts.scratch[_ACTIVATION] = self._env.Activation(facts.variables)
+    def holds_alone(self, variables: Variables) -> bool | None:
+        """The same, by CEL: for variables that few other conditions are asked about."""
+        activation = variables.once(self._env.Activation)
         try:
             result = self.expression.eval(activation).value()
         except RuntimeError:  # a few expressions compile and then cannot be planned, such as a map with a key twice
@@ -216,7 +209,7 @@ class IncrementalCompiler(ConditionCompiler):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._earlier, self._go_on = {}, always
-        self._comparisons.over({})  # lays the columns out, or the first request would wait for that
+        self._comparisons.lay_out()
 
     def _new(self, text: str) -> CelCondition:
         known = self._earlier.get(text)

@@ -1,12 +1,14 @@
 """The hard constraints, one file each. How to add one, say AGE_OF_ACCOUNT, which a journey asks for by
 `min_account_age: 30d`:
 
-1. The rule: a file here with a frozen dataclass of its parameters, a `code`, and `check(facts) -> Verdict`: pure,
+1. The rule: a file here with a frozen dataclass of its parameters, a `code`, and `check(evaluation) -> Verdict`: pure,
    total, no I/O. `not_valid_now.py` is a short one; `rule.py` says what a rule has, `service/decision/facts.py` what it
-   may look at. It returns ALLOWED; `deny(...)` on known facts, with the values that it saw; `unknown(...)` where a fact
-   is missing, stale or unreachable, which `STRICT.verdict(code, facts, [feature])` of `unknown.py` makes for features.
-   What it looks at of the situation it names in `reads`, so that it is unknown while the state store is away; `span`
-   says how far back (of features alone: `Span()`), and `seen(facts)` what it saw, for `rumbo catalogue explain`.
+   may look at: `evaluation.facts`. It returns ALLOWED; `deny(...)` on known facts, with the values that it saw;
+   `unknown(...)` where a fact is missing, stale or unreachable, which `STRICT.verdict(code, facts, [feature])` of
+   `unknown.py` makes for features. What it looks at of the situation it names in `reads`, so that it is unknown while
+   the state store is away; `span` says how far back (of features alone: `Span()`), and `seen(evaluation)` what it saw,
+   for `rumbo catalogue explain`. What rules of its kind would compute again and again, `evaluation.once` keeps for the
+   question at hand.
    Reckon with instants and `facts.now`, not with ages: `facts.features` has both, and `features/derived.py` says which
    instant an age follows from. `eligible_after` is believed only if the rule, asked again at that instant with the same
    facts, allows.

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar, get_args
 
 from features.values import FeatureStatus, Scalar
 from service.decision.constraints.rule import Condition, Span
 from service.decision.constraints.unknown import STRICT, OnUnknown, WhenStale
+from service.decision.evaluation import Evaluation
 from service.decision.facts import CONTACTS_VARIABLE, Facts, SituationPart
+from service.decision.variables import Variables
 from service.decision.verdict import ALLOWED, Observation, Reason, ReasonKind, Verdict, unknown
 
 CUSTOMER = "customer."
@@ -35,11 +37,11 @@ class Audience:
     def span(self) -> Span:
         return Span(conditions=(self.condition,), asks_if_known=self.on_unknown.tells_strangers_apart)
 
-    def check(self, facts: Facts) -> Verdict:
-        return _claim(self.code, self.condition, self.on_unknown, facts)
+    def check(self, evaluation: Evaluation) -> Verdict:
+        return _claim(self.code, self.condition, self.on_unknown, evaluation)
 
-    def seen(self, facts: Facts) -> Observation:
-        return _seen(self.condition, self.on_unknown, facts)
+    def seen(self, evaluation: Evaluation) -> Observation:
+        return _seen(self.condition, self.on_unknown, evaluation.facts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +66,11 @@ class CompanyPolicy:
     def span(self) -> Span:
         return Span(conditions=(self.condition,), asks_if_known=self.on_unknown.tells_strangers_apart)
 
-    def check(self, facts: Facts) -> Verdict:
-        return _claim(self.code, self.condition, self.on_unknown, facts)
+    def check(self, evaluation: Evaluation) -> Verdict:
+        return _claim(self.code, self.condition, self.on_unknown, evaluation)
 
-    def seen(self, facts: Facts) -> Observation:
-        return _seen(self.condition, self.on_unknown, facts)
+    def seen(self, evaluation: Evaluation) -> Observation:
+        return _seen(self.condition, self.on_unknown, evaluation.facts)
 
 
 class ObservedValues(Mapping[str, Scalar]):
@@ -102,30 +104,32 @@ def policy_code(policy_id: str) -> str:
     return "POLICY_" + policy_id.upper().replace("-", "_")
 
 
-def _claim(code: str, condition: Condition, on_unknown: OnUnknown, facts: Facts) -> Verdict:
-    seen = _by_own_age(condition, on_unknown, facts) if on_unknown.measures_age else facts
-    holds = condition.holds(seen) if seen is facts else condition.holds_alone(seen)
+def _claim(code: str, condition: Condition, on_unknown: OnUnknown, evaluation: Evaluation) -> Verdict:
+    shared = evaluation.variables
+    seen = _by_own_age(condition, on_unknown, evaluation) if on_unknown.measures_age else shared
+    holds = condition.holds(seen) if seen is shared else condition.holds_alone(seen)
     if holds:
         return ALLOWED
-    params = ObservedValues(condition, seen.variables)
+    params = ObservedValues(condition, seen.known)
     if holds is not None:
         return Reason(code, ReasonKind.DENIED, params)
-    missing = [name for name in condition.names if name not in seen.variables]
+    missing = [name for name in condition.names if name not in seen.known]
     if not missing:
         return unknown(code, **params, fact=condition.text, status="ERROR")
-    return on_unknown.verdict(code, seen, missing, **params)
+    return on_unknown.verdict(code, evaluation.facts, missing, **params)
 
 
-def _by_own_age(condition: Condition, on_unknown: OnUnknown, facts: Facts) -> Facts:
-    """The facts with this rule's measure of age: too old ones left out, stale ones used if it says so."""
-    variables = dict(facts.variables)
+def _by_own_age(condition: Condition, on_unknown: OnUnknown, evaluation: Evaluation) -> Variables:
+    """The variables by this rule's measure of age: too old ones left out, stale ones used if it says so."""
+    facts = evaluation.facts
+    known = dict(facts.variables)
     for name, value in _values(condition, facts):
         status = on_unknown.status(facts, name)
         if status is FeatureStatus.STALE and on_unknown.on_stale is not WhenStale.USE:
-            variables.pop(name, None)
+            known.pop(name, None)
         elif status is FeatureStatus.STALE and value is not None and value == value:  # a NaN tells nothing
-            variables[name] = value
-    return facts if variables == facts.variables else replace(facts, variables=variables, scratch={})
+            known[name] = value
+    return evaluation.variables if known == facts.variables else Variables(known)
 
 
 def _values(condition: Condition, facts: Facts) -> Iterator[tuple[str, Scalar | None]]:

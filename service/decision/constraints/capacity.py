@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from service.decision.constraints.rule import Span
+from service.decision.evaluation import Evaluation
 from service.decision.facts import Contact, Facts, SituationPart, Use
 from service.decision.journey import JourneyKind
 from service.decision.verdict import ALLOWED, Observation, Verdict, deny
@@ -91,8 +92,8 @@ class PoolLimit:
     def span(self) -> Span:
         return Span()
 
-    def check(self, facts: Facts) -> Verdict:
-        taken = self._taken(facts)
+    def check(self, evaluation: Evaluation) -> Verdict:
+        taken = self._taken(evaluation.facts)
         if self._has_room(taken):
             return ALLOWED
         return deny(
@@ -104,8 +105,8 @@ class PoolLimit:
             needs=self.needs,
         )
 
-    def seen(self, facts: Facts) -> Observation:
-        used = sum(use.amount for use in self._taken(facts))
+    def seen(self, evaluation: Evaluation) -> Observation:
+        used = sum(use.amount for use in self._taken(evaluation.facts))
         return Observation(observed={"used": used, "needs": self.needs}, limits={"limit": self.pool.limit})
 
     def _taken(self, facts: Facts) -> list[Use]:

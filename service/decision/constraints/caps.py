@@ -10,6 +10,7 @@ from typing import ClassVar
 from features.values import Scalar
 from service.decision.constraints.rule import Span
 from service.decision.constraints.unknown import STRICT
+from service.decision.evaluation import Evaluation
 from service.decision.facts import Contact, Facts, SituationPart
 from service.decision.journey import JourneyKind
 from service.decision.verdict import ALLOWED, Observation, Verdict, deny
@@ -38,10 +39,12 @@ class ContactCap:
     def span(self) -> Span:
         return Span(contacts=longest(self.per))
 
-    def check(self, facts: Facts) -> Verdict:
+    def check(self, evaluation: Evaluation) -> Verdict:
+        facts = evaluation.facts
         return _verdict(self.code, "journey", self._counted(facts), facts, self.at_most, self.per, self.zone_feature)
 
-    def seen(self, facts: Facts) -> Observation:
+    def seen(self, evaluation: Evaluation) -> Observation:
+        facts = evaluation.facts
         return _seen(self._counted(facts), facts, self.at_most, self.per, self.zone_feature)
 
     def _counted(self, facts: Facts) -> list[Contact]:
@@ -67,10 +70,12 @@ class PressureCap:
     def span(self) -> Span:
         return Span(contacts=longest(self.per))
 
-    def check(self, facts: Facts) -> Verdict:
+    def check(self, evaluation: Evaluation) -> Verdict:
+        facts = evaluation.facts
         return _verdict(self.code, self.cap_id, self._counted(facts), facts, self.at_most, self.per, self.zone_feature)
 
-    def seen(self, facts: Facts) -> Observation:
+    def seen(self, evaluation: Evaluation) -> Observation:
+        facts = evaluation.facts
         return _seen(self._counted(facts), facts, self.at_most, self.per, self.zone_feature)
 
     def _counted(self, facts: Facts) -> list[Contact]:

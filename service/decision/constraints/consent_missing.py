@@ -8,6 +8,7 @@ from typing import ClassVar
 from features.values import FeatureStatus
 from service.decision.constraints.feed import Feed, sources_of
 from service.decision.constraints.rule import Span
+from service.decision.evaluation import Evaluation
 from service.decision.facts import SERVICE, Facts, SituationPart
 from service.decision.verdict import ALLOWED, Observation, Verdict, deny, unknown
 
@@ -28,7 +29,8 @@ class ConsentMissing:
     def span(self) -> Span:
         return Span(consents=((self.purpose, self.channel),), sources=sources_of(self.feed))
 
-    def check(self, facts: Facts) -> Verdict:
+    def check(self, evaluation: Evaluation) -> Verdict:
+        facts = evaluation.facts
         consents = facts.situation.consents
         if not consents.holds(self.purpose, self.channel):
             withdrawn_at = consents.withdrawal(self.purpose, self.channel)
@@ -41,8 +43,8 @@ class ConsentMissing:
             return unknown(self.code, fact=self.feed.fact, status="STALE", purpose=self.purpose)
         return ALLOWED
 
-    def seen(self, facts: Facts) -> Observation:
-        return _seen(self.purpose, self.channel, facts)
+    def seen(self, evaluation: Evaluation) -> Observation:
+        return _seen(self.purpose, self.channel, evaluation.facts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +64,8 @@ class ServiceWithdrawn:
     def span(self) -> Span:
         return Span(consents=((SERVICE, self.channel),))
 
-    def check(self, facts: Facts) -> Verdict:
-        consents = facts.situation.consents
+    def check(self, evaluation: Evaluation) -> Verdict:
+        consents = evaluation.facts.situation.consents
         withdrawn_at = consents.withdrawal(SERVICE, self.channel)
         if withdrawn_at is None:
             return ALLOWED
@@ -72,8 +74,8 @@ class ServiceWithdrawn:
             return ALLOWED
         return deny(self.code, purpose=SERVICE, channel=self.channel, withdrawn_at=withdrawn_at)
 
-    def seen(self, facts: Facts) -> Observation:
-        return _seen(SERVICE, self.channel, facts)
+    def seen(self, evaluation: Evaluation) -> Observation:
+        return _seen(SERVICE, self.channel, evaluation.facts)
 
 
 def _seen(purpose: str, channel: str, facts: Facts) -> Observation:

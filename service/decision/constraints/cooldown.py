@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from features.values import Scalar
 from service.decision.constraints.rule import Span
+from service.decision.evaluation import Evaluation
 from service.decision.facts import Contact, Facts, SituationPart
 from service.decision.verdict import ALLOWED, Observation, Verdict, deny
 from service.decision.windows import LOOKBACK
@@ -60,7 +61,8 @@ class Cooldown:
             return Span(responses=rests)
         return Span(contacts=ignored.window + ignored.rests if ignored.times == 1 else LOOKBACK, responses=LOOKBACK)
 
-    def check(self, facts: Facts) -> Verdict:
+    def check(self, evaluation: Evaluation) -> Verdict:
+        facts = evaluation.facts
         found = self._longest(facts, facts.now)
         if found is None:
             return ALLOWED
@@ -69,7 +71,8 @@ class Cooldown:
             ends = later[0]
         return deny(self.code, eligible_after=ends, after=after, journey=journey_id)
 
-    def seen(self, facts: Facts) -> Observation:
+    def seen(self, evaluation: Evaluation) -> Observation:
+        facts = evaluation.facts
         answers = {r.type: facts.now - r.at for r in facts.situation.responses if r.journey_id in self.journeys}
         rests: dict[str, Scalar] = {rest.response: int(rest.rests.total_seconds()) for rest in self.rests}
         return Observation(observed={"responses": len(answers)}, limits=rests, ages=answers)

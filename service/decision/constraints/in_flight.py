@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from service.decision.constraints.rule import Span
+from service.decision.evaluation import Evaluation
 from service.decision.facts import Facts, SituationPart
 from service.decision.journey import JourneyKind
 from service.decision.verdict import ALLOWED, Observation, Verdict, deny
@@ -29,13 +30,9 @@ class InFlightLimit:
     at_most: int
     members: Mapping[str, Member]
 
-    def taken(self, facts: Facts) -> dict[str, datetime | None]:
-        """The places taken, by journey, each with when time alone ends it. Found once a request and moment."""
-        key = (self, facts.now)
-        taken: dict[str, datetime | None] | None = facts.scratch.get(key)
-        if taken is None:
-            taken = facts.scratch[key] = self._taken(facts)
-        return taken
+    def taken(self, evaluation: Evaluation) -> dict[str, datetime | None]:
+        """The places taken, by journey, each with when time alone ends it."""
+        return evaluation.once(self._taken)
 
     def _taken(self, facts: Facts) -> dict[str, datetime | None]:
         enrolled = facts.situation.enrolments.items()
@@ -71,45 +68,47 @@ class InFlight:
     def span(self) -> Span:
         return Span()
 
-    def check(self, facts: Facts) -> Verdict:
-        if self._has_place(facts):
+    def check(self, evaluation: Evaluation) -> Verdict:
+        if self._has_place(evaluation):
             return ALLOWED
-        ends = self._ends(facts)
+        ends = self._ends(evaluation)
         known = sorted(end for end in ends.values() if end is not None)
         return deny(
             self.code,
-            eligible_after=next((end for end in known if self._has_place(facts.at(end))), None),
+            eligible_after=next((end for end in known if self._has_place(evaluation.at(end))), None),
             kind=self.limit.kind.value,
             at_most=self.limit.at_most,
             in_flight=len(ends),
         )
 
-    def seen(self, facts: Facts) -> Observation:
-        enrolled = sum(journey in self.limit.members for journey in facts.situation.enrolments)
+    def seen(self, evaluation: Evaluation) -> Observation:
+        enrolled = sum(journey in self.limit.members for journey in evaluation.facts.situation.enrolments)
         return Observation(observed={"in_flight": enrolled}, limits={"at_most": self.limit.at_most})
 
-    def displaced(self, facts: Facts) -> tuple[str, ...]:
+    def displaced(self, evaluation: Evaluation) -> tuple[str, ...]:
         """The journeys that end for this one: of those that give way the last in hierarchy first, then the oldest."""
+        facts = evaluation.facts
         if self.journey_id in facts.situation.enrolments:
             return ()
-        missing = len(self._ends(facts)) + 1 - self.limit.at_most
+        missing = len(self._ends(evaluation)) + 1 - self.limit.at_most
         return self._giving(facts)[: max(0, missing)]
 
-    def _has_place(self, facts: Facts) -> bool:
-        if len(self._ends(facts)) < self.limit.at_most:
+    def _has_place(self, evaluation: Evaluation) -> bool:
+        facts, in_flight = evaluation.facts, len(self._ends(evaluation))
+        if in_flight < self.limit.at_most:
             return True
         if self.journey_id in facts.situation.enrolments:
-            return self.journey_id not in self._about_to_end(facts)
-        return len(self._ends(facts)) - len(self._giving(facts)) < self.limit.at_most
+            return self.journey_id not in self._about_to_end(evaluation)
+        return in_flight - len(self._giving(facts)) < self.limit.at_most
 
-    def _about_to_end(self, facts: Facts) -> set[str]:
+    def _about_to_end(self, evaluation: Evaluation) -> set[str]:
         """Whose places the reservations of other journeys take: as their decisions told, else by their own rule."""
         ending: set[str] = set()
-        for contact, _ in facts.open_reservations:
+        for contact, _ in evaluation.facts.open_reservations:
             member = self.limit.members.get(contact.journey_id)
             if member is not None and contact.journey_id != self.journey_id:
                 rule = InFlight(journey_id=contact.journey_id, tier=member.tier, limit=self.limit)
-                ending.update(contact.displaces or rule.displaced(facts))
+                ending.update(contact.displaces or rule.displaced(evaluation))
         return ending
 
     def _giving(self, facts: Facts) -> tuple[str, ...]:
@@ -122,7 +121,7 @@ class InFlight:
     def _gives_way(self, other: Member) -> bool:
         return other.is_switchable or self.tier < other.tier
 
-    def _ends(self, facts: Facts) -> dict[str, datetime | None]:
+    def _ends(self, evaluation: Evaluation) -> dict[str, datetime | None]:
         """The journeys in flight beside this one, and when time alone ends each."""
-        taken = self.limit.taken(facts)
+        taken = self.limit.taken(evaluation)
         return {j: end for j, end in taken.items() if j != self.journey_id} if self.journey_id in taken else taken

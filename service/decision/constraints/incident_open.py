@@ -10,7 +10,8 @@ from typing import ClassVar
 from features.values import Scalar
 from service.decision.constraints.feed import Feed, sources_of
 from service.decision.constraints.rule import Span
-from service.decision.facts import Facts, Incident, OpenIncidents, ResolvedIncident, SituationPart
+from service.decision.evaluation import Evaluation
+from service.decision.facts import Incident, OpenIncidents, ResolvedIncident, SituationPart
 from service.decision.journey import JourneyKind
 from service.decision.verdict import ALLOWED, Observation, Reason, ReasonKind, Verdict, deny, unknown
 
@@ -43,7 +44,8 @@ class IncidentOpen:
     def span(self) -> Span:
         return Span(grace=self.longest_grace, sources=sources_of(self.feed))
 
-    def check(self, facts: Facts) -> Verdict:
+    def check(self, evaluation: Evaluation) -> Verdict:
+        facts = evaluation.facts
         incidents = facts.situation.incidents
         blocking = [i for i in incidents.known if not self._allows(i)]
         if blocking or incidents.is_truncated:
@@ -54,7 +56,8 @@ class IncidentOpen:
             return unknown(self.code, fact=self.feed.fact, status="STALE")
         return self._in_grace(incidents, facts.now)
 
-    def seen(self, facts: Facts) -> Observation:
+    def seen(self, evaluation: Evaluation) -> Observation:
+        facts = evaluation.facts
         incidents = facts.situation.incidents
         last = incidents.last_resolved_at
         return Observation(

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from service.decision.constraints.rule import Span
-from service.decision.facts import Facts, SituationPart
+from service.decision.evaluation import Evaluation
+from service.decision.facts import SituationPart
 from service.decision.journey import JourneyKind
 from service.decision.verdict import ALLOWED, Observation, Verdict, deny
 
@@ -41,15 +42,15 @@ class JourneyKilled:
     def span(self) -> Span:
         return Span()
 
-    def check(self, facts: Facts) -> Verdict:
+    def check(self, evaluation: Evaluation) -> Verdict:
         for target in self._targets():
-            why = facts.situation.kills.get(target)
+            why = evaluation.facts.situation.kills.get(target)
             if why is not None:
                 return deny(self.code, target=target, why=why)
         return ALLOWED
 
-    def seen(self, facts: Facts) -> Observation:
-        return Observation(observed={"on_kill_list": len(facts.situation.kills)})
+    def seen(self, evaluation: Evaluation) -> Observation:
+        return Observation(observed={"on_kill_list": len(evaluation.facts.situation.kills)})
 
     def _targets(self) -> tuple[str, ...]:
         return self.journey_id, *map(kind_target, self.kinds), EVERYTHING

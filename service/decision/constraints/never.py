@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from service.decision.constraints.rule import Span
+from service.decision.evaluation import Evaluation
 from service.decision.facts import Facts, SituationPart
 from service.decision.verdict import ALLOWED, Observation, Verdict, deny
 
@@ -28,7 +29,8 @@ class NeverWith:
     def span(self) -> Span:
         return Span()
 
-    def check(self, facts: Facts) -> Verdict:
+    def check(self, evaluation: Evaluation) -> Verdict:
+        facts = evaluation.facts
         reserved = max((end for c, end in facts.open_reservations if c.journey_id == self.other), default=None)
         enrolment = facts.situation.enrolments.get(self.other)
         if enrolment is not None:
@@ -38,7 +40,8 @@ class NeverWith:
             return deny(self.code, eligible_after=reserved, other=self.other, state="reserved")
         return ALLOWED
 
-    def seen(self, facts: Facts) -> Observation:
+    def seen(self, evaluation: Evaluation) -> Observation:
+        facts = evaluation.facts
         is_reserved = any(c.journey_id == self.other for c, _ in facts.open_reservations)
         return Observation(observed={"enrolled": self.other in facts.situation.enrolments, "reserved": is_reserved})
 
@@ -61,7 +64,8 @@ class NeverAfter:
     def span(self) -> Span:
         return Span(contacts=self.within)
 
-    def check(self, facts: Facts) -> Verdict:
+    def check(self, evaluation: Evaluation) -> Verdict:
+        facts = evaluation.facts
         last = max(self._shown(facts), default=None)
         if last is None or last + self.within <= facts.now:
             return ALLOWED
@@ -73,7 +77,8 @@ class NeverAfter:
             within_s=int(self.within.total_seconds()),
         )
 
-    def seen(self, facts: Facts) -> Observation:
+    def seen(self, evaluation: Evaluation) -> Observation:
+        facts = evaluation.facts
         shown = self._shown(facts)
         return Observation(
             observed={"presented": len(shown)},

@@ -8,7 +8,8 @@ from typing import ClassVar
 
 from features.values import Scalar
 from service.decision.constraints.rule import Span
-from service.decision.facts import Facts, SituationPart
+from service.decision.evaluation import Evaluation
+from service.decision.facts import SituationPart
 from service.decision.verdict import ALLOWED, Observation, Verdict, deny
 
 
@@ -27,7 +28,8 @@ class NotValidNow:
     def span(self) -> Span:
         return Span()
 
-    def check(self, facts: Facts) -> Verdict:
+    def check(self, evaluation: Evaluation) -> Verdict:
+        facts = evaluation.facts
         if self.valid_until is not None and facts.now >= self.valid_until:
             return deny(self.code, valid_until=self.valid_until)
         if self.valid_from is not None and facts.now < self.valid_from:
@@ -35,7 +37,7 @@ class NotValidNow:
             return deny(self.code, eligible_after=self.valid_from if is_ever else None, valid_from=self.valid_from)
         return ALLOWED
 
-    def seen(self, facts: Facts) -> Observation:
+    def seen(self, evaluation: Evaluation) -> Observation:
         dates = {"valid_from": self.valid_from, "valid_until": self.valid_until}
         limits: dict[str, Scalar] = {name: at for name, at in dates.items() if at is not None}
-        return Observation(observed={"now": facts.now}, limits=limits)
+        return Observation(observed={"now": evaluation.facts.now}, limits=limits)

@@ -10,7 +10,8 @@ from typing import ClassVar, Protocol
 from features.values import Scalar
 from service.decision.constraints.rule import Span
 from service.decision.constraints.unknown import OnUnknown
-from service.decision.facts import Facts, SituationPart
+from service.decision.evaluation import Evaluation
+from service.decision.facts import SituationPart
 from service.decision.verdict import ALLOWED, Observation, Verdict, deny
 from service.decision.windows import earliest, first_instant
 
@@ -49,7 +50,8 @@ class QuietHours:
     def span(self) -> Span:
         return Span(asks_if_known=self.on_unknown.tells_strangers_apart)
 
-    def check(self, facts: Facts) -> Verdict:
+    def check(self, evaluation: Evaluation) -> Verdict:
+        facts = evaluation.facts
         zone = facts.zone(self.zone_feature)
         if zone is None:
             return self.on_unknown.verdict(self.code, facts, (self.zone_feature,), quiet=self.quiet_id)
@@ -69,7 +71,8 @@ class QuietHours:
             zone=facts.text(self.zone_feature) or "",
         )
 
-    def seen(self, facts: Facts) -> Observation:
+    def seen(self, evaluation: Evaluation) -> Observation:
+        facts = evaluation.facts
         zone = facts.zone(self.zone_feature)
         local = "unknown" if zone is None else f"{facts.now.astimezone(zone):%a %H:%M}"
         limits: dict[str, Scalar] = {"weekends": self.on_weekends, "holidays": self.holidays is not None}

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
-from service.decision.facts import Facts, SituationPart
+from service.decision.evaluation import Evaluation
+from service.decision.facts import SituationPart
+from service.decision.variables import Variables
 from service.decision.verdict import Observation, Verdict
 
 
@@ -61,11 +63,11 @@ class Rule(Hashable, Protocol):
     @property
     def span(self) -> Span: ...
 
-    def check(self, facts: Facts) -> Verdict:
+    def check(self, evaluation: Evaluation) -> Verdict:
         """Pure and total; unknown facts deny, unless its owner declared otherwise."""
         ...
 
-    def seen(self, facts: Facts) -> Observation:
+    def seen(self, evaluation: Evaluation) -> Observation:
         """What it looks at, also when it allows. For people who ask: not on the path of a decision."""
         ...
 
@@ -80,8 +82,8 @@ class Condition(Hashable, Protocol):
     def names(self) -> tuple[str, ...]:
         """The variables it mentions."""
 
-    def holds(self, facts: Facts) -> bool | None:
-        """Three-valued: None when the facts that are known do not settle it."""
+    def holds(self, variables: Variables) -> bool | None:
+        """Three-valued: None when the values that are known do not settle it."""
 
-    def holds_alone(self, facts: Facts) -> bool | None:
-        """The same, for facts that few other conditions are asked about."""
+    def holds_alone(self, variables: Variables) -> bool | None:
+        """The same, for variables that few other conditions are asked about."""

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from service.decision.constraints.rule import Span
-from service.decision.facts import Enrolment, Facts, SituationPart
+from service.decision.evaluation import Evaluation
+from service.decision.facts import Enrolment, SituationPart
 from service.decision.journey import Stage
 from service.decision.verdict import ALLOWED, Observation, Verdict, deny
 
@@ -31,8 +32,8 @@ class AtStage:
     def span(self) -> Span:
         return Span()
 
-    def check(self, facts: Facts) -> Verdict:
-        enrolment = facts.situation.enrolments.get(self.journey_id)
+    def check(self, evaluation: Evaluation) -> Verdict:
+        enrolment = evaluation.facts.situation.enrolments.get(self.journey_id)
         stage = self._stage(enrolment)
         if stage is self.stage:
             return ALLOWED
@@ -47,8 +48,8 @@ class AtStage:
             **gone,
         )
 
-    def seen(self, facts: Facts) -> Observation:
-        stage = self._stage(facts.situation.enrolments.get(self.journey_id))
+    def seen(self, evaluation: Evaluation) -> Observation:
+        stage = self._stage(evaluation.facts.situation.enrolments.get(self.journey_id))
         return Observation(observed={"stage": stage.value}, limits={"offered_at": self.stage.value})
 
     def _stage(self, enrolment: Enrolment | None) -> Stage:

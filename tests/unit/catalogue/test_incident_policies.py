@@ -11,7 +11,7 @@ from service.catalogue.load import load
 from service.decision.constraints.incident_open import IncidentOpen
 from service.decision.facts import Incident, OpenIncidents, Situation
 from service.decision.journey import JourneyKind
-from tests.builders import NOW, facts
+from tests.builders import NOW, evaluation, facts
 
 DEFAULT = "  default: [service, resolution]\n  classes:\n    billing: [service, resolution]\n"
 
@@ -54,4 +54,4 @@ def test_an_incident_of_no_class_is_treated_by_the_strictest_of_all_that_the_pol
     selling = [rule for rule in rules if rule.kind is JourneyKind.PROMOTIONAL]
     known = Incident(incident_id="i1", opened_at=NOW, incident_class=incident_class, severity=severity)
     situation = Situation(incidents=OpenIncidents(known=(known,)))
-    assert all(rule.check(facts(situation=situation)) is None for rule in selling) is is_allowed
+    assert all(rule.check(evaluation(facts(situation=situation))) is None for rule in selling) is is_allowed

@@ -11,7 +11,7 @@ import pytest
 from features.schema import FeatureSchema
 from service.catalogue.conditions.compile import ConditionInvalid, IncrementalCompiler
 from service.catalogue.load import EXAMPLE, Catalogue, CatalogueFolder, CatalogueInvalid, load
-from tests.builders import facts, feature
+from service.decision.variables import Variables
 
 SCHEMA = FeatureSchema.load()
 PIZZA = "journeys/pizza-night-coupons.yaml"
@@ -120,9 +120,9 @@ def test_a_condition_that_was_taken_over_says_what_it_said() -> None:
         with pytest.raises(ConditionInvalid, match="unknown name"):
             later.compile("customer.agee > 1")
     for age, city in ((35, "Madrid"), (5, "Lima"), (20, None)):
-        known = [feature("age", age), *([] if city is None else [feature("city", city)])]
-        said = [condition.holds(facts(features=known)) for condition in first]
-        assert [condition.holds(facts(features=known)) for condition in second] == said
+        known = {"customer.age": age} | ({} if city is None else {"customer.city": city})
+        said = [condition.holds(Variables(known)) for condition in first]
+        assert [condition.holds(Variables(known)) for condition in second] == said
 
 
 def test_conditions_over_other_variables_are_compiled_anew() -> None:

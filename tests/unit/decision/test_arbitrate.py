@@ -12,7 +12,7 @@ import pytest
 from service.decision.arbitrate import Score, ScoredCandidate, ScoreSource, arbitrate
 from service.decision.journey import Journey, Lever, Stage, StagePlan
 from service.decision.plan import ContextWeight
-from tests.builders import COMPILER, NOW, Entry, action, catalogue, facts, feature, journey
+from tests.builders import COMPILER, NOW, Entry, action, catalogue, evaluation, facts, feature, journey
 
 ALWAYS = COMPILER.compile("true")
 BIG_SPENDER = COMPILER.compile("customer.spend > 10.0")
@@ -20,8 +20,8 @@ BIG_SPENDER = COMPILER.compile("customer.spend > 10.0")
 
 def weigh(offered: Entry, p_outcome: float = 0.5, spend: float | None = None) -> ScoredCandidate:
     known = facts(features=[] if spend is None else [feature("spend", spend)])
-    score = Score(p_outcome=p_outcome, source=ScoreSource.MODEL)
-    (scored,) = arbitrate(catalogue(offered).plan.candidates(known), {offered.journey.journey_id: score}, known)
+    scores = {offered.journey.journey_id: Score(p_outcome=p_outcome, source=ScoreSource.MODEL)}
+    (scored,) = arbitrate(catalogue(offered).plan.candidates(known), scores, evaluation(known))
     return scored
 
 
@@ -29,7 +29,7 @@ def ordered(placed: Sequence[tuple[str, int, float]]) -> list[str]:
     """The order of journeys given as (id, tier, p), all worth 1 and free of cost."""
     plan = catalogue(*(Entry(journey=journey(name, tier=tier)) for name, tier, _ in placed)).plan
     scores = {name: Score(p_outcome=p, source=ScoreSource.MODEL) for name, _, p in placed}
-    return [s.journey_id for s in arbitrate(plan.candidates(facts()), scores, facts())]
+    return [s.journey_id for s in arbitrate(plan.candidates(facts()), scores, evaluation(facts()))]
 
 
 def costly(cost: float, *, value: float = 1.0) -> Journey:
@@ -106,7 +106,7 @@ def test_the_order_is_tier_then_priority_with_what_is_not_finite_last_and_ties_b
 def test_a_product_that_overflows_is_not_finite_either() -> None:
     plan = catalogue(Entry(journey=journey("a", value=1e308)), Entry(journey=journey("b"))).plan
     scores = {name: Score(p_outcome=10.0, source=ScoreSource.MODEL) for name in ("a", "b")}
-    placed = arbitrate(plan.candidates(facts()), scores, facts())
+    placed = arbitrate(plan.candidates(facts()), scores, evaluation(facts()))
     assert [(s.journey_id, s.priority) for s in placed] == [("b", 10.0), ("a", math.inf)]
 
 

@@ -12,15 +12,15 @@ from service.decision.constraints.audience import Audience
 from service.decision.constraints.not_valid_now import NotValidNow
 from service.decision.facts import OpenIncidents, Situation
 from service.decision.verdict import ReasonKind
-from tests.builders import COMPILER, NOW, facts, feature
+from tests.builders import COMPILER, NOW, evaluation, facts, feature
 
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 BIG_SPENDER = Audience(condition=COMPILER.compile("customer.spend > 10.0"))
 
 
 def test_an_audience_allows_whom_the_condition_holds_for_and_shows_what_it_saw_of_others() -> None:
-    assert BIG_SPENDER.check(facts(features=[feature("spend", 10.01)])) is None
-    reason = BIG_SPENDER.check(facts(features=[feature("spend", 10.0)]))
+    assert BIG_SPENDER.check(evaluation(facts(features=[feature("spend", 10.01)]))) is None
+    reason = BIG_SPENDER.check(evaluation(facts(features=[feature("spend", 10.0)])))
     assert reason is not None
     assert (reason.code, reason.kind, reason.eligible_after) == ("AUDIENCE", ReasonKind.DENIED, None)
     assert reason.params == {"condition": "customer.spend > 10.0", "customer.spend": 10.0}
@@ -40,7 +40,7 @@ def test_an_audience_allows_whom_the_condition_holds_for_and_shows_what_it_saw_o
 def test_a_fact_that_is_not_present_is_not_permission_and_is_named_with_its_status(
     values: list[FeatureValue], status: str
 ) -> None:
-    reason = BIG_SPENDER.check(facts(features=values))
+    reason = BIG_SPENDER.check(evaluation(facts(features=values)))
     assert reason is not None
     assert reason.kind is ReasonKind.UNKNOWN
     assert reason.params == {"condition": "customer.spend > 10.0", "fact": "customer.spend", "status": status}
@@ -50,8 +50,8 @@ def test_the_negation_of_an_unknown_is_unknown_also_for_a_nan() -> None:
     """Of a NaN, CEL says that it is not above 10: a plain value would let the negation hold."""
     rule = Audience(condition=COMPILER.compile("!(customer.spend > 10.0)"))
     for values in ([], [feature("spend", math.nan)]):
-        assert rule.check(facts(features=values)) is not None
-    assert rule.check(facts(features=[feature("spend", 1.0)])) is None
+        assert rule.check(evaluation(facts(features=values))) is not None
+    assert rule.check(evaluation(facts(features=[feature("spend", 1.0)]))) is None
 
 
 @pytest.mark.parametrize(
@@ -66,14 +66,14 @@ def test_the_negation_of_an_unknown_is_unknown_also_for_a_nan() -> None:
 )
 def test_each_kind_of_name_tells_why_it_is_unknown(text: str, fact: str, status: str) -> None:
     situation = Situation(incidents=OpenIncidents(status=FeatureStatus.STALE))
-    reason = Audience(condition=COMPILER.compile(text)).check(facts(is_known=None, situation=situation))
+    reason = Audience(condition=COMPILER.compile(text)).check(evaluation(facts(is_known=None, situation=situation)))
     assert reason is not None
     assert (reason.params["fact"], reason.params["status"]) == (fact, status)
 
 
 def test_a_condition_that_fails_on_known_facts_is_not_permission() -> None:
     rule = Audience(condition=COMPILER.compile("1 / customer.visits == 1"))
-    reason = rule.check(facts(features=[feature("visits", 0)]))
+    reason = rule.check(evaluation(facts(features=[feature("visits", 0)])))
     assert reason is not None
     assert reason.kind is ReasonKind.UNKNOWN
     assert (reason.params["fact"], reason.params["status"]) == ("1 / customer.visits == 1", "ERROR")
@@ -102,13 +102,13 @@ START, END = NOW - DAY, NOW + DAY
 def test_a_journey_is_valid_from_its_first_instant_until_just_before_its_end(
     now: datetime, expected: dict[str, Scalar] | None
 ) -> None:
-    reason = NotValidNow(valid_from=START, valid_until=END).check(facts(now=now))
+    reason = NotValidNow(valid_from=START, valid_until=END).check(evaluation(facts(now=now)))
     assert (None if reason is None else dict(reason.params)) == expected
 
 
 def test_time_lifts_what_has_not_begun_but_not_what_is_over() -> None:
-    early = NotValidNow(valid_from=END).check(facts())
-    over = NotValidNow(valid_until=START).check(facts())
+    early = NotValidNow(valid_from=END).check(evaluation(facts()))
+    over = NotValidNow(valid_until=START).check(evaluation(facts()))
     assert early is not None
     assert early.eligible_after == END
     assert over is not None
@@ -116,4 +116,4 @@ def test_time_lifts_what_has_not_begun_but_not_what_is_over() -> None:
 
 
 def test_a_journey_without_dates_is_always_valid() -> None:
-    assert NotValidNow().check(facts()) is None
+    assert NotValidNow().check(evaluation(facts())) is None

@@ -13,7 +13,7 @@ from service.decision.facts import Contact, Facts, Situation
 from service.decision.journey import JourneyKind
 from service.decision.verdict import ReasonKind
 from service.decision.windows import Period
-from tests.builders import NOW, contact, facts
+from tests.builders import NOW, contact, evaluation, facts
 
 SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
 ONE_A_WEEK = ContactCap(journey_id="news", at_most=1, per=7 * DAY)
@@ -44,7 +44,7 @@ def after(*contacts: Contact) -> Facts:
 )
 def test_a_contact_counts_until_it_is_exactly_as_old_as_the_window(age: timedelta, is_allowed: bool) -> None:
     """The last row: a clock that runs ahead elsewhere gives nothing away."""
-    assert (ONE_A_WEEK.check(after(contact(at=NOW - age))) is None) is is_allowed
+    assert (ONE_A_WEEK.check(evaluation(after(contact(at=NOW - age)))) is None) is is_allowed
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_a_contact_counts_until_it_is_exactly_as_old_as_the_window(age: timedelt
 )
 def test_a_reservation_counts_until_it_is_given_back(counts_until: datetime | None, is_allowed: bool) -> None:
     known = after(contact(at=NOW - HOUR, counts_until=counts_until))
-    assert (ONE_A_WEEK.check(known) is None) is is_allowed
+    assert (ONE_A_WEEK.check(evaluation(known)) is None) is is_allowed
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_a_reservation_counts_as_long_as_it_can_be_shown_though_its_window_is_ov
 ) -> None:
     """Shown now it counts now: a second one granted meanwhile would be one more than the cap."""
     known = after(contact(at=NOW - 8 * DAY, reserved_until=NOW + reserved_for, counts_until=counts_until))
-    assert (ONE_A_WEEK.check(known) is None) is is_allowed
+    assert (ONE_A_WEEK.check(evaluation(known)) is None) is is_allowed
 
 
 @pytest.mark.parametrize(
@@ -91,33 +91,33 @@ def test_a_reservation_counts_as_long_as_it_can_be_shown_though_its_window_is_ov
 def test_a_cap_ends_when_enough_contacts_have_left_the_window(
     ages: Sequence[timedelta], expected: timedelta | None
 ) -> None:
-    reason = TWO_A_WEEK.check(after(*(contact(at=NOW - age) for age in ages)))
+    reason = TWO_A_WEEK.check(evaluation(after(*(contact(at=NOW - age) for age in ages))))
     assert (None if reason is None else reason.eligible_after) == (None if expected is None else NOW + expected)
 
 
 def test_a_reservation_that_is_given_back_first_ends_the_denial_first() -> None:
     known = after(contact(at=NOW - DAY), contact(at=NOW - HOUR, counts_until=NOW + HOUR))
-    reason = TWO_A_WEEK.check(known)
+    reason = TWO_A_WEEK.check(evaluation(known))
     assert reason is not None
     assert reason.eligible_after == NOW + HOUR
 
 
 def test_the_window_ends_a_contact_whose_reservation_would_last_longer() -> None:
-    reason = ONE_A_WEEK.check(after(contact(at=NOW - 6 * DAY, counts_until=NOW + 9 * DAY)))
+    reason = ONE_A_WEEK.check(evaluation(after(contact(at=NOW - 6 * DAY, counts_until=NOW + 9 * DAY))))
     assert reason is not None
     assert reason.eligible_after == NOW + DAY
 
 
 def test_the_reason_shows_the_cap_the_limit_and_what_was_counted() -> None:
-    reason = TWO_A_WEEK.check(after(*[contact(at=NOW - DAY)] * 3))
+    reason = TWO_A_WEEK.check(evaluation(after(*[contact(at=NOW - DAY)] * 3)))
     assert reason is not None
     assert (reason.code, reason.kind) == ("CONTACT_CAP", ReasonKind.DENIED)
     assert reason.params == {"cap": "journey", "at_most": 2, "per": 604800, "contacts": 3}
 
 
 def test_a_journeys_cap_counts_its_own_contacts_on_every_channel() -> None:
-    assert ONE_A_WEEK.check(after(contact("other"))) is None
-    assert ONE_A_WEEK.check(after(contact("news", channel="sms"))) is not None
+    assert ONE_A_WEEK.check(evaluation(after(contact("other")))) is None
+    assert ONE_A_WEEK.check(evaluation(after(contact("news", channel="sms")))) is not None
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_a_journeys_cap_counts_its_own_contacts_on_every_channel() -> None:
 def test_a_pressure_cap_counts_the_contacts_of_its_kinds_on_its_channels_together(
     kind: JourneyKind, channel: str, is_allowed: bool
 ) -> None:
-    reason = PROMOTIONS.check(after(contact("any", kind=kind, channel=channel)))
+    reason = PROMOTIONS.check(evaluation(after(contact("any", kind=kind, channel=channel))))
     assert (reason is None) is is_allowed
     if reason is not None:
         assert (reason.code, reason.params["cap"]) == ("PRESSURE_CAP", "promotions")
@@ -166,4 +166,4 @@ def test_a_day_of_an_unknown_zone_is_told_where_no_zone_could_make_enough_contac
 ) -> None:
     """Wherever the customer lives, today began less than two days ago."""
     cap = ContactCap(journey_id="news", at_most=1, per=Period.DAY)
-    assert (cap.check(after(*(contact(at=NOW - age) for age in ages))) is None) is is_allowed
+    assert (cap.check(evaluation(after(*(contact(at=NOW - age) for age in ages)))) is None) is is_allowed

@@ -9,7 +9,7 @@ import pytest
 from service.catalogue.conditions.compile import ConditionCompiler, ConditionInvalid, customer_types
 from service.decision.facts import Enrolment, Incident, OpenIncidents, Situation
 from service.decision.journey import Stage
-from tests.builders import COMPILER, NOW, SCHEMA, facts, feature
+from tests.builders import COMPILER, NOW, SCHEMA, evaluation, facts, feature
 
 SITUATION = Situation(
     enrolments={"club": Enrolment(journey_id="club", stage=Stage.USE, since=NOW)},
@@ -61,8 +61,8 @@ def test_a_condition_is_unknown_only_when_what_is_missing_would_settle_it(
     text: str, when_known: bool | None, when_not: bool | None
 ) -> None:
     condition = COMPILER.compile(text)
-    assert condition.holds(FULL) is when_known
-    assert condition.holds(BARE) is when_not
+    assert condition.holds(evaluation(FULL).variables) is when_known
+    assert condition.holds(evaluation(BARE).variables) is when_not
 
 
 @pytest.mark.parametrize(
@@ -106,5 +106,5 @@ def test_conditions_of_the_same_text_are_equal_so_that_their_rules_are_shared() 
 
 def test_one_request_does_not_see_the_values_of_another() -> None:
     condition = COMPILER.compile("customer.spend > 10.0")
-    rich, poor = (facts(features=[feature("spend", spend)]) for spend in (20.0, 1.0))
-    assert [condition.holds(known) for known in (rich, poor, rich)] == [True, False, True]
+    rich, poor = (evaluation(facts(features=[feature("spend", spend)])) for spend in (20.0, 1.0))
+    assert [condition.holds(known.variables) for known in (rich, poor, rich)] == [True, False, True]

@@ -13,7 +13,7 @@ from service.decision.constraints.registry import RuleInputs, bind_rules
 from service.decision.facts import ANY, ConsentKey, Consents, Facts, Situation
 from service.decision.journey import JourneyKind
 from service.decision.verdict import ReasonKind
-from tests.builders import NOW, STRICT, facts
+from tests.builders import NOW, STRICT, evaluation, facts
 
 EARLY, LATE = NOW - timedelta(days=2), NOW - timedelta(days=1)
 OWN = ("marketing", "email")
@@ -59,12 +59,12 @@ def given(
 def test_consent_holds_iff_its_latest_grant_is_later_than_the_latest_withdrawal_that_covers_it(
     granted: Mapping[ConsentKey, datetime], withdrawn: Mapping[ConsentKey, datetime], is_allowed: bool
 ) -> None:
-    assert (RULE.check(given(granted, withdrawn)) is None) is is_allowed
+    assert (RULE.check(evaluation(given(granted, withdrawn))) is None) is is_allowed
 
 
 def test_the_reason_shows_the_latest_withdrawal_if_there_is_one() -> None:
-    missing = RULE.check(given({}, {}))
-    withdrawn = RULE.check(given({OWN: EARLY}, {OWN: EARLY, (ANY, ANY): LATE}))
+    missing = RULE.check(evaluation(given({}, {})))
+    withdrawn = RULE.check(evaluation(given({OWN: EARLY}, {OWN: EARLY, (ANY, ANY): LATE})))
     assert missing is not None
     assert missing.params == {"purpose": "marketing", "channel": "email"}
     assert withdrawn is not None
@@ -75,14 +75,14 @@ def test_the_reason_shows_the_latest_withdrawal_if_there_is_one() -> None:
 
 @pytest.mark.parametrize("status", [s for s in FeatureStatus if s is not FeatureStatus.PRESENT])
 def test_a_grant_is_not_relied_on_when_withdrawals_may_be_missing(status: FeatureStatus) -> None:
-    reason = RULE.check(given({OWN: EARLY}, {}, status))
+    reason = RULE.check(evaluation(given({OWN: EARLY}, {}, status)))
     assert reason is not None
     assert reason.kind is ReasonKind.UNKNOWN
     assert reason.params == {"fact": "consents", "status": status.value, "purpose": "marketing"}
 
 
 def test_a_withdrawal_that_is_known_denies_even_when_others_are_not() -> None:
-    reason = RULE.check(given({OWN: EARLY}, {OWN: LATE}, FeatureStatus.UNAVAILABLE))
+    reason = RULE.check(evaluation(given({OWN: EARLY}, {OWN: LATE}, FeatureStatus.UNAVAILABLE)))
     assert reason is not None
     assert reason.kind is ReasonKind.DENIED
 
@@ -105,12 +105,12 @@ def test_a_withdrawal_that_is_known_denies_even_when_others_are_not() -> None:
 def test_a_journey_without_purpose_needs_no_consent_but_bows_to_a_withdrawal_of_service_or_of_the_channel(
     granted: Mapping[ConsentKey, datetime], withdrawn: Mapping[ConsentKey, datetime], is_allowed: bool
 ) -> None:
-    assert (ServiceWithdrawn(channel="email").check(given(granted, withdrawn)) is None) is is_allowed
+    assert (ServiceWithdrawn(channel="email").check(evaluation(given(granted, withdrawn))) is None) is is_allowed
 
 
 def test_an_apology_does_not_wait_for_consents_that_cannot_be_read_in_full() -> None:
     known = given({}, {("marketing", "email"): LATE}, FeatureStatus.UNAVAILABLE)
-    assert ServiceWithdrawn(channel="email").check(known) is None
+    assert ServiceWithdrawn(channel="email").check(evaluation(known)) is None
 
 
 def test_a_journey_needs_each_of_its_purposes_and_none_makes_it_a_service() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from service.decision.constraints.cooldown import Cooldown, IgnoredRest, Rest
 from service.decision.facts import Contact, Facts, Response, Situation
-from tests.builders import NOW, contact, facts
+from tests.builders import NOW, contact, evaluation, facts
 
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 RULE = Cooldown(
@@ -54,7 +54,7 @@ def known(contacts: Sequence[Contact] = (), responses: Sequence[Response] = ()) 
 def test_each_answer_has_its_own_rest_and_the_longest_counts(
     answers: Sequence[Response], left: timedelta | None
 ) -> None:
-    reason = RULE.check(known(responses=answers))
+    reason = RULE.check(evaluation(known(responses=answers)))
     assert (None if reason is None else reason.eligible_after) == (None if left is None else NOW + left)
 
 
@@ -90,11 +90,11 @@ def test_each_answer_has_its_own_rest_and_the_longest_counts(
 def test_what_was_ignored_so_often_in_a_row_rests(
     contacts: Sequence[Contact], answers: Sequence[Response], left: timedelta | None
 ) -> None:
-    reason = RULE.check(known(contacts, answers))
+    reason = RULE.check(evaluation(known(contacts, answers)))
     assert (None if reason is None else reason.eligible_after) == (None if left is None else NOW + left)
 
 
 def test_the_reason_shows_what_the_rest_follows() -> None:
-    reason = RULE.check(known(responses=[said("REJECTED", DAY, journey_id="digest")]))
+    reason = RULE.check(evaluation(known(responses=[said("REJECTED", DAY, journey_id="digest")])))
     assert reason is not None
     assert (reason.code, reason.params) == ("COOLDOWN", {"after": "REJECTED", "journey": "digest"})

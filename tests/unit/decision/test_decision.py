@@ -10,6 +10,7 @@ from service.decision.constrain import Rejection, constrain, eligible_after
 from service.decision.constraints.audience import Audience
 from service.decision.constraints.registry import Cap
 from service.decision.decide import begin
+from service.decision.evaluation import Evaluation
 from service.decision.facts import Consents, Incident, OpenIncidents, Situation
 from service.decision.journey import JourneyKind
 from service.decision.verdict import Reason, ReasonKind
@@ -84,7 +85,7 @@ def test_constrain_can_be_narrowed_to_some_of_the_rules() -> None:
     offered = Entry(journey=journey("a"), contact=Cap(at_most=1, per=DAY), valid_until=NOW)
     plan = catalogue(offered).plan
     known = facts(situation=Situation(contacts=(contact("a"),)))
-    narrow = constrain(plan, plan.candidates(known), known, only=plan.contact_rules)
+    narrow = constrain(Evaluation(plan, known), plan.candidates(known), only=plan.contact_rules)
     assert [r.code for rejected in narrow.rejected for r in rejected.reasons] == ["CONTACT_CAP"]
 
 
@@ -106,4 +107,4 @@ def test_a_journey_comes_back_with_the_last_of_its_denials_or_never_by_time_alon
     (candidate, *_) = THREE.plan.candidates(facts())
     reasons = tuple(Reason(code="SOME", kind=ReasonKind.DENIED, eligible_after=end) for end in ends)
     rejected = Rejection(candidate=candidate, reasons=reasons)
-    assert eligible_after(THREE.plan, rejected, facts()) == expected
+    assert eligible_after(Evaluation(THREE.plan, facts()), rejected) == expected

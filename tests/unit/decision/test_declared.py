@@ -23,7 +23,7 @@ from service.decision.plan import Lifetime, ToneChoice
 from service.decision.reasons import for_pick
 from service.decision.tone import tone_of
 from service.decision.verdict import ReasonKind
-from tests.builders import COMPILER, NOW, Entry, catalogue, decide, facts, feature, journey
+from tests.builders import COMPILER, NOW, Entry, catalogue, decide, evaluation, facts, feature, journey
 
 DAY, HOUR, SECOND = timedelta(days=1), timedelta(hours=1), timedelta(seconds=1)
 RICH = COMPILER.compile("customer.spend > 10.0")
@@ -43,7 +43,7 @@ ALLOW = WhenUnknown.ALLOW
 )
 def test_the_emergency_stop_knows_a_journey_its_kinds_and_everything(target: str, is_killed: bool) -> None:
     rule = JourneyKilled(journey_id="a", kinds=(JourneyKind.LOYALTY, JourneyKind.PROMOTIONAL))
-    reason = rule.check(facts(situation=Situation(kills={target: "wrong price"})))
+    reason = rule.check(evaluation(facts(situation=Situation(kills={target: "wrong price"}))))
     assert (None if reason is None else dict(reason.params)) == (
         {"target": target, "why": "wrong price"} if is_killed else None
     )
@@ -58,7 +58,7 @@ def test_only_the_actions_of_the_customers_stage_may_be_shown(
 ) -> None:
     enrolments = {} if at is None else {"a": Enrolment(journey_id="a", stage=at, since=NOW, ends_at=NOW + DAY)}
     rule = AtStage(journey_id="a", stage=offered_at, first_stage=Stage.NEED)
-    reason = rule.check(facts(situation=Situation(enrolments=enrolments)))
+    reason = rule.check(evaluation(facts(situation=Situation(enrolments=enrolments))))
     assert (reason is None) is is_allowed
     if reason is not None:  # who leaves is at the first stage again
         assert reason.eligible_after == (NOW + DAY if offered_at is Stage.NEED else None)
@@ -69,7 +69,7 @@ def test_who_stands_at_a_stage_that_left_the_journey_is_told_apart(at: Stage | N
     enrolments = {} if at is None else {"a": Enrolment(journey_id="a", stage=at, since=NOW)}
     stages = frozenset({Stage.NEED, Stage.SELECT, Stage.PURCHASE})
     rule = AtStage(journey_id="a", stage=Stage.PURCHASE, first_stage=Stage.NEED, stages=stages)
-    reason = rule.check(facts(situation=Situation(enrolments=enrolments)))
+    reason = rule.check(evaluation(facts(situation=Situation(enrolments=enrolments))))
     assert reason is not None
     assert reason.params.get("gone") == gone
 
@@ -106,7 +106,7 @@ def test_what_is_unknown_denies_unless_declared_for_that_very_status(
     declared: OnUnknown, values: Sequence[FeatureValue], is_known: bool | None, is_allowed: bool
 ) -> None:
     rule = CompanyPolicy(policy_id="fair-play", condition=RICH, on_unknown=declared)
-    reason = rule.check(facts(features=values, is_known=is_known))
+    reason = rule.check(evaluation(facts(features=values, is_known=is_known)))
     assert (reason is None) is is_allowed
     assert reason is None or reason.code == "POLICY_FAIR_PLAY"
 
@@ -126,7 +126,7 @@ def test_a_feed_that_is_silent_for_too_long_is_not_permission(heard: timedelta |
         feed=feed,
     )
     for rule in (consent, incident):
-        reason = rule.check(facts(situation=situation))
+        reason = rule.check(evaluation(facts(situation=situation)))
         assert (reason is None) is is_allowed
         assert reason is None or (reason.kind, reason.params["fact"]) == (ReasonKind.UNKNOWN, "feed.crm")
 
@@ -147,7 +147,7 @@ BY_SEVERITY = IncidentOpen(
 )
 def test_severity_decides_where_a_class_says_so(severity: str | None, is_allowed: bool) -> None:
     known = (Incident(incident_id="i", opened_at=NOW, incident_class="delivery", severity=severity),)
-    reason = BY_SEVERITY.check(facts(situation=Situation(incidents=OpenIncidents(known=known))))
+    reason = BY_SEVERITY.check(evaluation(facts(situation=Situation(incidents=OpenIncidents(known=known)))))
     assert (reason is None) is is_allowed
 
 
@@ -166,7 +166,7 @@ def test_after_an_incident_there_is_a_time_of_grace(
     name: str | None, severity: str | None, age: timedelta, left: timedelta | None
 ) -> None:
     resolved = (ResolvedIncident(incident_class=name, severity=severity, resolved_at=NOW - age),)
-    reason = BY_SEVERITY.check(facts(situation=Situation(incidents=OpenIncidents(resolved=resolved))))
+    reason = BY_SEVERITY.check(evaluation(facts(situation=Situation(incidents=OpenIncidents(resolved=resolved)))))
     assert (None if reason is None else reason.eligible_after) == (None if left is None else NOW + left)
 
 
@@ -189,12 +189,13 @@ def test_the_first_tone_whose_condition_holds_is_spoken_with_its_reason() -> Non
     tones = (ToneChoice(when=RICH, tone="light"), ToneChoice(when=incident, tone="empathetic"))
     (candidate,) = catalogue(Entry(journey=journey(), tones=tones)).plan.candidates(facts())
     opened = Situation(incidents=OpenIncidents(known=(Incident(incident_id="i", opened_at=NOW),)))
-    tone, reason = tone_of(candidate, facts(situation=opened))
+    tone, reason = tone_of(candidate, evaluation(facts(situation=opened)))
     assert tone == "empathetic"
     assert reason is not None
     assert (reason.kind, reason.params["condition"]) == (ReasonKind.TONE, incident.text)
-    assert tone_of(candidate, facts()) == ("plain", None)
-    assert tone_of(candidate, facts(features=[feature("spend", 11.0)], situation=opened))[0] == "light"
+    assert tone_of(candidate, evaluation(facts())) == ("plain", None)
+    both = evaluation(facts(features=[feature("spend", 11.0)], situation=opened))
+    assert tone_of(candidate, both)[0] == "light"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from service.decision.constraints.registry import IncidentClass, Policies, RuleI
 from service.decision.facts import Incident, OpenIncidents, Situation
 from service.decision.journey import JourneyKind
 from service.decision.verdict import ReasonKind
-from tests.builders import HELPING, NOW, facts
+from tests.builders import HELPING, NOW, evaluation, facts
 
 LOYALTY = JourneyKind.LOYALTY
 ALSO_LOYALTY = HELPING | {LOYALTY}
@@ -54,11 +54,11 @@ def named(classes: Mapping[str, frozenset[JourneyKind]]) -> dict[str, IncidentCl
 def test_a_kind_is_allowed_only_while_every_open_incident_is_of_a_class_that_allows_it(
     classes: tuple[str | None, ...], is_allowed: bool
 ) -> None:
-    assert (DELIVERY_ALLOWS_LOYALTY.check(facts(situation=open_of(*classes))) is None) is is_allowed
+    assert (DELIVERY_ALLOWS_LOYALTY.check(evaluation(facts(situation=open_of(*classes)))) is None) is is_allowed
 
 
 def test_the_reason_shows_the_oldest_incident_that_blocks_and_how_many_do() -> None:
-    reason = DELIVERY_ALLOWS_LOYALTY.check(facts(situation=open_of("billing", None, "delivery")))
+    reason = DELIVERY_ALLOWS_LOYALTY.check(evaluation(facts(situation=open_of("billing", None, "delivery"))))
     assert reason is not None
     assert (reason.code, reason.kind, reason.eligible_after) == ("INCIDENT_OPEN", ReasonKind.DENIED, None)
     assert reason.params == {
@@ -72,7 +72,7 @@ def test_the_reason_shows_the_oldest_incident_that_blocks_and_how_many_do() -> N
 @pytest.mark.parametrize("status", [s for s in FeatureStatus if s is not FeatureStatus.PRESENT])
 def test_incidents_that_cannot_be_read_in_full_are_not_permission(status: FeatureStatus) -> None:
     for situation in (open_of(status=status), open_of("delivery", status=status)):
-        reason = DELIVERY_ALLOWS_LOYALTY.check(facts(situation=situation))
+        reason = DELIVERY_ALLOWS_LOYALTY.check(evaluation(facts(situation=situation)))
         assert reason is not None
         assert reason.kind is ReasonKind.UNKNOWN
         assert reason.params == {"fact": "incidents", "status": status.value}
@@ -80,7 +80,7 @@ def test_incidents_that_cannot_be_read_in_full_are_not_permission(status: Featur
 
 def test_an_incident_that_is_known_denies_even_when_others_are_not() -> None:
     situation = open_of("billing", status=FeatureStatus.UNAVAILABLE)
-    reason = DELIVERY_ALLOWS_LOYALTY.check(facts(situation=situation))
+    reason = DELIVERY_ALLOWS_LOYALTY.check(evaluation(facts(situation=situation)))
     assert reason is not None
     assert reason.kind is ReasonKind.DENIED
 
@@ -112,5 +112,5 @@ def test_a_class_that_allows_more_than_the_default_does_so_for_its_own_incidents
     policies = Policies(incident_default=HELPING, incident_classes=named({"delivery": ALSO_LOYALTY}))
     guarded = RuleInputs(journey_id="a", kind=LOYALTY, channel="web")
     rule = next(r for r in bind_rules(guarded, policies) if isinstance(r, IncidentOpen))
-    assert rule.check(facts(situation=open_of("delivery"))) is None
-    assert rule.check(facts(situation=open_of("delivery", "billing"))) is not None
+    assert rule.check(evaluation(facts(situation=open_of("delivery")))) is None
+    assert rule.check(evaluation(facts(situation=open_of("delivery", "billing")))) is not None

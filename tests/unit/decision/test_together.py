@@ -14,7 +14,7 @@ from service.decision.constraints.registry import Policies
 from service.decision.facts import Contact, Enrolment, Situation, Use
 from service.decision.journey import JourneyKind, Stage, StagePlan
 from service.decision.windows import RollingWindow
-from tests.builders import NOW, Catalogue, Entry, action, catalogue, contact, decide, facts, journey
+from tests.builders import NOW, Catalogue, Entry, action, catalogue, contact, decide, evaluation, facts, journey
 from tests.variants import in_flight
 
 HOUR, DAY, SECOND = timedelta(hours=1), timedelta(days=1), timedelta(seconds=1)
@@ -42,7 +42,8 @@ def enrolled(journey_id: str, ends_at: datetime | None = None, since: datetime =
 def test_a_journey_is_never_with_another_that_is_under_way_or_reserved(
     enrolments: Mapping[str, Enrolment], contacts: tuple[Contact, ...], expected: tuple[str, datetime | None] | None
 ) -> None:
-    reason = NeverWith(other="b").check(facts(situation=Situation(enrolments=enrolments, contacts=contacts)))
+    known = facts(situation=Situation(enrolments=enrolments, contacts=contacts))
+    reason = NeverWith(other="b").check(evaluation(known))
     assert (None if reason is None else (reason.params["state"], reason.eligible_after)) == expected
 
 
@@ -67,7 +68,7 @@ def test_the_first_pick_excludes_its_opposite_from_the_same_answer() -> None:
     ],
 )
 def test_a_journey_does_not_follow_another_too_soon(contacts: tuple[Contact, ...], left: timedelta | None) -> None:
-    reason = NeverAfter(other="b", within=7 * DAY).check(facts(situation=Situation(contacts=contacts)))
+    reason = NeverAfter(other="b", within=7 * DAY).check(evaluation(facts(situation=Situation(contacts=contacts))))
     assert (None if reason is None else reason.eligible_after) == (None if left is None else NOW + left)
 
 
@@ -157,7 +158,7 @@ def test_a_pool_lends_what_is_left_and_tells_when_enough_is_back(
     uses: tuple[Use, ...], needs: float, expected: datetime | str | None
 ) -> None:
     rule = PoolLimit(pool=CENTRE, needs=needs, code="CAPACITY")
-    reason = rule.check(facts(situation=Situation(uses={"slots": uses})))
+    reason = rule.check(evaluation(facts(situation=Situation(uses={"slots": uses}))))
     assert ("allowed" if reason is None else reason.eligible_after) == expected
 
 

@@ -13,7 +13,7 @@ from service.decision.constraints.quiet_hours import QuietHours
 from service.decision.constraints.unknown import OnUnknown, WhenUnknown
 from service.decision.verdict import Reason, ReasonKind
 from service.decision.windows import CalendarWindow, Period
-from tests.builders import facts, feature
+from tests.builders import evaluation, facts, feature
 
 
 def at(text: str) -> datetime:
@@ -75,7 +75,8 @@ def quiet(
 
 
 def told(rule: QuietHours, now: str, zone: str = "America/New_York", region: str = "US-NY") -> Reason | None:
-    return rule.check(facts(now=at(now), features=[feature("time_zone", zone), feature("holiday_region", region)]))
+    features = [feature("time_zone", zone), feature("holiday_region", region)]
+    return rule.check(evaluation(facts(now=at(now), features=features)))
 
 
 @pytest.mark.parametrize(
@@ -149,7 +150,7 @@ def test_a_night_is_a_night_where_a_region_that_nobody_knows_is_allowed(
 ) -> None:
     """Only its holidays are not known; the last two rows do not allow it."""
     known = facts(now=at(now), features=[feature("time_zone", "America/New_York")])
-    assert (rule.check(known) is not None) is is_quiet
+    assert (rule.check(evaluation(known)) is not None) is is_quiet
 
 
 @pytest.mark.parametrize("region", ["XX", "US-XX", "", "us", "utils", "HolidayBase", "-", "registry"])
@@ -188,10 +189,10 @@ def test_a_zone_is_a_place_or_a_clock_of_fixed_offset(name: str) -> None:
     ],
 )
 def test_an_unknown_zone_denies_at_any_hour(zone: list[FeatureValue], status: str) -> None:
-    reason = quiet().check(facts(now=at("2024-01-10T16:00:00"), features=zone))
+    reason = quiet().check(evaluation(facts(now=at("2024-01-10T16:00:00"), features=zone)))
     assert reason is not None
     assert reason.params == {"fact": "time_zone", "status": status, "quiet": "night"}
-    lenient = quiet(on_missing=WhenUnknown.ALLOW).check(facts(now=at("2024-01-10T16:00:00"), features=zone))
+    lenient = quiet(on_missing=WhenUnknown.ALLOW).check(evaluation(facts(now=at("2024-01-10T16:00:00"), features=zone)))
     assert (lenient is None) == (status in {"NOT_FOUND", "NULL"})
 
 

@@ -17,7 +17,8 @@ from service.application.scoring import Contributions
 from service.decision.constraints.registry import Cap
 from service.decision.constraints.rule import Span
 from service.decision.decide import Decision, Degradation, Terms, begin, conclude
-from service.decision.facts import Contact, Facts, Situation, SituationPart
+from service.decision.evaluation import Evaluation
+from service.decision.facts import Contact, Situation, SituationPart
 from service.decision.journey import Action, JourneyKind, Lever, Stage, StagePlan
 from service.decision.reports.rows import Outcome, OutcomeType, RowResult, RowStatus
 from service.decision.verdict import Observation, Verdict, deny
@@ -45,10 +46,10 @@ class Denies:
     def span(self) -> Span:
         return Span()
 
-    def check(self, facts: Facts) -> Verdict:
+    def check(self, evaluation: Evaluation) -> Verdict:
         return deny(self.code, flag=True, count=2**62, share=0.1, name="ñ", at=NOW - INSTANT)
 
-    def seen(self, facts: Facts) -> Observation:
+    def seen(self, evaluation: Evaluation) -> Observation:
         return Observation(observed={})
 
 
