@@ -10,7 +10,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from features.values import Scalar
-from service.catalogue.cases.coverage import constraint_name
 from service.catalogue.cases.run import CaseResult, Report
 from service.commands.console import table_console
 from service.decision.evaluation import Evaluation
@@ -81,7 +80,7 @@ def show_explanation(evaluation: Evaluation, candidate: Candidate, locale: str) 
     for explained in explain(evaluation, candidate):
         seen = explained.rule.seen(evaluation)
         verdict = verdict_of(explained)
-        told = (constraint_name(explained.rule, candidate), verdict, _pairs(seen.observed), _pairs(seen.limits))
+        told = (explained.rule.named(candidate.journey_id), verdict, _pairs(seen.observed), _pairs(seen.limits))
         table.add_row(*map(escape, told), escape(_ages(seen.ages)), style=None if verdict == "allows" else "yellow")
         if explained.reason is not None:
             reasons.append(f"{explained.reason.code}: {text(explained.reason, locale, evaluation.plan.texts)}")
@@ -96,7 +95,7 @@ def explanation_fields(evaluation: Evaluation, candidate: Candidate, locale: str
         seen, reason = explained.rule.seen(evaluation), explained.reason
         rows.append(
             {
-                "constraint": constraint_name(explained.rule, candidate),
+                "constraint": explained.rule.named(candidate.journey_id),
                 "code": explained.rule.code,
                 "verdict": verdict_of(explained),
                 "observed": {name: _plain(value) for name, value in seen.observed.items()},

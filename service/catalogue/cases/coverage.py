@@ -5,21 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from service.decision.constraints.audience import CompanyPolicy
-from service.decision.constraints.capacity import PoolLimit
-from service.decision.constraints.caps import PressureCap
-from service.decision.constraints.consent_missing import ConsentMissing, ServiceWithdrawn
-from service.decision.constraints.in_flight import InFlight
-from service.decision.constraints.incident_open import IncidentOpen
-from service.decision.constraints.never import NeverAfter, NeverWith
-from service.decision.constraints.quiet_hours import QuietHours
-from service.decision.constraints.rule import Rule
 from service.decision.constraints.stage import AtStage
 from service.decision.decide import Decision
 from service.decision.explain import explain
 from service.decision.plan import Candidate, Plan
 
-AT_STAGE, KILLED = AtStage.code, "KILLED"
+AT_STAGE = AtStage.code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,40 +26,12 @@ def constraints_in_use(plan: Plan) -> tuple[str, ...]:
     return tuple(
         sorted(
             {
-                constraint_name(plan.rules[position], candidate)
+                plan.rules[position].named(candidate.journey_id)
                 for candidate in _candidates(plan)
                 for position in candidate.rules
             }
         )
     )
-
-
-def constraint_name(rule: Rule, candidate: Candidate) -> str:
-    """The code, and what tells it from others of the code: a journey, a purpose, a kind, or an id of the policies.
-
-    Nobody writes KILLED and STAGE, which guard everything: each is one.
-    """
-    match rule:
-        case PressureCap(cap_id=name) | QuietHours(quiet_id=name):
-            return f"{rule.code} {name}"
-        case PoolLimit(pool=pool):
-            return f"{rule.code} {pool.pool_id.partition(':')[2]}"
-        case IncidentOpen(kind=kind):
-            return f"{rule.code} {kind.value}"
-        case InFlight(limit=limit):
-            return f"{rule.code} {limit.kind.value}"
-        case ConsentMissing(purpose=purpose):
-            return f"{rule.code} {purpose}"
-        case ServiceWithdrawn():
-            return f"{rule.code} service"
-        case NeverWith(other=other):
-            return f"{rule.code} " + " + ".join(sorted((candidate.journey_id, other)))
-        case NeverAfter(other=other):
-            return f"{rule.code} {candidate.journey_id} after {other}"
-        case CompanyPolicy() | AtStage():
-            return rule.code
-        case _:
-            return rule.code if rule.code == KILLED else f"{rule.code} {candidate.journey_id}"
 
 
 def coverage_of(decision: Decision) -> Coverage:
@@ -77,13 +40,13 @@ def coverage_of(decision: Decision) -> Coverage:
     denies: set[str] = set()
     allows: set[str] = set()
     for candidate in draft.survivors:
-        allows |= {constraint_name(draft.plan.rules[n], candidate) for n in candidate.rules}
+        allows |= {draft.plan.rules[n].named(candidate.journey_id) for n in candidate.rules}
         if candidate.journey_id in draft.facts.situation.enrolments:
             allows.add(AT_STAGE)
     for rejected in draft.constrained.rejected:
         alone = [e.rule for e in explain(draft.evaluation, rejected.candidate) if e.denies]
         if len(alone) == 1:
-            denies.add(constraint_name(alone[0], rejected.candidate))
+            denies.add(alone[0].named(rejected.candidate.journey_id))
     return Coverage(denies=frozenset(denies), allows=frozenset(allows))
 
 

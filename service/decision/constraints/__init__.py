@@ -6,9 +6,9 @@
    may look at: `evaluation.facts`. It returns ALLOWED; `deny(...)` on known facts, with the values that it saw;
    `unknown(...)` where a fact is missing, stale or unreachable, which `STRICT.verdict(code, facts, [feature])` of
    `unknown.py` makes for features. What it looks at of the situation it names in `reads`, so that it is unknown while
-   the state store is away; `span` says how far back (of features alone: `Span()`), and `seen(evaluation)` what it saw,
-   for `rumbo catalogue explain`. What rules of its kind would compute again and again, `evaluation.once` keeps for the
-   question at hand.
+   the state store is away; `span` says how far back (of features alone: `Span()`), `seen(evaluation)` what it saw, for
+   `rumbo catalogue explain`, and `named(journey_id)` which of its code it is. What rules of its kind would compute
+   again and again, `evaluation.once` keeps for the question at hand.
    Reckon with instants and `facts.now`, not with ages: `facts.features` has both, and `features/derived.py` says which
    instant an age follows from. `eligible_after` is believed only if the rule, asked again at that instant with the same
    facts, allows.

@@ -37,6 +37,9 @@ class Audience:
     def span(self) -> Span:
         return Span(conditions=(self.condition,), asks_if_known=self.on_unknown.tells_strangers_apart)
 
+    def named(self, journey_id: str) -> str:
+        return f"{self.code} {journey_id}"
+
     def check(self, evaluation: Evaluation) -> Verdict:
         return _claim(self.code, self.condition, self.on_unknown, evaluation)
 
@@ -65,6 +68,9 @@ class CompanyPolicy:
     @property
     def span(self) -> Span:
         return Span(conditions=(self.condition,), asks_if_known=self.on_unknown.tells_strangers_apart)
+
+    def named(self, journey_id: str) -> str:
+        return self.code
 
     def check(self, evaluation: Evaluation) -> Verdict:
         return _claim(self.code, self.condition, self.on_unknown, evaluation)

@@ -92,6 +92,9 @@ class PoolLimit:
     def span(self) -> Span:
         return Span()
 
+    def named(self, journey_id: str) -> str:
+        return f"{self.code} {self.pool.pool_id.partition(':')[2]}"
+
     def check(self, evaluation: Evaluation) -> Verdict:
         taken = self._taken(evaluation.facts)
         if self._has_room(taken):

@@ -39,6 +39,9 @@ class ContactCap:
     def span(self) -> Span:
         return Span(contacts=longest(self.per))
 
+    def named(self, journey_id: str) -> str:
+        return f"{self.code} {journey_id}"
+
     def check(self, evaluation: Evaluation) -> Verdict:
         facts = evaluation.facts
         return _verdict(self.code, "journey", self._counted(facts), facts, self.at_most, self.per, self.zone_feature)
@@ -69,6 +72,9 @@ class PressureCap:
     @property
     def span(self) -> Span:
         return Span(contacts=longest(self.per))
+
+    def named(self, journey_id: str) -> str:
+        return f"{self.code} {self.cap_id}"
 
     def check(self, evaluation: Evaluation) -> Verdict:
         facts = evaluation.facts

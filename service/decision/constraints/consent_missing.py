@@ -29,6 +29,9 @@ class ConsentMissing:
     def span(self) -> Span:
         return Span(consents=((self.purpose, self.channel),), sources=sources_of(self.feed))
 
+    def named(self, journey_id: str) -> str:
+        return f"{self.code} {self.purpose}"
+
     def check(self, evaluation: Evaluation) -> Verdict:
         facts = evaluation.facts
         consents = facts.situation.consents
@@ -63,6 +66,9 @@ class ServiceWithdrawn:
     @property
     def span(self) -> Span:
         return Span(consents=((SERVICE, self.channel),))
+
+    def named(self, journey_id: str) -> str:
+        return f"{self.code} {SERVICE}"
 
     def check(self, evaluation: Evaluation) -> Verdict:
         consents = evaluation.facts.situation.consents

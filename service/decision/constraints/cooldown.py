@@ -61,6 +61,9 @@ class Cooldown:
             return Span(responses=rests)
         return Span(contacts=ignored.window + ignored.rests if ignored.times == 1 else LOOKBACK, responses=LOOKBACK)
 
+    def named(self, journey_id: str) -> str:
+        return f"{self.code} {journey_id}"
+
     def check(self, evaluation: Evaluation) -> Verdict:
         facts = evaluation.facts
         found = self._longest(facts, facts.now)

@@ -68,6 +68,9 @@ class InFlight:
     def span(self) -> Span:
         return Span()
 
+    def named(self, journey_id: str) -> str:
+        return f"{self.code} {self.limit.kind.value}"
+
     def check(self, evaluation: Evaluation) -> Verdict:
         if self._has_place(evaluation):
             return ALLOWED

@@ -44,6 +44,9 @@ class IncidentOpen:
     def span(self) -> Span:
         return Span(grace=self.longest_grace, sources=sources_of(self.feed))
 
+    def named(self, journey_id: str) -> str:
+        return f"{self.code} {self.kind.value}"
+
     def check(self, evaluation: Evaluation) -> Verdict:
         facts = evaluation.facts
         incidents = facts.situation.incidents

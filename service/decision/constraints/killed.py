@@ -42,6 +42,9 @@ class JourneyKilled:
     def span(self) -> Span:
         return Span()
 
+    def named(self, journey_id: str) -> str:
+        return self.code
+
     def check(self, evaluation: Evaluation) -> Verdict:
         for target in self._targets():
             why = evaluation.facts.situation.kills.get(target)

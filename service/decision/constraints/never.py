@@ -29,6 +29,9 @@ class NeverWith:
     def span(self) -> Span:
         return Span()
 
+    def named(self, journey_id: str) -> str:
+        return f"{self.code} " + " + ".join(sorted((journey_id, self.other)))
+
     def check(self, evaluation: Evaluation) -> Verdict:
         facts = evaluation.facts
         reserved = max((end for c, end in facts.open_reservations if c.journey_id == self.other), default=None)
@@ -63,6 +66,9 @@ class NeverAfter:
     @property
     def span(self) -> Span:
         return Span(contacts=self.within)
+
+    def named(self, journey_id: str) -> str:
+        return f"{self.code} {journey_id} after {self.other}"
 
     def check(self, evaluation: Evaluation) -> Verdict:
         facts = evaluation.facts

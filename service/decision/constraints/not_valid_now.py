@@ -28,6 +28,9 @@ class NotValidNow:
     def span(self) -> Span:
         return Span()
 
+    def named(self, journey_id: str) -> str:
+        return f"{self.code} {journey_id}"
+
     def check(self, evaluation: Evaluation) -> Verdict:
         facts = evaluation.facts
         if self.valid_until is not None and facts.now >= self.valid_until:

@@ -50,6 +50,9 @@ class QuietHours:
     def span(self) -> Span:
         return Span(asks_if_known=self.on_unknown.tells_strangers_apart)
 
+    def named(self, journey_id: str) -> str:
+        return f"{self.code} {self.quiet_id}"
+
     def check(self, evaluation: Evaluation) -> Verdict:
         facts = evaluation.facts
         zone = facts.zone(self.zone_feature)

@@ -39,6 +39,13 @@ class Rule(Hashable, Protocol):
         """UPPER_SNAKE, the code of its reasons."""
         ...
 
+    def named(self, journey_id: str) -> str:
+        """Its code, and what tells it from others of the code where it guards this journey, in its owner's words.
+
+        A purpose, a kind, an id of the policies, or the journey itself. What nobody writes goes by its code.
+        """
+        ...
+
     @property
     def reads_contacts(self) -> bool:
         """Whether it counts contacts, so that it is checked again after each pick and at commit."""

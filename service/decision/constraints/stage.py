@@ -32,6 +32,9 @@ class AtStage:
     def span(self) -> Span:
         return Span()
 
+    def named(self, journey_id: str) -> str:
+        return self.code
+
     def check(self, evaluation: Evaluation) -> Verdict:
         enrolment = evaluation.facts.situation.enrolments.get(self.journey_id)
         stage = self._stage(enrolment)
