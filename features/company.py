@@ -311,7 +311,7 @@ def read_form(folder: Path, name: str, form: type[Form]) -> tuple[SourceFile, Fo
     try:
         return file, form.model_validate_json(json.dumps(values))
     except ValidationError as error:
-        raise CompanyInvalid(tuple(_located(file, f.path, f.text) for f in form_faults(error))) from error
+        raise CompanyInvalid(tuple(_located(file, f.path, f.text) for f in form_faults(error, form))) from error
 
 
 def company_json_schema() -> Mapping[str, object]:

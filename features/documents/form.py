@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
@@ -41,18 +43,23 @@ class FormFault:
     text: str
 
 
-def form_faults(error: ValidationError) -> Iterator[FormFault]:
-    """One for each field that is not what it must be; of very many, the first."""
+def form_faults(error: ValidationError, form: type[BaseModel]) -> Iterator[FormFault]:
+    """One for each field that is not what it must be; of very many, the first. `form`: what was expected."""
     faults = error.errors(include_url=False, include_context=False)
     for fault in faults[:_MAX_FAULTS]:
         path = tuple(part for part in fault["loc"] if part not in _NO_PART)
-        yield FormFault(path=path, text=_error_text(fault))
+        yield FormFault(path=path, text=_error_text(fault, form))
     if len(faults) > _MAX_FAULTS:
         yield FormFault(path=(), text=f"and {len(faults) - _MAX_FAULTS} more faults of form")
 
 
-def _error_text(fault: ErrorDetails) -> str:
-    """What is wrong and, where a scalar is of another type, how to write it."""
+def _error_text(fault: ErrorDetails, form: type[BaseModel]) -> str:
+    """What is wrong and what may have been meant; where a scalar is of another type, how to write it."""
+    name = str(fault["loc"][-1]) if fault["loc"] else ""
+    if fault["type"] == "missing":
+        return f"the field `{name}` is missing"
+    if fault["type"] == "extra_forbidden":
+        return f"unknown field `{name}`{meant(name, fields_at(form, fault['loc'][:-1]))}"
     expected, value = _EXPECTED.get(fault["type"]), fault["input"]
     if expected is None or isinstance(value, dict | list):
         return fault["msg"].removeprefix("Value error, ")
@@ -69,3 +76,31 @@ _EXPECTED: Mapping[str, str] = {
     "int_from_float": _WHOLE,
     "string_type": "a text",
 }
+
+
+def meant(name: str, names: Iterable[str]) -> str:
+    """Which of these names was probably meant, as the end of a sentence; empty if none is near."""
+    near = get_close_matches(name, sorted(names), n=1, cutoff=0.6)
+    return f", did you mean `{near[0]}`?" if near else ""
+
+
+def fields_at(form: type[BaseModel], path: Iterable[str | int]) -> set[str]:
+    """The fields that a mapping at this path may have."""
+    forms = [form]
+    for part in path:
+        below = [model for f in forms for name, model in _forms_below(f) if name == part]
+        forms = below or [f for f in forms if f.__name__ == part] or forms
+    return {field.alias or name for f in forms for name, field in f.model_fields.items()}
+
+
+def _forms_below(form: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
+    for name, field in form.model_fields.items():
+        for found in _forms_in(field.annotation):
+            yield field.alias or name, found
+
+
+def _forms_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in getattr(annotation, "__args__", ()):
+        yield from _forms_in(argument)

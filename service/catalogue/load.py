@@ -103,7 +103,7 @@ def parse(source: str, schema: FeatureSchema) -> Catalogue:
     try:
         document = CatalogueDocument.model_validate_json(source)
     except ValidationError as error:
-        raise CatalogueInvalid(form_problems("source", error)) from error
+        raise CatalogueInvalid(form_problems("source", error, CatalogueDocument)) from error
     return _bound(document, source, CatalogueBinder(schema, is_kept=True))
 
 

@@ -51,7 +51,7 @@ def objectives_of(source: str) -> Mapping[str, KeptObjective]:
     try:
         document = CatalogueDocument.model_validate_json(source)
     except ValidationError as error:
-        raise CatalogueInvalid(form_problems("source", error)) from error
+        raise CatalogueInvalid(form_problems("source", error, CatalogueDocument)) from error
     return {journey.journey: _objective(journey.objective) for journey in document.journeys}
 
 

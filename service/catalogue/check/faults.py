@@ -9,19 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
-from typing import Any
 
 import yaml
-from pydantic import BaseModel
 
+from features.documents.form import meant
 from service.catalogue.check.texts import LANGUAGES
-from service.catalogue.documents.journey import JourneyDocument
-from service.catalogue.documents.policies import PoliciesDocument
-from service.catalogue.documents.problems import POLICIES, FaultClass, Problem
+from service.catalogue.documents.problems import FaultClass, Problem
 
-_EXTRA = "Extra inputs are not permitted"
-_REQUIRED = "Field required"
 _MEANT = re.compile(r"did you mean `(?P<name>[^`]+)`\?")
 _UNKNOWN = re.compile(r"unknown name `(?P<name>[^`]+)`")
 _OTHER_BRANCH = re.compile(r"Input should be a valid (string|tuple|list|dictionary)")
@@ -79,13 +73,9 @@ def node_at(root: yaml.Node | None, path: Iterable[str | int]) -> yaml.Node | No
 
 def _form(problem: Problem, root: yaml.Node) -> Problem:
     node = node_at(root, problem.path)
-    if problem.text == _EXTRA:
-        name = str(problem.path[-1])
-        told = replace(problem, text=f"unknown field `{name}`")
-        return _suggesting(told, name, _fields(problem.subject, problem.path[:-1]))
-    if problem.text == _REQUIRED:
-        return replace(problem, text=f"the field `{problem.path[-1]}` is missing", fault=_fault(problem))
-    placed = replace(problem, path=(*problem.path, *_within(problem.text, node)), fault=_fault(problem))
+    found = _MEANT.search(problem.text)
+    path, suggestion = (*problem.path, *_within(problem.text, node)), "" if found is None else found["name"]
+    placed = replace(problem, path=path, fault=_fault(problem), suggestion=suggestion)
     if isinstance(node, yaml.ScalarNode) and problem.path and "Input should be '" in problem.text:
         return _suggesting(placed, node.value, _OPTION.findall(problem.text))
     return placed
@@ -104,10 +94,9 @@ def _condition(problem: Problem, node: yaml.Node | None) -> Problem:
 
 
 def _suggesting(problem: Problem, name: str, names: Iterable[str]) -> Problem:
-    near = get_close_matches(name, sorted(names), n=1, cutoff=0.6)
-    if not near:
-        return problem
-    return replace(problem, text=f"{problem.text}, did you mean `{near[0]}`?", suggestion=near[0])
+    hint = meant(name, names)
+    found = _MEANT.search(hint)
+    return problem if found is None else replace(problem, text=problem.text + hint, suggestion=found["name"])
 
 
 def _fault(problem: Problem) -> FaultClass:
@@ -157,25 +146,3 @@ def _is_other_branch(problem: Problem, problems: Sequence[Problem], root: yaml.N
     return bool(siblings) and any(
         node_at(root, p.path) is node or _OTHER_BRANCH.match(p.text) is None for p in siblings
     )
-
-
-def _fields(subject: str, path: Iterable[str | int]) -> set[str]:
-    """The fields that a mapping at this path may have."""
-    models: list[type[BaseModel]] = [PoliciesDocument if subject == POLICIES else JourneyDocument]
-    for part in path:
-        below = [model for m in models for f, model in _models_below(m) if f == part]
-        models = below or [m for m in models if m.__name__ == part] or models
-    return {field.alias or name for model in models for name, field in model.model_fields.items()}
-
-
-def _models_below(model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
-    for name, field in model.model_fields.items():
-        for found in _models_in(field.annotation):
-            yield field.alias or name, found
-
-
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in getattr(annotation, "__args__", ()):
-        yield from _models_in(argument)

@@ -146,14 +146,14 @@ def _parsed(file: SourceFile, text: str, form: type[BaseModel]) -> ParsedFile:
     try:
         return ParsedFile(file=file, document=form.model_validate_json(json.dumps(values)))
     except ValidationError as error:
-        return ParsedFile(file=file, problems=tuple(form_problems(file.name, error)))
+        return ParsedFile(file=file, problems=tuple(form_problems(file.name, error, form)))
 
 
 def _unread(file: SourceFile, text: str) -> ParsedFile:
     return ParsedFile(file=file, problems=(Problem(subject=file.name, path=(), fault=FaultClass.FILE, text=text),))
 
 
-def form_problems(name: str, error: ValidationError) -> Iterator[Problem]:
+def form_problems(name: str, error: ValidationError, form: type[BaseModel]) -> Iterator[Problem]:
     """One problem for each field that is not what it must be; of very many, the first."""
-    for fault in form_faults(error):
+    for fault in form_faults(error, form):
         yield Problem(subject=name, path=fault.path, fault=FaultClass.FORM, text=fault.text)

@@ -193,10 +193,10 @@ def test_case_that_speaks_of_what_does_not_exist_differs(
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("  - {name: x}\n", "cases/some.yaml: cases.0.eligible: Field required"),
+        ("  - {name: x}\n", "cases/some.yaml: cases.0.eligible: the field `eligible` is missing"),
         ("  - {name: x, eligible: [], denied: {a: []}, denied: {}}\n", "'denied' is given twice"),
         ("  - {name: x, eligible: [a], denied: {a: [KILLED]}}\n", "both eligible and denied: a"),
-        ("  - {name: x, eligible: [], expects: 1}\n", "Extra inputs"),
+        ("  - {name: x, eligible: [], expects: 1}\n", "unknown field"),
         ("  - {name: x, eligible: [], uses: {p: {amount: 1, for: 1d}}}\n", "say in core_only why"),
         ("  - {name: x, eligible: [], contacts: [{journey: a, channel: b, ago: 1d, times: 2}]}\n", "times and every"),
         ("  - {name: x, eligible: [], features: {a: {age: 1d}}}\n", "give either value or status"),
