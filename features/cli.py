@@ -103,6 +103,36 @@ def schema(file: Path | None) -> None:
         click.echo(f"wrote {file}")
 
 
+@features.command()
+@click.option(
+    "--company",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="RUMBO_COMPANY",
+    default=".",
+    show_default="the current folder",
+    help="Folder of rumbo.yaml.",
+)
+@click.option("--customer", metavar="ID", help="Also read what the online store has of this customer.")
+def check(folder: Path, customer: str | None) -> None:
+    """Check that a company's Feast repository can be served from: entity, key, types, ages.
+
+    Every fault is told by file, line and column, and ends it with 1; what is left out is a notice. Nothing is changed.
+    """
+    from features.company import load_company
+    from features.online import OnlineFeatures
+    from features.registry import features_of
+    from features.show import show_features, show_reading
+
+    company = load_company(folder)
+    found = features_of(company)
+    show_features(company.document.customer.entity, found)
+    if customer is not None:
+        reader = OnlineFeatures(company.feature_repo, found.schema)
+        show_reading(customer, reader.read(customer, datetime.now(UTC)))
+        reader.close()
+
+
 def parse_instant(text: str) -> datetime:
     """Raises: InvalidInstant when `text` is not RFC 3339 with a zone."""
     try:

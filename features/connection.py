@@ -16,7 +16,7 @@ from features.customer_key import CustomerKey
 from features.errors import StoreUnavailable
 
 if TYPE_CHECKING:
-    from feast import FeatureView
+    from feast import FeatureStore, FeatureView
     from feast.infra.online_stores.online_store import OnlineStore
     from feast.protos.feast.types.EntityKey_pb2 import EntityKey
     from feast.protos.feast.types.Value_pb2 import Value
@@ -52,20 +52,14 @@ class Connection:
 
         Raises: StoreUnavailable naming what is missing; Feast's own errors for a registry that cannot be read.
         """
-        import prometheus_client  # noqa: F401, I001 - Feast, imported first, would turn the metrics of all into files
-
-        from feast import FeatureStore
+        feature_store = open_feature_store(repo)
         from feast.infra.online_stores.helpers import get_online_store_from_config
-        from feast.repo_config import load_repo_config
 
-        if not (repo / CONFIG_FILE).is_file():
-            raise StoreUnavailable(f"there is no {CONFIG_FILE}")
-        config = load_repo_config(repo, repo / CONFIG_FILE)
-        _demand_registry(config, repo)
+        config = feature_store.config
         file = _store_file(config, repo)
         if file is not None and not file.is_file():
             raise StoreUnavailable(f"there is no {file.name}")
-        views = {view.name: view for view in FeatureStore(repo_path=str(repo)).list_feature_views()}
+        views = {view.name: view for view in feature_store.list_feature_views()}
         store = get_online_store_from_config(config.online_store)
         keys = {name: key for name, view in views.items() if (key := CustomerKey.of_view(view)) is not None}
         return cls(config=config, store=store, views=views, keys=keys, file=file, identity=_identity(file))
@@ -103,6 +97,22 @@ class Connection:
         connection = getattr(self.store, "_conn", None)
         if connection is not None:
             connection.close()
+
+
+def open_feature_store(repo: Path) -> FeatureStore:
+    """Feast's own front door to the repository at `repo`. Importing Feast takes seconds.
+
+    Raises: StoreUnavailable naming what is missing; Feast's own errors for a configuration that cannot be read.
+    """
+    import prometheus_client  # noqa: F401, I001 - Feast, imported first, would turn the metrics of all into files
+
+    from feast import FeatureStore
+    from feast.repo_config import load_repo_config
+
+    if not (repo / CONFIG_FILE).is_file():
+        raise StoreUnavailable(f"there is no {CONFIG_FILE}")
+    _demand_registry(load_repo_config(repo, repo / CONFIG_FILE), repo)
+    return FeatureStore(repo_path=str(repo))
 
 
 def _demand_registry(config: RepoConfig, repo: Path) -> None:

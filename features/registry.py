@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field, RootModel
 
 from features.company import Company, CompanyInvalid, Name, read_form
+from features.connection import open_feature_store
 from features.customer_key import CustomerKey, KeyType, key_types
 from features.documents.durations import Duration
 from features.documents.form import Document
+from features.errors import StoreUnavailable
 from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalData
 
 if TYPE_CHECKING:
@@ -65,6 +67,18 @@ class FeatureNote(Document):
 
 class FeatureNotes(RootModel[dict[Name, Annotated[FeatureNote, Field()]]]):
     """The whole of features.yaml, by feature."""
+
+
+def features_of(company: Company) -> CompanyFeatures:
+    """Opens the company's repository and reads its features.
+
+    Raises: CompanyInvalid, also where there is no repository; Feast's own errors for a broken registry.
+    """
+    try:
+        store = open_feature_store(company.feature_repo)
+    except StoreUnavailable as error:
+        raise CompanyInvalid((company.located(("features", "repo"), f"{error} in {company.feature_repo}"),)) from error
+    return read_features(company, store)
 
 
 def read_features(company: Company, store: FeatureStore) -> CompanyFeatures:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from features.cli import features
 from features.company import CompanyInvalid, load_company
 from features.customer_key import CustomerKey, KeyType
 from features.registry import CompanyFeatures, read_features
 from features.schema import FeatureType, PersonalData
-from tests.companies.bank import RUMBO, Bank, make_bank
+from tests.companies.bank import FIRST_HOLDER, RUMBO, Bank, make_bank
 
 NOTES = """\
 balance: {description: What the accounts hold, unit: EUR, owner: core, personal_data: sensitive, range: [0, 1000000]}
@@ -141,3 +143,19 @@ def test_a_number_is_the_key_that_is_written_as_it_is(number: int) -> None:
 def test_what_is_written_otherwise_is_nobody_where_keys_are_numbers(customer_id: str) -> None:
     assert CustomerKey(name="holder_no", type=KeyType.INT64).value_of(customer_id) is None
     assert CustomerKey(name="holder_no", type=KeyType.STRING).value_of(customer_id) == customer_id
+
+
+def test_the_command_shows_the_features_and_one_customer(bank: Bank) -> None:
+    result = CliRunner().invoke(features, ["check", "--company", str(bank.folder), "--customer", str(FIRST_HOLDER)])
+    assert result.exit_code == 0, result.output
+    for told in ("entity holder, key holder_no (Int64)", "card_rating", "notice: wealth", f"customer {FIRST_HOLDER}"):
+        assert told in result.output
+
+
+def test_the_command_refuses_a_folder_without_a_repository_by_its_place(bank: Bank) -> None:
+    bank.write(RUMBO.replace("repo: feast/", "repo: elsewhere/"))
+    result = CliRunner().invoke(features, ["check", "--company", str(bank.folder)])
+    assert isinstance(result.exception, CompanyInvalid)
+    assert str(result.exception).startswith(
+        "the company is invalid:\n  rumbo.yaml:4:3: features.repo: there is no feature_store.yaml in "
+    )
