@@ -19,13 +19,14 @@ calendar period never does, for it begins anew.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from service.catalogue.check.under_check import CatalogueUnderCheck, JourneyUnderCheck, Path
 from service.catalogue.documents.problems import POLICIES, FaultClass, Problems, Severity
 from service.decision.constraints.capacity import Pool, PoolLimit
 from service.decision.constraints.caps import ContactCap, PressureCap
 from service.decision.constraints.cooldown import Cooldown
+from service.decision.constraints.not_valid_now import NotValidNow
 from service.decision.windows import LOOKBACK, CalendarWindow, Per, Period
 
 _LONGEST = {
@@ -150,16 +151,26 @@ def _ignored(journey: JourneyUnderCheck) -> Found:
 
 
 def _durations(journey: JourneyUnderCheck) -> Found:
-    """How long the journey is valid is taken as it is written: in days, whatever the clocks do between them."""
-    valid, cooldown, lasts = journey.document.valid, journey.own(Cooldown), journey.lifetime.max_duration
-    if cooldown is not None and valid is not None and valid.from_ is not None and valid.until is not None:
+    cooldown, lasts, valid = journey.own(Cooldown), journey.lifetime.max_duration, _valid_for(journey)
+    if cooldown is not None and valid is not None:
         for rest in cooldown.rests:
-            if rest.rests >= valid.until - valid.from_:
+            if rest.rests >= valid:
                 text = f"the rest after {rest.response} is as long as the journey is valid: one such response ends it"
                 yield ("cooldown", rest.response), Severity.NOTICE, text
     if lasts is not None and lasts < journey.journey.objective.within:
         text = "customers leave the journey before the objective's window is over"
         yield ("max_duration",), Severity.NOTICE, text
+
+
+def _valid_for(journey: JourneyUnderCheck) -> timedelta | None:
+    """Of two days the days between them, whatever the clocks do meanwhile; else the time between two instants."""
+    written, bound = journey.document.valid, journey.own(NotValidNow)
+    if written is None or bound is None or bound.valid_from is None or bound.valid_until is None:
+        return None
+    begins, ends = written.from_, written.until
+    if begins is None or ends is None or isinstance(begins, datetime) or isinstance(ends, datetime):
+        return bound.valid_until - bound.valid_from
+    return ends - begins
 
 
 def _per(pool: Pool) -> Per:

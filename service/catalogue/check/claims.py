@@ -52,9 +52,9 @@ class Claims:
         self._journeys: Mapping[str, JourneyUnderCheck] = {j.journey_id: j for j in catalogue.journeys}
 
     def of(self, offered: ActionOnChannel) -> Iterator[Claim]:
-        """All that must hold for this action on this channel; of what its journey bypasses, its audience alone."""
+        """All that must hold for this action on this channel, but for what its journey bypasses."""
         stated = [
-            *map(_audience, offered.guarded_by(Audience)),
+            *map(_audience, offered.denied_by(Audience)),
             *(_policy(rule) for rule in self._policies if rule in offered.rules),
         ]
         yield from stated

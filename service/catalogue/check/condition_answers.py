@@ -11,7 +11,7 @@ from cel_expr_python import cel
 
 from service.catalogue.check.proof.bounds import Bounds
 from service.catalogue.check.proof.solver import Satisfiability, Solver, SolverAnswer
-from service.catalogue.conditions.compile import CelCondition, ConditionCompiler
+from service.catalogue.conditions.compile import MAX_CONDITION, CelCondition, ConditionCompiler, ConditionInvalid
 
 CHANNEL, PLACEMENT, NOW = "channel", "placement", "now"
 _TIMEOUT_MS = 1000
@@ -61,6 +61,7 @@ class ConditionAnswers:
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._compiler = compiler
+        self._long = ConditionCompiler(compiler.types, is_kept=True)
         self._bounds = dict(bounds)
         self._within_s = within_s
         self._clock = clock
@@ -69,12 +70,15 @@ class ConditionAnswers:
         self._findings: dict[tuple[tuple[str, ...], tuple[str, ...], RequestScope], SolverAnswer] = {}
 
     def names(self, text: str) -> tuple[str, ...]:
-        """The names that a condition, which compiles, reads."""
-        return self._compiler.compile(text).names
+        """The names that a condition reads; none if it cannot be compiled."""
+        condition = self._condition(text)
+        return () if condition is None else condition.names
 
     def together(self, texts: Sequence[str], scope: RequestScope, none_of: Sequence[str] = ()) -> SolverAnswer:
         """Whether all of these can hold at once, and none of the others."""
         hold, fail = tuple(sorted(set(texts))), tuple(sorted(set(none_of)))
+        if any(self._condition(text) is None for text in (*hold, *fail)):
+            return SolverAnswer(outcome=Satisfiability.NOT_DECIDED, why="what follows from it is nested too deeply")
         seen = scope.seen_by(name for text in (*hold, *fail) for name in self.names(text))
         key = (hold, fail, seen)
         if key not in self._findings and self._clock() - self._begins > self._within_s:
@@ -97,6 +101,15 @@ class ConditionAnswers:
             self._solvers[scope] = Solver(self._compiler.types, {**self._bounds, **scope.bounds()}, _TIMEOUT_MS)
         return self._solvers[scope]
 
+    def _condition(self, text: str) -> CelCondition | None:
+        """None if it cannot be compiled: one that was written can, one that says what follows from it may be longer."""
+        compiler = self._compiler if len(text) <= MAX_CONDITION else self._long
+        try:
+            return compiler.compile(text)
+        except ConditionInvalid:
+            return None
+
     def _expression(self, text: str) -> cel.Expression:
-        condition: CelCondition = self._compiler.compile(text)
+        condition = self._condition(text)
+        assert condition is not None  # `together` has looked
         return condition.expression

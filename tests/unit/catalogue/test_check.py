@@ -22,7 +22,7 @@ from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalDat
 from service.catalogue.check.check import Finding, check
 from service.catalogue.check.condition_answers import ConditionAnswers, RequestScope
 from service.catalogue.check.proof.solver import Satisfiability
-from service.catalogue.conditions.compile import ConditionCompiler, customer_types
+from service.catalogue.conditions.compile import MAX_CONDITION, ConditionCompiler, customer_types
 from service.catalogue.documents.problems import FaultClass
 
 FAULTY = Path(__file__).with_name("faulty")
@@ -135,6 +135,38 @@ def test_bypass_of_what_guards_one_action_alone_is_of_use(tmp_path: Path) -> Non
         {"old": "actions:\n", "new": f"actions:\n{OFFER}"},
     ]
     assert findings({"change": {"journeys/help.yaml": changes}}, tmp_path) == []
+
+
+def test_an_audience_that_is_bypassed_contradicts_nothing(tmp_path: Path) -> None:
+    """Who is of no audience gets it all the same, so a policy that shuts the audience out shuts nobody out."""
+    policy = {"old": "kinds: [promotional]", "new": "kinds: [service]"}
+    journey = [
+        {"old": "situation.has_open_incident", "new": "customer.baskets_90d == 0"},
+        {"old": "tier: 1", "new": "tier: 1\nbypass: [AUDIENCE]"},
+    ]
+    changes = {"policies.yaml": [policy], "journeys/help.yaml": journey}
+    assert findings({"change": changes}, tmp_path / "bypassed") == []
+    journey[1]["new"] = "tier: 1"
+    (found,) = findings({"change": changes}, tmp_path / "bound")
+    assert "its audience and POLICY_ACTIVE can never hold together" in str(found)
+
+
+@pytest.mark.parametrize(
+    "valid",
+    ["{from: 2026-01-01, until: 2027-01-01T00:00:00Z}", "{from: 2026-01-01T00:00:00Z, until: 2027-01-01}"],
+)
+def test_a_journey_may_begin_with_a_day_and_end_at_an_instant(valid: str, tmp_path: Path) -> None:
+    new = f"tier: 1\nvalid: {valid}\ncooldown: {{REJECTED: 366d}}"
+    (found,) = findings({"change": {"journeys/help.yaml": [{"old": "tier: 1", "new": new}]}}, tmp_path)
+    assert "the rest after REJECTED is as long as the journey is valid" in str(found)
+
+
+def test_what_follows_from_a_condition_may_be_longer_than_a_condition_may_be(tmp_path: Path) -> None:
+    """That a stay goes on is told by the opposite of its `exit_when`, with more around it."""
+    condition = " || ".join(["customer.recency_days < 1.0"] * 132)
+    assert 4_000 < len(condition) <= MAX_CONDITION
+    exits = {"old": "customer.recency_days < 1.0", "new": condition}
+    assert findings({"change": {"journeys/pizza.yaml": [exits]}}, tmp_path) == []
 
 
 def test_solver_is_asked_no_more_once_its_time_is_over() -> None:
