@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -45,7 +46,7 @@ class FormFault:
 
 def form_faults(error: ValidationError, form: type[BaseModel]) -> Iterator[FormFault]:
     """One for each field that is not what it must be; of very many, the first. `form`: what was expected."""
-    faults = error.errors(include_url=False, include_context=False)
+    faults = error.errors(include_url=False)
     for fault in faults[:_MAX_FAULTS]:
         path = tuple(part for part in fault["loc"] if part not in _NO_PART)
         yield FormFault(path=path, text=_error_text(fault, form))
@@ -55,19 +56,49 @@ def form_faults(error: ValidationError, form: type[BaseModel]) -> Iterator[FormF
 
 def _error_text(fault: ErrorDetails, form: type[BaseModel]) -> str:
     """What is wrong and what may have been meant; where a scalar is of another type, how to write it."""
-    name = str(fault["loc"][-1]) if fault["loc"] else ""
-    if fault["type"] == "missing":
+    kind, value, name = fault["type"], fault["input"], str(fault["loc"][-1]) if fault["loc"] else ""
+    if kind == "missing":
         return f"the field `{name}` is missing"
-    if fault["type"] == "extra_forbidden":
+    if kind == "extra_forbidden":
         return f"unknown field `{name}`{meant(name, fields_at(form, fault['loc'][:-1]))}"
-    expected, value = _EXPECTED.get(fault["type"]), fault["input"]
-    if expected is None or isinstance(value, dict | list):
+    expected = _expected(kind, fault.get("ctx", {}))
+    if expected is None:
         return fault["msg"].removeprefix("Value error, ")
-    shown = value if isinstance(value, str) else json.dumps(value)
-    hint = "" if value is None or fault["type"] != "string_type" else ": put it in quotes"
-    return f"expected {expected}, not `{shown[:_MAX_SHOWN]}`{hint}"
+    if kind in _EMPTY:
+        return f"expected {expected}"
+    hint = ": put it in quotes" if kind == "string_type" and isinstance(value, bool | int | float) else ""
+    if kind in _OF_A_CHOICE and isinstance(value, str):
+        hint = meant(value, _OPTION.findall(expected))
+    return f"expected {expected}, not {_shown(value)}{hint}"
 
 
+def _expected(kind: str, limits: Mapping[str, Any]) -> str | None:
+    """What a field must be, in words; None of what a check of our own says itself."""
+    if kind in _LIMITS:
+        words, limit = _LIMITS[kind]
+        return f"{words} {limits[limit]:g}"
+    if kind in _OF_A_CHOICE:
+        return f"one of {limits['expected']}"
+    return _EXPECTED.get(kind)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, dict | list):
+        return "fields" if isinstance(value, dict) else "a list"
+    text = value if isinstance(value, str) else json.dumps(value)
+    return f"`{text[:_MAX_SHOWN]}`"
+
+
+_OF_A_CHOICE = frozenset({"enum", "literal_error"})
+_OPTION = re.compile(r"'([^']*)'")
+_EMPTY = frozenset({"string_too_short", "too_short"})
+_LIMITS: Mapping[str, tuple[str, str]] = {
+    "greater_than_equal": ("at least", "ge"),
+    "less_than_equal": ("at most", "le"),
+    "greater_than": ("more than", "gt"),
+    "less_than": ("less than", "lt"),
+}
+"""By the kind of a fault: the words, and where the limit stands."""
 _NUMBER, _WHOLE = "a number in plain decimals such as 3 or 0.5", "a whole number in plain decimals such as 500"
 _EXPECTED: Mapping[str, str] = {
     "bool_type": "true or false",
@@ -75,7 +106,17 @@ _EXPECTED: Mapping[str, str] = {
     "int_type": _WHOLE,
     "int_from_float": _WHOLE,
     "string_type": "a text",
+    "string_too_short": "a text that says something",
+    "too_short": "at least one entry",
+    "dict_type": "fields",
+    "model_type": "fields",
+    "model_attributes_type": "fields",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "set_type": "a list",
+    "frozen_set_type": "a list",
 }
+"""By the kind of a fault, in the words of whoever writes a file."""
 
 
 def meant(name: str, names: Iterable[str]) -> str:

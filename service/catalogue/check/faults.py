@@ -18,8 +18,7 @@ from service.catalogue.documents.problems import FaultClass, Problem
 
 _MEANT = re.compile(r"did you mean `(?P<name>[^`]+)`\?")
 _UNKNOWN = re.compile(r"unknown name `(?P<name>[^`]+)`")
-_OTHER_BRANCH = re.compile(r"Input should be a valid (string|tuple|list|dictionary)")
-_OPTION = re.compile(r"'([^']*)'")
+_OTHER_BRANCH = re.compile(r"expected (a list|fields), not|expected a text, not (a list|fields)")
 _UNDECLARED = re.compile(r"(?:channel|purpose|journey|placement) '(?P<name>[^']*)'|^'(?P<other>[^']*)' is no")
 _OF_A_KIND = "lists the consent purpose"
 _TWICE = "ids must differ"
@@ -75,10 +74,7 @@ def _form(problem: Problem, root: yaml.Node) -> Problem:
     node = node_at(root, problem.path)
     found = _MEANT.search(problem.text)
     path, suggestion = (*problem.path, *_within(problem.text, node)), "" if found is None else found["name"]
-    placed = replace(problem, path=path, fault=_fault(problem), suggestion=suggestion)
-    if isinstance(node, yaml.ScalarNode) and problem.path and "Input should be '" in problem.text:
-        return _suggesting(placed, node.value, _OPTION.findall(problem.text))
-    return placed
+    return replace(problem, path=path, fault=_fault(problem), suggestion=suggestion)
 
 
 def _condition(problem: Problem, node: yaml.Node | None) -> Problem:
