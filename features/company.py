@@ -26,7 +26,7 @@ from pydantic import (
 )
 
 from features.documents.files import FileUnfit, content_of
-from features.documents.form import PLAIN, STRUCTURED, Document, by_shape, form_faults
+from features.documents.form import PLAIN, STRUCTURED, Document, PlainOr, form_faults
 from features.documents.nodes import NotReadable, compose, decoded, value_of
 from features.documents.source import SourceFile, place_in_text, without_place
 from features.errors import RumboError
@@ -193,9 +193,7 @@ class IncidentFromDocument(Document):
     id_from: Name = Field(default="incident_id", description="The attribute that holds the incident's id.")
 
 
-WhichIncident = Annotated[
-    Annotated[Name, Tag(PLAIN)] | Annotated[IncidentFromDocument, Tag(STRUCTURED)], Discriminator(by_shape)
-]
+WhichIncident = PlainOr[Name, IncidentFromDocument]
 
 
 class EventTypeDocument(Document):

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Discriminator, Tag, ValidationError
 from pydantic_core import ErrorDetails
 
 _MAX_FAULTS, _MAX_SHOWN = 100, 60
@@ -32,8 +32,14 @@ class Document(BaseModel):
 
 
 def by_shape(value: object) -> str:
-    """Which of the two: a scalar, or a mapping."""
-    return PLAIN if isinstance(value, bool | int | float | str) else STRUCTURED
+    """Which of the two: fields, or anything else."""
+    return STRUCTURED if isinstance(value, dict | BaseModel) else PLAIN
+
+
+Plain = TypeVar("Plain")
+Structured = TypeVar("Structured")
+PlainOr = Annotated[Annotated[Plain, Tag(PLAIN)] | Annotated[Structured, Tag(STRUCTURED)], Discriminator(by_shape)]
+"""A part that is written plainly, or with fields: what is wrong with it is told of the way in which it is written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from features.documents.durations import Duration
-from features.documents.form import Document
+from features.documents.form import Document, PlainOr
 from features.values import FeatureStatus
 from service.catalogue.documents.forms import Moment, Probability, Slug
 from service.decision.journey import Stage
@@ -101,10 +101,10 @@ class QuestionDocument(Document):
     context: dict[Slug, Value] | None = None
     limit: int | None = Field(default=None, ge=1, le=50)
     stranger: bool | None = None
-    features: dict[str, FactDocument | Value] = Field(default_factory=dict)
+    features: dict[str, PlainOr[Value, FactDocument]] = Field(default_factory=dict)
     ages: dict[str, Duration] | None = None
     feature_store: Literal[FeatureStatus.UNAVAILABLE] | None = None
-    consents: Literal["all", "none"] | dict[Slug, Literal["all"] | tuple[Slug, ...]] | None = None
+    consents: PlainOr[Literal["all", "none"], dict[Slug, Literal["all"] | tuple[Slug, ...]]] | None = None
     withdrawn: tuple[WithdrawalDocument, ...] | None = None
     incidents: tuple[IncidentCaseDocument, ...] | None = None
     contacts: tuple[ContactDocument, ...] | None = None

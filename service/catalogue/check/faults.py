@@ -1,7 +1,7 @@
 """Faults of form and of names, made more telling: the field that was meant, the place within the file.
 
-pydantic tells every branch of a union, and puts what concerns a whole document at its first line. YAML's own faults
-carry their place in their words, and so does a suggestion in those of a condition.
+What concerns a whole document is told at its first line. YAML's own faults carry their place in their words, and so
+does a suggestion in those of a condition.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from service.catalogue.documents.problems import FaultClass, Problem
 
 _MEANT = re.compile(r"did you mean `(?P<name>[^`]+)`\?")
 _UNKNOWN = re.compile(r"unknown name `(?P<name>[^`]+)`")
-_OTHER_BRANCH = re.compile(r"expected (a list|fields), not|expected a text, not (a list|fields)")
 _UNDECLARED = re.compile(r"(?:channel|purpose|journey|placement) '(?P<name>[^']*)'|^'(?P<other>[^']*)' is no")
 _OF_A_KIND = "lists the consent purpose"
 _TWICE = "ids must differ"
@@ -49,8 +48,7 @@ def with_suggestions(
     for problem in problems:
         root = roots.get(problem.subject)
         if problem.fault is FaultClass.FORM and root is not None:
-            if not _is_other_branch(problem, problems, root):
-                yield _form(problem, root)
+            yield _form(problem, root)
         elif problem.fault is FaultClass.NAME:
             found = _UNDECLARED.search(problem.text)
             name = None if found is None else found["name"] or found["other"]
@@ -60,7 +58,7 @@ def with_suggestions(
 
 
 def node_at(root: yaml.Node | None, path: Iterable[str | int]) -> yaml.Node | None:
-    """The node at a path; parts that are not in the file (the branches of a union) are passed over."""
+    """The node at a path; parts that are not in the file are passed over."""
     node = root
     for part in path:
         if isinstance(node, yaml.MappingNode):
@@ -129,16 +127,3 @@ def _ids(node: yaml.Node | None, path: tuple[str | int, ...]) -> Iterator[tuple[
     elif isinstance(node, yaml.SequenceNode):
         for i, item in enumerate(node.value):
             yield from _ids(item, (*path, i))
-
-
-def _is_other_branch(problem: Problem, problems: Sequence[Problem], root: yaml.Node) -> bool:
-    """Whether it says that something is not of a form it was never meant to be: another fault speaks of it."""
-    wrong = _OTHER_BRANCH.match(problem.text)
-    if wrong is None:
-        return False
-    node = node_at(root, problem.path)
-    others = [p for p in problems if p is not problem and p.subject == problem.subject]
-    siblings = [p for p in others if p.path[: len(problem.path) - 1] == problem.path[:-1]]
-    return bool(siblings) and any(
-        node_at(root, p.path) is node or _OTHER_BRANCH.match(p.text) is None for p in siblings
-    )

@@ -8,7 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from features.documents.durations import Duration
-from features.documents.form import Document
+from features.documents.form import Document, PlainOr
 from service.catalogue.documents.forms import CapDocument, Moment, Money, Probability, Slug, Titles, Weight, Window
 from service.catalogue.documents.policies import OnUnknownDocument, PoliciesDocument
 from service.decision.constraints.registry import BINDERS, NEVER_BYPASSED
@@ -104,7 +104,7 @@ class ActionDocument(Document):
     id: Slug
     channels: tuple[Slug, ...] = Field(min_length=1)
     placements: tuple[Slug, ...] = ()
-    tone: Slug | ToneDocument
+    tone: PlainOr[Slug, ToneDocument]
     offer: bool = False
     cost: Money = 0.0
     expects: str = Field(min_length=1)
@@ -123,7 +123,7 @@ class JourneyDocument(Document):
     owner: str = Field(min_length=1)
     kind: JourneyKind
     tier: int = Field(ge=1, le=9)
-    audience: str | AudienceDocument | None = None
+    audience: PlainOr[str, AudienceDocument] | None = None
     objective: ObjectiveDocument
     prior: Probability | None = None
     attributes: dict[Slug, str] = Field(default_factory=dict)

@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from features.documents.durations import Duration
-from features.documents.form import Document
+from features.documents.form import Document, PlainOr
 from service.catalogue.documents.forms import CapDocument, Clock, Money, Probability, Slug, Titles, Window, Zone
 from service.decision.constraints.unknown import WhenStale, WhenUnknown
 from service.decision.journey import JourneyKind
@@ -61,8 +61,8 @@ class IncidentClassDocument(Document):
 
 
 class IncidentsDocument(Document):
-    default: IncidentClassDocument | tuple[JourneyKind, ...] = HELPING
-    classes: dict[Slug, IncidentClassDocument | tuple[JourneyKind, ...]] = Field(default_factory=dict)
+    default: PlainOr[tuple[JourneyKind, ...], IncidentClassDocument] = HELPING
+    classes: dict[Slug, PlainOr[tuple[JourneyKind, ...], IncidentClassDocument]] = Field(default_factory=dict)
     feed: FeedDocument | None = None
 
 
