@@ -162,6 +162,15 @@ class _Trial:
                     self.faults.append(f"{ranked.journey_id}: not as its action is declared: {ranked}")
                 return candidate
         self.faults.append(f"{ranked.journey_id} is ranked with {ranked.action_id}, which does not fit here")
+        return self._declared(ranked)
+
+    def _declared(self, ranked: journey_pb2.RankedJourney) -> Candidate | None:
+        """What was answered, whether it fits or not: from now on it is reserved."""
+        journey = self.moment.world.catalogue.journeys[ranked.journey_id]
+        for stage, actions in journey.stages.items():
+            for action in actions:
+                if action.action_id == ranked.action_id:
+                    return Candidate(journey=journey, action=action, stage=stage)
         return None
 
     def _is_the_best(self, ranked: journey_pb2.RankedJourney, chosen: Candidate) -> None:
