@@ -10,8 +10,8 @@ from typing import Final
 from features.errors import RumboError
 
 PREFIX: Final = "RUMBO_"
-BESIDE_SETTINGS: Final = frozenset({"ADDRESS", "PROPERTY_EXAMPLES", "BENCH_OUT"})
-"""Of `rumbo decide`, and of this project's tests and benchmarks."""
+BESIDE_SETTINGS: Final = frozenset({"ADDRESS", "COMPANY", "PROPERTY_EXAMPLES", "BENCH_OUT"})
+"""Of `rumbo decide`, of `rumbo features check`, and of this project's tests and benchmarks."""
 _LINK: Final = re.compile(
     r"(.+_)?(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)=.*|.*PORT=(tcp|udp|sctp)://.*"
 )

@@ -14,6 +14,7 @@ from features.company import CompanyInvalid, load_company
 from features.customer_key import CustomerKey, KeyType
 from features.registry import CompanyFeatures, read_features
 from features.schema import FeatureType, PersonalData
+from service.commands.variables import strangers
 from tests.companies.bank import FIRST_HOLDER, RUMBO, Bank, make_bank
 
 NOTES = """\
@@ -150,6 +151,13 @@ def test_the_command_shows_the_features_and_one_customer(bank: Bank) -> None:
     assert result.exit_code == 0, result.output
     for told in ("entity holder, key holder_no (Int64)", "card_rating", "notice: wealth", f"customer {FIRST_HOLDER}"):
         assert told in result.output
+
+
+def test_the_company_may_be_named_by_a_variable_which_is_no_stranger(bank: Bank) -> None:
+    named = {"RUMBO_COMPANY": str(bank.folder)}
+    assert list(strangers(named)) == []
+    result = CliRunner().invoke(features, ["check"], env=named)
+    assert "entity holder, key holder_no (Int64)" in result.output
 
 
 def test_the_command_refuses_a_folder_without_a_repository_by_its_place(bank: Bank) -> None:
