@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, RootModel
 
@@ -65,7 +65,7 @@ class FeatureNote(Document):
     max_age: Duration | None = Field(default=None, description="How old it may be; default: its view's own ttl.")
 
 
-class FeatureNotes(RootModel[dict[Name, Annotated[FeatureNote, Field()]]]):
+class FeatureNotes(RootModel[dict[Name, FeatureNote]]):
     """The whole of features.yaml, by feature."""
 
 
@@ -84,12 +84,14 @@ def features_of(company: Company) -> CompanyFeatures:
 def read_features(company: Company, store: FeatureStore) -> CompanyFeatures:
     """The features of this company in its opened repository.
 
-    Raises: CompanyInvalid with every fault; CompanyInvalid of the notes; Feast's own errors for a broken registry.
+    Raises: CompanyInvalid with every fault, those of the notes among them; Feast's own errors for a broken registry.
     """
     return _Reader(company, store).read()
 
 
 class _Reader:
+    """Reads one registry once, and collects what is wrong and what is left out."""
+
     def __init__(self, company: Company, store: FeatureStore) -> None:
         self._company = company
         self._document = company.document.features
