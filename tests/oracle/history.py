@@ -128,8 +128,8 @@ def _moved(journey_id: str, held: Enrolment | None, move: Move) -> Enrolment | N
 class Customer:
     customer_id: str
     stored: StoredFeatures = field(default_factory=StoredFeatures)
-    opened: dict[str, list[tuple[datetime, str | None, str | None]]] = field(default_factory=dict)
-    """By incident: when, class, severity."""
+    opened: dict[str, list[tuple[datetime, str, str | None, str | None]]] = field(default_factory=dict)
+    """By incident: when, by which event, class, severity. Of one instant the greater event id is the later."""
     resolved: dict[str, list[datetime]] = field(default_factory=dict)
     grants: list[tuple[str, str, datetime]] = field(default_factory=list)
     withdrawals: list[tuple[str | None, str | None, datetime]] = field(default_factory=list)
@@ -164,10 +164,10 @@ class Customer:
         opened, resolved = self.opened.get(incident_id), self.resolved.get(incident_id)
         if not opened:
             return False
-        return not resolved or max(at for at, _, _ in opened) > max(resolved)
+        return not resolved or max(at for at, *_ in opened) > max(resolved)
 
     def heard_of(self, incident_id: str) -> datetime | None:
-        heard = [at for at, _, _ in self.opened.get(incident_id, [])] + self.resolved.get(incident_id, [])
+        heard = [at for at, *_ in self.opened.get(incident_id, [])] + self.resolved.get(incident_id, [])
         return max(heard, default=None)
 
 

@@ -171,10 +171,12 @@ class Play:
             customer.resolved.setdefault(name, []).append(self._counts_at(at))
             return self._message(customer, "incident.resolved", at, incident_id=name)
         incident_class, severity = self.draw._class_or_none(), self.draw.one((None, *SEVERITIES))
-        customer.opened.setdefault(name, []).append((self._counts_at(at), incident_class, severity))
         said = {"class": incident_class, "severity": severity}
         given = {key: value for key, value in said.items() if value is not None}
-        return self._message(customer, "incident.opened", at, incident_id=name, **given)
+        message = self._message(customer, "incident.opened", at, incident_id=name, **given)
+        told = self._counts_at(at), message.event_id, incident_class, severity
+        customer.opened.setdefault(name, []).append(told)
+        return message
 
     def _consent(self, customer: Customer, at: datetime) -> events_pb2.Event:
         if self.draw.likely(0.6):

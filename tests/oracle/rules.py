@@ -215,7 +215,8 @@ def open_incidents(moment: Moment) -> Iterator[list[tuple[str | None, str | None
     for incident_id in {*customer.opened, *ahead}:
         said = []
         if customer.is_open(incident_id):
-            said.append(max(customer.opened[incident_id], key=lambda o: o[0])[1:])
+            _, _, *last = max(customer.opened[incident_id], key=lambda o: o[:2])
+            said.append((last[0], last[1]))
         if incident_id in ahead:
             said.append(ahead[incident_id])
         if said:
@@ -227,8 +228,9 @@ def resolved_incidents(moment: Moment) -> Iterator[tuple[str | None, str | None,
     customer, listed = moment.customer, moment.customer.stored.incidents
     for incident_id, resolved in customer.resolved.items():
         if not customer.is_open(incident_id):
-            opened = max(customer.opened.get(incident_id, [(None, None, None)]), key=lambda o: (o[0] is not None, o[0]))
-            yield opened[1], opened[2], max(resolved)
+            told = customer.opened.get(incident_id)
+            _, _, incident_class, severity = max(told, key=lambda o: o[:2]) if told else (None, None, None, None)
+            yield incident_class, severity, max(resolved)
     for line in () if isinstance(listed, Why) else listed:
         heard = customer.heard_of(line.incident_id)
         if not line.is_open and (heard is None or (heard < line.at and not customer.is_open(line.incident_id))):
