@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from features.connection import Connection, StoredRow
 from features.errors import ValueUnfit
-from features.freshness import is_stale
-from features.reading import FeatureReading, ViewFault
+from features.reading import FeatureReading, ViewFault, is_stale
 from features.schema import FeatureSchema, FeatureSpec, FeatureType
 from features.values import FeatureStatus, FeatureValue, Scalar
 

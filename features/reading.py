@@ -1,8 +1,9 @@
-"""What a read of the online store says, whichever store it is."""
+"""What a read of the online store says, whichever store it is, and when a fact is too old to be relied on."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from features.values import FeatureRow, FeatureStatus
 
@@ -23,3 +24,8 @@ class FeatureReading:
     values: FeatureRow
     degraded: tuple[ViewFault, ...]
     has_any_row: bool
+
+
+def is_stale(event_time: datetime, at: datetime, max_age_s: float | None) -> bool:
+    """Strictly older than `max_age_s` at `at`; what has no such age never is."""
+    return max_age_s is not None and (at - event_time).total_seconds() > max_age_s

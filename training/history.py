@@ -19,7 +19,7 @@ from features.dataset import FILE as DATASET_FILE
 from features.dataset import Dataset
 from features.encoder import Encoder, JourneyRow
 from features.errors import HomeNotPrepared
-from features.freshness import is_stale
+from features.reading import is_stale
 from features.schema import FeatureSchema, FeatureSpec, FeatureType
 from features.values import FeatureRow, FeatureStatus, FeatureValue, Scalar
 from training.fit import Examples

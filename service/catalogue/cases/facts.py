@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from features.derived import DERIVED, derive
 from features.errors import RumboError
-from features.freshness import is_stale
+from features.reading import is_stale
 from features.schema import FeatureSchema, FeatureSpec, FeatureType
 from features.values import FeatureStatus, FeatureValue, Scalar
 from service.catalogue.cases.document import CaseDocument, ContactDocument, FactDocument, Value
