@@ -5,7 +5,6 @@ The file is configuration under review, and says nothing of where Rumbo writes. 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     Discriminator,
     Field,
@@ -26,9 +24,9 @@ from pydantic import (
 )
 
 from features.documents.files import FileUnfit, content_of
-from features.documents.form import PLAIN, STRUCTURED, Document, PlainOr, form_faults
-from features.documents.nodes import NotReadable, compose, decoded, value_of
-from features.documents.source import SourceFile, place_in_text, without_place
+from features.documents.form import PLAIN, STRUCTURED, Document, Form, PlainOr, form_faults, parsed
+from features.documents.nodes import NotReadable, decoded
+from features.documents.source import SourceFile, fault_line, place_in_text
 from features.errors import RumboError
 
 COMPANY_FILE = "rumbo.yaml"
@@ -295,19 +293,14 @@ def load_company(folder: Path) -> Company:
     return Company(folder=folder.resolve(), document=document, file=file)
 
 
-Form = TypeVar("Form", bound=BaseModel)
-
-
 def read_form(folder: Path, name: str, form: type[Form]) -> tuple[SourceFile, Form]:
     """Reads one file of a company. Raises: CompanyInvalid with every fault of it."""
     try:
         text = decoded(content_of(folder, name))
-        values = value_of(compose(text))
+        file = SourceFile(name=name, text=text)
+        return file, parsed(text, form)
     except (FileUnfit, NotReadable) as error:
         raise CompanyInvalid((_located(SourceFile(name=name), (), str(error)),)) from error
-    file = SourceFile(name=name, text=text)
-    try:
-        return file, form.model_validate_json(json.dumps(values))
     except ValidationError as error:
         raise CompanyInvalid(tuple(_located(file, f.path, f.text) for f in form_faults(error, form))) from error
 
@@ -319,5 +312,4 @@ def company_json_schema() -> Mapping[str, object]:
 
 def _located(file: SourceFile, path: tuple[str | int, ...], text: str) -> str:
     place = place_in_text(file.name, text) or file.place(path)
-    where = f"{place.file}:{place.line}:{place.column}"
-    return ": ".join(filter(None, (where, ".".join(map(str, path)), without_place(text))))
+    return fault_line(place, path, text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -63,8 +62,3 @@ class CustomerKey:
         else:
             typed = Value(int32_val=value)
         return EntityKey(join_keys=[self.name], entity_values=[typed])
-
-
-def key_types(view: FeatureView) -> Iterable[str]:
-    """The types of the columns that its rows are kept by."""
-    return (str(column.dtype) for column in view.entity_columns)

@@ -8,21 +8,14 @@ from typing import TYPE_CHECKING
 
 from features.derived import DERIVED
 from features.errors import DefinitionIncomplete
-from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalData
+from features.registry import MAX_AGE_TAG, TYPES
+from features.schema import FeatureSchema, FeatureSpec, PersonalData
 
 if TYPE_CHECKING:
     from feast import FeatureView, Field
     from feast.feast_object import FeastObject
 
-MAX_AGE_TAG = "max_age_s"
 REQUIRED_TAGS = ("unit", "owner", "personal_data")
-TYPES = {
-    "String": FeatureType.STRING,
-    "Float64": FeatureType.DOUBLE,
-    "Int64": FeatureType.INT,
-    "Bool": FeatureType.BOOL,
-    "UnixTimestamp": FeatureType.TIMESTAMP,
-}
 
 
 def definitions(repo: Path) -> list[FeastObject]:

@@ -17,7 +17,7 @@ from pydantic import Field, RootModel
 
 from features.company import Company, CompanyInvalid, Name, read_form
 from features.connection import open_feature_store
-from features.customer_key import CustomerKey, KeyType, key_types
+from features.customer_key import CustomerKey, KeyType
 from features.documents.durations import Duration
 from features.documents.form import Document
 from features.errors import StoreUnavailable
@@ -36,6 +36,8 @@ TYPES: Mapping[str, FeatureType] = {
     "Bool": FeatureType.BOOL,
     "UnixTimestamp": FeatureType.TIMESTAMP,
 }
+MAX_AGE_TAG = "max_age_s"
+"""Of a view that says so itself how old its facts may be; empty: they do not age. Its ttl is for the others."""
 _TOLD = 5
 """So many names stand in one notice."""
 
@@ -176,7 +178,7 @@ class _Reader:
 
     def _key(self, entity: Entity, views: Sequence[FeatureView]) -> CustomerKey | None:
         """As the views type it, which is what their rows are kept by."""
-        typed = {name for view in views for name in key_types(view)}
+        typed = {str(column.dtype) for view in views for column in view.entity_columns}
         if not views:
             if not self._faults:
                 self._fault(("customer", "entity"), f"the registry has no view of {entity.name} alone")
@@ -208,7 +210,7 @@ class _Reader:
 
     def _spec(self, view: FeatureView, field: FeastField, ttl_s: float | None) -> FeatureSpec:
         tags = {**field.tags}
-        age = view.tags.get("max_age_s")
+        age = view.tags.get(MAX_AGE_TAG)
         personal = tags.get("personal_data", "")
         name = self._document.names.get(f"{view.name}.{field.name}", field.name)
         return FeatureSpec(

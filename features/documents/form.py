@@ -13,6 +13,8 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Discriminator, Tag, ValidationError
 from pydantic_core import ErrorDetails
 
+from features.documents.nodes import compose, value_of
+
 _MAX_FAULTS, _MAX_SHOWN = 100, 60
 PLAIN, STRUCTURED = "<plain>", "<structured>"
 """Which of two forms a part has that may be written in either; to be the tags of a union, for no path shows them."""
@@ -48,6 +50,17 @@ class FormFault:
 
     path: tuple[str | int, ...]
     text: str
+
+
+Form = TypeVar("Form", bound=BaseModel)
+
+
+def parsed(text: str, form: type[Form]) -> Form:
+    """The document of a text, by way of JSON, whose types are those of the files: nothing becomes what it is not.
+
+    Raises: NotReadable, ValidationError.
+    """
+    return form.model_validate_json(json.dumps(value_of(compose(text))))
 
 
 def form_faults(error: ValidationError, form: type[BaseModel]) -> Iterator[FormFault]:

@@ -62,6 +62,12 @@ def place_in_text(file: str, text: str) -> Place | None:
     return None if found is None else Place(file=file, line=int(found["line"]), column=int(found["column"]))
 
 
+def fault_line(place: Place, path: Iterable[str | int], text: str) -> str:
+    """A fault with its place, in one line."""
+    where = f"{place.file}:{place.line}:{place.column}"
+    return ": ".join(filter(None, (where, ".".join(map(str, path)), without_place(text))))
+
+
 def without_place(text: str) -> str:
     """What a fault of a file says, without the place at its end."""
     return _IN_TEXT.sub("", text)

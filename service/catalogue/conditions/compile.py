@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from types import TracebackType
 from typing import Self
 
 from cel_expr_python import cel
 
+from features.documents.form import meant
 from features.errors import RumboError
 from features.schema import FeatureSchema
 from service.catalogue.conditions.comparisons import Comparisons, State, conjunction_of
@@ -164,14 +164,10 @@ class ConditionCompiler:
         text = message if place is None else place["what"].split("\n")[0]
         unknown = _UNDECLARED.search(text)
         if unknown is not None:
-            text = f"unknown name `{unknown['name']}`" + self._suggestion(unknown["name"])
+            text = f"unknown name `{unknown['name']}`" + meant(unknown["name"], self.types)
         elif "(double, int)" in text or "(int, double)" in text:
             text += " (a whole number does not compare with a double: write 3.0 rather than 3)"
         return ConditionInvalid(text, None if place is None else _offset(source, place))
-
-    def _suggestion(self, name: str) -> str:
-        near = get_close_matches(name, self.types, n=1, cutoff=0.6)
-        return f", did you mean `{near[0]}`?" if near else ""
 
 
 def _offset(source: str, place: re.Match[str]) -> int | None:

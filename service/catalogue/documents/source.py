@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,9 +18,9 @@ from features.documents.files import (
     printable,
     stamp_of,
 )
-from features.documents.form import form_faults
-from features.documents.nodes import MAX_BYTES, NotReadable, compose, decoded, value_of
-from features.documents.source import Place, SourceFile, place_in_text, without_place
+from features.documents.form import form_faults, parsed
+from features.documents.nodes import MAX_BYTES, NotReadable, decoded
+from features.documents.source import Place, SourceFile, fault_line, place_in_text
 from service.catalogue.documents.journey import JourneyDocument
 from service.catalogue.documents.patience import GoOn, always
 from service.catalogue.documents.policies import PoliciesDocument
@@ -49,9 +48,7 @@ class CatalogueSource:
 
     def located(self, problem: Problem) -> str:
         """The problem with its place, in one line."""
-        place = self.place(problem)
-        where = f"{place.file}:{place.line}:{place.column}"
-        return ": ".join(filter(None, (where, ".".join(map(str, problem.path)), without_place(problem.text))))
+        return fault_line(self.place(problem), problem.path, problem.text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,13 +135,10 @@ def read_file(folder: Path, name: str, form: type[BaseModel], kept: ParsedFile |
 
 
 def _parsed(file: SourceFile, text: str, form: type[BaseModel]) -> ParsedFile:
-    """By way of JSON, whose types are those of the files: nothing is turned into what it is not."""
     try:
-        values = value_of(compose(text))
+        return ParsedFile(file=file, document=parsed(text, form))
     except NotReadable as error:
         return _unread(file, str(error))
-    try:
-        return ParsedFile(file=file, document=form.model_validate_json(json.dumps(values)))
     except ValidationError as error:
         return ParsedFile(file=file, problems=tuple(form_problems(file.name, error, form)))
 
