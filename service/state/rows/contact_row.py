@@ -41,8 +41,13 @@ def contact_of_row(row: Row) -> Contact:
         cost=row["cost"],
         decided_at=_other(row, "decided_at"),
         presented_at=_other(row, "presented_at"),
-        displaces=() if is_presented or row["displaces"] == "[]" else tuple(json.loads(row["displaces"])),
+        displaces=() if is_presented else displaced_by(row),
     )
+
+
+def displaced_by(row: Row) -> tuple[str, ...]:
+    """The journeys that end once the contact is presented."""
+    return () if row["displaces"] == "[]" else tuple(json.loads(row["displaces"]))
 
 
 def _other(row: Row, column: str) -> datetime | None:

@@ -8,7 +8,6 @@ moves a count back.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -27,6 +26,7 @@ from service.state.engines.session import (
     placeholders,
 )
 from service.state.port import KeptOutcome
+from service.state.rows.contact_row import displaced_by
 from service.state.rows.contacts import Contacts
 from service.state.rows.decision_ids import find_row
 from service.state.rows.events import duplicate_or_reused, fingerprint_of
@@ -101,7 +101,7 @@ class _OutcomeWriter:
         contact = self._contacts.get((outcome.decision_id, outcome.journey_id))
         if contact is None:
             return []
-        return [(contact["customer_id"], journey) for journey in (outcome.journey_id, *_displaced(contact))]
+        return [(contact["customer_id"], journey) for journey in (outcome.journey_id, *displaced_by(contact))]
 
     def _not_ranked(self, outcome: Outcome) -> RowResult:
         is_known = find_row(self._session, outcome.decision_id) is not None
@@ -129,7 +129,7 @@ class _OutcomeWriter:
         first_at = shown_at if contact["presented_at"] is None else min(shown_at, contact["presented_at"])
         entered = JourneyMove(from_micros(shown_at), Move.PRESENTED, cause, contact["stage"])
         self._moves.keep_last((customer_id, outcome.journey_id), entered)
-        for displaced in _displaced(contact):
+        for displaced in displaced_by(contact):
             self._moves.keep_first((customer_id, displaced), JourneyMove(from_micros(first_at), Move.EXITED, cause, ""))
         return self._door.present(contact, at=max(at, contact["at"]), presented_at=first_at)
 
@@ -143,11 +143,6 @@ def _kinds(outcome: Outcome) -> tuple[FactKind, ...]:
     """PRESENTED moves the customer through the journey too, and out of those that it displaces."""
     is_presented = outcome.type is OutcomeType.PRESENTED
     return (FactKind.OUTCOMES, FactKind.PLACES) if is_presented else (FactKind.OUTCOMES,)
-
-
-def _displaced(contact: Row) -> list[str]:
-    listed: list[str] = json.loads(contact["displaces"])
-    return listed
 
 
 def _row(outcome: Outcome, contact: Row, now: datetime, *, is_late: bool, fingerprint: str) -> Sql:
