@@ -17,7 +17,6 @@ from time import perf_counter
 
 import pytest
 
-from features.schema import FeatureSchema
 from service.application.catalogues import KeptCatalogues
 from service.background.catalogue_watch import CatalogueWatch
 from service.background.feature_feed import stopped
@@ -28,6 +27,7 @@ from service.metrics import Metrics
 from service.quiet_load import collecting_later
 from tests.benchmarks.catalogues import NOW, customer
 from tests.benchmarks.results import tell
+from tests.example import SCHEMA
 from tests.large_catalogue import write_large_catalogue
 from tests.stores import sqlite_state
 
@@ -57,9 +57,9 @@ class Turns:
 async def watching(folder: Path, state_file: Path) -> AsyncIterator[KeptCatalogues]:
     """The catalogues of a service that has just loaded `folder` and looks at it."""
     schema, state, loaded = (
-        FeatureSchema.load(),
+        SCHEMA,
         sqlite_state(state_file),
-        CatalogueFolder(folder, FeatureSchema.load()),
+        CatalogueFolder(folder, SCHEMA),
     )
     stamp, begins = loaded.stamp(), perf_counter()
     with collecting_later():

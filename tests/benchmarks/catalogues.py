@@ -5,17 +5,17 @@ from __future__ import annotations
 import random
 from datetime import UTC, datetime, timedelta
 
-from features.schema import FeatureSchema, FeatureType
+from features.schema import FeatureType
 from features.values import FeatureStatus, FeatureValue, Scalar
 from service.catalogue.bind.catalogue import bind
 from service.catalogue.documents.journey import CatalogueDocument
 from service.decision.facts import Consents, Contact, Enrolment, Facts, Response, Situation, Use
 from service.decision.journey import JourneyKind, Stage
 from service.decision.plan import Plan
+from tests.example import SCHEMA
 
 NOW = datetime(2018, 1, 3, 15, tzinfo=UTC)
 DAY = timedelta(days=1)
-SCHEMA = FeatureSchema.load()
 NUMBERS = tuple(f.name for f in SCHEMA.features if f.type is FeatureType.DOUBLE)
 KINDS = ("promotional", "loyalty", "feedback", "onboarding", "celebration", "service")
 POLICIES = {

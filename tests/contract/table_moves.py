@@ -11,7 +11,6 @@ import sys
 import time
 from pathlib import Path
 
-from features.schema import FeatureSchema
 from service.catalogue.objectives import KeptObjectives
 from service.state.export.rewards import AsOf
 from service.state.export.write import Export
@@ -19,6 +18,7 @@ from service.state.history.faults import RowFault
 from service.state.history.take import HistoryImport
 from tests.contract.adapters import ADAPTERS
 from tests.contract.history import EPOCH, LATER, engine_of
+from tests.example import SCHEMA
 
 
 def _refused(fault: RowFault) -> None:
@@ -33,7 +33,7 @@ def _peak() -> int:
 
 async def _main(adapter: str, place: Path, source: Path, target: Path) -> None:
     state = await ADAPTERS[adapter](place)
-    engine, features = engine_of(state), FeatureSchema.load()
+    engine, features = engine_of(state), SCHEMA
     peaks, seconds = [_peak()], []
     begun = time.perf_counter()
     await HistoryImport(engine, features, source, LATER).write(lambda _: None, _refused)

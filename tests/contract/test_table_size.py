@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from features.schema import FeatureSchema, FeatureType
+from features.schema import FeatureType
 from tests.builders import NOW
+from tests.example import SCHEMA
 
 SHORT, LONG = 10_000, 50_000
 ALLOWED = 40 * 2**20
@@ -21,7 +22,7 @@ ALLOWED = 40 * 2**20
 
 def table(rows: int) -> pa.Table:
     """Rows of one day with every number of the schema as a feature."""
-    numbers = [f.name for f in FeatureSchema.load().features if f.type is FeatureType.DOUBLE]
+    numbers = [f.name for f in SCHEMA.features if f.type is FeatureType.DOUBLE]
     start = int(NOW.replace(hour=0).timestamp() * 1e6)
     ids = pa.array([f"c{n}" for n in range(rows)])
     return pa.table(

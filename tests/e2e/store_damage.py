@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from features.schema import FeatureSchema
 from rumbo.decision.v1 import decision_pb2, reason_pb2
 from tests.e2e.wire import HELPING, assert_each_accounted_for, journeys_on, offered, proposals, reasons_of
+from tests.example import SCHEMA
 
-SCHEMA = FeatureSchema.load()
 ALL_GONE = {f"features.{view}": "UNAVAILABLE" for view in SCHEMA.by_view}
 GARBAGE = b"This is no database. " * 4096
 FILE = Path("feast") / "online_store.db"

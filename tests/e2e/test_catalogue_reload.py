@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from features.schema import FeatureSchema
 from rumbo.decision.v1 import decision_pb2
 from service.catalogue.load import load
 from service.wire.readiness import HealthPart
+from tests.example import SCHEMA
 from tests.fixtures_service import Service, running
 from tests.large_catalogue import write_large_catalogue
 
@@ -75,7 +75,7 @@ def edit(folder: Path, old: str, new: str) -> None:
 
 async def version_on_disk(folder: Path) -> str:
     """The version of what lies there, by a first load of it."""
-    return (await asyncio.to_thread(load, folder, FeatureSchema.load())).version
+    return (await asyncio.to_thread(load, folder, SCHEMA)).version
 
 
 async def health_becomes(service: Service, status: int) -> None:

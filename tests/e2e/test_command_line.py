@@ -14,8 +14,8 @@ from typing import IO
 
 import pytest
 
-from features.schema import FeatureSchema
 from service.catalogue.load import load
+from tests.example import SCHEMA
 
 ROOT = Path(__file__).parents[2]
 START_S, CALL_S, END_S = 60, 30, 30
@@ -118,5 +118,5 @@ def test_serve_is_set_up_by_variables_alone(own_home: Path) -> None:
     assert address.startswith("127.0.0.2:")
     assert metrics.startswith("metrics on http://127.0.0.2:")
     assert answered.returncode == 0, (answered.stderr, log)
-    version = load(own_home / "catalogue", FeatureSchema.load()).version
+    version = load(own_home / "catalogue", SCHEMA).version
     assert json.loads(answered.stdout)["catalogue_version"] == version

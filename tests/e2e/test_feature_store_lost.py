@@ -13,7 +13,7 @@ import pytest
 
 from features.connection import Connection
 from features.online import RETRY_S, OnlineFeatures
-from tests.e2e.store_damage import ALL_GONE, FILE, GARBAGE, SCHEMA, assert_withheld_for, make_garbage
+from tests.e2e.store_damage import ALL_GONE, FILE, GARBAGE, assert_withheld_for, make_garbage
 from tests.e2e.wire import (
     APOLOGY,
     OPEN_DOOR,
@@ -27,6 +27,7 @@ from tests.e2e.wire import (
     opened,
     ranked_ids,
 )
+from tests.example import SCHEMA
 from tests.fixtures_service import Service, running
 
 if TYPE_CHECKING:

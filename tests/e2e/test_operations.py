@@ -17,11 +17,11 @@ from grpc_reflection.v1alpha import reflection_pb2
 
 from features.online import OnlineFeatures
 from features.reading import FeatureReading
-from features.schema import FeatureSchema
 from service.bootstrap import application
 from service.metrics import JsonLines
 from service.wire.server import AddressTaken, serving
 from tests.e2e.wire import Refusal, event, invalid, opened, refusal_of, values
+from tests.example import SCHEMA
 from tests.fixtures_features import NOW
 from tests.fixtures_service import Clock, Service, row_counts, running, settings_of
 
@@ -148,7 +148,7 @@ class Breaking:
     """A reader that keeps its promise never to raise until it `is_broken`."""
 
     def __init__(self, home: Path) -> None:
-        self._reader = OnlineFeatures(home / "feast", FeatureSchema.load())
+        self._reader = OnlineFeatures(home / "feast", SCHEMA)
         self.is_broken = False
 
     def read(self, customer_id: str, now: datetime) -> FeatureReading:

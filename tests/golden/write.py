@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.prepare import prepare_home
-from features.schema import FeatureSchema
 from service.bootstrap import state_store
 from service.commands.events import seed_consents
 from service.state.export.table import export_schema
 from service.state.history.take import HistoryImport
+from tests.example import SCHEMA
 from tests.fixtures_features import NOW
 from tests.fixtures_service import Clock, Service, settings_of, settled_counts
 from tests.golden.kept import (
@@ -71,7 +71,7 @@ async def _ask_at_once(service: Service) -> None:
 
 async def _take_in_history(home: Path, place: Path) -> None:
     """Some of the decisions again, as if they had been made elsewhere."""
-    features = FeatureSchema.load()
+    features = SCHEMA
     rows = list((await exported(home, place / "exported")).values())[:IMPORTED_ROWS]
     for row in rows:
         row["decision_id"] = f"elsewhere-{row['decision_id']}"

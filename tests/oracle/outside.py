@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from features.encoder import JourneyRow
 from features.reading import FeatureReading, ViewFault
-from features.schema import FeatureSchema, FeatureSpec
+from features.schema import FeatureSpec
 from features.situation import ConsentFact, ConsentStatus, IncidentFact, IncidentStatus, render
 from features.values import FeatureRow, FeatureStatus, FeatureValue
+from tests.example import SCHEMA
 from tests.oracle.conditions import Fact, Why
 from tests.oracle.history import Customer, StoredFeatures
 
@@ -27,7 +28,7 @@ class OutsideFeatures:
 
     def __init__(self, customers: Mapping[str, Customer]) -> None:
         self._customers = customers
-        self._specs: Sequence[FeatureSpec] = [s for specs in FeatureSchema.load().by_view.values() for s in specs]
+        self._specs: Sequence[FeatureSpec] = [s for specs in SCHEMA.by_view.values() for s in specs]
 
     def read(self, customer_id: str, now: datetime) -> FeatureReading:
         stored = self._customers[customer_id].stored if customer_id in self._customers else StoredFeatures()

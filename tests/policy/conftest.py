@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from features.schema import FeatureSchema
 from service.catalogue.load import EXAMPLE, load
 from service.decision.plan import Plan
+from tests.example import SCHEMA
 
 
 @pytest.fixture(scope="session")
 def plan() -> Plan:
-    return load(EXAMPLE, FeatureSchema.load()).plan
+    return load(EXAMPLE, SCHEMA).plan

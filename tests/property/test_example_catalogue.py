@@ -8,7 +8,6 @@ from dataclasses import replace
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from features.schema import FeatureSchema
 from features.values import FeatureStatus
 from service.catalogue.load import EXAMPLE, load
 from service.decision.arbitrate import Score, ScoreSource
@@ -17,6 +16,7 @@ from service.decision.facts import Enrolment, Facts, OpenIncidents
 from service.decision.journey import HELPING_KINDS, JourneyKind
 from service.decision.variables import with_variables
 from tests.builders import contact, decide, facts
+from tests.example import SCHEMA
 from tests.property.twin import ids
 from tests.strategies import (
     INSTANTS,
@@ -29,7 +29,6 @@ from tests.strategies import (
     situations,
 )
 
-SCHEMA = FeatureSchema.load()
 LOADED = load(EXAMPLE, SCHEMA)
 PLAN = LOADED.plan
 JOURNEYS = {o.journey.journey_id: o.journey for offered in PLAN.journeys.values() for o in offered}

@@ -19,13 +19,12 @@ import pytest
 from features.dataset import FILE, Dataset
 from features.errors import HomeNotPrepared
 from features.prepare import STEPS, TABLES, prepare_home
-from features.schema import FeatureSchema
 from service.commands.events import CONSENTS, seed_consents
+from tests.example import SCHEMA
 from tests.fixtures_features import NOW
 from tests.fixtures_service import settings_of
 from training.history import TARGETING, read_history
 
-SCHEMA = FeatureSchema.load()
 EARLIER = NOW - timedelta(weeks=10)
 WHOLE = 2
 """The steps that only read."""

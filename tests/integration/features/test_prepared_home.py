@@ -17,12 +17,11 @@ from features.dataset import Dataset
 from features.online import OnlineFeatures
 from features.prepare import prepare_home
 from features.push import SituationWriter
-from features.schema import FeatureSchema
 from features.situation import IncidentFact, IncidentStatus
 from features.values import FeatureStatus
+from tests.example import SCHEMA
 from tests.fixtures_features import NOW
 
-SCHEMA = FeatureSchema.load()
 STATED, SILENT = "1", "2"
 """Households with and without demographics."""
 

@@ -14,11 +14,9 @@ import pytest
 from features.errors import SituationUnreadable, StoreUnavailable
 from features.online import OnlineFeatures
 from features.push import SituationWriter
-from features.schema import FeatureSchema
 from features.situation import ConsentFact, ConsentStatus, IncidentFact, IncidentStatus, parse
+from tests.example import SCHEMA
 from tests.fixtures_features import NOW
-
-SCHEMA = FeatureSchema.load()
 
 
 @pytest.fixture

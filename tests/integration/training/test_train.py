@@ -12,11 +12,11 @@ from click.testing import CliRunner
 
 from features.encoder import JourneyRow
 from features.errors import HomeNotPrepared
-from features.schema import FeatureSchema
 from features.values import FeatureStatus
 from models.registry import fetch_champion
 from models.scorer import Scorer
 from service.cli import main
+from tests.example import SCHEMA
 from tests.fixtures_features import NOW
 from training.evaluate import EvaluationMetrics, mean_of
 from training.experiment import Experiment, probabilities, run
@@ -28,12 +28,12 @@ pytestmark = pytest.mark.timeout(300)  # fixtures of the session prepare a home 
 
 @pytest.fixture(scope="module")
 def history(prepared_home: Path) -> CampaignHistory:
-    return read_history(prepared_home, FeatureSchema.load())
+    return read_history(prepared_home, SCHEMA)
 
 
 @pytest.fixture(scope="module")
 def experiment(history: CampaignHistory) -> Experiment:
-    return run(split(history), FeatureSchema.load(), range(5), lambda stage: None)
+    return run(split(history), SCHEMA, range(5), lambda stage: None)
 
 
 @pytest.fixture(scope="module")
@@ -150,12 +150,12 @@ def test_a_run_logs_pictures_data_environment_and_bundle(trained_home: Path) -> 
 
 
 def test_the_same_data_have_the_same_fingerprint(history: CampaignHistory, prepared_home: Path) -> None:
-    assert read_history(prepared_home, FeatureSchema.load()).fingerprint == history.fingerprint
+    assert read_history(prepared_home, SCHEMA).fingerprint == history.fingerprint
 
 
 def test_a_home_that_was_not_prepared_is_said_to_be_so(tmp_path: Path) -> None:
     with pytest.raises(HomeNotPrepared, match="rumbo prepare"):
-        read_history(tmp_path, FeatureSchema.load())
+        read_history(tmp_path, SCHEMA)
     result = CliRunner().invoke(main, ["train", "--home", str(tmp_path)])
     assert result.exit_code == 1
     assert "rumbo prepare" in result.output

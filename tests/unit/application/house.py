@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 
 from features.reading import FeatureReading
-from features.schema import FeatureSchema
 from service.application.decider import Decider, Question
 from service.application.hydrate import FeatureReader, Hydrator
 from service.application.scoring import Model, Scoring
@@ -27,8 +26,8 @@ from service.state.store import SqlState
 from service.timing import StepTimes
 from tests.builders import NOW, STRICT, Entry, catalogue, journey
 from tests.contract.rows import WEEK
+from tests.example import SCHEMA
 
-SCHEMA = FeatureSchema.load()
 EXAMPLE_CATALOGUE = load(EXAMPLE, SCHEMA)
 NEWS = Entry(journey=journey("news", kind=JourneyKind.PROMOTIONAL), contact=Cap(at_most=1, per=WEEK))
 ASK = Question(customer_id="1", channel="web", context={}, limit=1, request_id="r1")

@@ -34,11 +34,11 @@ from service.timing import StepTimes
 from tests.builders import COMPILER, NOW, Entry, journey
 from tests.contract.history import imported, plain
 from tests.contract.rows import MINUTE, WEEK, codes, contacts, event, opened, outcome, picked
+from tests.example import SCHEMA
 from tests.unit.application.house import (
     ASK,
     EXAMPLE_CATALOGUE,
     NEWS,
-    SCHEMA,
     House,
     OpenHouse,
     RestlessState,

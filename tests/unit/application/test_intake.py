@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from features.schema import FeatureSchema
 from service.application.catalogues import KeptCatalogues
 from service.application.intake import ROWS_AT_ONCE, Intake
 from service.catalogue.load import EXAMPLE, Catalogue, load, parse
@@ -23,9 +22,9 @@ from service.state.port import StateUnavailable
 from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.rows import FAR
+from tests.example import SCHEMA
 from tests.stores import sqlite_state
 
-SCHEMA = FeatureSchema.load()
 UNREAD = RowResult(row_id="u1", status=RowStatus.REJECTED, field="occurred_at", code="NOT_SET")
 
 

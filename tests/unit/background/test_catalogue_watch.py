@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from features.schema import FeatureSchema
 from service.application.catalogues import KeptCatalogues
 from service.background.catalogue_watch import CatalogueWatch
 from service.background.feature_feed import stopped
@@ -25,6 +24,7 @@ from service.metrics import Metrics
 from service.state.engines.session import Sql
 from service.state.store import SqlState
 from tests.builders import NOW
+from tests.example import SCHEMA
 from tests.stores import sqlite_state
 
 JOURNEY = Path("journeys") / "rescue-basket.yaml"
@@ -80,7 +80,7 @@ class WatchedFolder:
 
 @pytest.fixture
 async def watched(tmp_path: Path) -> AsyncIterator[WatchedFolder]:
-    folder, schema, metrics, looks = tmp_path / "catalogue", FeatureSchema.load(), Metrics(), Looks()
+    folder, schema, metrics, looks = tmp_path / "catalogue", SCHEMA, Metrics(), Looks()
     shutil.copytree(EXAMPLE, folder)
     state = sqlite_state(tmp_path / "state.db")
     loaded = CatalogueFolder(folder, schema)

@@ -14,7 +14,6 @@ import pytest
 from features.errors import SituationUnreadable, StoreUnavailable
 from features.online import OnlineFeatures
 from features.push import SituationWriter
-from features.schema import FeatureSchema
 from features.situation import Fact, IncidentFact
 from service.background.feature_feed import BATCH, FIRST_PAUSE_S, LONGEST_PAUSE_S, FeatureFeed, stopped
 from service.metrics import Metrics
@@ -22,6 +21,7 @@ from service.state.engines.engine import Durability
 from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.rows import event, opened
+from tests.example import SCHEMA
 from tests.stores import sqlite_state
 
 HOUR = timedelta(hours=1)
@@ -36,7 +36,7 @@ async def state(tmp_path: Path) -> AsyncIterator[SqlState]:
 
 def stored(feast: Path, name: str, customer_id: str = "1") -> list[dict[str, str | None]]:
     """The list that the online store holds of a customer."""
-    reader = OnlineFeatures(feast, FeatureSchema.load())
+    reader = OnlineFeatures(feast, SCHEMA)
     value = reader.read(customer_id, NOW).values[name]
     reader.close()
     return json.loads(str(value.value)) if value.is_present else []

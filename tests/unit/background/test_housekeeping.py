@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from features.schema import FeatureSchema
 from service.application.catalogues import KeptCatalogues
 from service.background.feature_feed import stopped
 from service.background.housekeeping import EVERY_S, FIRST_AFTER_S, Housekeeping
@@ -26,10 +25,10 @@ from service.state.upkeep.prune import Upkeep
 from service.state.upkeep.retention import Retention
 from tests.builders import NOW
 from tests.contract.rows import committed, event, propose
+from tests.example import SCHEMA
 from tests.stores import sqlite_state
 
 DAY = timedelta(days=1)
-SCHEMA = FeatureSchema.load()
 CATALOGUE = load(EXAMPLE, SCHEMA)
 
 

@@ -18,6 +18,7 @@ from service.catalogue.cases.run import Case, CasesUnreadable, Report, read_case
 from service.catalogue.load import EXAMPLE, load
 from service.decision.constraints.registry import BINDERS, group_of
 from service.decision.plan import Plan
+from tests.example import SCHEMA
 
 DEFAULTS = """\
 defaults:
@@ -51,7 +52,7 @@ DECIDED = """\
 
 @pytest.fixture(scope="module")
 def example() -> Report:
-    schema = FeatureSchema.load()
+    schema = SCHEMA
     return run(read_cases(EXAMPLE), load(EXAMPLE, schema).plan, schema)
 
 
@@ -224,7 +225,7 @@ def test_defaults_of_the_folder_are_under_those_of_the_file(folder: Path) -> Non
 
 
 def test_facts_have_the_ages_and_statuses_that_a_case_gives() -> None:
-    schema = FeatureSchema.load()
+    schema = SCHEMA
     plan = load(EXAMPLE, schema).plan
     (case,) = [c for c in read_cases(EXAMPLE) if c.document.name == "behaviour is too old"]
     features = facts_of_case(case.document, plan, schema).features
@@ -236,7 +237,7 @@ def test_facts_have_the_ages_and_statuses_that_a_case_gives() -> None:
 @pytest.mark.parametrize(("stage", "gone"), [("use", "use"), ("recommend", None)])
 def test_customer_at_a_stage_that_left_the_journey_is_told_so(stage: str, gone: str | None) -> None:
     """The example's pizza journey has the stages need and recommend; the second has nothing by email."""
-    schema = FeatureSchema.load()
+    schema = SCHEMA
     plan, journey = load(EXAMPLE, schema).plan, "pizza-night-coupons"
     question = {"name": "x", "now": "2027-02-10T17:00:00Z", "channel": "email", "eligible": []}
     enrolled = {"enrolments": [{"journey": journey, "stage": stage, "ago": "1d"}]}

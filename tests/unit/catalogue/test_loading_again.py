@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from features.schema import FeatureSchema
 from service.catalogue.conditions.compile import ConditionInvalid, IncrementalCompiler
 from service.catalogue.load import EXAMPLE, Catalogue, CatalogueFolder, CatalogueInvalid, load
 from service.decision.variables import Variables
+from tests.example import SCHEMA
 
-SCHEMA = FeatureSchema.load()
 PIZZA = "journeys/pizza-night-coupons.yaml"
 TIPS = "journeys/kitchen-tips.yaml"
 POLICIES = "policies.yaml"

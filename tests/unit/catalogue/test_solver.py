@@ -19,6 +19,7 @@ from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalDat
 from service.catalogue.check.proof.bounds import Assignment, is_possible
 from service.catalogue.check.proof.solver import Bounds, Satisfiability, Solver, SolverAnswer, bounds_of
 from service.catalogue.conditions.compile import customer_types
+from tests.example import SCHEMA
 
 CORPUS = yaml.safe_load(Path(__file__).with_name("conditions.yaml").read_text(encoding="utf-8"))
 CEL_TYPES = {
@@ -30,7 +31,6 @@ CEL_TYPES = {
     "list<string>": cel.Type.List(cel.Type.STRING),
     "map<string, string>": cel.Type.Map(cel.Type.STRING, cel.Type.STRING),
 }
-SCHEMA = FeatureSchema.load()
 TYPES = customer_types(SCHEMA, CORPUS["context"])
 BOUNDS = {
     **bounds_of(SCHEMA),

@@ -18,11 +18,11 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
-from features.schema import FeatureSchema
 from service.cli import INTERRUPTED, main
 from service.state.export.table import documented, export_schema
 from tests.builders import NOW
 from tests.contract.history import DAY, decided, plain, present, table_in
+from tests.example import SCHEMA
 from tests.stores import sqlite_state
 
 
@@ -95,7 +95,7 @@ def test_a_record_in_a_form_that_is_not_known_ends_the_export_in_one_line(home: 
 def test_the_schema_is_told_as_a_table_without_a_store() -> None:
     shown = CliRunner().invoke(main, ["state", "export", "--schema"])
     lines = shown.stdout.splitlines()
-    columns = list(documented(export_schema(FeatureSchema.load())))
+    columns = list(documented(export_schema(SCHEMA)))
     assert shown.exit_code == 0
     assert len(lines) == 2 + len(columns)
     assert [line.split(" | ")[0] for line in lines[2:]] == [f"| {name}" for name, *_ in columns]

@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 
 from features.encoder import Encoder, JourneyRow
-from features.schema import FeatureSchema
 from features.values import FeatureStatus, FeatureValue, Scalar
+from tests.example import SCHEMA
 
 AT = datetime(2018, 1, 3, 12, 0, tzinfo=UTC)
-SCHEMA = FeatureSchema.load()
 MAKEUP = JourneyRow(
     journey_id="beauty-mailer", kind="promotional", attributes={"campaign_type": "A", "category": "makeup"}
 )

@@ -9,9 +9,8 @@ from features.complete_journey.shopping import Shopping
 from features.complete_journey.source import SourceTables
 from features.errors import DefinitionIncomplete
 from features.inventory import schema
-from features.schema import SCHEMA_FILE, FeatureSchema
-
-LOADED = FeatureSchema.load()
+from features.schema import SCHEMA_FILE
+from tests.example import SCHEMA
 
 
 def test_the_committed_schema_is_what_the_definitions_say() -> None:
@@ -21,11 +20,11 @@ def test_the_committed_schema_is_what_the_definitions_say() -> None:
 
 
 def test_there_are_at_least_forty_stored_features() -> None:
-    assert sum(not feature.is_derived for feature in LOADED.features) >= 40
+    assert sum(not feature.is_derived for feature in SCHEMA.features) >= 40
 
 
 def test_every_feature_has_description_unit_owner_and_personal_data_class() -> None:
-    for feature in LOADED.features:
+    for feature in SCHEMA.features:
         assert feature.description.endswith("."), feature.name
         assert feature.unit, feature.name
         assert feature.owner, feature.name
@@ -41,7 +40,7 @@ def test_a_feature_without_an_owner_is_refused(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_only_behaviour_ages() -> None:
-    ages = {feature.view: feature.max_age_s for feature in LOADED.features if feature.max_age_s is not None}
+    ages = {feature.view: feature.max_age_s for feature in SCHEMA.features if feature.max_age_s is not None}
     assert ages == {"behaviour": 21 * 86_400.0}
 
 
@@ -55,5 +54,5 @@ def test_the_tables_hold_exactly_the_features_of_their_views(
         "behaviour": behaviour.snapshots(shopping),
     }
     for view, table in tables.items():
-        names = [feature.name for feature in LOADED.by_view[view]]
+        names = [feature.name for feature in SCHEMA.by_view[view]]
         assert sorted(table.column_names) == sorted(["customer_id", "event_time", *names])

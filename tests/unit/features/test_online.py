@@ -13,11 +13,10 @@ from features.connection import Connection, StoredRow
 from features.errors import StoreUnavailable
 from features.online import RETRY_S, OnlineFeatures
 from features.reading import FeatureReading
-from features.schema import FeatureSchema
 from features.values import FeatureStatus, FeatureValue
+from tests.example import SCHEMA
 
 AT = datetime(2018, 1, 3, 12, 0, tzinfo=UTC)
-SCHEMA = FeatureSchema.load()
 REPO = Path("feast")
 
 
