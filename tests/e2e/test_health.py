@@ -20,6 +20,7 @@ from features.values import FeatureStatus
 from service.bootstrap import application
 from service.wire.readiness import HealthPart
 from tests.e2e.outages import Outage, Place
+from tests.example import SCHEMA
 from tests.fixtures_service import Clock, Service, copied, row_counts, running, settings_of
 
 SERVICE = "rumbo.decision.v1.DecisionService"
