@@ -63,6 +63,7 @@ check-protos: $(READY)
 	$(BIN)/python protos/generate.py --check
 	$(BIN)/buf lint protos
 	$(BIN)/buf format --diff --exit-code protos
+	$(BIN)/buf breaking protos --against protos/release/rumbo.binpb
 
 # Built once, and again when the lock or the project's own description changes. What was interrupted half-way is made
 # anew, for a file may be cut that counts as installed. uv uses this environment's Python and downloads no other.

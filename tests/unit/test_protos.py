@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -141,3 +145,49 @@ def test_the_service_has_the_four_calls_of_the_contract() -> None:
         (name, f"{name}Request", f"{name}Response")
         for name in ("Decide", "RecordEvents", "RecordOutcomes", "GetDecision")
     }
+
+
+def breaking(root: Path) -> tuple[int, str]:
+    """What the `buf breaking` of `make check` says of the protos below `root`: its exit status and its words."""
+    makefile = (PROTOS.parent / "Makefile").read_text(encoding="utf-8")
+    recipe = makefile.partition("\ncheck-protos:")[2].partition("\n\n")[0]
+    (arguments,) = re.findall(r"^\t\$\(BIN\)/buf (breaking .*)$", recipe, re.MULTILINE)
+    buf = Path(sys.executable).with_name("buf")
+    ran = subprocess.run([buf, *arguments.split()], cwd=root, capture_output=True, text=True, check=False)
+    return ran.returncode, ran.stdout + ran.stderr
+
+
+def with_outcomes(root: Path, written: str, instead: str) -> Path:
+    """A copy of the protos below `root`, with something else in place of what is written of outcomes."""
+    shutil.copytree(PROTOS, root / "protos")
+    file = root / "protos/rumbo/decision/v1/outcomes.proto"
+    text = file.read_text(encoding="utf-8")
+    assert text.count(written) == 1
+    file.write_text(text.replace(written, instead), encoding="utf-8")
+    return root
+
+
+def test_the_protos_break_nobody_who_has_those_of_the_last_release() -> None:
+    assert breaking(PROTOS.parent) == (0, "")
+
+
+def test_a_field_that_is_new_breaks_nobody(tmp_path: Path) -> None:
+    added = with_outcomes(tmp_path, "bool late = 4;", "bool late = 4;\n  string another = 1000;")
+    assert breaking(added) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("written", "instead"),
+    [
+        pytest.param("string journey_id = 3;", "string journey_id = 30;", id="renumbered"),
+        pytest.param("optional double value = 5;", "", id="removed"),
+        pytest.param("optional double value = 5;", 'reserved 5;\n  reserved "value";', id="removed and reserved"),
+        pytest.param("bool late = 4;", "string late = 4;", id="of another type"),
+        pytest.param("bool late = 4;", "bool was_late = 4;", id="under another name"),
+        pytest.param("OUTCOME_TYPE_CES = 8;", "OUTCOME_TYPE_CES = 9;", id="a value renumbered"),
+    ],
+)
+def test_what_breaks_a_caller_fails_the_check_and_is_named(tmp_path: Path, written: str, instead: str) -> None:
+    status, said = breaking(with_outcomes(tmp_path, written, instead))
+    assert status != 0
+    assert "protos/rumbo/decision/v1/outcomes.proto" in said
