@@ -39,6 +39,7 @@ from service.background.kill_readers import KillReader
 from service.background.model_watch import ModelWatch
 from service.catalogue.documents.patience import Patience, patiently
 from service.catalogue.load import Catalogue, CatalogueFolder, load
+from service.catalogue.terms import EXAMPLE_EVENTS, Terms, terms_of
 from service.decision.plan import Plan
 from service.metrics import Metrics
 from service.quiet_load import collecting_later
@@ -137,12 +138,13 @@ async def application(
     """
     doubts = demand_own(settings.home, trusts_group=settings.trust_group)
     schema = FeatureSchema.load()
-    folder = CatalogueFolder(settings.catalogue, schema)
+    terms = terms_of(schema, EXAMPLE_EVENTS)
+    folder = CatalogueFolder(settings.catalogue, terms)
     stamp = folder.stamp()
     first = await patiently(partial(_first_load, folder))
     reader = OnlineFeatures(settings.feature_repo, schema) if features is None else features
     async with AsyncExitStack() as opened:
-        core = await _core(settings, clock, first, schema, reader, Scoring(model), opened)
+        core = await _core(settings, clock, first, terms, reader, Scoring(model), opened)
         for doubt in doubts:
             log.warning(doubt)
         feed = FeatureFeed(core.state, SituationWriter(settings.feature_repo), core.metrics)
@@ -177,7 +179,7 @@ async def _core(
     settings: Settings,
     clock: Clock,
     first: Catalogue,
-    schema: FeatureSchema,
+    terms: Terms,
     reader: FeatureReader,
     scoring: Scoring,
     opened: AsyncExitStack,
@@ -187,12 +189,12 @@ async def _core(
     state = await _state_of_service(settings)
     opened.push_async_callback(state.close)
     opened.callback(scoring.close)
-    catalogues = KeptCatalogues(first, schema, state, clock)
+    catalogues = KeptCatalogues(first, terms, state, clock)
     await catalogues.keep()
     hydrator = Hydrator(reader, state)
     opened.callback(hydrator.close)
     await hydrator.warm(clock())
-    _warn_of_age(settings, schema, clock())
+    _warn_of_age(settings, terms.schema, clock())
     metrics.in_force("catalogue", first.version)
     metrics.in_force("model", scoring.model_version)
     return _Core(
@@ -264,10 +266,10 @@ def _first_load(folder: CatalogueFolder, patience: Patience) -> Catalogue:
 @asynccontextmanager
 async def intake_only(settings: Settings, clock: Clock = system_clock) -> AsyncIterator[Intake]:
     """The path of events without a server, for loading them in bulk. Raises: CatalogueInvalid, StateUnavailable."""
-    schema = FeatureSchema.load()
+    terms = terms_of(FeatureSchema.load(), EXAMPLE_EVENTS)
     state = open_state(settings)
     try:
-        yield Intake(state, KeptCatalogues(load(settings.catalogue, schema), schema, state, clock), clock)
+        yield Intake(state, KeptCatalogues(load(settings.catalogue, terms), terms, state, clock), clock)
     finally:
         await state.close()
 
@@ -380,7 +382,7 @@ class HomeFacts:
 async def facts_only(settings: Settings) -> AsyncIterator[HomeFacts]:
     """The facts of a service's home, whether it runs or not. Raises: as `kill_switch`."""
     schema = FeatureSchema.load()
-    plan = load(settings.catalogue, schema).plan
+    plan = load(settings.catalogue, terms_of(schema, EXAMPLE_EVENTS)).plan
     async with state_store(settings) as state:
         hydrator = Hydrator(OnlineFeatures(settings.feature_repo, schema), state)
         try:

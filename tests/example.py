@@ -3,5 +3,7 @@
 from __future__ import annotations
 
 from features.schema import FeatureSchema
+from service.catalogue.terms import EXAMPLE_EVENTS, terms_of
 
 SCHEMA = FeatureSchema.load()
+TERMS = terms_of(SCHEMA, EXAMPLE_EVENTS)

@@ -9,9 +9,9 @@ from datetime import datetime
 from functools import reduce
 from operator import or_
 
-from features.schema import FeatureSchema
 from service.catalogue.load import Catalogue, parse
 from service.catalogue.objectives import CatalogueLost
+from service.catalogue.terms import Terms
 from service.decision.facts import SERVICE
 from service.decision.reports.events import Names
 from service.quiet_load import in_background
@@ -23,11 +23,9 @@ KEPT_PARSED = 8
 class KeptCatalogues:
     """Keeps each catalogue by its hash in the state store, and the latest few in memory."""
 
-    def __init__(
-        self, current: Catalogue, schema: FeatureSchema, state: StateStore, clock: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, current: Catalogue, terms: Terms, state: StateStore, clock: Callable[[], datetime]) -> None:
         self._current = current
-        self._schema = schema
+        self._terms = terms
         self._state = state
         self._clock = clock
         self._parsed = {current.version: current}
@@ -91,7 +89,7 @@ class KeptCatalogues:
 
     def _parse(self, source: str) -> Catalogue:
         with in_background():
-            return parse(source, self._schema)
+            return parse(source, self._terms)
 
     def _remember(self, catalogue: Catalogue) -> None:
         """Remembers a catalogue, in place of the oldest one if there are too many; never of the one in force."""

@@ -12,7 +12,6 @@ from pydantic import ValidationError
 
 from features.documents.files import Stamps
 from features.errors import RumboError
-from features.schema import FeatureSchema
 from service.catalogue import EXAMPLE as EXAMPLE
 from service.catalogue.bind.catalogue import CatalogueBinder
 from service.catalogue.documents.journey import CatalogueDocument
@@ -20,6 +19,7 @@ from service.catalogue.documents.patience import GoOn, always
 from service.catalogue.documents.policies import PoliciesDocument
 from service.catalogue.documents.problems import Problem
 from service.catalogue.documents.source import CatalogueSource, Reader, form_problems
+from service.catalogue.terms import Terms
 from service.decision.plan import Plan
 
 _MAX_TOLD = 100
@@ -62,9 +62,9 @@ class Catalogue:
 class CatalogueFolder:
     """A folder that is loaded again and again: only what changed is read, checked and bound anew."""
 
-    def __init__(self, folder: Path, schema: FeatureSchema) -> None:
+    def __init__(self, folder: Path, terms: Terms) -> None:
         self._reader = Reader(folder)
-        self._binder = CatalogueBinder(schema)
+        self._binder = CatalogueBinder(terms)
         self._policies: tuple[PoliciesDocument, PoliciesDocument] | None = None
         self._last: Catalogue | None = None
 
@@ -93,18 +93,18 @@ class CatalogueFolder:
         return self._policies[1]
 
 
-def load(folder: Path, schema: FeatureSchema) -> Catalogue:
+def load(folder: Path, terms: Terms) -> Catalogue:
     """A catalogue from a folder. Raises: CatalogueInvalid with every fault found in the folder."""
-    return CatalogueFolder(folder, schema).load()
+    return CatalogueFolder(folder, terms).load()
 
 
-def parse(source: str, schema: FeatureSchema) -> Catalogue:
+def parse(source: str, terms: Terms) -> Catalogue:
     """A catalogue from its canonical text. Raises: CatalogueInvalid."""
     try:
         document = CatalogueDocument.model_validate_json(source)
     except ValidationError as error:
         raise CatalogueInvalid(form_problems("source", error, CatalogueDocument)) from error
-    return _bound(document, source, CatalogueBinder(schema, is_kept=True))
+    return _bound(document, source, CatalogueBinder(terms, is_kept=True))
 
 
 def _bound(

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from pydantic import ValidationError
 
 from features.errors import RumboError
 from features.values import Scalar
-from service.catalogue.bind.names import objective_types
 from service.catalogue.conditions.compile import ConditionCompiler
 from service.catalogue.documents.journey import CatalogueDocument, ObjectiveDocument
+from service.catalogue.documents.problems import Problems
 from service.catalogue.documents.source import form_problems
 from service.catalogue.load import CatalogueInvalid
 from service.decision.constraints.rule import Condition
-from service.decision.reports.events import EVENT_FORMS
+from service.decision.reports.event_types import Attribute, EventType, EventTypes
 from service.decision.variables import Variables
 
 
@@ -26,46 +26,62 @@ class CatalogueLost(RumboError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptObjective:
-    """One of `event` and `outcome` meets it; an event only if `where` holds of its attributes."""
+    """One of `event` and `outcome` meets it; an event only if `where` holds of its attributes.
+
+    `attributes`: those that `where` may speak of.
+    """
 
     within: timedelta
     event: str | None
     outcome: str | None
     where: Condition | None = None
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
 
     def is_met_by(self, attributes: Mapping[str, Scalar]) -> bool:
         """Whether an event of the type asked for, with these attributes, meets it; unknown does not."""
         if self.event is None or self.where is None:
             return self.event is not None
-        form = EVENT_FORMS[self.event]
-        known = {name: attributes[name] for name in (*form.required, *form.optional) if name in attributes}
-        for name in form.numbers:
-            number = attributes.get(name)
-            if isinstance(number, int | float):
-                known[name] = float(number)
+        given = ((n, a.typed(attributes[n])) for n, a in self.attributes.items() if n in attributes)
+        known = {name: value for name, value in given if value is not None}
         return self.where.holds_alone(Variables(known)) is True
 
 
-def objectives_of(source: str) -> Mapping[str, KeptObjective]:
-    """The objectives of a catalogue's canonical text, by journey. Raises: CatalogueInvalid."""
+def objectives_of(source: str, events: EventTypes) -> Mapping[str, KeptObjective]:
+    """The objectives of a catalogue's canonical text, by journey. Raises: CatalogueInvalid.
+
+    An event type that is declared no longer still meets its objectives, unless these ask for its attributes.
+    """
     try:
         document = CatalogueDocument.model_validate_json(source)
     except ValidationError as error:
         raise CatalogueInvalid(form_problems("source", error, CatalogueDocument)) from error
-    return {journey.journey: _objective(journey.objective) for journey in document.journeys}
+    problems = Problems()
+    found = {j.journey: _objective(j.journey, j.objective, events, problems) for j in document.journeys}
+    if problems.found:
+        raise CatalogueInvalid(problems.found)
+    return found
 
 
-def _objective(document: ObjectiveDocument) -> KeptObjective:
+def _objective(journey: str, document: ObjectiveDocument, events: EventTypes, problems: Problems) -> KeptObjective:
+    known = events.by_name.get(document.event or "", EventType())
     where = None
-    if document.event is not None and document.where is not None:
-        where = ConditionCompiler(objective_types(EVENT_FORMS[document.event])).compile(document.where)
-    return KeptObjective(within=document.within, event=document.event, outcome=document.outcome, where=where)
+    if document.where is not None:
+        compiler = ConditionCompiler(known.value_types, is_kept=True)
+        where = problems.condition(compiler, document.where, journey, ("objective", "where"))
+    return KeptObjective(
+        within=document.within,
+        event=document.event,
+        outcome=document.outcome,
+        where=where,
+        attributes=known.attributes,
+    )
 
 
 class KeptObjectives:
     """The objectives of the catalogues that a store keeps; each is read once, when it is first needed."""
 
-    def __init__(self) -> None:
+    def __init__(self, events: EventTypes) -> None:
+        self._events = events
         self._by_version: dict[str, Mapping[str, KeptObjective]] = {}
 
     def of(self, read: Callable[[str], str | None], version: str, journey_id: str) -> KeptObjective:
@@ -74,7 +90,7 @@ class KeptObjectives:
             source = read(version)
             if source is None:
                 raise CatalogueLost(f"catalogue {version} is not kept, so no reward of its decisions can be told")
-            self._by_version[version] = objectives_of(source)
+            self._by_version[version] = objectives_of(source, self._events)
         try:
             return self._by_version[version][journey_id]
         except KeyError:

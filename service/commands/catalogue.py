@@ -69,9 +69,11 @@ def check(
     from service.catalogue.check.check import check as findings_of
     from service.catalogue.check.check import in_folder
     from service.catalogue.documents.problems import Severity
+    from service.catalogue.terms import EXAMPLE_EVENTS, terms_of
 
     standing = [] if home is None else _standing(home)
-    findings = in_folder(findings_of(folder, FeatureSchema.load(), now, against, standing), folder)
+    terms = terms_of(FeatureSchema.load(), EXAMPLE_EVENTS)
+    findings = in_folder(findings_of(folder, terms, now, against, standing), folder)
     if as_json:
         click.echo(json.dumps([finding.fields() for finding in findings], indent=2, ensure_ascii=False))
     else:
@@ -118,10 +120,11 @@ def test(folder: Path | None, as_json: bool) -> None:
     from service.catalogue.cases.run import read_cases
     from service.catalogue.cases.run import run as run_cases
     from service.catalogue.load import load
+    from service.catalogue.terms import EXAMPLE_EVENTS, terms_of
     from service.commands.show_catalogue import report_fields, show_report
 
-    directory, schema = chosen({"catalogue": folder}).catalogue, FeatureSchema.load()
-    report = run_cases(read_cases(directory), load(directory, schema).plan, schema)
+    directory, terms = chosen({"catalogue": folder}).catalogue, terms_of(FeatureSchema.load(), EXAMPLE_EVENTS)
+    report = run_cases(read_cases(directory), load(directory, terms).plan, terms)
     if as_json:
         click.echo(json.dumps(report_fields(report), indent=2, ensure_ascii=False))
     else:

@@ -88,13 +88,15 @@ async def _export(settings: Settings, since: date, until: date | None, folder: P
     from features.schema import FeatureSchema
     from service.bootstrap import state_store, system_clock
     from service.catalogue.objectives import KeptObjectives
+    from service.catalogue.terms import EXAMPLE_EVENTS, terms_of
     from service.state.export.rewards import AsOf
     from service.state.export.write import Export
 
     async with state_store(settings) as state:
         now = system_clock()
         as_of = AsOf(now=now, events_since=now - settings.retention.events)
-        export = Export(state.engine, FeatureSchema.load(), KeptObjectives(), folder, as_of)
+        terms = terms_of(FeatureSchema.load(), EXAMPLE_EVENTS)
+        export = Export(state.engine, terms.schema, KeptObjectives(terms.events), folder, as_of)
         days, rows = await export.days(since, until), 0
         with _progress() as progress:
             task = progress.add_task("", total=sum(day.decisions for day in days))

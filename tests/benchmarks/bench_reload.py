@@ -27,7 +27,7 @@ from service.metrics import Metrics
 from service.quiet_load import collecting_later
 from tests.benchmarks.catalogues import NOW, customer
 from tests.benchmarks.results import tell
-from tests.example import SCHEMA
+from tests.example import TERMS
 from tests.large_catalogue import write_large_catalogue
 from tests.stores import sqlite_state
 
@@ -56,14 +56,10 @@ class Turns:
 @asynccontextmanager
 async def watching(folder: Path, state_file: Path) -> AsyncIterator[KeptCatalogues]:
     """The catalogues of a service that has just loaded `folder` and looks at it."""
-    schema, state, loaded = (
-        SCHEMA,
-        sqlite_state(state_file),
-        CatalogueFolder(folder, SCHEMA),
-    )
+    state, loaded = sqlite_state(state_file), CatalogueFolder(folder, TERMS)
     stamp, begins = loaded.stamp(), perf_counter()
     with collecting_later():
-        catalogues = KeptCatalogues(loaded.load(), schema, state, lambda: NOW)
+        catalogues = KeptCatalogues(loaded.load(), TERMS, state, lambda: NOW)
     tell("cold load", journeys=JOURNEYS, seconds=perf_counter() - begins)
     gc.collect()
     gc.freeze()

@@ -12,7 +12,7 @@ from service.catalogue.documents.journey import CatalogueDocument
 from service.decision.facts import Consents, Contact, Enrolment, Facts, Response, Situation, Use
 from service.decision.journey import JourneyKind, Stage
 from service.decision.plan import Plan
-from tests.example import SCHEMA
+from tests.example import SCHEMA, TERMS
 
 NOW = datetime(2018, 1, 3, 15, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -60,7 +60,7 @@ def plan_of(size: int) -> Plan:
     chance = random.Random(size)
     journeys = [_journey(number, chance) for number in range(size)]
     document = CatalogueDocument.model_validate({"policies": POLICIES, "journeys": journeys}, strict=False)
-    bound = bind(document, SCHEMA, "bench")
+    bound = bind(document, TERMS, "bench")
     assert not bound.problems, bound.problems[:3]
     return bound.plan
 

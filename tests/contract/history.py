@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from features.values import FeatureValue
 from service.catalogue.load import parse
 from service.catalogue.objectives import KeptObjectives
+from service.catalogue.terms import terms_of
 from service.decision.arbitrate import Score, ScoreSource
 from service.decision.decide import Decision, Terms, begin, conclude
 from service.decision.journey import JourneyKind
@@ -76,7 +77,8 @@ SOURCE = json.dumps(
     }
 )
 """On the web a slate of two is basket and survey: tips never goes with basket, and contact-us has no slot left."""
-CATALOGUE = parse(SOURCE, SCHEMA)
+TERMS = terms_of(SCHEMA, {})
+CATALOGUE = parse(SOURCE, TERMS)
 PLAN = CATALOGUE.plan
 P_OUTCOME = {"basket": 0.5, "survey": 0.25, "tips": 0.125, "contact-us": 0.0625}
 
@@ -134,7 +136,7 @@ async def buy(state: Store, at: timedelta, amount: float = 20.0, customer_id: st
 def export_of(state: Store, folder: Path, now: datetime = LATER, *, kept: timedelta = 400 * DAY) -> Export:
     """`kept`: for how long events are."""
     as_of = AsOf(now=now, events_since=now - kept)
-    return Export(engine_of(state), SCHEMA, KeptObjectives(), folder, as_of)
+    return Export(engine_of(state), SCHEMA, KeptObjectives(TERMS.events), folder, as_of)
 
 
 async def exported(state: Store, folder: Path, now: datetime = LATER) -> pa.Table:

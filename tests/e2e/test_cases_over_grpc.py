@@ -11,7 +11,7 @@ from service.catalogue.cases.answer import differences
 from service.catalogue.cases.run import read_cases
 from service.catalogue.load import EXAMPLE, load
 from tests.e2e.case_setup import CaseFeatures, CaseModel, ask, set_up, tear_down
-from tests.example import SCHEMA
+from tests.example import SCHEMA, TERMS
 from tests.fixtures_service import running, settings_of
 from tests.stores import sqlite_state
 
@@ -20,7 +20,7 @@ from tests.stores import sqlite_state
 @pytest.mark.timeout(300)
 async def test_a_service_answers_every_case_as_the_core_does(own_home: Path) -> None:
     shutil.rmtree(own_home / "catalogue", ignore_errors=True)  # a home without one serves the example
-    plan = load(EXAMPLE, SCHEMA).plan
+    plan = load(EXAMPLE, TERMS).plan
     cases = [case for case in read_cases(EXAMPLE) if case.document.core_only is None]
     assert len(cases) >= 40
     features, model, settings = CaseFeatures(SCHEMA), CaseModel(), settings_of(own_home)

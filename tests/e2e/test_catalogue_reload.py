@@ -14,7 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from rumbo.decision.v1 import decision_pb2
 from service.catalogue.load import load
 from service.wire.readiness import HealthPart
-from tests.example import SCHEMA
+from tests.example import TERMS
 from tests.fixtures_service import Service, running
 from tests.large_catalogue import write_large_catalogue
 
@@ -75,7 +75,7 @@ def edit(folder: Path, old: str, new: str) -> None:
 
 async def version_on_disk(folder: Path) -> str:
     """The version of what lies there, by a first load of it."""
-    return (await asyncio.to_thread(load, folder, SCHEMA)).version
+    return (await asyncio.to_thread(load, folder, TERMS)).version
 
 
 async def health_becomes(service: Service, status: int) -> None:

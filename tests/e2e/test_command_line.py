@@ -15,7 +15,7 @@ from typing import IO
 import pytest
 
 from service.catalogue.load import load
-from tests.example import SCHEMA
+from tests.example import TERMS
 
 ROOT = Path(__file__).parents[2]
 START_S, CALL_S, END_S = 60, 30, 30
@@ -118,5 +118,5 @@ def test_serve_is_set_up_by_variables_alone(own_home: Path) -> None:
     assert address.startswith("127.0.0.2:")
     assert metrics.startswith("metrics on http://127.0.0.2:")
     assert answered.returncode == 0, (answered.stderr, log)
-    version = load(own_home / "catalogue", SCHEMA).version
+    version = load(own_home / "catalogue", TERMS).version
     assert json.loads(answered.stdout)["catalogue_version"] == version

@@ -15,7 +15,7 @@ from service.bootstrap import state_store
 from service.catalogue.objectives import KeptObjectives
 from service.state.export.rewards import AsOf
 from service.state.export.write import Export
-from tests.example import SCHEMA
+from tests.example import SCHEMA, TERMS
 from tests.fixtures_service import Clock, Service, settings_of
 from tests.golden.story import BEGIN, QUESTIONS, Answer, Json, Storyteller, answer, example_at
 
@@ -88,7 +88,7 @@ async def exported(home: Path, folder: Path) -> dict[str, Json]:
     settings = settings_of(home)
     async with state_store(settings) as state:
         as_of = AsOf(now=LATER, events_since=LATER - settings.retention.events)
-        export = Export(state.engine, SCHEMA, KeptObjectives(), folder, as_of)
+        export = Export(state.engine, SCHEMA, KeptObjectives(TERMS.events), folder, as_of)
         for day in await export.days(date(1970, 1, 1), None):
             await export.write(day, lambda count: None)
     return exported_rows(folder)

@@ -11,7 +11,7 @@ import pytest
 from service.catalogue.load import parse
 from service.decision.record import output, replay
 from service.state.port import IMPORTED
-from tests.example import SCHEMA
+from tests.example import TERMS
 from tests.fixtures_service import STATE_URL, Clock, ask_state, copied, settings_of
 from tests.fixtures_stores import home_on
 from tests.golden.kept import ANSWERS, DIGESTS, RECORDS, STORE, lines_of, records_of, told, whole
@@ -95,7 +95,7 @@ async def test_records_of_before_are_explained_and_exported_as_they_were(
 
 
 def test_records_of_before_are_decided_again_as_they_were(kept: KeptStore) -> None:
-    catalogues = {row["version"]: parse(row["source"], SCHEMA) for row in kept.rows_of("catalogues")}
+    catalogues = {row["version"]: parse(row["source"], TERMS) for row in kept.rows_of("catalogues")}
     for row in kept.rows_of("decisions"):
         record = json.loads(row["record"])
         if IMPORTED in record:

@@ -6,9 +6,9 @@ import pytest
 
 from service.catalogue.load import EXAMPLE, load
 from service.decision.plan import Plan
-from tests.example import SCHEMA
+from tests.example import TERMS
 
 
 @pytest.fixture(scope="session")
 def plan() -> Plan:
-    return load(EXAMPLE, SCHEMA).plan
+    return load(EXAMPLE, TERMS).plan

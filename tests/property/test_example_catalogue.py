@@ -16,7 +16,7 @@ from service.decision.facts import Enrolment, Facts, OpenIncidents
 from service.decision.journey import HELPING_KINDS, JourneyKind
 from service.decision.variables import with_variables
 from tests.builders import contact, decide, facts
-from tests.example import SCHEMA
+from tests.example import SCHEMA, TERMS
 from tests.property.twin import ids
 from tests.strategies import (
     INSTANTS,
@@ -29,7 +29,7 @@ from tests.strategies import (
     situations,
 )
 
-LOADED = load(EXAMPLE, SCHEMA)
+LOADED = load(EXAMPLE, TERMS)
 PLAN = LOADED.plan
 JOURNEYS = {o.journey.journey_id: o.journey for offered in PLAN.journeys.values() for o in offered}
 JOURNEY_IDS = sorted(JOURNEYS)

@@ -21,12 +21,14 @@ from service.catalogue.check.possible import check_possible
 from service.catalogue.check.under_check import catalogue_under_check
 from service.catalogue.documents.journey import CatalogueDocument
 from service.catalogue.documents.problems import Problems, Severity
+from service.catalogue.terms import Terms
 from service.decision.constrain import constrain
 from service.decision.enrolments import end_enrolments
 from service.decision.evaluation import Evaluation
 from service.decision.facts import Consents, Enrolment, Facts, Incident, OpenIncidents, Situation
 from service.decision.journey import Stage
 from service.decision.plan import Plan
+from service.decision.reports.event_types import BUILT_IN
 from service.decision.variables import with_variables
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -50,6 +52,7 @@ SCHEMA = FeatureSchema(
         )
     )
 )
+TERMS = Terms(SCHEMA, BUILT_IN)
 CONDITIONS = st.sampled_from(
     [
         "customer.recency > 3.0",
@@ -171,9 +174,9 @@ def allowed_stages(plan: Plan) -> dict[tuple[Stage, bool], None]:
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(documents())
 def test_what_the_check_calls_impossible_is_never_allowed(document: CatalogueDocument) -> None:
-    bound, problems = bind(document, SCHEMA, "v"), Problems()
+    bound, problems = bind(document, TERMS, "v"), Problems()
     assert not bound.problems
-    check_possible(catalogue_under_check(bound, SCHEMA, NOW), problems)
+    check_possible(catalogue_under_check(bound, TERMS, NOW), problems)
     allowed = allowed_stages(bound.plan)
     for problem in problems.found:
         if problem.subject != "j" or problem.fault not in ("IMPOSSIBLE", "UNREACHABLE") or "channels" in problem.path:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from features.schema import FeatureSchema
 from service.catalogue.bind.journey import JourneyBinder, SharedRules
 from service.catalogue.bind.names import check_names
 from service.catalogue.bind.policies import bind_channel, bind_policies
@@ -16,6 +15,7 @@ from service.catalogue.documents.journey import CatalogueDocument, JourneyDocume
 from service.catalogue.documents.patience import GoOn, always
 from service.catalogue.documents.policies import PoliciesDocument
 from service.catalogue.documents.problems import Problem, Problems
+from service.catalogue.terms import Terms
 from service.decision.constraints.audience import policy_code
 from service.decision.constraints.registry import Policies
 from service.decision.plan import JourneyOnChannel, Plan
@@ -36,16 +36,16 @@ class BoundCatalogue:
     problems: list[Problem]
 
 
-def bind(document: CatalogueDocument, schema: FeatureSchema, version: str) -> BoundCatalogue:
-    return CatalogueBinder(schema).bind(document, version)
+def bind(document: CatalogueDocument, terms: Terms, version: str) -> BoundCatalogue:
+    return CatalogueBinder(terms).bind(document, version)
 
 
 class CatalogueBinder:
     """Binds one catalogue after another. What is the same object as in the last one is not bound again."""
 
-    def __init__(self, schema: FeatureSchema, *, is_kept: bool = False) -> None:
+    def __init__(self, terms: Terms, *, is_kept: bool = False) -> None:
         """`is_kept`: what was once in force is bound as it was then, whatever is asked of new ones."""
-        self._schema = schema
+        self._terms = terms
         self._is_kept = is_kept
         self._compiler: IncrementalCompiler | None = None
         self._policies: Policies | None = None
@@ -54,12 +54,13 @@ class CatalogueBinder:
     def bind(self, document: CatalogueDocument, version: str, go_on: GoOn = always) -> BoundCatalogue:
         """Binds a catalogue. `go_on` is called before each condition and each journey. Raises: what that raises."""
         problems, company = Problems(), document.policies
-        types = customer_types(self._schema, company.context)
+        types = customer_types(self._terms.schema, company.context)
         with IncrementalCompiler(types, self._compiler, go_on, is_kept=self._is_kept) as compiler:
-            policies = bind_policies(document, self._schema, compiler, problems, self._policies)
+            policies = bind_policies(document, self._terms.schema, compiler, problems, self._policies)
             excluded = _excluded_by(document)
             kept = [self._kept_of(j, company, excluded.get(j.journey, ())) for j in document.journeys]
-            check_names(document, [binder is not None for binder in kept], problems, is_kept=self._is_kept)
+            was_checked = [binder is not None for binder in kept]
+            check_names(document, self._terms.events, was_checked, problems, is_kept=self._is_kept)
             binders: list[JourneyBinder] = []
             for j, binder in zip(document.journeys, kept, strict=True):
                 go_on()

@@ -9,10 +9,17 @@ from service.catalogue.documents.journey import ActionDocument, CatalogueDocumen
 from service.catalogue.documents.policies import PoliciesDocument
 from service.catalogue.documents.problems import FaultClass, Problems
 from service.decision.constraints.audience import policy_code
-from service.decision.reports.events import EVENT_FORMS, EventForm
+from service.decision.reports.event_types import EventTypes
 
 
-def check_names(document: CatalogueDocument, is_checked: Sequence[bool], problems: Problems, *, is_kept: bool) -> None:
+def check_names(
+    document: CatalogueDocument,
+    events: EventTypes,
+    is_checked: Sequence[bool],
+    problems: Problems,
+    *,
+    is_kept: bool,
+) -> None:
     """`is_checked`: the journeys whose own fields were found without a fault before, under the same policies.
 
     `is_kept`: as for `ConditionCompiler`.
@@ -24,29 +31,24 @@ def check_names(document: CatalogueDocument, is_checked: Sequence[bool], problem
             problems.add(journey.journey, (), FaultClass.NAME, "another journey has this id")
         seen.add(journey.journey)
         if not was_checked:
-            _check_objective(journey, problems, is_kept=is_kept)
+            _check_objective(journey, events, problems, is_kept=is_kept)
             _check_declared(journey, document.policies, problems)
             _check_bypass(journey, document.policies, problems)
         _check_journeys(journey, known, problems)
 
 
-def _check_objective(journey: JourneyDocument, problems: Problems, *, is_kept: bool) -> None:
+def _check_objective(journey: JourneyDocument, events: EventTypes, problems: Problems, *, is_kept: bool) -> None:
     """An objective's event is one that can be recorded, and its `where` speaks of that event's attributes."""
     objective = journey.objective
     if objective.event is None:
         return
-    form = EVENT_FORMS.get(objective.event)
-    if form is None:
-        text = f"'{objective.event}' is no event type: " + ", ".join(EVENT_FORMS)
+    known = events.by_name.get(objective.event)
+    if known is None:
+        text = f"'{objective.event}' is no event type: " + ", ".join(events.by_name)
         problems.add(journey.journey, ("objective", "event"), FaultClass.NAME, text)
     elif objective.where is not None:
-        compiler = ConditionCompiler(objective_types(form), is_kept=is_kept)
+        compiler = ConditionCompiler(known.value_types, is_kept=is_kept)
         problems.condition(compiler, objective.where, journey.journey, ("objective", "where"))
-
-
-def objective_types(form: EventForm) -> dict[str, str]:
-    """The variables that a `where` about an event of this form may use."""
-    return {**dict.fromkeys((*form.required, *form.optional), "string"), **dict.fromkeys(form.numbers, "double")}
 
 
 def _check_declared(journey: JourneyDocument, company: PoliciesDocument, problems: Problems) -> None:

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from features.schema import FeatureSchema
 from service.catalogue.cases.document import ANYTHING_MORE, CaseDocument
 from service.catalogue.cases.facts import CaseInvalid, facts_of_case
+from service.catalogue.terms import Terms
 from service.decision.arbitrate import Score, ScoreSource
 from service.decision.constrain import Rejection
-from service.decision.decide import Decision, Terms, begin, conclude
+from service.decision.decide import Decision, begin, conclude
+from service.decision.decide import Terms as DecisionTerms
 from service.decision.plan import Plan
 from service.decision.tone import tone_of
 
@@ -51,9 +52,9 @@ class Answer:
     eligible_after: Mapping[str, datetime] = field(default_factory=dict)
 
 
-def decide(case: CaseDocument, plan: Plan, schema: FeatureSchema) -> Decision:
+def decide(case: CaseDocument, plan: Plan, terms: Terms) -> Decision:
     """Decides a case on the core; a journey without a score has its prior. Raises: CaseInvalid."""
-    facts = facts_of_case(case, plan, schema)
+    facts = facts_of_case(case, plan, terms)
     draft = begin(plan, facts)
     given = case.scores or {}
     scores = {
@@ -61,7 +62,7 @@ def decide(case: CaseDocument, plan: Plan, schema: FeatureSchema) -> Decision:
         for c in draft.survivors
     }
     limit = plan.channels[facts.channel].slots if case.limit is None else case.limit
-    return conclude(draft, scores, Terms(decision_id="case", limit=limit))
+    return conclude(draft, scores, DecisionTerms(decision_id="case", limit=limit))
 
 
 def answer_of(decision: Decision) -> Answer:

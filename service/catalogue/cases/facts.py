@@ -14,6 +14,7 @@ from features.schema import FeatureSchema, FeatureSpec, FeatureType
 from features.values import FeatureStatus, FeatureValue, Scalar
 from service.catalogue.cases.document import CaseDocument, ContactDocument, FactDocument, Value
 from service.catalogue.documents.forms import instant_of, parse_moment
+from service.catalogue.terms import Terms
 from service.decision.constraints.consent_missing import ConsentMissing
 from service.decision.facts import (
     ANY,
@@ -55,11 +56,11 @@ class CaseContact:
     responses: tuple[Response, ...]
 
 
-def facts_of_case(case: CaseDocument, plan: Plan, schema: FeatureSchema) -> Facts:
+def facts_of_case(case: CaseDocument, plan: Plan, terms: Terms) -> Facts:
     """Raises: CaseInvalid."""
     now, channel = moment_of(case, plan)
     situation = situation_of(case, plan)
-    stored = stored_features(case, schema, now)
+    stored = stored_features(case, terms.schema, now)
     return with_variables(
         Facts(
             now=now,

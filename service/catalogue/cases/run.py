@@ -11,13 +11,13 @@ from pathlib import Path
 
 from features.documents.files import FileUnfit, listed, misnamed, printable
 from features.errors import RumboError
-from features.schema import FeatureSchema
 from service.catalogue.cases.answer import Difference, answer_of, check_names, decide, differences
 from service.catalogue.cases.coverage import Coverage, constraints_in_use, coverage_of
 from service.catalogue.cases.document import CaseDocument, CasesDocument
 from service.catalogue.cases.facts import CaseInvalid
 from service.catalogue.documents.problems import FaultClass, Problem
 from service.catalogue.documents.source import read_file
+from service.catalogue.terms import Terms
 from service.decision.plan import Plan
 
 CASES, DEFAULTS = "cases", "defaults.yaml"
@@ -91,9 +91,9 @@ def read_cases(folder: Path) -> tuple[Case, ...]:
     )
 
 
-def run(cases: Iterable[Case], plan: Plan, schema: FeatureSchema) -> Report:
+def run(cases: Iterable[Case], plan: Plan, terms: Terms) -> Report:
     """Decides every case on the core."""
-    results = tuple(run_case(case, plan, schema) for case in cases)
+    results = tuple(run_case(case, plan, terms) for case in cases)
     in_use = constraints_in_use(plan)
     denied = {c for r in results for c in r.coverage.denies}
     allowed = {c for r in results for c in r.coverage.allows}
@@ -104,11 +104,11 @@ def run(cases: Iterable[Case], plan: Plan, schema: FeatureSchema) -> Report:
     )
 
 
-def run_case(case: Case, plan: Plan, schema: FeatureSchema) -> CaseResult:
+def run_case(case: Case, plan: Plan, terms: Terms) -> CaseResult:
     """What one case got. A case that speaks of what does not exist differs as a whole."""
     try:
         check_names(case.document, plan)
-        decision = decide(case.document, plan, schema)
+        decision = decide(case.document, plan, terms)
     except CaseInvalid as error:
         wrong = Difference(about="case", journey="", expected="a case that can be", found=str(error))
         return CaseResult(case=case, differences=(wrong,))

@@ -18,13 +18,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from service.catalogue.bind.names import objective_types
 from service.catalogue.check.condition_answers import NOW, ConditionAnswers, RequestScope
 from service.catalogue.check.proof.solver import Satisfiability, SolverAnswer
 from service.catalogue.check.under_check import ActionOnChannel, CatalogueUnderCheck, JourneyUnderCheck, Path
 from service.catalogue.conditions.compile import ConditionCompiler
 from service.catalogue.documents.problems import POLICIES, FaultClass, Problems, Severity
-from service.decision.reports.events import EVENT_FORMS
 
 
 class Role(StrEnum):
@@ -69,7 +67,7 @@ class StatedCondition:
 def check_conditions(catalogue: CatalogueUnderCheck, problems: Problems) -> None:
     for stated in _stated(catalogue):
         _judge(stated, catalogue, catalogue.answers, problems)
-    compilers = {event: ConditionCompiler(objective_types(form)) for event, form in EVENT_FORMS.items()}
+    compilers = {event: ConditionCompiler(known.value_types) for event, known in catalogue.events.by_name.items()}
     events = {event: ConditionAnswers(compiler, {}) for event, compiler in compilers.items()}
     for journey in catalogue.journeys:
         objective = journey.journey.objective

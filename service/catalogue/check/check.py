@@ -18,7 +18,6 @@ import yaml
 
 from features.documents.source import Place, without_place
 from features.errors import RumboError
-from features.schema import FeatureSchema
 from service.catalogue.bind.catalogue import BoundCatalogue, bind
 from service.catalogue.bind.policies import company_instant
 from service.catalogue.check.analysed_conditions import check_conditions
@@ -36,7 +35,7 @@ from service.catalogue.check.under_check import CatalogueUnderCheck, catalogue_u
 from service.catalogue.documents.journey import CatalogueDocument
 from service.catalogue.documents.problems import POLICIES, FaultClass, Problem, Problems, Severity
 from service.catalogue.documents.source import CatalogueSource, read
-from service.decision.reports.events import EVENT_FORMS
+from service.catalogue.terms import Terms
 from service.state.port import StageCount
 
 _ANOTHER = "another journey has this id"
@@ -74,7 +73,7 @@ class Finding:
 
 def check(
     folder: Path,
-    schema: FeatureSchema,
+    terms: Terms,
     now: datetime | date,
     against: Path | None = None,
     standing: Iterable[StageCount] = (),
@@ -88,10 +87,10 @@ def check(
     """
     demand_solver()
     source = read(folder)
-    bound = _bound(source, schema)
-    problems = list(_unsound(source, bound))
+    bound = _bound(source, terms)
+    problems = list(_unsound(source, bound, terms))
     if not problems and bound is not None:
-        catalogue = catalogue_under_check(bound, schema, company_instant(now, bound.document.policies))
+        catalogue = catalogue_under_check(bound, terms, company_instant(now, bound.document.policies))
         problems = _analysed(catalogue)
         problems += [] if against is None else _changed(against, bound.document)
         problems += stranded(catalogue, standing)
@@ -99,11 +98,11 @@ def check(
     return tuple(sorted(located, key=lambda f: (f.file, f.line, f.column, _ORDER.index(f.severity), f.fault, f.text)))
 
 
-def _bound(source: CatalogueSource, schema: FeatureSchema) -> BoundCatalogue | None:
+def _bound(source: CatalogueSource, terms: Terms) -> BoundCatalogue | None:
     """The documents that can be read, bound even if others cannot; None without the company's."""
     if source.policies is None:
         return None
-    return bind(CatalogueDocument(policies=source.policies, journeys=source.journeys), schema, "")
+    return bind(CatalogueDocument(policies=source.policies, journeys=source.journeys), terms, "")
 
 
 def _analysed(catalogue: CatalogueUnderCheck) -> list[Problem]:
@@ -129,7 +128,7 @@ def _changed(against: Path, document: CatalogueDocument) -> list[Problem]:
     return problems.found
 
 
-def _unsound(source: CatalogueSource, bound: BoundCatalogue | None) -> Iterator[Problem]:
+def _unsound(source: CatalogueSource, bound: BoundCatalogue | None, terms: Terms) -> Iterator[Problem]:
     """What keeps the documents from being used at all."""
     found = list(source.problems)
     ids = _ids(source)
@@ -138,7 +137,7 @@ def _unsound(source: CatalogueSource, bound: BoundCatalogue | None) -> Iterator[
         found += [problem for problem in bound.problems if problem.text not in absent]
     roots = {name: file.root for name, file in source.files.items() if file.root is not None}
     roots |= {journey: roots[name] for journey, name in source.file_of.items() if name in roots}
-    yield from with_suggestions(found, roots, _near(source, ids))
+    yield from with_suggestions(found, roots, _near(source, ids, terms))
     yield from _twice(ids)
 
 
@@ -160,7 +159,7 @@ def _twice(ids: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
             yield Problem(subject=name, path=("journey",), fault=FaultClass.NAME, text=text, column=0)
 
 
-def _near(source: CatalogueSource, ids: Iterable[str]) -> NearbyNames:
+def _near(source: CatalogueSource, ids: Iterable[str], terms: Terms) -> NearbyNames:
     company = source.policies
     channels = {} if company is None else company.channels
     return NearbyNames(
@@ -168,7 +167,7 @@ def _near(source: CatalogueSource, ids: Iterable[str]) -> NearbyNames:
         placements=frozenset(placement for c in channels.values() for placement in c.placements or ()),
         purposes=frozenset(() if company is None else company.purposes),
         journeys=frozenset(ids),
-        others=frozenset(EVENT_FORMS),
+        others=frozenset(terms.events.by_name),
     )
 
 

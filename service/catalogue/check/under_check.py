@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from features.schema import FeatureSchema
 from service.catalogue.bind.catalogue import BoundCatalogue
 from service.catalogue.check.condition_answers import ConditionAnswers, RequestScope
 from service.catalogue.check.proof.bounds import bounds_of
 from service.catalogue.documents.journey import ActionDocument, AudienceDocument, CatalogueDocument, JourneyDocument
+from service.catalogue.terms import Terms
 from service.decision.constraints.audience import Audience
 from service.decision.constraints.registry import Policies
 from service.decision.constraints.rule import Rule
 from service.decision.journey import Action, Journey
 from service.decision.plan import Candidate, ContextWeight, Lifetime, Plan
+from service.decision.reports.event_types import EventTypes
 
 Path = tuple[str | int, ...]
 R = TypeVar("R")
@@ -122,12 +123,16 @@ class JourneyUnderCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogueUnderCheck:
-    """A sound catalogue. `answers` are those to its conditions, `now` is the time that ends are compared with."""
+    """A sound catalogue. `events`: the types that can be recorded.
+
+    `answers` are those to its conditions, `now` is the time that ends are compared with.
+    """
 
     document: CatalogueDocument
     plan: Plan
     policies: Policies
     journeys: tuple[JourneyUnderCheck, ...]
+    events: EventTypes
     answers: ConditionAnswers
     now: datetime
 
@@ -136,7 +141,7 @@ class CatalogueUnderCheck:
         return tuple(sorted(self.plan.channels))
 
 
-def catalogue_under_check(bound: BoundCatalogue, schema: FeatureSchema, now: datetime) -> CatalogueUnderCheck:
+def catalogue_under_check(bound: BoundCatalogue, terms: Terms, now: datetime) -> CatalogueUnderCheck:
     """A catalogue in which reading and binding found no problem."""
     plan = bound.plan
     on_channels = [(channel, offered) for channel, listed in plan.journeys.items() for offered in listed]
@@ -153,7 +158,8 @@ def catalogue_under_check(bound: BoundCatalogue, schema: FeatureSchema, now: dat
             )
             for document in bound.document.journeys
         ),
-        answers=ConditionAnswers(bound.compiler, bounds_of(schema)),
+        events=terms.events,
+        answers=ConditionAnswers(bound.compiler, bounds_of(terms.schema)),
         now=now,
     )
 

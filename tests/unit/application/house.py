@@ -26,9 +26,9 @@ from service.state.store import SqlState
 from service.timing import StepTimes
 from tests.builders import NOW, STRICT, Entry, catalogue, journey
 from tests.contract.rows import WEEK
-from tests.example import SCHEMA
+from tests.example import TERMS
 
-EXAMPLE_CATALOGUE = load(EXAMPLE, SCHEMA)
+EXAMPLE_CATALOGUE = load(EXAMPLE, TERMS)
 NEWS = Entry(journey=journey("news", kind=JourneyKind.PROMOTIONAL), contact=Cap(at_most=1, per=WEEK))
 ASK = Question(customer_id="1", channel="web", context={}, limit=1, request_id="r1")
 

@@ -34,7 +34,7 @@ from service.timing import StepTimes
 from tests.builders import COMPILER, NOW, Entry, journey
 from tests.contract.history import imported, plain
 from tests.contract.rows import MINUTE, WEEK, codes, contacts, event, opened, outcome, picked
-from tests.example import SCHEMA
+from tests.example import TERMS
 from tests.unit.application.house import (
     ASK,
     EXAMPLE_CATALOGUE,
@@ -289,9 +289,9 @@ async def test_every_stage_of_a_decision_is_timed(house: House) -> None:
 
 
 async def test_a_catalogue_is_found_by_its_version_after_a_restart_and_a_lost_one_is_told(house: House) -> None:
-    kept = KeptCatalogues(EXAMPLE_CATALOGUE, SCHEMA, house.state, lambda: NOW)
+    kept = KeptCatalogues(EXAMPLE_CATALOGUE, TERMS, house.state, lambda: NOW)
     await kept.keep()
-    other = KeptCatalogues(made_of(NEWS), SCHEMA, house.state, lambda: NOW)
+    other = KeptCatalogues(made_of(NEWS), TERMS, house.state, lambda: NOW)
     assert (await kept.of_version(EXAMPLE_CATALOGUE.version)) is EXAMPLE_CATALOGUE
     again = await other.of_version(EXAMPLE_CATALOGUE.version)
     assert (again.version, again.source) == (EXAMPLE_CATALOGUE.version, EXAMPLE_CATALOGUE.source)

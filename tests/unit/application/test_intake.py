@@ -22,7 +22,7 @@ from service.state.port import StateUnavailable
 from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.rows import FAR
-from tests.example import SCHEMA
+from tests.example import TERMS
 from tests.stores import sqlite_state
 
 UNREAD = RowResult(row_id="u1", status=RowStatus.REJECTED, field="occurred_at", code="NOT_SET")
@@ -31,7 +31,7 @@ UNREAD = RowResult(row_id="u1", status=RowStatus.REJECTED, field="occurred_at", 
 @pytest.fixture(scope="module")
 def catalogue() -> Catalogue:
     """The example catalogue: `pantry-mailer` has the stage need."""
-    return load(EXAMPLE, SCHEMA)
+    return load(EXAMPLE, TERMS)
 
 
 class Bell:
@@ -58,7 +58,7 @@ async def state(tmp_path: Path) -> AsyncIterator[SqlState]:
 
 @pytest.fixture
 def intake(state: SqlState, catalogue: Catalogue, bell: Bell) -> Intake:
-    return Intake(state, KeptCatalogues(catalogue, SCHEMA, state, lambda: NOW), lambda: NOW, bell.ring)
+    return Intake(state, KeptCatalogues(catalogue, TERMS, state, lambda: NOW), lambda: NOW, bell.ring)
 
 
 def consent(event_id: str, verb: str = "withdrawn", customer_id: str = "1", **attributes: str) -> CustomerEvent:
@@ -71,7 +71,7 @@ def with_purpose(folder: Path, purpose: str, channel: str) -> Catalogue:
     policies = folder / "policies.yaml"
     text = policies.read_text().replace("purposes: [", f"purposes: [{purpose}, ")
     policies.write_text(text.replace("channels:\n", f"channels:\n  {channel}: {{direction: inbound}}\n", 1))
-    return load(folder, SCHEMA)
+    return load(folder, TERMS)
 
 
 UNDECLARED = (
@@ -120,7 +120,7 @@ async def test_names_of_a_catalogue_that_is_kept_may_still_be_spoken_of(
     assert await intake.record_events([row]) == [rejected("e1", "attributes.purpose", "UNDECLARED")]
     other = with_purpose(tmp_path / "catalogue", "newsletter", "kiosk")
     await state.keep_catalogue("no catalogue", "journeys: [")
-    await KeptCatalogues(other, SCHEMA, state, lambda: NOW).keep()
+    await KeptCatalogues(other, TERMS, state, lambda: NOW).keep()
     assert await intake.record_events([row]) == [accepted("e1")]
     grant = consent("e2", "granted", purpose="newsletter", channel="email")
     assert await intake.record_events([grant]) == [accepted("e2")]
@@ -132,9 +132,9 @@ async def test_service_may_be_withdrawn_though_no_catalogue_declares_it(state: S
     shutil.copytree(EXAMPLE, folder)
     policies = folder / "policies.yaml"
     policies.write_text(policies.read_text().replace(", service]\n", "]\n", 1))
-    catalogue = load(folder, SCHEMA)
+    catalogue = load(folder, TERMS)
     assert "service" not in catalogue.plan.purposes
-    intake = Intake(state, KeptCatalogues(catalogue, SCHEMA, state, lambda: NOW), lambda: NOW)
+    intake = Intake(state, KeptCatalogues(catalogue, TERMS, state, lambda: NOW), lambda: NOW)
     assert await intake.record_events([consent("e1", purpose="service")]) == [accepted("e1")]
 
 
@@ -146,18 +146,18 @@ def waiting_for(catalogue: Catalogue, part: str, source: str) -> Catalogue:
     """The same, which relies on what it knows of incidents or consents only while this source is alive."""
     document = json.loads(catalogue.source)
     document["policies"][part]["feed"] = {"source": source, "max_age": "1h"}
-    return parse(json.dumps(document), SCHEMA)
+    return parse(json.dumps(document), TERMS)
 
 
 async def test_heartbeats_are_taken_of_the_sources_that_catalogues_name_and_of_no_others(
     state: SqlState, catalogue: Catalogue
 ) -> None:
     """Of the one in force, and of one that another service has in force over the same store."""
-    here = KeptCatalogues(waiting_for(catalogue, "consents", "crm"), SCHEMA, state, lambda: NOW)
+    here = KeptCatalogues(waiting_for(catalogue, "consents", "crm"), TERMS, state, lambda: NOW)
     rows = [beat("b1", "crm"), beat("b2", "ticketing"), beat("b3", "Crm"), purchase("e1", source="till")]
     intake = Intake(state, here, lambda: NOW)
     assert (await intake.record_events(rows[1:2])) == [rejected("b2", "source", "UNDECLARED")]
-    await KeptCatalogues(waiting_for(catalogue, "incidents", "ticketing"), SCHEMA, state, lambda: NOW).keep()
+    await KeptCatalogues(waiting_for(catalogue, "incidents", "ticketing"), TERMS, state, lambda: NOW).keep()
     assert await intake.record_events(rows) == [
         accepted("b1"),
         accepted("b2"),
@@ -193,7 +193,7 @@ def rejected(row_id: str, field: str, code: str) -> RowResult:
 
 
 async def test_each_row_is_answered_in_its_place_and_the_good_ones_are_kept(intake: Intake, state: SqlState) -> None:
-    first_stage = next(iter((load(EXAMPLE, SCHEMA)).stages["pantry-mailer"]))
+    first_stage = next(iter((load(EXAMPLE, TERMS)).stages["pantry-mailer"]))
     results = await intake.record_events(
         [
             purchase("e1"),
@@ -281,7 +281,7 @@ async def test_a_batch_whose_second_part_fails_is_not_acknowledged_and_may_be_se
 ) -> None:
     """The feature store is told of the first part all the same."""
     short = ShortState(SqliteEngine(tmp_path / "state.db", Durability.PROCESS_SAFE))
-    intake = Intake(short, KeptCatalogues(catalogue, SCHEMA, short, lambda: NOW), lambda: NOW, bell.ring)
+    intake = Intake(short, KeptCatalogues(catalogue, TERMS, short, lambda: NOW), lambda: NOW, bell.ring)
     rows = [purchase(f"e{i}") for i in range(ROWS_AT_ONCE + 1)]
     with pytest.raises(StateUnavailable):
         await intake.record_events(rows)

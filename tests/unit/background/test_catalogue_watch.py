@@ -24,7 +24,7 @@ from service.metrics import Metrics
 from service.state.engines.session import Sql
 from service.state.store import SqlState
 from tests.builders import NOW
-from tests.example import SCHEMA
+from tests.example import TERMS
 from tests.stores import sqlite_state
 
 JOURNEY = Path("journeys") / "rescue-basket.yaml"
@@ -80,12 +80,12 @@ class WatchedFolder:
 
 @pytest.fixture
 async def watched(tmp_path: Path) -> AsyncIterator[WatchedFolder]:
-    folder, schema, metrics, looks = tmp_path / "catalogue", SCHEMA, Metrics(), Looks()
+    folder, terms, metrics, looks = tmp_path / "catalogue", TERMS, Metrics(), Looks()
     shutil.copytree(EXAMPLE, folder)
     state = sqlite_state(tmp_path / "state.db")
-    loaded = CatalogueFolder(folder, schema)
+    loaded = CatalogueFolder(folder, terms)
     stamp = loaded.stamp()
-    catalogues = KeptCatalogues(loaded.load(), schema, state, lambda: NOW)
+    catalogues = KeptCatalogues(loaded.load(), terms, state, lambda: NOW)
     watch = CatalogueWatch(loaded, stamp, catalogues, metrics)
     told: list[bool] = []
 

@@ -25,11 +25,11 @@ from service.state.upkeep.prune import Upkeep
 from service.state.upkeep.retention import Retention
 from tests.builders import NOW
 from tests.contract.rows import committed, event, propose
-from tests.example import SCHEMA
+from tests.example import TERMS
 from tests.stores import sqlite_state
 
 DAY = timedelta(days=1)
-CATALOGUE = load(EXAMPLE, SCHEMA)
+CATALOGUE = load(EXAMPLE, TERMS)
 
 
 class Hours:
@@ -59,7 +59,7 @@ class House:
     def __init__(self, file: Path) -> None:
         self.file, self.now, self.hours, self.metrics = file, NOW, Hours(), Metrics()
         self.state = sqlite_state(file, Durability.PROCESS_SAFE)
-        self.catalogues = KeptCatalogues(CATALOGUE, SCHEMA, self.state, self.clock)
+        self.catalogues = KeptCatalogues(CATALOGUE, TERMS, self.state, self.clock)
         self.upkeep = Upkeep(self.state.engine, Retention())
         self.housekeeping = Housekeeping(self.upkeep, self.catalogues, self.metrics, self.clock, self.hours.sleep)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from service.catalogue.cases.run import CasesUnreadable, read_cases
 from service.catalogue.check.check import check
 from service.catalogue.load import CatalogueInvalid, load
-from tests.unit.catalogue.test_check import NOW, SCHEMA
+from tests.unit.catalogue.test_check import NOW, TERMS
 
 MEMORY_BYTES, CPU_S, WAIT_S = 2 * 1024**3, 30, 60
 _context = multiprocessing.get_context("forkserver")
@@ -20,13 +20,13 @@ _context.set_forkserver_preload([__name__])
 
 def checked(folder: Path) -> list[str]:
     """The findings."""
-    return [str(finding) for finding in check(folder, SCHEMA, NOW)]
+    return [str(finding) for finding in check(folder, TERMS, NOW)]
 
 
 def loaded(folder: Path) -> list[str]:
     """The faults for which a service refuses it; none if it serves it."""
     try:
-        load(folder, SCHEMA)
+        load(folder, TERMS)
     except CatalogueInvalid as error:
         return list(error.problems)
     return []

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalData
+from service.catalogue.terms import Terms
+from service.decision.reports.event_types import BUILT_IN
 
 POLICIES = """\
 channels:
@@ -70,9 +72,11 @@ def _spec(name: str, kind: FeatureType) -> FeatureSpec:
 
 
 @pytest.fixture
-def schema() -> FeatureSchema:
+def terms() -> Terms:
     """Two features: a double and an int."""
-    return FeatureSchema((_spec("recency_days", FeatureType.DOUBLE), _spec("baskets_90d", FeatureType.INT)))
+    return Terms(
+        FeatureSchema((_spec("recency_days", FeatureType.DOUBLE), _spec("baskets_90d", FeatureType.INT))), BUILT_IN
+    )
 
 
 @pytest.fixture

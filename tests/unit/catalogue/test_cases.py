@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from features.schema import FeatureSchema
 from features.values import FeatureStatus
 from service.catalogue.cases.answer import decide
 from service.catalogue.cases.document import CaseDocument
 from service.catalogue.cases.facts import facts_of_case
 from service.catalogue.cases.run import Case, CasesUnreadable, Report, read_cases, run
 from service.catalogue.load import EXAMPLE, load
+from service.catalogue.terms import Terms
 from service.decision.constraints.registry import BINDERS, group_of
 from service.decision.plan import Plan
-from tests.example import SCHEMA
+from tests.example import TERMS
 
 DEFAULTS = """\
 defaults:
@@ -52,13 +52,13 @@ DECIDED = """\
 
 @pytest.fixture(scope="module")
 def example() -> Report:
-    schema = SCHEMA
-    return run(read_cases(EXAMPLE), load(EXAMPLE, schema).plan, schema)
+    terms = TERMS
+    return run(read_cases(EXAMPLE), load(EXAMPLE, terms).plan, terms)
 
 
 @pytest.fixture
-def plan(folder: Path, schema: FeatureSchema) -> Plan:
-    return load(folder, schema).plan
+def plan(folder: Path, terms: Terms) -> Plan:
+    return load(folder, terms).plan
 
 
 def cases_of(folder: Path, text: str, defaults: str = DEFAULTS) -> tuple[Case, ...]:
@@ -67,8 +67,8 @@ def cases_of(folder: Path, text: str, defaults: str = DEFAULTS) -> tuple[Case, .
     return read_cases(folder)
 
 
-def report_of(folder: Path, text: str, plan: Plan, schema: FeatureSchema) -> Report:
-    return run(cases_of(folder, text), plan, schema)
+def report_of(folder: Path, text: str, plan: Plan, terms: Terms) -> Report:
+    return run(cases_of(folder, text), plan, terms)
 
 
 def differences(report: Report) -> list[tuple[str, str, str, str]]:
@@ -93,19 +93,19 @@ def test_names_of_the_example_s_cases_differ(example: Report) -> None:
     assert [name for name, count in names.items() if count > 1] == []
 
 
-def test_case_that_gets_what_it_expects_is_met(folder: Path, plan: Plan, schema: FeatureSchema) -> None:
-    assert differences(report_of(folder, ALLOWED + AUDIENCE + DECIDED, plan, schema)) == []
+def test_case_that_gets_what_it_expects_is_met(folder: Path, plan: Plan, terms: Terms) -> None:
+    assert differences(report_of(folder, ALLOWED + AUDIENCE + DECIDED, plan, terms)) == []
 
 
-def test_journey_that_is_not_listed_must_be_denied(folder: Path, plan: Plan, schema: FeatureSchema) -> None:
-    report = report_of(folder, "  - {name: forgot one, eligible: []}\n", plan, schema)
+def test_journey_that_is_not_listed_must_be_denied(folder: Path, plan: Plan, terms: Terms) -> None:
+    report = report_of(folder, "  - {name: forgot one, eligible: []}\n", plan, terms)
     assert differences(report) == [("eligible", "pizza-night", "denied: not listed", "eligible")]
     assert not report.is_good
 
 
-def test_journey_that_is_listed_must_be_allowed(folder: Path, plan: Plan, schema: FeatureSchema) -> None:
+def test_journey_that_is_listed_must_be_allowed(folder: Path, plan: Plan, terms: Terms) -> None:
     text = "  - {name: no consent, consents: none, eligible: [pizza-night]}\n"
-    assert differences(report_of(folder, text, plan, schema)) == [
+    assert differences(report_of(folder, text, plan, terms)) == [
         ("eligible", "pizza-night", "eligible", "denied: CONSENT_MISSING")
     ]
 
@@ -123,14 +123,14 @@ def test_journey_that_is_listed_must_be_allowed(folder: Path, plan: Plan, schema
     ],
 )
 def test_codes_are_all_there_are_unless_dots_say_otherwise(
-    codes: str, is_met: bool, folder: Path, plan: Plan, schema: FeatureSchema
+    codes: str, is_met: bool, folder: Path, plan: Plan, terms: Terms
 ) -> None:
     text = f"  - {{name: x, consents: none, kills: {{'*': y}}, eligible: [], denied: {{pizza-night: [{codes}]}}}}\n"
-    assert report_of(folder, text, plan, schema).results[0].is_met is is_met
+    assert report_of(folder, text, plan, terms).results[0].is_met is is_met
 
 
-def test_constraint_that_no_case_decides_is_named(folder: Path, plan: Plan, schema: FeatureSchema) -> None:
-    report = report_of(folder, ALLOWED + AUDIENCE, plan, schema)
+def test_constraint_that_no_case_decides_is_named(folder: Path, plan: Plan, terms: Terms) -> None:
+    report = report_of(folder, ALLOWED + AUDIENCE, plan, terms)
     assert not report.is_good
     assert report.never_denies == (
         "CONSENT_MISSING marketing",
@@ -144,21 +144,21 @@ def test_constraint_that_no_case_decides_is_named(folder: Path, plan: Plan, sche
     assert report.never_allows == ("STAGE",)
 
 
-def test_denial_beside_another_decides_nothing(folder: Path, plan: Plan, schema: FeatureSchema) -> None:
+def test_denial_beside_another_decides_nothing(folder: Path, plan: Plan, terms: Terms) -> None:
     text = "  - {name: x, stranger: true, consents: none, eligible: [], denied: {pizza-night: [AUDIENCE, …]}}\n"
-    report = report_of(folder, text, plan, schema)
+    report = report_of(folder, text, plan, terms)
     assert report.results[0].is_met
     assert {"AUDIENCE pizza-night", "CONSENT_MISSING marketing"} <= set(report.never_denies)
 
 
-def test_constraint_that_can_never_decide_alone_is_named(folder: Path, plan: Plan, schema: FeatureSchema) -> None:
+def test_constraint_that_can_never_decide_alone_is_named(folder: Path, plan: Plan, terms: Terms) -> None:
     pressed = """\
   - name: two e-mails this week, of a journey that is not capped by them
     contacts: [{journey: pizza-night, channel: email, ago: 6d, times: 2, every: 1h, state: reserved}]
     eligible: []
     denied: {pizza-night: [CONTACT_CAP, PRESSURE_CAP]}
 """
-    report = report_of(folder, ALLOWED + AUDIENCE + DECIDED + pressed, plan, schema)
+    report = report_of(folder, ALLOWED + AUDIENCE + DECIDED + pressed, plan, terms)
     assert report.never_allows == ()
     assert report.never_denies == ("PRESSURE_CAP email-week",), "the journey's own cap is always reached first"
 
@@ -184,9 +184,9 @@ def test_constraint_that_can_never_decide_alone_is_named(folder: Path, plan: Pla
     ],
 )
 def test_case_that_speaks_of_what_does_not_exist_differs(
-    text: str, says: str, folder: Path, plan: Plan, schema: FeatureSchema
+    text: str, says: str, folder: Path, plan: Plan, terms: Terms
 ) -> None:
-    (found,) = differences(report_of(folder, text, plan, schema))
+    (found,) = differences(report_of(folder, text, plan, terms))
     assert found[0] == "case"
     assert says in found[3]
 
@@ -225,10 +225,10 @@ def test_defaults_of_the_folder_are_under_those_of_the_file(folder: Path) -> Non
 
 
 def test_facts_have_the_ages_and_statuses_that_a_case_gives() -> None:
-    schema = SCHEMA
-    plan = load(EXAMPLE, schema).plan
+    terms = TERMS
+    plan = load(EXAMPLE, terms).plan
     (case,) = [c for c in read_cases(EXAMPLE) if c.document.name == "behaviour is too old"]
-    features = facts_of_case(case.document, plan, schema).features
+    features = facts_of_case(case.document, plan, terms).features
     assert features["baskets_90d"].status is FeatureStatus.STALE
     assert features["recency_days"].known() == 3.0
     assert features["kids_count"].status is FeatureStatus.NOT_FOUND
@@ -237,11 +237,11 @@ def test_facts_have_the_ages_and_statuses_that_a_case_gives() -> None:
 @pytest.mark.parametrize(("stage", "gone"), [("use", "use"), ("recommend", None)])
 def test_customer_at_a_stage_that_left_the_journey_is_told_so(stage: str, gone: str | None) -> None:
     """The example's pizza journey has the stages need and recommend; the second has nothing by email."""
-    schema = SCHEMA
-    plan, journey = load(EXAMPLE, schema).plan, "pizza-night-coupons"
+    terms = TERMS
+    plan, journey = load(EXAMPLE, terms).plan, "pizza-night-coupons"
     question = {"name": "x", "now": "2027-02-10T17:00:00Z", "channel": "email", "eligible": []}
     enrolled = {"enrolments": [{"journey": journey, "stage": stage, "ago": "1d"}]}
-    decision = decide(CaseDocument.model_validate_json(json.dumps(question | enrolled)), plan, schema)
+    decision = decide(CaseDocument.model_validate_json(json.dumps(question | enrolled)), plan, terms)
     (rejected,) = [r for r in decision.rejected if r.journey_id == journey]
     (reason,) = [reason for reason in rejected.reasons if reason.code == "STAGE"]
     assert reason.params.get("gone") == gone

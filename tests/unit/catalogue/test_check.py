@@ -24,6 +24,8 @@ from service.catalogue.check.condition_answers import ConditionAnswers, RequestS
 from service.catalogue.check.proof.solver import Satisfiability
 from service.catalogue.conditions.compile import MAX_CONDITION, ConditionCompiler, customer_types
 from service.catalogue.documents.problems import FaultClass
+from service.catalogue.terms import Terms
+from service.decision.reports.event_types import BUILT_IN
 
 FAULTY = Path(__file__).with_name("faulty")
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -54,6 +56,7 @@ SCHEMA = FeatureSchema(
         _spec("holiday_region", FeatureType.STRING, ""),
     )
 )
+TERMS = Terms(SCHEMA, BUILT_IN)
 
 
 def catalogue(folder: Path, changes: Mapping[str, Any], added: Mapping[str, str]) -> Path:
@@ -73,7 +76,7 @@ def catalogue(folder: Path, changes: Mapping[str, Any], added: Mapping[str, str]
 def findings(case: Mapping[str, Any], folder: Path) -> list[Finding]:
     new = catalogue(folder / "new", case.get("change", {}), case.get("add", {}))
     old = catalogue(folder / "old", case["against"], {}) if "against" in case else None
-    return list(check(new, SCHEMA, NOW, old))
+    return list(check(new, TERMS, NOW, old))
 
 
 def test_the_base_has_no_finding(tmp_path: Path) -> None:

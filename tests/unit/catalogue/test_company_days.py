@@ -11,7 +11,7 @@ from service.catalogue.cases.document import CasesDocument
 from service.catalogue.cases.facts import moment_of
 from service.catalogue.load import Catalogue, load, parse
 from service.decision.constraints.not_valid_now import NotValidNow
-from tests.unit.catalogue.test_check import SCHEMA, catalogue
+from tests.unit.catalogue.test_check import TERMS, catalogue
 
 BEGINS = (
     ("UTC", "2027-03-14", "2027-03-14T00:00:00"),
@@ -35,7 +35,7 @@ def read(folder: Path, zone: str | None, field: str) -> Catalogue:
         "policies.yaml": [{"old": "purposes:", "new": f"{zoned}purposes:"}],
         "journeys/pizza.yaml": [{"old": "tier: 4", "new": f"tier: 4\n{field}"}],
     }
-    return load(catalogue(folder / "new", changes, {}), SCHEMA)
+    return load(catalogue(folder / "new", changes, {}), TERMS)
 
 
 def validity(catalogue: Catalogue) -> NotValidNow:
@@ -56,7 +56,7 @@ def test_lever_is_over_when_the_day_begins_there(zone: str, day: str, begins: st
         "policies.yaml": [{"old": "purposes:", "new": f"time_zone: {zone}\npurposes:"}],
         "journeys/pizza.yaml": [{"old": "until: 2030-01-01", "new": f"until: {day}"}],
     }
-    plan = load(catalogue(tmp_path / "new", changes, {}), SCHEMA).plan
+    plan = load(catalogue(tmp_path / "new", changes, {}), TERMS).plan
     (lever,) = {offered.journey.lever for offered in plan.journeys["email"] if offered.journey.lever is not None}
     assert lever.until == datetime.fromisoformat(begins).replace(tzinfo=UTC)
 
@@ -84,11 +84,11 @@ def test_kept_text_holds_the_day_and_means_the_same_again(tmp_path: Path) -> Non
     """A catalogue is replayed from its text alone."""
     first = read(tmp_path, "Asia/Tokyo", "valid: {from: 2026-12-31}")
     assert '"valid":{"from":"2026-12-31","until":null}' in first.source
-    assert validity(parse(first.source, SCHEMA)) == validity(first)
+    assert validity(parse(first.source, TERMS)) == validity(first)
 
 
 def test_catalogue_kept_by_an_earlier_release_keeps_its_instants(tmp_path: Path) -> None:
     """It held a day as the instant at which that began in UTC; records that refer to it are replayed with that."""
     source = read(tmp_path, "Asia/Tokyo", "valid: {from: 2026-12-31}").source
     earlier = source.replace('"from":"2026-12-31"', '"from":"2026-12-31T00:00:00Z"')
-    assert validity(parse(earlier, SCHEMA)).valid_from == datetime(2026, 12, 31, tzinfo=UTC)
+    assert validity(parse(earlier, TERMS)).valid_from == datetime(2026, 12, 31, tzinfo=UTC)

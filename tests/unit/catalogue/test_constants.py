@@ -8,7 +8,7 @@ import pytest
 
 from service.catalogue.conditions.compile import MAX_CONDITION
 from service.catalogue.load import CatalogueInvalid, load, parse
-from tests.unit.catalogue.test_check import SCHEMA, catalogue, findings
+from tests.unit.catalogue.test_check import TERMS, catalogue, findings
 
 PIZZA = "journeys/pizza.yaml"
 AUDIENCE = "audience: customer.recency_days > 3.0"
@@ -140,11 +140,11 @@ def test_condition_that_is_too_deep_or_too_long_is_refused(condition: str, says:
 def test_kept_catalogue_whose_constants_fail_is_replayed_as_it_was(tmp_path: Path) -> None:
     """What was in force before constants were tried goes on meaning that nobody is in the audience."""
     folder = catalogue(tmp_path / "new", {}, {})
-    source = load(folder, SCHEMA).source
+    source = load(folder, TERMS).source
     failing = source.replace("customer.recency_days > 3.0", "now > timestamp('2026-12-31')")
     assert failing != source
-    assert parse(failing, SCHEMA).source == failing
+    assert parse(failing, TERMS).source == failing
     text = (folder / PIZZA).read_text(encoding="utf-8").replace(AUDIENCE, "audience: now > timestamp('2026-12-31')")
     (folder / PIZZA).write_text(text, encoding="utf-8")
     with pytest.raises(CatalogueInvalid, match="write a time with its zone"):
-        load(folder, SCHEMA)
+        load(folder, TERMS)

@@ -13,7 +13,7 @@ from service.catalogue.documents.policies import IncidentClassDocument
 from service.catalogue.load import EXAMPLE, Catalogue, load, parse
 from service.decision.constraints.registry import BINDERS, group_of
 from service.decision.journey import HELPING_KINDS, JourneyKind, Stage
-from tests.example import SCHEMA
+from tests.example import TERMS
 
 CHANNELS = {"email", "web", "app", "sms", "push", "call_center", "store"}
 HISTORY = {
@@ -34,7 +34,7 @@ HISTORY = {
 
 @pytest.fixture(scope="module")
 def example() -> Catalogue:
-    return load(EXAMPLE, SCHEMA)
+    return load(EXAMPLE, TERMS)
 
 
 @pytest.fixture(scope="module")
@@ -175,4 +175,4 @@ def test_a_lever_has_a_reason_and_a_distant_end(journeys: tuple[JourneyDocument,
 
 
 def test_version_survives_a_round_trip_through_the_source(example: Catalogue) -> None:
-    assert parse(example.source, SCHEMA).version == example.version
+    assert parse(example.source, TERMS).version == example.version

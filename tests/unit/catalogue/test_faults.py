@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import pytest
 
-from features.schema import FeatureSchema
 from service.catalogue.load import CatalogueInvalid, load, parse
+from service.catalogue.terms import Terms
 
 JOURNEY = "journeys/pizza-night.yaml"
 POLICIES = "policies.yaml"
@@ -110,68 +110,68 @@ FAULTS = (
 )
 
 
-def problems_of(folder: Path, schema: FeatureSchema) -> tuple[str, ...]:
+def problems_of(folder: Path, terms: Terms) -> tuple[str, ...]:
     with pytest.raises(CatalogueInvalid) as raised:
-        load(folder, schema)
+        load(folder, terms)
     return raised.value.problems
 
 
-def test_catalogue_without_a_fault_loads(folder: Path, schema: FeatureSchema) -> None:
-    assert [j.journey for j in load(folder, schema).document.journeys] == ["pizza-night"]
+def test_catalogue_without_a_fault_loads(folder: Path, terms: Terms) -> None:
+    assert [j.journey for j in load(folder, terms).document.journeys] == ["pizza-night"]
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda f: f.name)
-def test_fault_is_refused_with_its_place_and_cause(fault: Fault, folder: Path, schema: FeatureSchema) -> None:
+def test_fault_is_refused_with_its_place_and_cause(fault: Fault, folder: Path, terms: Terms) -> None:
     file = folder / fault.file
     source = file.read_text(encoding="utf-8")
     assert fault.old in source
     file.write_text(source.replace(fault.old, fault.new, 1), encoding="utf-8")
-    problems = problems_of(folder, schema)
+    problems = problems_of(folder, terms)
     assert any(all(part in problem for part in fault.says) for problem in problems), problems
 
 
-def test_missing_policies_are_named(folder: Path, schema: FeatureSchema) -> None:
+def test_missing_policies_are_named(folder: Path, terms: Terms) -> None:
     (folder / POLICIES).unlink()
-    assert problems_of(folder, schema) == ("policies.yaml: the file is missing",)
+    assert problems_of(folder, terms) == ("policies.yaml: the file is missing",)
 
 
-def test_folder_without_journeys_is_refused(folder: Path, schema: FeatureSchema) -> None:
+def test_folder_without_journeys_is_refused(folder: Path, terms: Terms) -> None:
     (folder / JOURNEY).unlink()
-    assert problems_of(folder, schema) == ("journeys: no journey (*.yaml) found",)
+    assert problems_of(folder, terms) == ("journeys: no journey (*.yaml) found",)
 
 
-def test_journey_in_a_file_that_would_not_be_read_is_refused(folder: Path, schema: FeatureSchema) -> None:
+def test_journey_in_a_file_that_would_not_be_read_is_refused(folder: Path, terms: Terms) -> None:
     """A journey or a policy that is silently left out is worse than an error."""
     (folder / JOURNEY).rename(folder / "journeys" / "pizza-night.yml")
-    assert "journeys/pizza-night.yml: name it *.yaml" in problems_of(folder, schema)
+    assert "journeys/pizza-night.yml: name it *.yaml" in problems_of(folder, terms)
 
 
-def test_empty_file_is_refused(folder: Path, schema: FeatureSchema) -> None:
+def test_empty_file_is_refused(folder: Path, terms: Terms) -> None:
     (folder / JOURNEY).write_text("", encoding="utf-8")
-    assert [p.split(": ")[0] for p in problems_of(folder, schema)] == ["journeys/pizza-night.yaml"]
+    assert [p.split(": ")[0] for p in problems_of(folder, terms)] == ["journeys/pizza-night.yaml"]
 
 
-def test_two_journeys_of_one_id_are_refused(folder: Path, schema: FeatureSchema) -> None:
+def test_two_journeys_of_one_id_are_refused(folder: Path, terms: Terms) -> None:
     copy = folder / "journeys" / "pizza-party.yaml"
     copy.write_text((folder / JOURNEY).read_text(encoding="utf-8"), encoding="utf-8")
-    assert problems_of(folder, schema) == ("pizza-night: another journey has this id",)
+    assert problems_of(folder, terms) == ("pizza-night: another journey has this id",)
 
 
-def test_offer_of_a_helping_journey_needs_a_purpose(folder: Path, schema: FeatureSchema) -> None:
+def test_offer_of_a_helping_journey_needs_a_purpose(folder: Path, terms: Terms) -> None:
     """Service needs no consent; selling under its name does."""
     file = folder / JOURNEY
     source = file.read_text(encoding="utf-8").replace("kind: promotional", "kind: service")
     file.write_text(source.replace("consent: [marketing]\n", ""), encoding="utf-8")
-    assert problems_of(folder, schema) == ("pizza-night: stages.0.actions.0.offer: an offer needs a consent purpose",)
+    assert problems_of(folder, terms) == ("pizza-night: stages.0.actions.0.offer: an offer needs a consent purpose",)
 
 
-def test_every_fault_is_told_at_once(folder: Path, schema: FeatureSchema) -> None:
+def test_every_fault_is_told_at_once(folder: Path, terms: Terms) -> None:
     """An owner repairs a file once, not once a fault."""
     file = folder / JOURNEY
     source = file.read_text(encoding="utf-8").replace("tier: 4", "tier: 0").replace("per: 7d", "per: 7w")
     file.write_text(source, encoding="utf-8")
     (folder / POLICIES).write_text("channels: {}\n", encoding="utf-8")
-    found = problems_of(folder, schema)
+    found = problems_of(folder, terms)
     assert {p.split(": ")[0] + ": " + p.split(": ")[1] for p in found} == {
         "policies.yaml: channels",
         "policies.yaml: priors",
@@ -180,6 +180,6 @@ def test_every_fault_is_told_at_once(folder: Path, schema: FeatureSchema) -> Non
     }
 
 
-def test_source_that_is_no_catalogue_is_refused(schema: FeatureSchema) -> None:
+def test_source_that_is_no_catalogue_is_refused(terms: Terms) -> None:
     with pytest.raises(CatalogueInvalid, match="source: policies: the field `policies` is missing"):
-        parse("{}", schema)
+        parse("{}", terms)

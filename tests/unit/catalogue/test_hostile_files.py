@@ -19,7 +19,7 @@ from service.catalogue.documents.patience import LoadEnded, Patience
 from service.catalogue.documents.source import Reader
 from service.catalogue.load import CatalogueFolder, CatalogueInvalid, load
 from tests.unit.catalogue.confined import cases, checked, checked_and_loaded, confined, loaded
-from tests.unit.catalogue.test_check import SCHEMA, catalogue
+from tests.unit.catalogue.test_check import TERMS, catalogue
 
 PIZZA = "journeys/pizza.yaml"
 Spoil = Callable[[Path], object]
@@ -274,13 +274,13 @@ def test_anchors_aliases_and_merges_mean_what_they_do_elsewhere(folder: Path) ->
     text = text.replace("{id: pizza-email, channels: [email],", "&email {id: pizza-email, channels: &by [email],")
     text = text.replace("channels: [app]", "<<: *email, channels: [app]").replace(", placements: [home]", "")
     (folder / PIZZA).write_text(text, encoding="utf-8")
-    journey = next(j for j in load(folder, SCHEMA).document.journeys if j.journey == "pizza")
+    journey = next(j for j in load(folder, TERMS).document.journeys if j.journey == "pizza")
     tip = journey.stages[1].actions[0]
     assert (tip.id, tip.channels, tip.tone, tip.offer) == ("pizza-tip", ("app",), "light", True)
 
 
 def test_good_file_is_loaded_after_a_hostile_one(folder: Path) -> None:
-    own = CatalogueFolder(folder, SCHEMA)
+    own = CatalogueFolder(folder, TERMS)
     good, text = own.load(), (folder / PIZZA).read_bytes()
     for spoil, _ in (SPOILT["200,000 brackets"], SPOILT["nested aliases"], SPOILT["a FIFO"]):
         spoil(folder / PIZZA)
@@ -292,7 +292,7 @@ def test_good_file_is_loaded_after_a_hostile_one(folder: Path) -> None:
 
 
 def test_load_ends_when_it_is_told_to_and_the_next_one_is_whole(folder: Path) -> None:
-    patience, own = Patience(), CatalogueFolder(folder, SCHEMA)
+    patience, own = Patience(), CatalogueFolder(folder, TERMS)
     patience.end()
     with pytest.raises(LoadEnded, match="ended"):
         own.load(patience)
@@ -304,4 +304,4 @@ def test_load_that_takes_too_long_ends_between_two_conditions(folder: Path) -> N
     looks = iter(range(10_000))
     patience = Patience(within_s=240, clock=lambda: 60.0 * next(looks))
     with pytest.raises(LoadEnded, match="not loaded within 240 s"):
-        CatalogueFolder(folder, SCHEMA).load(patience)
+        CatalogueFolder(folder, TERMS).load(patience)

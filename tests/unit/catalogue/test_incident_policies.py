@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from features.schema import FeatureSchema
 from service.catalogue.load import load
+from service.catalogue.terms import Terms
 from service.decision.constraints.incident_open import IncidentOpen
 from service.decision.facts import Incident, OpenIncidents, Situation
 from service.decision.journey import JourneyKind
@@ -38,7 +38,7 @@ DEFAULT = "  default: [service, resolution]\n  classes:\n    billing: [service, 
     ],
 )
 def test_an_incident_of_no_class_is_treated_by_the_strictest_of_all_that_the_policies_list(
-    schema: FeatureSchema,
+    terms: Terms,
     folder: Path,
     incidents: str,
     incident_class: str | None,
@@ -50,7 +50,7 @@ def test_an_incident_of_no_class_is_treated_by_the_strictest_of_all_that_the_pol
     text = policies.read_text(encoding="utf-8")
     assert DEFAULT in text
     policies.write_text(text.replace(DEFAULT, incidents), encoding="utf-8")
-    rules = [r for r in load(folder, schema).plan.rules if isinstance(r, IncidentOpen)]
+    rules = [r for r in load(folder, terms).plan.rules if isinstance(r, IncidentOpen)]
     selling = [rule for rule in rules if rule.kind is JourneyKind.PROMOTIONAL]
     known = Incident(incident_id="i1", opened_at=NOW, incident_class=incident_class, severity=severity)
     situation = Situation(incidents=OpenIncidents(known=(known,)))

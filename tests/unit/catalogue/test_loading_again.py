@@ -11,7 +11,7 @@ import pytest
 from service.catalogue.conditions.compile import ConditionInvalid, IncrementalCompiler
 from service.catalogue.load import EXAMPLE, Catalogue, CatalogueFolder, CatalogueInvalid, load
 from service.decision.variables import Variables
-from tests.example import SCHEMA
+from tests.example import TERMS
 
 PIZZA = "journeys/pizza-night-coupons.yaml"
 TIPS = "journeys/kitchen-tips.yaml"
@@ -56,27 +56,27 @@ def told(catalogue: Catalogue) -> Iterator[str]:
     ],
 )
 def test_a_change_and_its_return_are_as_a_first_load(name: str, old: str, new: str, example: Path) -> None:
-    again = CatalogueFolder(example, SCHEMA)
+    again = CatalogueFolder(example, TERMS)
     first = list(told(again.load()))
     edit(example, name, old, new)
-    assert list(told(again.load())) == list(told(load(example, SCHEMA)))
+    assert list(told(again.load())) == list(told(load(example, TERMS)))
     edit(example, name, new, old)
     assert list(told(again.load())) == first
 
 
 def test_journeys_that_come_and_go_are_as_a_first_load(example: Path) -> None:
-    again = CatalogueFolder(example, SCHEMA)
+    again = CatalogueFolder(example, TERMS)
     again.load()
     shutil.copy(example / PIZZA, example / "journeys" / "a-new-one.yaml")
     edit(example, "journeys/a-new-one.yaml", "journey: pizza-night-coupons", "journey: a-new-one")
-    assert list(told(again.load())) == list(told(load(example, SCHEMA)))
+    assert list(told(again.load())) == list(told(load(example, TERMS)))
     (example / "journeys" / "a-new-one.yaml").unlink()
     (example / "journeys" / "first-anniversary.yaml").unlink()
-    assert list(told(again.load())) == list(told(load(example, SCHEMA)))
+    assert list(told(again.load())) == list(told(load(example, TERMS)))
 
 
 def test_a_refused_catalogue_leaves_nothing_behind(example: Path) -> None:
-    again = CatalogueFolder(example, SCHEMA)
+    again = CatalogueFolder(example, TERMS)
     again.load()
     edit(example, PIZZA, "customer.spend_frozen_pizza_90d", "customer.spend_on_pizza")
     edit(example, TIPS, "tier: ", "level: ")
@@ -86,11 +86,11 @@ def test_a_refused_catalogue_leaves_nothing_behind(example: Path) -> None:
     with pytest.raises(CatalogueInvalid, match="spend_on_pizza"):
         again.load()
     edit(example, PIZZA, "customer.spend_on_pizza", "customer.spend_frozen_pizza_90d")
-    assert list(told(again.load())) == list(told(load(example, SCHEMA)))
+    assert list(told(again.load())) == list(told(load(example, TERMS)))
 
 
 def test_the_same_content_is_the_same_catalogue_whenever_its_files_were_written(example: Path) -> None:
-    again = CatalogueFolder(example, SCHEMA)
+    again = CatalogueFolder(example, TERMS)
     first, before = again.load(), again.stamp()
     for file in (example / "journeys").iterdir():
         content = file.read_bytes()
@@ -101,7 +101,7 @@ def test_the_same_content_is_the_same_catalogue_whenever_its_files_were_written(
 
 
 def test_what_did_not_change_is_not_made_again(example: Path) -> None:
-    again = CatalogueFolder(example, SCHEMA)
+    again = CatalogueFolder(example, TERMS)
     first = again.load()
     edit(example, PIZZA, "tier: 4", "tier: 5")
     second = again.load()

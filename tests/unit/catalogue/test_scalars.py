@@ -8,7 +8,7 @@ import pytest
 
 from features.documents.nodes import compose, value_of
 from service.catalogue.load import load, parse
-from tests.unit.catalogue.test_check import SCHEMA, catalogue, findings
+from tests.unit.catalogue.test_check import TERMS, catalogue, findings
 
 PIZZA = "journeys/pizza.yaml"
 NO_NUMBERS = (
@@ -77,7 +77,7 @@ def test_text_is_what_it_looks_like(text: str, tmp_path: Path) -> None:
     folder = catalogue(
         tmp_path / "new", {PIZZA: [{"old": "tier: 4", "new": f"tier: 4\nattributes: {{a: {text}}}"}]}, {}
     )
-    (pizza,) = [j for j in load(folder, SCHEMA).document.journeys if j.journey == "pizza"]
+    (pizza,) = [j for j in load(folder, TERMS).document.journeys if j.journey == "pizza"]
     assert pizza.attributes == {"a": text}
 
 
@@ -130,7 +130,7 @@ def test_day_that_is_none_is_refused_at_its_field(day: str, says: str, tmp_path:
 
 def test_kept_catalogue_is_read_as_it_was_written(tmp_path: Path) -> None:
     """What an earlier release kept holds instants where a file has days; it means what it did, under its own hash."""
-    source = load(catalogue(tmp_path / "new", {}, {}), SCHEMA).source
+    source = load(catalogue(tmp_path / "new", {}, {}), TERMS).source
     earlier = source.replace('"until":"2030-01-01"', '"until":"2030-01-01T00:00:00Z"')
     assert earlier != source
-    assert parse(earlier, SCHEMA).source == earlier
+    assert parse(earlier, TERMS).source == earlier

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from features.documents.durations import format_duration, parse_duration
-from features.schema import FeatureSchema
 from service.catalogue.load import Catalogue, load, parse
+from service.catalogue.terms import Terms
 from service.decision.constraints.registry import BINDERS
 from service.decision.journey import JourneyKind
 from service.decision.plan import Direction, Unconfirmed
@@ -19,29 +19,29 @@ JOURNEY = "journeys/pizza-night.yaml"
 POLICIES = "policies.yaml"
 
 
-def test_comments_spaces_and_order_of_fields_leave_the_version_as_it_is(folder: Path, schema: FeatureSchema) -> None:
-    before = load(folder, schema).version
+def test_comments_spaces_and_order_of_fields_leave_the_version_as_it_is(folder: Path, terms: Terms) -> None:
+    before = load(folder, terms).version
     for name in (JOURNEY, POLICIES):
         content = yaml.safe_load((folder / name).read_text(encoding="utf-8"))
         rewritten = "# reviewed\n\n" + yaml.safe_dump(content, sort_keys=True, default_flow_style=False, width=10**6)
         (folder / name).write_text(rewritten, encoding="utf-8")
-    assert load(folder, schema).version == before
+    assert load(folder, terms).version == before
 
 
-def test_file_names_leave_the_version_as_it_is(folder: Path, schema: FeatureSchema) -> None:
+def test_file_names_leave_the_version_as_it_is(folder: Path, terms: Terms) -> None:
     first = folder / JOURNEY
     second = first.with_name("z.yaml")
     second.write_text(first.read_text(encoding="utf-8").replace("pizza-night", "pasta-night"), encoding="utf-8")
-    before = load(folder, schema).version
+    before = load(folder, terms).version
     second.rename(first.with_name("a.yaml"))
-    assert load(folder, schema).version == before
+    assert load(folder, terms).version == before
 
 
-def test_the_same_duration_in_other_units_is_the_same_content(folder: Path, schema: FeatureSchema) -> None:
-    before = load(folder, schema).version
+def test_the_same_duration_in_other_units_is_the_same_content(folder: Path, terms: Terms) -> None:
+    before = load(folder, terms).version
     file = folder / JOURNEY
     file.write_text(file.read_text(encoding="utf-8").replace("per: 7d", "per: 168h"), encoding="utf-8")
-    assert load(folder, schema).version == before
+    assert load(folder, terms).version == before
 
 
 @pytest.mark.parametrize(
@@ -68,21 +68,19 @@ def test_the_same_duration_in_other_units_is_the_same_content(folder: Path, sche
         (POLICIES, "promotional: 0.1\n", "promotional: 0.2\n"),
     ],
 )
-def test_any_changed_field_changes_the_version(
-    name: str, old: str, new: str, folder: Path, schema: FeatureSchema
-) -> None:
-    before = load(folder, schema).version
+def test_any_changed_field_changes_the_version(name: str, old: str, new: str, folder: Path, terms: Terms) -> None:
+    before = load(folder, terms).version
     file = folder / name
     source = file.read_text(encoding="utf-8")
     assert old in source
     file.write_text(source.replace(old, new, 1), encoding="utf-8")
-    assert load(folder, schema).version != before
+    assert load(folder, terms).version != before
 
 
-def test_catalogue_is_made_again_from_its_source(folder: Path, schema: FeatureSchema) -> None:
+def test_catalogue_is_made_again_from_its_source(folder: Path, terms: Terms) -> None:
     """Replay needs the very rules of then: the source is what is kept beside the decision record."""
-    loaded = load(folder, schema)
-    again = parse(loaded.source, schema)
+    loaded = load(folder, terms)
+    again = parse(loaded.source, terms)
     assert again.version == loaded.version
     assert again.source == loaded.source
     assert again.document == loaded.document
@@ -102,8 +100,8 @@ def _told(catalogue: Catalogue) -> object:
     return plan.rules, plan.contact_rules, plan.channels, plan.context_types, candidates
 
 
-def test_plan_holds_what_the_files_say(folder: Path, schema: FeatureSchema) -> None:
-    plan = load(folder, schema).plan
+def test_plan_holds_what_the_files_say(folder: Path, terms: Terms) -> None:
+    plan = load(folder, terms).plan
     email, app = plan.channels["email"], plan.channels["app"]
     assert (email.direction, email.slots, email.reserve) == (Direction.OUTBOUND, 1, timedelta(hours=24))
     assert (email.unconfirmed, app.unconfirmed) == (Unconfirmed.COUNT, Unconfirmed.RELEASE)
@@ -115,17 +113,15 @@ def test_plan_holds_what_the_files_say(folder: Path, schema: FeatureSchema) -> N
     assert journey.lever.until == datetime(2030, 1, 1, tzinfo=UTC)
 
 
-def test_journey_without_a_prior_takes_that_of_its_kind(folder: Path, schema: FeatureSchema) -> None:
+def test_journey_without_a_prior_takes_that_of_its_kind(folder: Path, terms: Terms) -> None:
     file = folder / JOURNEY
     file.write_text(file.read_text(encoding="utf-8").replace("prior: 0.05\n", ""), encoding="utf-8")
-    assert load(folder, schema).plan.journeys["email"][0].journey.prior == 0.1
+    assert load(folder, terms).plan.journeys["email"][0].journey.prior == 0.1
 
 
-def test_equal_rules_are_one_and_lie_in_the_order_in_which_reasons_are_told(
-    folder: Path, schema: FeatureSchema
-) -> None:
+def test_equal_rules_are_one_and_lie_in_the_order_in_which_reasons_are_told(folder: Path, terms: Terms) -> None:
     """Both actions share all but their channel's rules; whichever is bound first, reasons keep their order."""
-    plan = load(folder, schema).plan
+    plan = load(folder, terms).plan
     assert [rule.code for rule in plan.rules] == [
         "KILLED",
         "NOT_VALID_NOW",
