@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
@@ -23,16 +22,18 @@ from pydantic import (
     model_validator,
 )
 
+from features.derived import Age, Formula
 from features.documents.files import FileUnfit, content_of
 from features.documents.form import PLAIN, STRUCTURED, Document, Form, PlainOr, form_faults, parsed
 from features.documents.nodes import NotReadable, decoded
 from features.documents.source import SourceFile, fault_line, place_in_text
 from features.errors import RumboError
+from features.interactions import FORMULA as INTERACTION
+from features.interactions import Interaction
 
 COMPANY_FILE = "rumbo.yaml"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _EVENT = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
-_FORMULA = re.compile(r"(?P<function>[a-z_]+)\((?P<source>[a-z][a-z0-9_]*)\)")
 _IN_VIEW = re.compile(r"[^.\s]+\.[^.\s]+")
 
 
@@ -44,27 +45,12 @@ class CompanyInvalid(RumboError):
         self.faults = faults
 
 
-class Age(StrEnum):
-    """What is computed of an instant when a decision is made, in days."""
-
-    DAYS_SINCE = "days_since"
-    DAYS_UNTIL = "days_until"
-    DAYS_TO_ANNIVERSARY = "days_to_anniversary"
-
-
-@dataclass(frozen=True, slots=True)
-class Formula:
-    """`function(source)`; `source` is a feature that holds an instant, or the `latest` of an event type."""
-
-    function: Age
-    source: str
-
-
 def _formula(value: object) -> Formula:
-    match = _FORMULA.fullmatch(value) if isinstance(value, str) else None
-    if match is None or match["function"] not in list(Age):
-        raise ValueError(f"expected one of {', '.join(f'{age}(FEATURE)' for age in Age)}")
-    return Formula(Age(match["function"]), match["source"])
+    return Formula.parsed(value if isinstance(value, str) else "")
+
+
+def _interaction(value: object) -> Interaction:
+    return Interaction.parsed(value if isinstance(value, str) else "")
 
 
 def _name(value: str) -> str:
@@ -98,6 +84,9 @@ Derived = Annotated[
     BeforeValidator(_formula),
     WithJsonSchema({"type": "string", "pattern": f"^({'|'.join(Age)})\\([a-z][a-z0-9_]*\\)$"}),
 ]
+Interacting = Annotated[
+    Interaction, BeforeValidator(_interaction), WithJsonSchema({"type": "string", "pattern": f"^{INTERACTION}$"})
+]
 AttributeType = Literal["string", "double", "int", "bool", "timestamp"]
 Text = Annotated[str, Field(min_length=1)]
 Part = TypeVar("Part")
@@ -116,9 +105,11 @@ class ModelDocument(Document):
     """What a model sees beside the features themselves."""
 
     leave_out: tuple[Name, ...] = Field(default=(), description="Features that rules need and no model learns from.")
-    interactions: dict[Name, str] = Field(
+    interactions: dict[Name, Interacting] = Field(
         default_factory=dict,
-        description="By column: a feature whose name depends on a journey's attribute in braces: spend_{category}_90d.",
+        description="By column: a feature whose name depends on a journey's attribute in braces, such as "
+        "spend_{category}_90d, or a ratio of two, such as spend_{category}_90d / spend_90d, which is missing where it "
+        "would divide by 0 or less.",
     )
 
 

@@ -1,61 +1,77 @@
-"""Facts derived from timestamps at decision time: ages are computed, never stored.
+"""Facts derived from instants when a decision is made: ages are computed, never stored.
 
 The same functions run in training and in serving. A derived value has the status and the event time of its source.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 
-from features.schema import FeatureSpec, FeatureType, PersonalData
 from features.values import FeatureRow, FeatureStatus, FeatureValue
 
 DERIVED_VIEW = "derived"
 DAY = timedelta(days=1)
+FORMULA = r"(?P<function>[a-z_]+)\((?P<source>[a-z][a-z0-9_]*)\)"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DerivedFeature:
-    """A feature in days that follows from one stored timestamp and the decision time."""
+class Age(StrEnum):
+    """What is computed of an instant when a decision is made, in days."""
 
-    name: str
+    DAYS_SINCE = "days_since"
+    DAYS_UNTIL = "days_until"
+    DAYS_TO_ANNIVERSARY = "days_to_anniversary"
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """`function(source)`; `source` is a feature that holds an instant, such as the `latest` of an event type."""
+
+    function: Age
     source: str
-    description: str
-    days: Callable[[datetime, datetime], float]
 
-    def spec(self) -> FeatureSpec:
-        """How the schema describes it: it ages with its source, so it declares no age of its own."""
-        return FeatureSpec(
-            name=self.name,
-            view=DERIVED_VIEW,
-            type=FeatureType.DOUBLE,
-            unit="days",
-            description=self.description,
-            owner="customer-analytics",
-            personal_data=PersonalData.PSEUDONYMOUS,
-            max_age_s=None,
-            is_derived=True,
-        )
+    @classmethod
+    def parsed(cls, text: str) -> Formula:
+        """Raises: ValueError that says what is expected."""
+        match = re.fullmatch(FORMULA, text)
+        if match is None or match["function"] not in list(Age):
+            raise ValueError(f"expected one of {', '.join(f'{age}(FEATURE)' for age in Age)}")
+        return cls(Age(match["function"]), match["source"])
 
-    def value(self, row: FeatureRow, at: datetime) -> FeatureValue:
-        """The value at `at`; a stale source gives a stale value, an absent one passes its status on."""
+    def __str__(self) -> str:
+        return f"{self.function}({self.source})"
+
+    def days(self, instant: datetime, at: datetime) -> float:
+        """The age at `at` of an instant, both aware."""
+        return _DAYS[self.function](instant, at)
+
+    def instant(self, days: float, at: datetime) -> datetime:
+        """An instant whose age is so many days at `at`. Raises: ValueError, OverflowError where no time lies so far."""
+        if self.function is Age.DAYS_SINCE:
+            return at - timedelta(days=days)
+        ahead = at + timedelta(days=days)
+        return ahead if self.function is Age.DAYS_UNTIL else ahead.replace(year=ahead.year - 1)
+
+    def value(self, name: str, row: FeatureRow, at: datetime) -> FeatureValue:
+        """The age at `at`, by this name; a stale source gives a stale value, an absent one passes its status on."""
         source = row.get(self.source)
         if source is None:
-            return FeatureValue(name=self.name, status=FeatureStatus.NOT_FOUND)
+            return FeatureValue(name=name, status=FeatureStatus.NOT_FOUND)
         days = self.days(source.value, at) if isinstance(source.value, datetime) else None
-        return FeatureValue(
-            name=self.name,
-            status=source.status,
-            value=days,
-            event_time=source.event_time,
-        )
+        return FeatureValue(name=name, status=source.status, value=days, event_time=source.event_time)
 
 
 def days_since(instant: datetime, at: datetime) -> float:
     """Days from `instant` to `at`, never negative: what a source reports as just ahead happened now."""
     return max((at - instant) / DAY, 0.0)
+
+
+def days_until(instant: datetime, at: datetime) -> float:
+    """Days from `at` to `instant`; negative once it is over."""
+    return (instant - at) / DAY
 
 
 def days_to_anniversary(start: datetime, at: datetime) -> float:
@@ -76,34 +92,13 @@ def _anniversary(start: datetime, years: int) -> datetime:
         return start.replace(year=start.year + years, day=28)
 
 
-DERIVED: tuple[DerivedFeature, ...] = (
-    DerivedFeature(
-        name="recency_days",
-        source="last_purchase_at",
-        description="Time since the last purchase, right to the second.",
-        days=days_since,
-    ),
-    DerivedFeature(
-        name="days_since_redemption",
-        source="last_redemption_at",
-        description="Time since the last coupon redemption; NULL for who never redeemed one.",
-        days=days_since,
-    ),
-    DerivedFeature(
-        name="days_since_first_seen",
-        source="first_seen_at",
-        description="Time since the first purchase on record.",
-        days=days_since,
-    ),
-    DerivedFeature(
-        name="days_to_anniversary",
-        source="anniversary_from",
-        description="Time to the yearly return of the first purchase; NULL when that purchase is not on record.",
-        days=days_to_anniversary,
-    ),
-)
+_DAYS: Mapping[Age, Callable[[datetime, datetime], float]] = {
+    Age.DAYS_SINCE: days_since,
+    Age.DAYS_UNTIL: days_until,
+    Age.DAYS_TO_ANNIVERSARY: days_to_anniversary,
+}
 
 
-def derive(row: FeatureRow, at: datetime) -> dict[str, FeatureValue]:
-    """The row and its derived features, ages computed at `at` (aware)."""
-    return {**row, **{feature.name: feature.value(row, at) for feature in DERIVED}}
+def derive(row: FeatureRow, at: datetime, derived: Mapping[str, Formula]) -> dict[str, FeatureValue]:
+    """The row and what is derived of it, by name, with ages computed at `at` (aware)."""
+    return {**row, **{name: formula.value(name, row, at) for name, formula in derived.items()}}

@@ -9,29 +9,18 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.derived import DERIVED, derive
+from features.derived import Formula
+from features.interactions import Interaction, ModelFeatures, named
 from features.schema import FeatureSchema, FeatureSpec, FeatureType
-from features.situation import SITUATION_VIEWS
 from features.values import FeatureRow, FeatureStatus, FeatureValue
-
-__all__ = ["Column", "ColumnSource", "Encoder", "JourneyRow", "derive"]
-
-"""Facts that permit or forbid; they never rank."""
-
-NOT_ENCODED = frozenset({"time_zone", "holiday_region"})
-"""Facts about where a customer lives that rules need; constant in the example, so the model cannot learn from them."""
-
-AFFINITY_SPEND = "affinity_spend_90d"
-AFFINITY_SHARE = "affinity_share_90d"
-SPEND_TOTAL = "spend_90d"
-CATEGORY = "category"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,30 +37,35 @@ class ColumnSource(StrEnum):
 
     CUSTOMER = "customer"
     JOURNEY = "journey"
-    AFFINITY = "affinity"
+    INTERACTION = "interaction"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One column of the matrix. `levels` are the known values of a categorical one: level i is encoded as i."""
+    """One column of the matrix. `levels` are the known values of a categorical one: level i is encoded as i.
+
+    `formula`: of an age, and of an interaction, which reads none but these `features`.
+    """
 
     name: str
     part: ColumnSource
     levels: tuple[str, ...] | None = None
+    formula: Formula | Interaction | None = None
+    features: frozenset[str] = frozenset()
 
 
 class Encoder:
     """Encodes (customer, moment, journeys); immutable once built, safe to share between threads."""
 
     def __init__(self, columns: Sequence[Column]) -> None:
-        """`columns` in matrix order: all of the customer part, then of the journey part, then the affinity pair."""
+        """`columns` in matrix order: all of the customer part, then of the journey part, then the interactions."""
         self._columns = tuple(columns)
         self.columns: tuple[str, ...] = tuple(column.name for column in self._columns)
         self.categorical: tuple[str, ...] = tuple(c.name for c in self._columns if c.levels is not None)
         self._customer = _plan(self._columns, ColumnSource.CUSTOMER)
         self._journey = _plan(self._columns, ColumnSource.JOURNEY)
-        self._derived = tuple(feature for feature in DERIVED if feature.name in self.columns)
-        self._has_affinity = any(column.part is ColumnSource.AFFINITY for column in self._columns)
+        self._ages = {c.name: c.formula for c in self._columns if isinstance(c.formula, Formula)}
+        self._interactions = tuple((c.formula, c.features) for c in self._columns if isinstance(c.formula, Interaction))
 
     @classmethod
     def fit(
@@ -79,6 +73,7 @@ class Encoder:
         rows: Iterable[FeatureRow],
         journeys: Iterable[JourneyRow],
         schema: FeatureSchema,
+        model: ModelFeatures,
         *,
         features: Sequence[str] | None = None,
     ) -> Encoder:
@@ -87,15 +82,24 @@ class Encoder:
         Args:
             rows: training customers; only their string features are looked at.
             journeys: journeys with history.
+            model: what it leaves out, and its interactions.
             features: the customer features to encode; all encodable ones when absent.
-        Raises: KeyError when `features` names something the schema does not hold.
+        Raises: KeyError when `features` names something the schema does not hold; ValueError when two columns have one
+            name, such as an interaction's and a journey's attribute.
         """
-        specs = _encodable(schema) if features is None else [schema.by_name[name] for name in features]
+        specs = _encodable(schema, model) if features is None else [schema.by_name[name] for name in features]
         strings = [spec.name for spec in specs if spec.type is FeatureType.STRING]
         seen = _levels(rows, strings)
-        customer = [Column(name=spec.name, part=ColumnSource.CUSTOMER, levels=seen.get(spec.name)) for spec in specs]
-        affinity = [Column(name=name, part=ColumnSource.AFFINITY) for name in (AFFINITY_SPEND, AFFINITY_SHARE)]
-        return cls([*customer, *_journey_columns(journeys), *affinity])
+        columns = [
+            *(
+                Column(name=s.name, part=ColumnSource.CUSTOMER, levels=seen.get(s.name), formula=s.formula)
+                for s in specs
+            ),
+            *_journey_columns(journeys),
+            *_interaction_columns(model, schema),
+        ]
+        _demand_order(columns)
+        return cls(columns)
 
     def matrix(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
         """Encodes one customer at `at` beside each journey.
@@ -112,24 +116,17 @@ class Encoder:
 
     def to_json(self) -> str:
         """The encoder as JSON text; `from_json` of it encodes identically."""
-        return json.dumps([asdict(column) for column in self._columns], ensure_ascii=False)
+        return json.dumps([_document(column) for column in self._columns], ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> Encoder:
         """Raises: ValueError, KeyError or TypeError when `text` was not made by `to_json`."""
-        columns = [
-            Column(
-                name=str(item["name"]),
-                part=ColumnSource(item["part"]),
-                levels=None if item["levels"] is None else tuple(str(level) for level in item["levels"]),
-            )
-            for item in json.loads(text)
-        ]
+        columns = [_column(item) for item in json.loads(text)]
         _demand_order(columns)
         return cls(columns)
 
     def _customer_part(self, row: FeatureRow, at: datetime) -> list[float]:
-        ages = {feature.name: feature.value(row, at) for feature in self._derived}
+        ages = {name: formula.value(name, row, at) for name, formula in self._ages.items()}
         return [
             _number(ages.get(name) or row.get(name)) if codes is None else _code(row.get(name), codes)
             for name, codes in self._customer
@@ -144,9 +141,34 @@ class Encoder:
         cells = [
             math.nan if codes is None else codes.get(facts.get(name, ""), math.nan) for name, codes in self._journey
         ]
-        if self._has_affinity:
-            cells.extend(_affinity(row, journey.attributes.get(CATEGORY, "")))
+        cells.extend(_interact(formula, known, row, journey.attributes) for formula, known in self._interactions)
         return cells
+
+
+def _document(column: Column) -> dict[str, object]:
+    """A column as JSON, without what it does not have."""
+    said = {
+        "levels": column.levels,
+        "formula": None if column.formula is None else str(column.formula),
+        "features": sorted(column.features) or None,
+    }
+    known = {name: value for name, value in said.items() if value is not None}
+    return {"name": column.name, "part": column.part, **known}
+
+
+def _column(item: Mapping[str, Any]) -> Column:
+    """Raises: ValueError, KeyError, TypeError or AttributeError for what `_document` does not make."""
+    part, levels, formula = ColumnSource(item["part"]), item.get("levels"), item.get("formula")
+    if part is ColumnSource.INTERACTION and formula is None:
+        raise ValueError("an interaction needs its formula")
+    kind = Interaction if part is ColumnSource.INTERACTION else Formula
+    return Column(
+        name=str(item["name"]),
+        part=part,
+        levels=None if levels is None else tuple(str(level) for level in levels),
+        formula=None if formula is None else kind.parsed(formula),
+        features=frozenset(str(name) for name in item.get("features", ())),
+    )
 
 
 def _demand_order(columns: Sequence[Column]) -> None:
@@ -154,8 +176,6 @@ def _demand_order(columns: Sequence[Column]) -> None:
     parts = [column.part for column in columns]
     if parts != sorted(parts, key=list(ColumnSource).index):
         raise ValueError("the parts of the columns do not follow one another")
-    if parts.count(ColumnSource.AFFINITY) not in (0, 2):
-        raise ValueError("the affinity is a pair of columns")
     if len({column.name for column in columns}) < len(columns):
         raise ValueError("two columns have one name")
 
@@ -172,12 +192,20 @@ def _plan(columns: Sequence[Column], part: ColumnSource) -> tuple[tuple[str, dic
     )
 
 
-def _encodable(schema: FeatureSchema) -> list[FeatureSpec]:
-    """Everything a model may learn from: numbers, flags and strings, without rules' facts and raw timestamps."""
+def _encodable(schema: FeatureSchema, model: ModelFeatures) -> list[FeatureSpec]:
+    """Everything a model may learn from: numbers, flags and strings, without rules' facts and raw instants."""
     return [
         spec
         for spec in schema.features
-        if spec.view not in SITUATION_VIEWS and spec.name not in NOT_ENCODED and spec.type is not FeatureType.TIMESTAMP
+        if not spec.is_situation and spec.name not in model.leave_out and spec.type is not FeatureType.TIMESTAMP
+    ]
+
+
+def _interaction_columns(model: ModelFeatures, schema: FeatureSchema) -> list[Column]:
+    part = ColumnSource.INTERACTION
+    return [
+        Column(name=name, part=part, formula=formula, features=formula.features(schema))
+        for name, formula in model.interactions.items()
     ]
 
 
@@ -217,8 +245,14 @@ def _code(value: FeatureValue | None, codes: Mapping[str, float]) -> float:
     return codes.get(value.value, math.nan)
 
 
-def _affinity(row: FeatureRow, category: str) -> tuple[float, float]:
-    """The customer's spend on the journey's product category, and its share of all spend (NaN when there is none)."""
-    spend = _number(row.get(f"spend_{category}_90d"))
-    total = _number(row.get(SPEND_TOTAL))
-    return spend, spend / total if total > 0.0 else math.nan
+def _interact(formula: Interaction, known: frozenset[str], row: FeatureRow, attributes: Mapping[str, str]) -> float:
+    """The cell of an interaction; NaN where a fact is lacking, and of a ratio unless what it divides by is above 0."""
+    numerator, *rest = [_term(term, known, row, attributes) for term in formula.terms]
+    if not rest:
+        return numerator
+    return numerator / rest[0] if rest[0] > 0.0 else math.nan
+
+
+def _term(term: str, known: frozenset[str], row: FeatureRow, attributes: Mapping[str, str]) -> float:
+    name = named(term, attributes)
+    return _number(row.get(name)) if name in known else math.nan

@@ -6,16 +6,38 @@ import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from features.derived import DERIVED
+from features.derived import DERIVED_VIEW, Formula
 from features.errors import DefinitionIncomplete
+from features.interactions import ModelFeatures
 from features.registry import MAX_AGE_TAG, TYPES
-from features.schema import FeatureSchema, FeatureSpec, PersonalData
+from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalData
+from features.situation import SITUATION_VIEWS
 
 if TYPE_CHECKING:
     from feast import FeatureView, Field
     from feast.feast_object import FeastObject
 
 REQUIRED_TAGS = ("unit", "owner", "personal_data")
+DERIVED = (
+    ("recency_days", "days_since(last_purchase_at)", "Time since the last purchase, right to the second."),
+    (
+        "days_since_redemption",
+        "days_since(last_redemption_at)",
+        "Time since the last coupon redemption; NULL for who never redeemed one.",
+    ),
+    ("days_since_first_seen", "days_since(first_seen_at)", "Time since the first purchase on record."),
+    (
+        "days_to_anniversary",
+        "days_to_anniversary(anniversary_from)",
+        "Time to the yearly return of the first purchase; NULL when that purchase is not on record.",
+    ),
+)
+"""Name, formula and description of what is derived."""
+MODEL = ModelFeatures.of(
+    ("time_zone", "holiday_region"),
+    {"affinity_spend_90d": "spend_{category}_90d", "affinity_share_90d": "spend_{category}_90d / spend_90d"},
+)
+"""What the example's model sees; where a customer lives is the same for all of them."""
 
 
 def definitions(repo: Path) -> list[FeastObject]:
@@ -42,7 +64,7 @@ def schema() -> FeatureSchema:
     from features.repo.definitions import VIEWS
 
     stored = [_spec(view, field) for view in VIEWS for field in view.features]
-    specs = (*stored, *(feature.spec() for feature in DERIVED))
+    specs = (*stored, *(_derived(*one) for one in DERIVED))
     names = [spec.name for spec in specs]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
@@ -65,4 +87,20 @@ def _spec(view: FeatureView, field: Field) -> FeatureSpec:
         owner=field.tags["owner"],
         personal_data=PersonalData(field.tags["personal_data"]),
         max_age_s=float(max_age) if max_age else None,
+        is_situation=view.name in SITUATION_VIEWS,
+    )
+
+
+def _derived(name: str, formula: str, description: str) -> FeatureSpec:
+    """It ages with its source, so it declares no age of its own."""
+    return FeatureSpec(
+        name=name,
+        view=DERIVED_VIEW,
+        type=FeatureType.DOUBLE,
+        unit="days",
+        description=description,
+        owner="customer-analytics",
+        personal_data=PersonalData.PSEUDONYMOUS,
+        max_age_s=None,
+        formula=Formula.parsed(formula),
     )

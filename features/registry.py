@@ -18,9 +18,11 @@ from pydantic import Field, RootModel
 from features.company import Company, CompanyInvalid, Name, read_form
 from features.connection import open_feature_store
 from features.customer_key import CustomerKey, KeyType
+from features.derived import DERIVED_VIEW
 from features.documents.durations import Duration
-from features.documents.form import Document
+from features.documents.form import Document, meant
 from features.errors import StoreUnavailable
+from features.interactions import ModelFeatures, features_of_term
 from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalData
 
 if TYPE_CHECKING:
@@ -38,19 +40,22 @@ TYPES: Mapping[str, FeatureType] = {
 }
 MAX_AGE_TAG = "max_age_s"
 """Of a view that says so itself how old its facts may be; empty: they do not age. Its ttl is for the others."""
+JOURNEY_COLUMNS = ("journey_id", "journey_kind")
+"""What a model sees of every journey; its attributes are the catalogue's."""
 _TOLD = 5
 """So many names stand in one notice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompanyFeatures:
-    """What is known of a company's customers. `notices`: what was left out, or is not said, in a line each.
+    """What is known of a company's customers, and what a model sees of it.
 
-    `fingerprint` differs as soon as something of it does.
+    `notices`: what was left out, or is not said, in a line each. `fingerprint` differs as soon as something of it does.
     """
 
     key: CustomerKey
     schema: FeatureSchema
+    model: ModelFeatures
     notices: tuple[str, ...]
     fingerprint: str
 
@@ -106,15 +111,16 @@ class _Reader:
         views = self._views(entity) if entity is not None else []
         key = self._key(entity, views) if entity is not None else None
         specs = self._unique([spec for view in views for spec in self._specs(view)])
-        specs = self._noted(specs)
         self._check_formulas(specs)
+        schema = FeatureSchema(tuple(self._noted([*specs, *self._derived(specs)])))
+        model = self._model(schema)
         if self._faults or key is None:
             raise CompanyInvalid(tuple(self._faults))
-        schema = FeatureSchema(tuple(specs))
         described = json.dumps([asdict(key), *map(asdict, schema.features)], sort_keys=True, default=str)
         return CompanyFeatures(
             key=key,
             schema=schema,
+            model=model,
             notices=tuple(self._notices),
             fingerprint=hashlib.sha256(described.encode()).hexdigest()[:16],
         )
@@ -275,6 +281,38 @@ class _Reader:
             elif types.get(formula.source, FeatureType.TIMESTAMP) is not FeatureType.TIMESTAMP:
                 self._fault(path, f"'{formula.source}' is {types[formula.source]}, not an instant")
 
+    def _derived(self, specs: Sequence[FeatureSpec]) -> Iterator[FeatureSpec]:
+        """In the order of rumbo.yaml. It ages with its source, so it declares no age of its own."""
+        by_name = {spec.name: spec for spec in specs}
+        for name, formula in self._document.derived.items():
+            source = by_name.get(formula.source)
+            yield FeatureSpec(
+                name=name,
+                view=DERIVED_VIEW,
+                type=FeatureType.DOUBLE,
+                unit="days",
+                description=f"{formula}, when a decision is made.",
+                owner="" if source is None else source.owner,
+                personal_data=PersonalData.PERSONAL if source is None else source.personal_data,
+                max_age_s=None,
+                formula=formula,
+            )
+
+    def _model(self, schema: FeatureSchema) -> ModelFeatures:
+        """What a model sees: all that is named must be there, whatever journey an interaction is of."""
+        said = self._document.model
+        for position, name in enumerate(said.leave_out):
+            if name not in schema.by_name:
+                self._fault(("features", "model", "leave_out", position), _no_feature(name, schema))
+        for name, formula in said.interactions.items():
+            path = ("features", "model", "interactions", name)
+            if name in schema.by_name or name in JOURNEY_COLUMNS:
+                self._fault(path, f"'{name}' is a column already")
+            for term in formula.terms:
+                if not features_of_term(term, schema):
+                    self._fault(path, f"'{term}' becomes no feature of the registry that is a number")
+        return ModelFeatures(leave_out=frozenset(said.leave_out), interactions=said.interactions)
+
     def _fault(self, path: tuple[str | int, ...], text: str) -> None:
         self._faults.append(self._company.located(path, text))
 
@@ -292,6 +330,10 @@ def _with_note(spec: FeatureSpec, note: FeatureNote | None) -> FeatureSpec:
         "levels": note.levels,
     }
     return replace(spec, **{name: value for name, value in said.items() if value is not None})
+
+
+def _no_feature(name: str, schema: FeatureSchema) -> str:
+    return f"there is no feature '{name}'{meant(name, schema.by_name)}"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -13,8 +13,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from features.derived import Formula
+
 SCHEMA_FILE = Path(__file__).with_name("schema.json")
-_OPTIONAL = frozenset({"bounds", "levels", "stored_as"})
+_OPTIONAL = frozenset({"bounds", "levels", "stored_as", "formula", "is_situation"})
 
 
 class FeatureType(StrEnum):
@@ -36,10 +38,11 @@ class PersonalData(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureSpec:
-    """One feature. `max_age_s` is None when the fact does not age; `is_derived` when the encoder computes it.
+    """One feature. `max_age_s` is None when the fact does not age.
 
     `bounds`: the least and the greatest that a number can be; `levels`: all that a text can be; None where that is not
-    known. `stored_as`: its name in the store, if that is another.
+    known. `stored_as`: its name in the store, if that is another. `formula`: of one that is derived.
+    `is_situation`: a list of incidents or consents, which rules read, and neither conditions nor models.
     """
 
     name: str
@@ -50,10 +53,15 @@ class FeatureSpec:
     owner: str
     personal_data: PersonalData
     max_age_s: float | None
-    is_derived: bool = False
     bounds: tuple[float, float] | None = None
     levels: tuple[str, ...] | None = None
     stored_as: str | None = None
+    formula: Formula | None = None
+    is_situation: bool = False
+
+    @property
+    def is_derived(self) -> bool:
+        return self.formula is not None
 
 
 @dataclass(frozen=True)
@@ -75,22 +83,32 @@ class FeatureSchema:
                 views.setdefault(feature.view, []).append(feature)
         return {view: tuple(specs) for view, specs in views.items()}
 
+    @cached_property
+    def derived(self) -> dict[str, Formula]:
+        """What is computed when a decision is made, by name."""
+        return {f.name: f.formula for f in self.features if f.formula is not None}
+
     @classmethod
     def load(cls, path: Path = SCHEMA_FILE) -> FeatureSchema:
         rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-        return cls(
-            tuple(
-                FeatureSpec(
-                    **{
-                        **row,
-                        "type": FeatureType(row["type"]),
-                        "personal_data": PersonalData(row["personal_data"]),
-                    }
-                )
-                for row in rows
-            )
-        )
+        return cls(tuple(map(_spec, rows)))
 
     def dump(self) -> str:
-        rows = [{k: v for k, v in asdict(f).items() if v is not None or k not in _OPTIONAL} for f in self.features]
-        return json.dumps(rows, indent=1, ensure_ascii=False) + "\n"
+        return json.dumps([*map(_row, self.features)], indent=1, ensure_ascii=False) + "\n"
+
+
+def _spec(row: dict[str, Any]) -> FeatureSpec:
+    formula = row.get("formula")
+    read = {
+        "type": FeatureType(row["type"]),
+        "personal_data": PersonalData(row["personal_data"]),
+        "formula": None if formula is None else Formula.parsed(formula),
+    }
+    return FeatureSpec(**{**row, **read})
+
+
+def _row(spec: FeatureSpec) -> dict[str, Any]:
+    """What is not known of it is left out."""
+    formula = None if spec.formula is None else str(spec.formula)
+    written = {**asdict(spec), "formula": formula, "is_situation": spec.is_situation or None}
+    return {name: value for name, value in written.items() if value is not None or name not in _OPTIONAL}

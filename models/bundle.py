@@ -15,9 +15,9 @@ from pathlib import Path
 from features.encoder import Encoder
 from features.files import read_regular
 from models.calibration import Calibration
-from models.errors import BundleCorrupt
+from models.errors import BundleCorrupt, BundleOutdated
 
-FORMAT = 1
+FORMAT = 2
 MODEL_FILE = "model.txt"
 MANIFEST_FILE = "manifest.json"
 VERSION_CHARS = 16  # 64 bits of the content hash
@@ -58,7 +58,7 @@ class Bundle:
     def load(cls, folder: Path, *, within: Path | None = None) -> Bundle:
         """Reads regular files that lie, links followed, inside of `within` (default: the folder).
 
-        Raises: BundleCorrupt naming the file that is missing, damaged or of another format.
+        Raises: BundleCorrupt naming the file that is missing or damaged, as BundleOutdated if it is of another form.
         """
         root = within or folder
         manifest = _read_manifest(_read(folder / MANIFEST_FILE, root, MAX_MANIFEST_BYTES))
@@ -114,7 +114,7 @@ def _checked(manifest: object) -> dict[str, object]:
     if not isinstance(manifest, dict):
         raise BundleCorrupt(MANIFEST_FILE, "is not a JSON object")
     if manifest.get("format") != FORMAT:
-        raise BundleCorrupt(MANIFEST_FILE, f"format {manifest.get('format')!r}; this release reads {FORMAT}")
+        raise BundleOutdated(MANIFEST_FILE, manifest.get("format"), FORMAT)
     if manifest.pop("content_sha256", None) != _content_hash(manifest):
         raise BundleCorrupt(MANIFEST_FILE, "its content does not match its sha256")
     return manifest

@@ -23,6 +23,13 @@ class BundleCorrupt(RumboError):
         self.why = why
 
 
+class BundleOutdated(BundleCorrupt):
+    """A bundle that another release saved in its own form; only training makes it anew."""
+
+    def __init__(self, part: str, form: object, readable: int) -> None:
+        super().__init__(part, f"is of form {form!r}, this release reads {readable}: train again with `rumbo train`")
+
+
 class TrialUnfinished(RumboError):
     """Whether a bundle can score is not known: the process that tries it was stopped, or had no time."""
 

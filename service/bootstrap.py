@@ -27,6 +27,7 @@ from models.registry import fetch_tried_champion, stamp_of, trials_of
 from models.scorer import Scorer
 from service.application.catalogues import KeptCatalogues
 from service.application.decider import Decider
+from service.application.fact_sources import FactSources
 from service.application.home_access import demand_own
 from service.application.hydrate import FeatureReader, Hydrator
 from service.application.intake import Intake
@@ -191,7 +192,7 @@ async def _core(
     opened.callback(scoring.close)
     catalogues = KeptCatalogues(first, terms, state, clock)
     await catalogues.keep()
-    hydrator = Hydrator(reader, state)
+    hydrator = Hydrator(reader, state, FactSources(derived=terms.schema.derived))
     opened.callback(hydrator.close)
     await hydrator.warm(clock())
     _warn_of_age(settings, terms.schema, clock())
@@ -384,7 +385,8 @@ async def facts_only(settings: Settings) -> AsyncIterator[HomeFacts]:
     schema = FeatureSchema.load()
     plan = load(settings.catalogue, terms_of(schema, EXAMPLE_EVENTS)).plan
     async with state_store(settings) as state:
-        hydrator = Hydrator(OnlineFeatures(settings.feature_repo, schema), state)
+        reader = OnlineFeatures(settings.feature_repo, schema)
+        hydrator = Hydrator(reader, state, FactSources(derived=schema.derived))
         try:
             yield HomeFacts(plan=plan, hydrator=hydrator)
         finally:

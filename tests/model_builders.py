@@ -9,6 +9,7 @@ import lightgbm
 import numpy as np
 
 from features.encoder import Encoder, JourneyRow
+from features.interactions import ModelFeatures
 from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalData
 from features.values import FeatureRow, FeatureStatus, FeatureValue, Scalar
 from models.bundle import Bundle
@@ -46,6 +47,9 @@ SCHEMA = FeatureSchema(
         spec("redemptions_total", FeatureType.INT),
     )
 )
+MODEL = ModelFeatures.of(
+    (), {"affinity_spend_90d": "spend_{category}_90d", "affinity_share_90d": "spend_{category}_90d / spend_90d"}
+)
 
 
 def row(**facts: Scalar | None) -> FeatureRow:
@@ -77,7 +81,7 @@ def customers(n: int, seed: int = 0) -> list[FeatureRow]:
 def bundle(calibration: Calibration = PLATT, n: int = 300) -> Bundle:
     """A small model of P(redeem) = sigmoid(redemptions_total - 1), both journeys alike."""
     rows = customers(n)
-    encoder = Encoder.fit(rows, JOURNEYS, SCHEMA)
+    encoder = Encoder.fit(rows, JOURNEYS, SCHEMA, MODEL)
     matrix = np.concatenate([encoder.matrix(r, NOW, [JOURNEYS[i % 2]]) for i, r in enumerate(rows)])
     redemptions = matrix[:, encoder.columns.index("redemptions_total")]
     label = np.random.default_rng(1).random(n) < 1.0 / (1.0 + np.exp(1.0 - redemptions))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from features.encoder import Encoder, JourneyRow
+from features.interactions import ModelFeatures
 from features.schema import FeatureSchema
 from models.baselines import ConstantRate, fit_journey_rate, fit_past_redemptions, redemptions_so_far
 from models.bundle import Bundle
@@ -51,7 +52,9 @@ class Experiment:
         return self.results[0]
 
 
-def run(split: Split, schema: FeatureSchema, seeds: Sequence[int], announce: Announce) -> Experiment:
+def run(
+    split: Split, schema: FeatureSchema, model: ModelFeatures, seeds: Sequence[int], announce: Announce
+) -> Experiment:
     """Fits and measures.
 
     Raises: TooFewExamples when the training or the test period holds no redemption.
@@ -59,7 +62,7 @@ def run(split: Split, schema: FeatureSchema, seeds: Sequence[int], announce: Ann
     for period, pairs in (("training", split.training), ("test", split.test)):
         if not any(pair.is_redeemed for pair in pairs):
             raise TooFewExamples(f"the {period} period holds no redemption among {len(pairs)} pairs")
-    encoder = Encoder.fit((pair.row for pair in split.training), _journeys(split.training), schema)
+    encoder = Encoder.fit((pair.row for pair in split.training), _journeys(split.training), schema, model)
     examples, test = encode(split.training, encoder), encode(split.test, encoder)
     results = []
     for seed in seeds:

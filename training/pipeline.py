@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from features.files import demand_writable, writing
+from features.inventory import MODEL
 from features.schema import FeatureSchema
 from models.registry import PublishedModel, RunRecord, publish
 from training.evaluate import mean_of, spread_of
@@ -38,7 +39,7 @@ def train_home(home: Path, seeds: int, announce: Announce) -> TrainingResult:
     if home.is_dir():
         demand_writable(home)
     history = read_history(home, schema)
-    experiment = run(split(history), schema, range(seeds), announce)
+    experiment = run(split(history), schema, MODEL, range(seeds), announce)
     announce("MLflow run")
     with tempfile.TemporaryDirectory() as scratch:
         with writing(Path(scratch)):

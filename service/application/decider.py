@@ -18,7 +18,7 @@ from service.application.errors import (
     DecisionUnknown,
     RequestReused,
 )
-from service.application.hydrate import FactsRequest, HydratedFacts, Hydrator, incidents_open_in, merge
+from service.application.hydrate import FactsRequest, HydratedFacts, Hydrator, incidents_open_in
 from service.application.scoring import Contributions, Scores, Scoring
 from service.catalogue.load import Catalogue
 from service.decision.constrain import constrain
@@ -201,7 +201,7 @@ class Decider:
         decision_id = self._new_id(now)
 
         def decide(state: StateReading) -> Decision:
-            hydrated = merge(facts_request, now, before.reading, state)
+            hydrated = self._hydrator.merge(facts_request, now, before.reading, state)
             draft = begin(plan, hydrated.facts)
             has_same = hydrated.facts.features == before.facts.features
             found = scores if has_same else self._scoring.score_here(draft.survivors, hydrated.facts)

@@ -18,6 +18,7 @@ from features.errors import SituationUnreadable
 from features.reading import FeatureReading, ViewFault
 from features.situation import SITUATION_VIEWS, ConsentFact, ConsentStatus, Fact, IncidentFact, IncidentStatus, parse
 from features.values import FeatureStatus, FeatureValue, Scalar
+from service.application.fact_sources import FactSources
 from service.application.last_known_kills import LastKnownKills
 from service.decision.decide import Degradation
 from service.decision.facts import (
@@ -67,9 +68,10 @@ class HydratedFacts:
 class Hydrator:
     """Reads both stores. The feature store is synchronous, so it has a thread of its own."""
 
-    def __init__(self, features: FeatureReader, state: StateStore) -> None:
+    def __init__(self, features: FeatureReader, state: StateStore, sources: FactSources) -> None:
         self._features = features
         self._state = state
+        self._sources = sources
         self._last_known_kills = LastKnownKills()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="features")
 
@@ -93,13 +95,19 @@ class Hydrator:
         unheard = incidents_open_in(reading) - state.incident_heard_at.keys()
         if unheard and not state.situation.incidents.is_truncated:  # may be over for so long that they do not count
             state = await self._state.situation(request.customer_id, now, reach, unheard)
-        return merge(request, now, reading, state)
+        return self.merge(request, now, reading, state)
 
     async def hydrate_without_state(self, request: FactsRequest, now: datetime) -> HydratedFacts:
         """The facts while the state store is away: what it would tell is unread, but for what stands in."""
         loop = asyncio.get_running_loop()
         reading = await loop.run_in_executor(self._thread, self._features.read, request.customer_id, now)
-        return merge(request, now, reading, self._last_known_kills.reading())
+        return self.merge(request, now, reading, self._last_known_kills.reading())
+
+    def merge(
+        self, request: FactsRequest, now: datetime, reading: FeatureReading, state: StateReading
+    ) -> HydratedFacts:
+        """Pure: what both stores said, as the facts of one decision."""
+        return merge(request, now, reading, state, self._sources)
 
     def remember_kills(self, listed: KillList) -> None:
         """Keeps the kill list for when the state store is away."""
@@ -123,7 +131,9 @@ def incidents_open_in(reading: FeatureReading) -> frozenset[str]:
     return frozenset([fact.incident_id for fact in listed if fact.status is IncidentStatus.OPEN][:MOST_NAMED])
 
 
-def merge(request: FactsRequest, now: datetime, reading: FeatureReading, state: StateReading) -> HydratedFacts:
+def merge(
+    request: FactsRequest, now: datetime, reading: FeatureReading, state: StateReading, sources: FactSources
+) -> HydratedFacts:
     """Pure: what both stores said, as the facts of one decision."""
     values = dict(reading.values)
     incidents_value, consents_value = values.pop(INCIDENTS, None), values.pop(CONSENTS, None)
@@ -143,7 +153,7 @@ def merge(request: FactsRequest, now: datetime, reading: FeatureReading, state: 
         channel=request.channel,
         placement=request.placement,
         context=request.context,
-        features=derive(values, now),
+        features=derive(values, now, sources.derived),
         is_known=_is_known(reading, situation),
         situation=situation,
     )

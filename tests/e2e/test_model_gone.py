@@ -95,6 +95,17 @@ def lead_a_node_of_the_last_tree_to_itself(home: Path) -> None:
     sign(home, resized(text[:begins] + " ".join(children) + text[ends:]))
 
 
+def save_it_in_the_form_of_before(home: Path) -> None:
+    """As releases wrote it whose interactions were a constant of the encoder: without formulas."""
+    manifest = json.loads(part(home, "manifest.json").read_text(encoding="utf-8"))
+    parts = {"interaction": "affinity"}
+    columns = [
+        {"name": c["name"], "part": parts.get(c["part"], c["part"]), "levels": c.get("levels")}
+        for c in manifest["encoder"]
+    ]
+    part(home, "manifest.json").write_text(json.dumps({**manifest, "format": 1, "encoder": columns}), encoding="utf-8")
+
+
 def nest_the_manifest(home: Path) -> None:
     part(home, "manifest.json").write_text("[" * 200_000, encoding="utf-8")
 
@@ -158,6 +169,7 @@ DAMAGE = [
     remove_everything,
     cut_and_sign,
     lead_a_node_of_the_last_tree_to_itself,
+    save_it_in_the_form_of_before,
     nest_the_manifest,
     make_the_model_a_pipe,
     link_the_model_to_elsewhere,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from features.derived import DERIVED, derive
+from features.derived import Formula, derive
 from features.errors import RumboError
 from features.reading import is_stale
 from features.schema import FeatureSchema, FeatureSpec, FeatureType
@@ -39,9 +39,6 @@ CUSTOMER = "case"
 GRANTED_AGO = timedelta(days=90)
 """How old the consents of a case are."""
 
-_SOURCES = {derived.name: derived.source for derived in DERIVED}
-_ANNIVERSARY = "days_to_anniversary"
-
 
 class CaseInvalid(RumboError):
     """A case that speaks of what does not exist."""
@@ -68,7 +65,7 @@ def facts_of_case(case: CaseDocument, plan: Plan, terms: Terms) -> Facts:
             channel=channel,
             placement=case.placement,
             context=context_of(case, plan),
-            features={**derive(stored, now), **stored},
+            features={**derive(stored, now, terms.schema.derived), **stored},
             is_known=_is_known(case, stored, situation),
             situation=situation,
         )
@@ -114,7 +111,7 @@ def _given(case: CaseDocument, schema: FeatureSchema, now: datetime) -> Iterator
         if spec is None:
             raise CaseInvalid(f"there is no feature '{name}'")
         document = fact if isinstance(fact, FactDocument) else _plain(fact)
-        source = schema.by_name[_SOURCES[name]] if spec.is_derived else spec
+        source = spec if spec.formula is None else schema.by_name[spec.formula.source]
         yield source.name, _feature(document, spec, source, case, now)
 
 
@@ -129,17 +126,16 @@ def _feature(
         return FeatureValue(name=source.name, status=fact.status or FeatureStatus.NULL)
     age = fact.age or (case.ages or {}).get(source.view) or timedelta(0)
     status = FeatureStatus.STALE if is_stale(now - age, now, source.max_age_s) else FeatureStatus.PRESENT
-    value = _source_time(spec.name, fact.value, now) if spec.is_derived else _typed(spec, fact.value)
+    value = _typed(spec, fact.value) if spec.formula is None else _source_time(spec.name, spec.formula, fact.value, now)
     return FeatureValue(name=source.name, status=status, value=value, event_time=now - age)
 
 
-def _source_time(name: str, days: Value, now: datetime) -> datetime:
+def _source_time(name: str, formula: Formula, days: Value, now: datetime) -> datetime:
     """The time from which so many days follow."""
     if isinstance(days, str) or days is None:
         raise CaseInvalid(f"{name} is a number of days")
     try:
-        ahead = now + timedelta(days=days)
-        return ahead.replace(year=ahead.year - 1) if name == _ANNIVERSARY else now - timedelta(days=days)
+        return formula.instant(days, now)
     except (ValueError, OverflowError) as error:
         raise CaseInvalid(f"{name}: no time lies {days:g} days from now") from error
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 import pyarrow as pa
 
 from features.schema import FeatureSchema, FeatureSpec, FeatureType
-from features.situation import SITUATION_VIEWS
 
 FEATURE = "feature_"
 REQUIRED = ("customer_id", "decided_at", "journey_id", "propensity", "reward")
@@ -53,7 +52,7 @@ def export_schema(features: FeatureSchema) -> pa.Schema:
 
 def feature_specs(features: FeatureSchema) -> tuple[FeatureSpec, ...]:
     """The features that have a column: not those that tell the situation."""
-    return tuple(spec for spec in features.features if spec.view not in SITUATION_VIEWS)
+    return tuple(spec for spec in features.features if not spec.is_situation)
 
 
 def documented(schema: pa.Schema) -> Iterator[tuple[str, str, str, str]]:

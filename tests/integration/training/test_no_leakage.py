@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from features.complete_journey.source import SourceTables
 from features.encoder import Encoder
 from features.prepare import prepare_home
-from tests.example import SCHEMA
+from tests.example import MODEL, SCHEMA
 from tests.fixtures_features import NOW
 from training.history import Pair, encode, read_history
 
@@ -57,7 +57,7 @@ def test_rewriting_the_future_leaves_every_earlier_row_as_it_was(
     prepare_home(tmp_path / "home", NOW)
     before, after = (read_history(home, SCHEMA).pairs for home in (prepared_home, tmp_path / "home"))
 
-    encoder = Encoder.fit((pair.row for pair in before), [pair.journey for pair in before], SCHEMA)
+    encoder = Encoder.fit((pair.row for pair in before), [pair.journey for pair in before], SCHEMA, MODEL)
     np.testing.assert_array_equal(known_by_moment(before, encoder), known_by_moment(after, encoder))
     assert not np.array_equal(known_later(before, encoder), known_later(after, encoder))
 

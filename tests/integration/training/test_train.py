@@ -16,7 +16,7 @@ from features.values import FeatureStatus
 from models.registry import fetch_champion
 from models.scorer import Scorer
 from service.cli import main
-from tests.example import SCHEMA
+from tests.example import MODEL, SCHEMA
 from tests.fixtures_features import NOW
 from training.evaluate import EvaluationMetrics, mean_of
 from training.experiment import Experiment, probabilities, run
@@ -33,7 +33,7 @@ def history(prepared_home: Path) -> CampaignHistory:
 
 @pytest.fixture(scope="module")
 def experiment(history: CampaignHistory) -> Experiment:
-    return run(split(history), SCHEMA, range(5), lambda stage: None)
+    return run(split(history), SCHEMA, MODEL, range(5), lambda stage: None)
 
 
 @pytest.fixture(scope="module")

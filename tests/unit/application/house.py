@@ -26,7 +26,7 @@ from service.state.store import SqlState
 from service.timing import StepTimes
 from tests.builders import NOW, STRICT, Entry, catalogue, journey
 from tests.contract.rows import WEEK
-from tests.example import TERMS
+from tests.example import SOURCES, TERMS
 
 EXAMPLE_CATALOGUE = load(EXAMPLE, TERMS)
 NEWS = Entry(journey=journey("news", kind=JourneyKind.PROMOTIONAL), contact=Cap(at_most=1, per=WEEK))
@@ -71,7 +71,7 @@ class House:
         self.now = NOW
         self.catalogues = FixedCatalogues()
         self.scoring = Scoring(model)
-        self.hydrator = Hydrator(features or NoFeatures(), state)
+        self.hydrator = Hydrator(features or NoFeatures(), state, SOURCES)
         ids = itertools.count(1)
         self.decider = Decider(
             catalogues=self.catalogues,

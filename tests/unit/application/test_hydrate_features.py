@@ -11,7 +11,7 @@ import pytest
 from features.reading import FeatureReading, ViewFault
 from features.situation import IncidentFact, IncidentStatus, render
 from features.values import FeatureStatus, FeatureValue
-from service.application.hydrate import Hydrator, merge
+from service.application.hydrate import Hydrator
 from service.decision.constraints.capacity import Pool
 from service.decision.decide import Degradation
 from service.decision.facts import Use
@@ -21,6 +21,7 @@ from service.state.engines.engine import Durability
 from service.state.port import StateUnavailable
 from tests.builders import NOW, Entry, catalogue, journey
 from tests.contract.rows import FAR, committed, event, propose
+from tests.example import SOURCES
 from tests.stores import sqlite_state
 from tests.unit.application.readings import (
     ASKED,
@@ -31,6 +32,7 @@ from tests.unit.application.readings import (
     consents,
     incident_fact,
     incidents,
+    made_of,
     merged,
     reading,
     state,
@@ -90,7 +92,7 @@ OLD = ViewFault(view="behaviour", status=FeatureStatus.STALE, cause="test")
 def test_a_customer_is_known_by_any_row_or_event_and_unknown_only_when_every_view_was_asked(
     has_any_row: bool, has_events: bool, faults: tuple[ViewFault, ...], expected: bool | None
 ) -> None:
-    found = merge(ASKED, NOW, reading(faults=faults, has_any_row=has_any_row), state(has_events=has_events)).facts
+    found = made_of(reading(faults=faults, has_any_row=has_any_row), state(has_events=has_events)).facts
     assert found.is_known is expected
     assert found.variables.get("customer.is_known") is expected
 
@@ -136,14 +138,14 @@ class FixedFeatures:
 async def test_both_stores_are_read_once_for_one_decision(tmp_path: Path) -> None:
     features, kept = FixedFeatures(), sqlite_state(tmp_path / "state.db", Durability.PROCESS_SAFE)
     await kept.record_events([PURCHASE], NOW)
-    hydrator = Hydrator(features, kept)
+    hydrator = Hydrator(features, kept, SOURCES)
     found = await hydrator.hydrate(ASKED, NOW, FAR)
     own = await kept.situation("1", NOW, FAR)
     hydrator.close()
     await kept.close()
     assert own.situation.last_purchase_at == T1
     assert features.asked == [("1", NOW)]
-    assert found == merge(ASKED, NOW, reading(value("segment", "gold")), own)
+    assert found == made_of(reading(value("segment", "gold")), own)
 
 
 async def test_what_concerns_everybody_is_a_fact_of_every_customer(tmp_path: Path) -> None:
@@ -153,7 +155,7 @@ async def test_what_concerns_everybody_is_a_fact_of_every_customer(tmp_path: Pat
     await committed(kept, await propose(kept, plan, customer_id="2"))
     await kept.kill("news", "wrong price", NOW)
     await kept.record_events([event("b1", "feed.heartbeat", customer_id="")], NOW)
-    hydrator = Hydrator(FixedFeatures(), kept)
+    hydrator = Hydrator(FixedFeatures(), kept, SOURCES)
     found = (await hydrator.hydrate(ASKED, NOW, replace(FAR, pools=plan.pools_on("web")))).facts.situation
     without = (await hydrator.hydrate(ASKED, NOW, FAR)).facts.situation
     hydrator.close()
@@ -188,7 +190,7 @@ async def test_incidents_that_are_over_for_long_are_asked_for_where_the_feature_
     await kept.record_events([event("e1", "incident.resolved", NOW - 8 * DAY, incident_id="i1")], NOW)
     near = replace(FAR, grace=DAY)
     assert (await kept.situation("1", NOW, near)).incident_heard_at == {}
-    hydrator = Hydrator(Lists("i1", "i2"), kept)
+    hydrator = Hydrator(Lists("i1", "i2"), kept, SOURCES)
     found = (await hydrator.hydrate(ASKED, NOW, near)).facts.situation.incidents
     assert [i.incident_id for i in found.known] == ["i2"]
     hydrator.close()
@@ -198,7 +200,7 @@ async def test_incidents_that_are_over_for_long_are_asked_for_where_the_feature_
 async def test_a_state_store_that_does_not_answer_ends_the_hydration(tmp_path: Path) -> None:
     kept = sqlite_state(tmp_path / "state.db", Durability.PROCESS_SAFE)
     await kept.close()
-    hydrator = Hydrator(FixedFeatures(), kept)
+    hydrator = Hydrator(FixedFeatures(), kept, SOURCES)
     with pytest.raises(StateUnavailable):
         await hydrator.hydrate(ASKED, NOW, FAR)
     hydrator.close()

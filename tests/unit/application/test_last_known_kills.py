@@ -11,7 +11,7 @@ import pytest
 from features.reading import FeatureReading, ViewFault
 from features.values import FeatureStatus
 from service.application import last_known_kills
-from service.application.hydrate import Hydrator, merge
+from service.application.hydrate import Hydrator
 from service.application.last_known_kills import LastKnownKills, keep_reading
 from service.decision.decide import Degradation
 from service.decision.facts import Consents, Situation, SituationPart
@@ -19,6 +19,7 @@ from service.decision.reach import Reach
 from service.state.engines.engine import Durability
 from service.state.port import StateUnavailable
 from tests.builders import NOW
+from tests.example import SOURCES
 from tests.stores import sqlite_state
 from tests.unit.application.readings import (
     ASKED,
@@ -28,6 +29,7 @@ from tests.unit.application.readings import (
     consents,
     incident_fact,
     incidents,
+    made_of,
     reading,
     value,
 )
@@ -72,7 +74,7 @@ def test_a_reading_that_comes_late_does_not_bring_an_older_list_back() -> None:
 
 async def test_every_reading_of_the_state_is_remembered_and_used_when_there_is_none(tmp_path: Path) -> None:
     state = sqlite_state(tmp_path / "state.db", Durability.PROCESS_SAFE)
-    hydrator = Hydrator(NoFeatures(), state)
+    hydrator = Hydrator(NoFeatures(), state, SOURCES)
     await state.kill("news", "a test", NOW)
     await hydrator.hydrate(ASKED, NOW, Reach())
     await state.kill("*", "all of it", NOW)
@@ -85,9 +87,7 @@ async def test_every_reading_of_the_state_is_remembered_and_used_when_there_is_n
 
 def test_without_the_state_nothing_is_claimed_of_the_situation() -> None:
     """Neither by what the feature store knows of an incident, nor by the last purchase that it has heard of."""
-    found = merge(
-        ASKED,
-        NOW,
+    found = made_of(
         reading(incidents(incident_fact(T1, "open")), value("last_purchase_at", T2), value("segment", "gold")),
         LastKnownKills().reading(),
     )
@@ -100,14 +100,12 @@ def test_without_the_state_nothing_is_claimed_of_the_situation() -> None:
 
 @pytest.mark.parametrize(("has_any_row", "is_known"), [(True, True), (False, None)])
 def test_without_the_state_nobody_is_a_stranger(has_any_row: bool, is_known: bool | None) -> None:
-    found = merge(ASKED, NOW, reading(has_any_row=has_any_row), LastKnownKills().reading()).facts
+    found = made_of(reading(has_any_row=has_any_row), LastKnownKills().reading()).facts
     assert found.is_known is is_known
 
 
 def test_withdrawals_are_those_of_the_feature_store() -> None:
-    found = merge(
-        ASKED, NOW, reading(consents(("*", "*", "withdrawn", T1))), LastKnownKills().reading()
-    ).facts.situation
+    found = made_of(reading(consents(("*", "*", "withdrawn", T1))), LastKnownKills().reading()).facts.situation
     assert found.consents == Consents(withdrawn_at={("*", "*"): T1})
     assert found.unread == BUT_WITHDRAWALS
 
@@ -115,7 +113,7 @@ def test_withdrawals_are_those_of_the_feature_store() -> None:
 def test_withdrawals_that_the_feature_store_cannot_tell_are_unread_too() -> None:
     fault = ViewFault(view="consents", status=UNAVAILABLE, cause="test")
     gone = reading(value("consents_json", None, FeatureStatus.UNAVAILABLE), faults=(fault,))
-    found = merge(ASKED, NOW, gone, LastKnownKills().reading())
+    found = made_of(gone, LastKnownKills().reading())
     assert found.facts.situation.unread == EVERYTHING
     assert found.degraded[0] == AWAY
     assert [d.what for d in found.degraded] == ["state", "features.consents"]

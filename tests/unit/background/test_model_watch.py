@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable
 import pytest
 from prometheus_client import generate_latest
 
-from models.errors import BundleCorrupt, RegistryUnusable, TrialUnfinished
+from models.errors import BundleCorrupt, BundleOutdated, RegistryUnusable, TrialUnfinished
 from service.application.scoring import Model, Scoring
 from service.background.model_watch import AGAIN_AFTER_S, AGAIN_AT_LATEST_S, ModelWatch
 from service.metrics import Metrics
@@ -17,6 +17,7 @@ from tests.unit.application.test_scoring import FakeModel
 FAULTS = [
     RegistryUnusable("database is locked"),
     BundleCorrupt("model.txt", "is cut"),
+    BundleOutdated("manifest.json", 1, 2),
     TrialUnfinished("no time"),
     ZeroDivisionError("a bug"),
 ]

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from features.company import Age, CompanyInvalid, Formula, IncidentFromDocument, company_json_schema, load_company
+from features.company import CompanyInvalid, IncidentFromDocument, company_json_schema, load_company
+from features.derived import Age, Formula
+from features.interactions import Interaction
 
 WHOLE = """\
 company: mybank
@@ -19,7 +21,7 @@ features:
   notes: features.yaml
   derived:
     relationship_days: days_since(first_account_at)
-  model: {leave_out: [time_zone], interactions: {affinity: "spend_{category}_90d"}}
+  model: {leave_out: [time_zone], interactions: {affinity: "spend_{category}_90d / spend_90d"}}
 situation:
   incidents: {claims: {when: customer.claims_open > 0}}
   consents: none
@@ -39,6 +41,12 @@ FAULTS = (
     ("  service: journeys", "  service: journeys\n  views: [a]", "3:1: features: say `service` or `views`, not both"),
     ("accounts.rating:", "rating:", "6:11: features.names.rating: expected VIEW.FEATURE"),
     ("days_since(", "age_of(", "9:5: features.derived.relationship_days: expected one of days_since(FEATURE)"),
+    (
+        "{category}_90d /",
+        "category_90d /",
+        "10:50: features.model.interactions.affinity: expected a feature",
+    ),
+    ("{category}_90d /", "{category}_90d *", "10:50: features.model.interactions.affinity: expected a feature"),
     ("{when: customer.claims_open > 0}", "{whem: x}", "12:24: situation.incidents.claims.whem: "),
     ("{claims: {when: customer.claims_open > 0}}", "{view: 3}", "12:15: situation.incidents.view: expected a text"),
     ("consents: none", "consents: yes", "13:3: situation.consents: "),
@@ -71,6 +79,7 @@ def test_the_whole_file_is_read(tmp_path: Path) -> None:
         tmp_path / ".rumbo",
     )
     assert document.features.derived == {"relationship_days": Formula(Age.DAYS_SINCE, "first_account_at")}
+    assert document.features.model.interactions == {"affinity": Interaction("spend_{category}_90d", "spend_90d")}
     assert document.situation is not None
     assert document.situation.consents is None
     assert document.events["claim.opened"].opens_incident == "claims"

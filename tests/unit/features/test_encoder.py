@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from datetime import UTC, datetime, timedelta
 
@@ -9,8 +10,9 @@ import numpy as np
 import pytest
 
 from features.encoder import Encoder, JourneyRow
+from features.interactions import ModelFeatures
 from features.values import FeatureStatus, FeatureValue, Scalar
-from tests.example import SCHEMA
+from tests.example import MODEL, SCHEMA
 
 AT = datetime(2018, 1, 3, 12, 0, tzinfo=UTC)
 MAKEUP = JourneyRow(
@@ -35,7 +37,7 @@ ROW = present(
 
 @pytest.fixture
 def encoder() -> Encoder:
-    return Encoder.fit([ROW, present(age_band="65+")], [MAKEUP, MIXED], SCHEMA)
+    return Encoder.fit([ROW, present(age_band="65+")], [MAKEUP, MIXED], SCHEMA, MODEL)
 
 
 def cell(encoder: Encoder, row: dict[str, FeatureValue], name: str, journey: JourneyRow = MAKEUP) -> float:
@@ -122,14 +124,14 @@ def test_situation_facts_and_raw_timestamps_are_never_columns(encoder: Encoder) 
 
 
 def test_a_chosen_set_of_features_is_all_a_model_sees_of_a_customer() -> None:
-    encoder = Encoder.fit([ROW], [MIXED], SCHEMA, features=["recency_days", "spend_90d"])
+    encoder = Encoder.fit([ROW], [MIXED], SCHEMA, MODEL, features=["recency_days", "spend_90d"])
     journey = ("journey_id", "journey_kind", "campaign_type", "category", "affinity_spend_90d", "affinity_share_90d")
     assert encoder.columns == ("recency_days", "spend_90d", *journey)
 
 
 def test_a_chosen_feature_must_exist() -> None:
     with pytest.raises(KeyError, match="spend_91d"):
-        Encoder.fit([ROW], [MIXED], SCHEMA, features=["spend_91d"])
+        Encoder.fit([ROW], [MIXED], SCHEMA, MODEL, features=["spend_91d"])
 
 
 def test_json_gives_the_same_encoder_back(encoder: Encoder) -> None:
@@ -142,3 +144,40 @@ def test_json_gives_the_same_encoder_back(encoder: Encoder) -> None:
 def test_json_that_is_no_encoder_is_refused(text: str) -> None:
     with pytest.raises((ValueError, KeyError, TypeError)):
         Encoder.from_json(text)
+
+
+@pytest.mark.parametrize("attributes", [{}, {"category": "mixed"}, {"category": "x}{y"}, {"kind": "makeup"}])
+def test_an_interaction_of_what_no_feature_tells_is_nan(encoder: Encoder, attributes: dict[str, str]) -> None:
+    journey = JourneyRow(journey_id="new", kind="loyalty", attributes=attributes)
+    assert math.isnan(cell(encoder, ROW, "affinity_spend_90d", journey))
+
+
+def test_an_interaction_reads_no_feature_that_the_schema_did_not_have(encoder: Encoder) -> None:
+    """What is served beside the schema, such as ages, was not in the training table."""
+    journey = JourneyRow(journey_id="new", kind="loyalty", attributes={"category": "unheard_of"})
+    assert math.isnan(cell(encoder, ROW | present(spend_unheard_of_90d=9.0), "affinity_spend_90d", journey))
+
+
+def test_what_a_model_leaves_out_is_no_column() -> None:
+    model = ModelFeatures.of(["age_band", "recency_days"], {})
+    encoder = Encoder.fit([ROW], [MIXED], SCHEMA, model)
+    everything = Encoder.fit([ROW], [MIXED], SCHEMA, ModelFeatures())
+    assert set(everything.columns) - set(encoder.columns) == {"age_band", "recency_days"}
+
+
+def test_an_interaction_that_is_called_as_a_journeys_attribute_is_refused() -> None:
+    model = ModelFeatures.of([], {"category": "spend_{category}_90d"})
+    with pytest.raises(ValueError, match="two columns have one name"):
+        Encoder.fit([ROW], [MAKEUP], SCHEMA, model)
+
+
+def test_ages_and_interactions_are_kept_with_their_formulas(encoder: Encoder) -> None:
+    kept = {column["name"]: column for column in json.loads(encoder.to_json())}
+    assert kept["recency_days"] == {
+        "name": "recency_days",
+        "part": "customer",
+        "formula": "days_since(last_purchase_at)",
+    }
+    share = kept["affinity_share_90d"]
+    assert share["formula"] == "spend_{category}_90d / spend_90d"
+    assert {"spend_90d", "spend_makeup_90d"} < set(share["features"])

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from features.cli import features
 from features.company import CompanyInvalid, load_company
 from features.customer_key import CustomerKey, KeyType
+from features.derived import Age, Formula
+from features.interactions import Interaction, ModelFeatures
 from features.registry import CompanyFeatures, read_features
 from features.schema import FeatureType, PersonalData
 from service.commands.variables import strangers
@@ -21,6 +23,12 @@ NOTES = """\
 balance: {description: What the accounts hold, unit: EUR, owner: core, personal_data: sensitive, range: [0, 1000000]}
 rating: {levels: [A, B, C], max_age: 7d}
 shoe_size: {unit: EU}
+"""
+
+
+DERIVED = """\
+  notes: features.yaml
+  derived: {card_days_left: days_until(card_expires_at), relationship_days: days_since(first_account_at)}
 """
 
 
@@ -83,6 +91,40 @@ def test_notes_say_what_the_registry_does_not(bank: Bank) -> None:
     assert "features.yaml: shoe_size is no feature that is read" in found.notices
 
 
+def test_what_is_derived_stands_at_the_end_in_the_order_of_the_file(bank: Bank) -> None:
+    bank.write(RUMBO + DERIVED, features="relationship_days: {description: Loyalty., range: [0, 30000]}\n")
+    card, relationship = features_of(bank).schema.features[-2:]
+    assert (card.name, card.type, card.unit, card.formula) == (
+        "card_days_left",
+        FeatureType.DOUBLE,
+        "days",
+        Formula(Age.DAYS_UNTIL, "card_expires_at"),
+    )
+    assert card.description == "days_until(card_expires_at), when a decision is made."
+    assert (relationship.name, relationship.description, relationship.bounds) == (
+        "relationship_days",
+        "Loyalty.",
+        (0.0, 30_000.0),
+    )
+    assert (relationship.max_age_s, relationship.personal_data) == (None, PersonalData.PERSONAL)
+
+
+def test_what_a_model_sees_is_what_the_file_says(bank: Bank) -> None:
+    said = 'model: {leave_out: [rating], interactions: {open: "{what}_open", share: "{what}_open / balance"}}'
+    bank.write(RUMBO + f"  {said}\n")
+    found = features_of(bank)
+    assert found.model == ModelFeatures(
+        leave_out=frozenset({"rating"}),
+        interactions={"open": Interaction("{what}_open"), "share": Interaction("{what}_open", "balance")},
+    )
+    assert found.model.interactions["open"].features(found.schema) == {"accounts_open", "claims_open"}
+    assert found.model.interactions["share"].features(found.schema) == {"accounts_open", "claims_open", "balance"}
+
+
+def test_a_model_that_leaves_nothing_out_sees_all_of_it(bank: Bank) -> None:
+    assert features_of(bank).model == ModelFeatures()
+
+
 def test_the_fingerprint_changes_with_the_features_and_with_nothing_else(bank: Bank) -> None:
     first = features_of(bank).fingerprint
     assert features_of(bank).fingerprint == first
@@ -110,6 +152,19 @@ def test_the_fingerprint_changes_with_the_features_and_with_nothing_else(bank: B
         ),
         ("repo: feast/", "derived: {age: days_since(balance)}", "'balance' is double, not an instant"),
         ("repo: feast/", "derived: {balance: days_since(first_account_at)}", "'balance' is a feature already"),
+        (
+            "repo: feast/",
+            "model: {leave_out: [balance, ratings]}",
+            "4:32: features.model.leave_out.1: there is no feature 'ratings', did you mean `rating`?",
+        ),
+        (
+            "repo: feast/",
+            'model: {interactions: {spent: "spend_{category}_90d"}}',
+            "4:26: features.model.interactions.spent: 'spend_{category}_90d' becomes no feature of the",
+        ),
+        ("repo: feast/", 'model: {interactions: {of: "{what}_open / rating"}}', "of: 'rating' becomes no feature"),
+        ("repo: feast/", 'model: {interactions: {balance: "{what}_open"}}', "balance: 'balance' is a column already"),
+        ("repo: feast/", 'model: {interactions: {journey_id: "{what}_open"}}', "'journey_id' is a column already"),
         ("repo: feast/", "notes: features.yaml", "features.yaml:1:12: rating.unitt: "),
     ],
 )

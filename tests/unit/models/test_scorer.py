@@ -17,7 +17,7 @@ from models.bundle import MODEL_FILE, Bundle
 from models.calibration import Calibration, CalibrationKind
 from models.errors import BundleCorrupt
 from models.scorer import JourneyModel, Scorer
-from tests.model_builders import JOURNEYS, NOW, PANTRY, SCHEMA, bundle, customers, row
+from tests.model_builders import JOURNEYS, MODEL, NOW, PANTRY, SCHEMA, bundle, customers, row
 
 UNKNOWN = JourneyRow(journey_id="never-seen", kind="service", attributes={"campaign_type": "Z"})
 
@@ -83,7 +83,7 @@ def test_every_score_is_a_probability_whatever_the_facts(
 
 
 def test_a_model_with_other_columns_than_its_encoder_is_refused(trained: Bundle) -> None:
-    narrow = Encoder.fit(customers(5), JOURNEYS, SCHEMA, features=["spend_90d"])
+    narrow = Encoder.fit(customers(5), JOURNEYS, SCHEMA, MODEL, features=["spend_90d"])
     with pytest.raises(BundleCorrupt, match=MODEL_FILE):
         Scorer(replace(trained, encoder=narrow))
 

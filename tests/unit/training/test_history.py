@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from features.encoder import Encoder
 from features.schema import FeatureSchema, FeatureType
 from features.values import FeatureStatus, Scalar
-from tests.model_builders import NOW, PANTRY, SOAP, row, spec
+from tests.model_builders import MODEL, NOW, PANTRY, SOAP, row, spec
 from training.history import Pair, encode, feature_row, scalars
 from training.join import ageing_views
 
@@ -23,7 +24,7 @@ SCHEMA = FeatureSchema(
         spec("age_band", FeatureType.STRING, view="demographics"),
         spec("baskets_90d", FeatureType.INT, max_age_s=21 * 86_400.0),
         spec("last_redemption_at", FeatureType.TIMESTAMP, max_age_s=21 * 86_400.0),
-        spec("incidents_json", FeatureType.STRING, view="incidents"),
+        replace(spec("incidents_json", FeatureType.STRING, view="incidents"), is_situation=True),
     )
 )
 FACTS: Mapping[str, Scalar | None] = {"age_band": "65+", "baskets_90d": 3, "last_redemption_at": None}
@@ -58,7 +59,7 @@ def test_behaviour_is_stale_when_older_than_its_max_age_at_the_decision(age: tim
 
 def test_a_stale_value_is_missing_for_the_model() -> None:
     facts = feature_row(FACTS, {"behaviour": NOW - 22 * DAY}, NOW, SCHEMA)
-    encoder = Encoder.fit([facts], [PANTRY], SCHEMA)
+    encoder = Encoder.fit([facts], [PANTRY], SCHEMA, MODEL)
     cell = encoder.matrix(facts, NOW, [PANTRY])[0, encoder.columns.index("baskets_90d")]
     assert np.isnan(cell)
 
@@ -69,7 +70,7 @@ def test_only_views_with_a_max_age_age() -> None:
 
 def test_encoded_pairs_are_the_encoder_s_rows_with_their_labels_and_windows() -> None:
     facts = row(baskets_90d=3)
-    encoder = Encoder.fit([facts], [PANTRY, SOAP], SCHEMA)
+    encoder = Encoder.fit([facts], [PANTRY, SOAP], SCHEMA, MODEL)
     pairs = [
         Pair(
             customer_id="1",

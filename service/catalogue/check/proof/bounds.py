@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from features.derived import Age
 from features.schema import FeatureSchema, FeatureSpec, FeatureType
 from service.decision.facts import CONTACTS_VARIABLE
 from service.decision.journey import Stage
@@ -70,11 +71,11 @@ SITUATION_BOUNDS: Mapping[str, Bounds] = {
 
 
 def bounds_of(schema: FeatureSchema) -> dict[str, Bounds]:
-    """What the unit of each feature says about its values, by the name that conditions use.
+    """What is said of the values of each feature, by the name that conditions use: its bounds, or else its unit.
 
     A range in the unit counts ("share 0..1", "points -10..", "level ..5"). Else an int with a unit counts something,
-    and days and money (a unit of three capitals) are not negative. Ranges are taken at their word: a share that its
-    view rounds to 1.0000000000000002 lies outside.
+    and days and money (a unit of three capitals) are not negative, but for days until an instant. Ranges are taken at
+    their word: a share that its view rounds to 1.0000000000000002 lies outside.
     """
     found = {f"customer.{feature.name}": _unit_bounds(feature) for feature in schema.features}
     return {name: bounds for name, bounds in found.items() if bounds is not None}
@@ -83,6 +84,10 @@ def bounds_of(schema: FeatureSchema) -> dict[str, Bounds]:
 def _unit_bounds(feature: FeatureSpec) -> Bounds | None:
     if feature.type not in (FeatureType.INT, FeatureType.DOUBLE):
         return None
+    if feature.bounds is not None:
+        return Bounds(low=feature.bounds[0], high=feature.bounds[1])
+    if feature.formula is not None and feature.formula.function is Age.DAYS_UNTIL:
+        return Bounds(low=-LONGEST_DAYS, high=LONGEST_DAYS)
     stated = _RANGE.search(feature.unit)
     if stated:
         low, high = (None if end is None else float(end) for end in stated.groups())
