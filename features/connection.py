@@ -6,14 +6,16 @@ The stores' own interface (`online_read`, `online_write_batch`) gives event time
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from features.customer_key import CustomerKey
 from features.errors import StoreUnavailable
+from features.feast_internals import release
 
 if TYPE_CHECKING:
     from feast import FeatureStore, FeatureView
@@ -23,6 +25,13 @@ if TYPE_CHECKING:
     from feast.repo_config import RepoConfig
 
 CONFIG_FILE = "feature_store.yaml"
+BEGINNING = datetime.fromtimestamp(0, UTC)
+SILENT_S: Final = 0.5
+"""A server that says nothing for so long is away."""
+
+OWN_EXTRAS: Final = frozenset({"redis"})
+"""Of Rumbo, each for the stores of that name."""
+_EXTRA = re.compile(r"feast\[([a-z0-9_-]+)\]")
 
 FileIdentity = tuple[int, int] | None
 
@@ -77,7 +86,7 @@ class Connection:
         if key is None:
             return None
         event_time, values = self.store.online_read(self.config, self.views[view], [key])[0]
-        if event_time is None or values is None:
+        if event_time is None or values is None or _is_nobodys(event_time, values):
             return None
         return StoredRow(event_time=event_time, values=values)
 
@@ -93,39 +102,85 @@ class Connection:
         return self.keys[view].entity_key(customer_id)
 
     def close(self) -> None:
-        """Closes an embedded store's file; other stores close with the process."""
-        connection = getattr(self.store, "_conn", None)
-        if connection is not None:
-            connection.close()
+        """Lets go of the store: of its file, or its connections."""
+        release(self.store)
 
 
 def open_feature_store(repo: Path) -> FeatureStore:
-    """Feast's own front door to the repository at `repo`. Importing Feast takes seconds.
+    """Feast's own front door to the repository at `repo`, whose relative paths hold from there. Importing Feast takes
+    seconds.
 
     Raises: StoreUnavailable naming what is missing; Feast's own errors for a configuration that cannot be read.
     """
     import prometheus_client  # noqa: F401, I001 - Feast, imported first, would turn the metrics of all into files
 
     from feast import FeatureStore
+    from feast.errors import FeastExtrasDependencyImportError, FeastModuleImportError
     from feast.repo_config import load_repo_config
 
     if not (repo / CONFIG_FILE).is_file():
         raise StoreUnavailable(f"there is no {CONFIG_FILE}")
-    _demand_registry(load_repo_config(repo, repo / CONFIG_FILE), repo)
-    return FeatureStore(repo_path=str(repo))
+    try:
+        config = load_repo_config(repo, repo / CONFIG_FILE)
+    except (FeastExtrasDependencyImportError, FeastModuleImportError) as error:
+        raise StoreUnavailable(_what_to_install(error)) from error
+    _anchor_registry(config, repo)
+    _bound_waiting(config)
+    return FeatureStore(repo_path=str(repo), config=config)
 
 
-def _demand_registry(config: RepoConfig, repo: Path) -> None:
-    """Feast makes an empty registry where there is none; a missing file must be an error instead."""
+def _what_to_install(error: Exception) -> str:
+    """Which extra a store needs that is configured; of Rumbo if it has it, else of Feast."""
+    needed = _EXTRA.search(f"{error} {error.__cause__}")
+    if needed is None:
+        return str(error)
+    owner = "rumbo" if needed[1] in OWN_EXTRAS else "feast"
+    return f"{CONFIG_FILE} needs the extra `{needed[1]}` of {owner}: pip install '{owner}[{needed[1]}]'"
+
+
+def _bound_waiting(config: RepoConfig) -> None:
+    """A silent Redis server is waited for as long as its connection string says, else a moment, never for ever."""
+    store = config.online_store
+    if store.type != "redis":
+        return
+    said = {word.partition("=")[0] for word in store.connection_string.split(",")}
+    defaults = {"socket_timeout": str(SILENT_S), "socket_connect_timeout": str(SILENT_S)}
+    if store.redis_type != "redis_cluster":
+        defaults["retry"] = "null"  # redis-py would try again for seconds; whoever reads again does so itself
+    words = [f"{name}={value}" for name, value in defaults.items() if name not in said]
+    store.connection_string = ",".join([store.connection_string, *words])
+
+
+def _anchor_registry(config: RepoConfig, repo: Path) -> None:
+    """A registry in a file lies where it says, from the repository's folder.
+
+    Feast looks for a SQLite one from the current folder, and makes an empty registry where there is none.
+    Raises: StoreUnavailable if there is none.
+    """
+    from sqlalchemy import make_url
+
     registry = config.registry
-    if registry.registry_type == "file" and "://" not in registry.path and not (repo / registry.path).is_file():
-        raise StoreUnavailable(f"there is no registry {Path(registry.path).name}")
+    if registry.registry_type == "file" and "://" not in registry.path:
+        file = repo / registry.path
+    elif registry.registry_type == "sql" and make_url(registry.path).get_backend_name() == "sqlite":
+        url = make_url(registry.path)
+        file = (repo / (url.database or "")).resolve()
+        registry.path = url.set(database=str(file)).render_as_string(hide_password=False)
+    else:
+        return
+    if not file.is_file():
+        raise StoreUnavailable(f"there is no registry {file.name}")
 
 
 def _store_file(config: RepoConfig, repo: Path) -> Path | None:
     """The file of an embedded online store; Feast would make an empty one where it is missing."""
     is_embedded = config.online_store.type == "sqlite"
     return repo / config.online_store.path if is_embedded else None
+
+
+def _is_nobodys(event_time: datetime, values: Mapping[str, Value]) -> bool:
+    """How Feast's Redis store gives a row that it does not have: empty values as of the beginning of time."""
+    return event_time == BEGINNING and not any(value.WhichOneof("val") for value in values.values())
 
 
 def _identity(file: Path | None) -> FileIdentity:

@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 RETRY_S: Final = 5.0
 """The least time between two attempts to open a store that failed."""
 
+SLOW_S: Final = 0.3
+"""A fault that took so long is of a store that is silent: each question to it would cost as much again."""
+
 NULL_INSTANT: Final = -(2**63)
 """How Feast stores a missing timestamp (feast.type_map.NULL_TIMESTAMP_INT_VALUE)."""
 
@@ -66,14 +69,18 @@ class OnlineFeatures:
         self._opened_at = -math.inf
         self._cause = "not opened yet"
         self._is_suspect = False
+        self._silent_until = -math.inf
         self._turn = threading.Lock()
 
     def read(self, customer_id: str, now: datetime) -> FeatureReading:
         """Everything the store knows of `customer_id`, compared exactly, as of `now` (aware).
 
-        Never raises for trouble of the store: what could not be read is UNAVAILABLE and listed in `degraded`.
+        Never raises for trouble of the store: what could not be read is UNAVAILABLE and listed in `degraded`. A store
+        that keeps its readers waiting is asked one question every `RETRY_S`.
         """
         with self._turn:
+            if self._monotonic() < self._silent_until:
+                return self._nothing_read()
             connection = self._current()
             if connection is None:
                 return self._nothing_read()
@@ -89,10 +96,13 @@ class OnlineFeatures:
         faults: list[ViewFault] = []
         has_any_row = False
         for view, specs in self._views.items():
+            began_s = self._monotonic()
             try:
                 row = connection.read(view, customer_id)
             except Exception as error:  # noqa: BLE001 - each store raises its own errors, and none may end a decision
                 self._is_suspect = True
+                if self._monotonic() - began_s >= SLOW_S:
+                    return self._fell_silent(error)
                 faults.append(_unavailable(view, error))
                 values.update(_without_values(specs, FeatureStatus.UNAVAILABLE))
                 continue
@@ -102,6 +112,11 @@ class OnlineFeatures:
             else:
                 values.update(_decode(view, specs, row, now, faults))
         return FeatureReading(values=values, degraded=tuple(faults), has_any_row=has_any_row)
+
+    def _fell_silent(self, error: Exception) -> FeatureReading:
+        self._silent_until = self._monotonic() + RETRY_S
+        self._cause = _cause(error)
+        return self._nothing_read()
 
     def _nothing_read(self) -> FeatureReading:
         status = FeatureStatus.UNAVAILABLE

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import datetime
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from features.connection import Connection
 from features.errors import RumboError, StoreUnavailable
 from features.situation import Fact, merge, parse, render
-
-if TYPE_CHECKING:
-    from feast.protos.feast.types.EntityKey_pb2 import EntityKey
+from features.text_rows import TextCell, TextRow
 
 
 class SituationWriter:
@@ -42,8 +36,7 @@ class SituationWriter:
         with self._turn:
             try:
                 connection = self._open()
-                with _exclusive(connection):
-                    _merge(connection, customer_id, facts)
+                _merge(connection, customer_id, facts)
             except RumboError:
                 self._drop()
                 raise
@@ -69,38 +62,16 @@ class SituationWriter:
 
 
 def _merge(connection: Connection, customer_id: str, facts: Sequence[Fact]) -> None:
-    """Reads, merges and writes back one row, unless it already says all of this, or can be of nobody."""
-    from feast.protos.feast.types.Value_pb2 import Value
-
+    """Merges into one row, unless it already says all of this, or can be of nobody."""
     kind = type(facts[0])
     key = connection.entity_key(kind.view, customer_id)
     if key is None:
         return
-    row = connection.read(kind.view, customer_id)
-    stored = row.values[kind.feature].string_val if row is not None and kind.feature in row.values else ""
-    merged = merge(parse(kind, stored) if stored else (), facts)
-    text = render(merged)
-    if text == stored:
-        return
-    values = {kind.feature: Value(string_val=text)}
-    event_time = max(fact.at for fact in merged)
-    rows: list[tuple[EntityKey, dict[str, Value], datetime, datetime | None]] = [(key, values, event_time, None)]
-    connection.store.online_write_batch(connection.config, connection.views[kind.view], rows, None)
 
+    def with_facts(stored: str) -> TextRow | None:
+        merged = merge(parse(kind, stored) if stored else (), facts)
+        text = render(merged)
+        return None if text == stored else TextRow(text=text, event_time=max(fact.at for fact in merged))
 
-@contextmanager
-def _exclusive(connection: Connection) -> Iterator[None]:
-    """Keeps other processes from writing between the read and the write, where the store is a SQLite file.
-
-    Feast's own write then joins this transaction and commits it.
-    """
-    if connection.file is None:
-        yield
-        return
-    database: sqlite3.Connection = connection.store._get_conn(connection.config)  # type: ignore[attr-defined]
-    database.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    finally:
-        if database.in_transaction:
-            database.rollback()
+    cell = TextCell(connection=connection, view=kind.view, feature=kind.feature, customer_id=customer_id, key=key)
+    cell.change(with_facts)

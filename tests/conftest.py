@@ -14,6 +14,7 @@ from tests.fixtures_postgres import postgres
 from tests.fixtures_service import seeded_home
 from tests.fixtures_stores import seeded_database
 from tests.fixtures_training import trained_home
+from tests.fixtures_valkey import valkey
 
 __all__ = [
     "NOW",
@@ -25,6 +26,7 @@ __all__ = [
     "seeded_home",
     "shopping",
     "trained_home",
+    "valkey",
 ]
 
 # How fast examples are drawn says something of the machine, nothing of the code.

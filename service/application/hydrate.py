@@ -36,6 +36,8 @@ from service.state.port import KillList, StateReading, StateStore
 
 LAST_PURCHASE = "last_purchase_at"
 INCIDENTS, CONSENTS = IncidentFact.feature, ConsentFact.feature
+PROBE = "0"
+"""An id that can be a key of every type, so that the store is asked; whether anybody has it does not matter."""
 MOST_NAMED = 1000
 """Of more incidents that only the feature store calls open nobody asks whether they are over: they count as open."""
 
@@ -77,11 +79,11 @@ class Hydrator:
 
     async def warm(self, now: datetime) -> None:
         """Opens the feature store, which may cost seconds, before the first customer waits for it."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._features.read, "", now)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._features.read, PROBE, now)
 
     async def has_features(self, now: datetime) -> bool:
         """Whether the feature store can be read."""
-        reading = await asyncio.get_running_loop().run_in_executor(self._thread, self._features.read, "", now)
+        reading = await asyncio.get_running_loop().run_in_executor(self._thread, self._features.read, PROBE, now)
         return all(fault.status is not FeatureStatus.UNAVAILABLE for fault in reading.degraded)
 
     async def hydrate(self, request: FactsRequest, now: datetime, reach: Reach) -> HydratedFacts:

@@ -26,15 +26,18 @@ if TYPE_CHECKING:
 
 HOLDERS = 200
 FIRST_HOLDER = 100_001
+WITHOUT_RATING = 100_006
+"""Of her card: the row is there, and this of it is empty."""
 NOW = datetime(2027, 3, 1, 9, 0, tzinfo=UTC)
 CONFIGURATION = """\
 project: core_banking
 provider: local
 registry: registry.db
-online_store: {type: sqlite, path: online.db}
+online_store: ONLINE
 offline_store: {type: duckdb}
 entity_key_serialization_version: 3
 """
+SQLITE = "{type: sqlite, path: online.db}"
 RUMBO = """\
 company: mybank
 customer: {entity: holder}
@@ -66,14 +69,19 @@ class Bank:
         return FeatureStore(repo_path=str(self.repo))
 
 
-def make_bank(folder: Path, key: str = "INT64", **changes: Any) -> Bank:
+def redis_at(connection_string: str) -> str:
+    """An online store on a Redis or Valkey server."""
+    return f"{{type: redis, connection_string: '{connection_string}'}}"
+
+
+def make_bank(folder: Path, key: str = "INT64", online_store: str = SQLITE, **changes: Any) -> Bank:
     """Writes the repository, registers it and loads its online store. `key`: the type of a holder's number.
 
     `changes`: views in place of its own, by name; None leaves one out.
     """
     bank = Bank(folder=folder)
-    (bank.repo / "data").mkdir(parents=True)
-    (bank.repo / "feature_store.yaml").write_text(CONFIGURATION, encoding="utf-8")
+    (bank.repo / "data").mkdir(parents=True, exist_ok=True)
+    (bank.repo / "feature_store.yaml").write_text(CONFIGURATION.replace("ONLINE", online_store), encoding="utf-8")
     for name, table in _tables(key).items():
         pq.write_table(table, bank.repo / "data" / f"{name}.parquet")
     without = {name for name, view in changes.items() if view is None}
@@ -119,7 +127,9 @@ def _tables(key: str) -> dict[str, pa.Table]:
             recent_amounts=pa.array([[1.0, 2.0] for _ in numbers], pa.list_(pa.float32())),
         ),
         "cards": rows(
-            rating=pa.array([chance.choice(("gold", "plain")) for _ in numbers]),
+            rating=pa.array(
+                [kind if n != WITHOUT_RATING else None for n in numbers for kind in [chance.choice(("gold", "plain"))]]
+            ),
             is_frozen=pa.array([chance.random() < 0.1 for _ in numbers]),
             card_expires_at=pa.array(
                 [NOW + timedelta(days=chance.randint(1, 900)) for _ in numbers], pa.timestamp("us", tz="UTC")
@@ -187,6 +197,28 @@ def _view(repo: Path, name: str, entities: list[Entity], ttl: timedelta, **featu
         source=FileSource(name=name, path=str(repo.resolve() / "data" / f"{name}.parquet"), timestamp_field="as_of"),
         schema=[Field(name=feature, dtype=dtype) for feature, dtype in features.items()],
     )
+
+
+def push_views(folder: Path, key: str = "INT64") -> dict[str, FeatureView]:
+    """The views that Rumbo pushes a situation to, for a bank that is to be made here and asks for it."""
+    from feast import Entity, FeatureView, Field, FileSource, PushSource, ValueType
+    from feast.types import String
+
+    holder = Entity(name="holder", join_keys=["holder_no"], value_type=ValueType[key])
+    views = {}
+    for name in ("incidents", "consents"):
+        file = folder / "feast" / "data" / f"{name}.parquet"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(_tables(key)["claims"].slice(0, 0).rename_columns(["holder_no", "as_of", f"{name}_json"]), file)
+        batch = FileSource(name=f"{name}_file", path=str(file.resolve()), timestamp_field="as_of")
+        views[name] = FeatureView(
+            name=name,
+            entities=[holder],
+            ttl=timedelta(0),
+            source=PushSource(name=f"{name}_push", batch_source=batch),
+            schema=[Field(name=f"{name}_json", dtype=String)],
+        )
+    return views
 
 
 def _on_demand(accounts: FeatureView) -> Any:

@@ -1,9 +1,8 @@
-"""Situation facts pushed to Feast's online store."""
+"""Situation facts pushed to the example's online store; what every store must hold is in `tests/contract/features`."""
 
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -14,7 +13,7 @@ import pytest
 from features.errors import SituationUnreadable, StoreUnavailable
 from features.online import OnlineFeatures
 from features.push import SituationWriter
-from features.situation import ConsentFact, ConsentStatus, IncidentFact, IncidentStatus, parse
+from features.situation import IncidentFact, IncidentStatus, parse
 from tests.example import SCHEMA
 from tests.fixtures_features import NOW
 
@@ -38,35 +37,11 @@ def stored(feast: Path, customer_id: str = "1") -> tuple[IncidentFact, ...]:
     return parse(IncidentFact, str(value))
 
 
-def test_an_older_push_never_overwrites_a_newer_one(own_feast: Path, writer: SituationWriter) -> None:
-    newer = incident("a", IncidentStatus.OPEN, hours_ago=1)
-    writer.write("1", [newer])
-    writer.write("1", [incident("a", IncidentStatus.RESOLVED, hours_ago=2)])
-    assert stored(own_feast) == (newer,)
-
-
-def test_a_newer_push_takes_the_place_of_an_older_one(own_feast: Path, writer: SituationWriter) -> None:
-    writer.write("1", [incident("a", IncidentStatus.OPEN, hours_ago=2)])
-    newer = incident("a", IncidentStatus.RESOLVED, hours_ago=1)
-    writer.write("1", [newer])
-    assert stored(own_feast) == (newer,)
-
-
 def test_incidents_that_another_source_pushed_stay(own_feast: Path, writer: SituationWriter) -> None:
     theirs, mine = (incident(name, IncidentStatus.OPEN, hours_ago=2) for name in ("a", "b"))
     SituationWriter(own_feast).write("1", [theirs])
     writer.write("1", [mine])
     assert stored(own_feast) == (theirs, mine)
-
-
-def test_a_push_concerns_one_customer_and_one_view(own_feast: Path, writer: SituationWriter) -> None:
-    granted = ConsentFact(purpose="marketing", channel="email", status=ConsentStatus.GRANTED, at=NOW)
-    writer.write("1", [granted])
-    reader = OnlineFeatures(own_feast, SCHEMA)
-    assert reader.read("1", NOW).values["consents_json"].is_present
-    assert not reader.read("1", NOW).values["incidents_json"].is_present
-    assert not reader.read("2", NOW).values["consents_json"].is_present
-    reader.close()
 
 
 def test_a_customer_known_by_a_push_alone_is_known(own_feast: Path, writer: SituationWriter) -> None:
@@ -103,19 +78,3 @@ def test_a_store_that_is_gone_is_an_error_and_a_later_push_works_again(
     path.write_bytes(whole)
     writer.write("1", [incident("a", IncidentStatus.OPEN, hours_ago=1)])
     assert len(stored(own_feast)) == 1
-
-
-def test_writers_at_the_same_time_lose_nothing(own_feast: Path) -> None:
-    """Each of four writers (as four processes would) pushes ten incidents of the same customer."""
-
-    def push(writer: SituationWriter, name: str) -> None:
-        for n in range(10):
-            writer.write("1", [incident(f"{name}-{n}", IncidentStatus.OPEN, hours_ago=n)])
-        writer.close()
-
-    threads = [threading.Thread(target=push, args=(SituationWriter(own_feast), name)) for name in "abcd"]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(stored(own_feast)) == 40

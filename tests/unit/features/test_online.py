@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
@@ -11,7 +12,7 @@ from feast.protos.feast.types.Value_pb2 import NULL, Value
 
 from features.connection import Connection, StoredRow
 from features.errors import StoreUnavailable
-from features.online import RETRY_S, OnlineFeatures
+from features.online import RETRY_S, SLOW_S, OnlineFeatures
 from features.reading import FeatureReading
 from features.values import FeatureStatus, FeatureValue
 from tests.example import SCHEMA
@@ -28,11 +29,15 @@ class FakeConnection:
         self.broken: set[str] = set()
         self.replaced = False
         self.is_closed = False
+        self.asked: list[str] = []
+        self.wait: Callable[[], None] = lambda: None
 
     def put(self, view: str, event_time: datetime = AT, **values: Value) -> None:
         self.rows[view, "1"] = StoredRow(event_time=event_time, values=values)
 
     def read(self, view: str, customer_id: str) -> StoredRow | None:
+        self.asked.append(view)
+        self.wait()
         if view in self.broken:
             raise OSError("disk on fire")
         return self.rows.get((view, customer_id))
@@ -170,6 +175,23 @@ def test_a_read_after_a_passing_fault_is_whole_again_at_once(feast: FakeFeast, o
     feast.connection.broken = {"behaviour"}
     online.read("1", AT)
     feast.connection.broken = set()
+    assert online.read("1", AT).degraded == ()
+
+
+def test_a_store_that_keeps_its_reader_waiting_is_asked_one_question_until_the_pause_is_over(
+    feast: FakeFeast, online: OnlineFeatures
+) -> None:
+    def fall_silent() -> None:
+        feast.now_s += 2 * SLOW_S
+
+    first, *others = SCHEMA.by_view
+    feast.connection.broken = {first, *others}
+    feast.connection.wait = fall_silent
+    readings = [online.read("1", AT) for _ in range(3)]
+    assert feast.connection.asked == [first]
+    assert {fault.cause for reading in readings for fault in reading.degraded} == {"OSError: disk on fire"}
+    assert all(statuses(reading, view) == {FeatureStatus.UNAVAILABLE} for reading in readings for view in others)
+    feast.connection.broken, feast.now_s = set(), feast.now_s + RETRY_S
     assert online.read("1", AT).degraded == ()
 
 
