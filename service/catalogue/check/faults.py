@@ -17,7 +17,6 @@ from service.catalogue.check.texts import LANGUAGES
 from service.catalogue.documents.problems import FaultClass, Problem
 
 _MEANT = re.compile(r"did you mean `(?P<name>[^`]+)`\?")
-_UNKNOWN = re.compile(r"unknown name `(?P<name>[^`]+)`")
 _UNDECLARED = re.compile(r"(?:channel|purpose|journey|placement) '(?P<name>[^']*)'|^'(?P<other>[^']*)' is no")
 _OF_A_KIND = "lists the consent purpose"
 _TWICE = "ids must differ"
@@ -54,7 +53,8 @@ def with_suggestions(
             name = None if found is None else found["name"] or found["other"]
             yield problem if name is None else _suggesting(problem, name, near.of(problem.text))
         else:
-            yield _condition(problem, node_at(root, problem.path)) if problem.fault is FaultClass.CONDITION else problem
+            found = _MEANT.search(problem.text)
+            yield problem if found is None else replace(problem, suggestion=found["name"])
 
 
 def node_at(root: yaml.Node | None, path: Iterable[str | int]) -> yaml.Node | None:
@@ -73,18 +73,6 @@ def _form(problem: Problem, root: yaml.Node) -> Problem:
     found = _MEANT.search(problem.text)
     path, suggestion = (*problem.path, *_within(problem.text, node)), "" if found is None else found["name"]
     return replace(problem, path=path, fault=_fault(problem), suggestion=suggestion)
-
-
-def _condition(problem: Problem, node: yaml.Node | None) -> Problem:
-    """The problem with its suggestion, placed at the beginning of an unknown name: CEL points at its last dot."""
-    meant, unknown = _MEANT.search(problem.text), _UNKNOWN.match(problem.text)
-    suggestion = "" if meant is None else meant["name"]
-    if problem.column is None or not isinstance(node, yaml.ScalarNode):
-        return replace(problem, suggestion=suggestion)
-    if unknown is None:
-        return replace(problem, suggestion=suggestion)
-    begins = node.value.rfind(unknown["name"], 0, problem.column + len(unknown["name"]))
-    return replace(problem, suggestion=suggestion, column=max(begins, 0))
 
 
 def _suggesting(problem: Problem, name: str, names: Iterable[str]) -> Problem:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
 from cel_expr_python import cel
 
-from features.documents.form import meant
 from features.errors import RumboError
 from features.schema import FeatureSchema
 from service.catalogue.conditions.comparisons import Comparisons, State, conjunction_of
 from service.catalogue.conditions.constants import constant_faults
+from service.catalogue.conditions.slips.explain import NESTED, slips_of, undecided
+from service.catalogue.conditions.slips.listed import listed_slips
+from service.catalogue.conditions.slips.names import asked_whether_there
+from service.catalogue.conditions.slips.slip import Slip
+from service.catalogue.conditions.slips.tokens import Condition
 from service.catalogue.conditions.tree import CheckedExpression, CheckedExprUnreadable, referenced_names
 from service.catalogue.documents.patience import GoOn, always
 from service.decision.variables import SITUATION_TYPES, Variables
@@ -29,12 +32,8 @@ _TYPES = {
     "map<string, string>": cel.Type.Map(cel.Type.STRING, cel.Type.STRING),
 }
 _SAYS: Mapping[int, bool | None] = {State.FALSE: False, State.TRUE: True, State.UNKNOWN: None}
-_PLACE = re.compile(r"ERROR: <input>:(?P<line>-?\d+):(?P<column>-?\d+): (?P<what>.*)", re.DOTALL)
-_TOO_DEEP = re.compile(r"recursion (?:depth|limit)")
 MAX_CONDITION = 4096
 """Characters. The runtime itself bounds how deep it is nested, and how often its macros go round."""
-_NESTED = "nested too deeply: at most 32 operations within each other"
-_UNDECLARED = re.compile(r"undeclared reference to '(?P<name>[^']*)'")
 
 
 class ConditionInvalid(RumboError):
@@ -128,53 +127,44 @@ class ConditionCompiler:
         try:
             expression = self._env.compile(text)
         except RuntimeError as error:
-            raise self._explained(str(error), text) from error
+            raise self._refused(str(error), text) from error
+        if not self.is_kept and (asked := tuple(asked_whether_there(Condition.of(text), self.types))):
+            raise _invalid(asked)
         if expression.return_type().name() != "BOOL":
-            raise ConditionInvalid(f"a condition must be true or false, this is {expression.return_type().name()}")
+            raise ConditionInvalid(undecided(text, expression.return_type().name()), 0)
         names = tuple(
             name for name in referenced_names(expression) if name in self.types
         )  # without those a macro binds
-        return CelCondition(text, names, expression, self._env, self._comparisons, self._row(expression))
+        return CelCondition(text, names, expression, self._env, self._comparisons, self._row(expression, text))
 
-    def _row(self, expression: cel.Expression) -> int | None:
+    def _row(self, expression: cel.Expression, text: str) -> int | None:
         """Where its comparisons stand; None if it makes none. Raises: ConditionInvalid for constants that fail."""
         try:
             checked = CheckedExpression(expression)
         except CheckedExprUnreadable as error:
             if self.is_kept:
                 return None
-            raise ConditionInvalid(_NESTED) from error
+            raise ConditionInvalid(NESTED, 0) from error
         if not self.is_kept:
-            self._try_constants(checked)
+            self._demand_sense(checked, text)
         conjunction = conjunction_of(checked.root)
         return None if conjunction is None else self._comparisons.add(conjunction)
 
-    def _try_constants(self, checked: CheckedExpression) -> None:
-        """Raises: ConditionInvalid."""
-        faults = sorted(constant_faults(self._env, checked), key=lambda fault: fault.offset)
-        invalid = [ConditionInvalid(f.text, None if f.offset < 0 else f.offset) for f in faults]
-        if invalid:
-            raise ConditionInvalid(str(invalid[0]), invalid[0].column, tuple(invalid[1:]))
+    def _demand_sense(self, checked: CheckedExpression, text: str) -> None:
+        """Raises: ConditionInvalid for what CEL lets pass: constants that fail, lists that never hold the value."""
+        slips = [Slip(f.text, max(f.offset, 0)) for f in constant_faults(self._env, checked)]
+        slips += listed_slips(checked.root, text)
+        if slips:
+            raise _invalid(sorted(slips, key=lambda slip: slip.offset))
 
-    def _explained(self, message: str, source: str) -> ConditionInvalid:
-        """The compiler's own words, with its place and a hint for the usual slips."""
-        if _TOO_DEEP.search(message):
-            return ConditionInvalid(_NESTED)
-        place = _PLACE.search(message)
-        text = message if place is None else place["what"].split("\n")[0]
-        unknown = _UNDECLARED.search(text)
-        if unknown is not None:
-            text = f"unknown name `{unknown['name']}`" + meant(unknown["name"], self.types)
-        elif "(double, int)" in text or "(int, double)" in text:
-            text += " (a whole number does not compare with a double: write 3.0 rather than 3)"
-        return ConditionInvalid(text, None if place is None else _offset(source, place))
+    def _refused(self, message: str, text: str) -> ConditionInvalid:
+        """CEL's refusal in the words of whoever wrote the condition."""
+        return _invalid(slips_of(message, text, self.types))
 
 
-def _offset(source: str, place: re.Match[str]) -> int | None:
-    """From the start of the text; the compiler counts lines from 1, and columns within them."""
-    line, column = int(place["line"]), int(place["column"])
-    before = source.split("\n")[: line - 1]
-    return None if line < 1 or column < 1 else sum(len(one) + 1 for one in before) + column - 1
+def _invalid(slips: Sequence[Slip]) -> ConditionInvalid:
+    faults = [ConditionInvalid(slip.text, slip.offset) for slip in slips]
+    return ConditionInvalid(slips[0].text, slips[0].offset, tuple(faults[1:]))
 
 
 class IncrementalCompiler(ConditionCompiler):

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from cel_expr_python import cel
 
+from service.catalogue.conditions.slips.values import INSTANT, LENGTH, rewritten
 from service.catalogue.conditions.tree import (
     Call,
     CheckedExpression,
@@ -34,11 +35,21 @@ _LAZY = frozenset({"_&&_", "_||_", "_?_:_", "@not_strictly_false"})
 _BY_AN_INTEGER = frozenset({"divide_int64", "divide_uint64", "modulo_int64", "modulo_uint64"})
 _OFFSET = re.compile(r"[+-]?[0-9]{2}:[0-9]{2}")
 _REPEATED = re.compile(r"\{(?:[0-9]*,)?([0-9]+)")
-_STATUS = re.compile(r"^[A-Z_]+: (?P<what>.*)", re.DOTALL)
-_WRITE = {
-    "duration": "write hours, minutes and seconds, such as 720h or 90m",
-    "timestamp": "write a time with its zone, such as 2026-12-31T00:00:00Z",
+_NO_NUMBER = "this is no number that a condition can reckon with"
+_IS_NONE: Mapping[str, str] = {
+    "duration": "this is no length of time",
+    "timestamp": "this is no instant",
+    "int": _NO_NUMBER,
+    "uint": _NO_NUMBER,
+    "double": _NO_NUMBER,
+    "_[_]": "there is no such entry",
 }
+"""What is said of a call that fails, by function."""
+_WANTED = {
+    "duration": (LENGTH, "hours, minutes and seconds, such as 720h or 90m"),
+    "timestamp": (INSTANT, "a time with its zone, such as 2026-12-31T00:00:00Z"),
+}
+"""By function: what it gives, and of what."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,10 +105,11 @@ class _Trial:
             yield from self._tried(call, last if is_of_last else call)
 
     def _tried(self, node: Node, blamed: Node) -> Iterator[ConstantFault]:
-        what, value = self._evaluated(node)
-        if what is not None:
-            hint = _WRITE.get(node.function) if isinstance(node, Call) else None
-            yield ConstantFault(text=what if hint is None else f"{what}: {hint}", offset=blamed.offset)
+        is_had, value = self._evaluated(node)
+        if not is_had:
+            function = node.function if isinstance(node, Call) else ""
+            text = _IS_NONE.get(function, "this has no result that a condition can use")
+            yield ConstantFault(text=text + self._to_write(node), offset=blamed.offset)
         elif isinstance(value, float) and not math.isfinite(value):
             yield ConstantFault(text="this is no finite number", offset=blamed.offset)
 
@@ -117,20 +129,27 @@ class _Trial:
             yield ConstantFault(text="this regular expression is too large", offset=node.offset)
             return
         result = self._env.compile(f"''.matches({_literal(pattern)})").eval(self._nothing)
-        what = _error(result)
-        if what is not None:
-            yield ConstantFault(text=what, offset=node.offset)
+        if _is_error(result):
+            yield ConstantFault(text="this is no regular expression", offset=node.offset)
 
     def _value(self, node: Node) -> object:
         return node.value if isinstance(node, Constant) else self._evaluated(node)[1]
 
-    def _evaluated(self, node: Node) -> tuple[str | None, object]:
-        """What is wrong, if anything is, and the value."""
+    def _evaluated(self, node: Node) -> tuple[bool, object]:
+        """Whether it can be had, and the value."""
         try:
             result = self._env.deserialize(self._checked.part(node)).eval(self._nothing)
-            return _error(result), result.value()
-        except RuntimeError as error:
-            return _said(str(error)), None
+            return not _is_error(result), result.value()
+        except RuntimeError:
+            return False, None
+
+    def _to_write(self, node: Node) -> str:
+        """How a length or an instant is written, as the end of a sentence; empty of anything else."""
+        if not isinstance(node, Call) or node.function not in _WANTED:
+            return ""
+        wanted, form = _WANTED[node.function]
+        written = rewritten(f'"{self._value(node.args[-1])}"', wanted)
+        return f": write {form if written is None else f'`{written}`'}"
 
 
 def _is_constant(node: Node) -> bool:
@@ -155,11 +174,5 @@ def _literal(text: str) -> str:
     return "'" + "".join(f"\\U{ord(character):08x}" for character in text) + "'"
 
 
-def _error(result: cel.Value) -> str | None:
-    return _said(str(result.value())) if result.type().name() == "ERROR" else None
-
-
-def _said(message: str) -> str:
-    """The message without the code in front."""
-    said = _STATUS.match(message)
-    return message if said is None else said["what"]
+def _is_error(result: cel.Value) -> bool:
+    return str(result.type().name()) == "ERROR"

@@ -76,9 +76,19 @@ IN_JOURNEY = (
     ("a cap of zero", "at_most: 1", "at_most: 0", ("pizza-night.yaml: contact.at_most", "at least 1")),
     ("an end before the start", "until: 2031-01-01", "until: 2016-01-01", ("valid", "from must be before until")),
     ("a feature nobody knows", "recency_days", "recency", ("pizza-night: audience", "customer.recency")),
-    ("a double against an int", "> 3.0", "> 3", ("pizza-night: audience", "write 3.0 rather than 3")),
-    ("a condition that is no claim", " > 3.0 && customer.baskets_90d >= 2", "", ("pizza-night: audience", "DOUBLE")),
-    ("a condition cut short", ">= 2", ">=", ("pizza-night: audience", "Syntax error")),
+    (
+        "a double against an int",
+        "> 3.0",
+        "> 3",
+        ("pizza-night: audience", "is a number with decimals, `3` is a whole number: write `3.0`"),
+    ),
+    (
+        "a condition that is no claim",
+        " > 3.0 && customer.baskets_90d >= 2",
+        "",
+        ("pizza-night: audience", "this is a number with decimals"),
+    ),
+    ("a condition cut short", ">= 2", ">=", ("pizza-night: audience", "something is missing after `>=`")),
     ("a context key not declared", "context.page", "context.pages", ("context_weight.0.when", "context.pages")),
     ("not YAML", "title: {", "title: {{", ("journeys/pizza-night.yaml: not YAML",)),
 )

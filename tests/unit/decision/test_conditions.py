@@ -70,11 +70,11 @@ def test_a_condition_is_unknown_only_when_what_is_missing_would_settle_it(
     [
         ("customer.spent > 1.0", "unknown name `customer.spent`, did you mean `customer.spend`"),
         ("context.page == 1", "unknown name `context.page`"),
-        ("customer.spend > 1", "write 3.0 rather than 3"),
-        ("customer.segment == 1.0", "no matching overload"),
-        ("customer.spend", "must be true or false, this is DOUBLE"),
-        ("customer.spend >", "Syntax error"),
-        ("", "Syntax error"),
+        ("customer.spend > 1", "write `1.0`"),
+        ("customer.segment == 1.0", "is a text, `1.0` is a number with decimals"),
+        ("customer.spend", "a condition is true or false, this is a number with decimals"),
+        ("customer.spend >", "something is missing after `>`"),
+        ("", "the condition is empty"),
     ],
 )
 def test_a_condition_that_does_not_compile_is_told_why(text: str, told: str) -> None:
