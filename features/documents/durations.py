@@ -8,6 +8,9 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
+from features.documents.form import shown
+from features.documents.hints import of_duration
+
 LENGTH = "[1-9][0-9]{0,8}[smhd]"
 """The pattern of one."""
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -20,7 +23,8 @@ def parse_duration(text: object) -> timedelta:
     """'30s', '15m', '24h' or '7d' as a timedelta, a year at most. Raises: ValueError that says what is expected."""
     match = _DURATION.fullmatch(text) if isinstance(text, str) else None
     if match is None:
-        raise ValueError("expected a duration such as 30s, 15m, 24h or 7d")
+        expected = f"expected a duration such as 30s, 15m, 24h or 7d, not {shown(text)}"
+        raise ValueError(expected + of_duration(text))
     duration = timedelta(**{_UNITS[match[2]]: int(match[1])})
     if duration > _LONGEST:
         raise ValueError(f"expected a duration of at most {_LONGEST.days}d")

@@ -13,9 +13,10 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Discriminator, Tag, ValidationError
 from pydantic_core import ErrorDetails
 
+from features.documents import hints
 from features.documents.nodes import compose, value_of
 
-_MAX_FAULTS, _MAX_SHOWN = 100, 60
+_MAX_FAULTS, _MAX_SHOWN, _MAX_LISTED, _MIN_BEGINNING = 100, 60, 5, 3
 PLAIN, STRUCTURED = "<plain>", "<structured>"
 """Which of two forms a part has that may be written in either; to be the tags of a union, for no path shows them."""
 _NO_PART = frozenset({PLAIN, STRUCTURED, "[key]"})
@@ -65,12 +66,18 @@ def parsed(text: str, form: type[Form]) -> Form:
 
 def form_faults(error: ValidationError, form: type[BaseModel]) -> Iterator[FormFault]:
     """One for each field that is not what it must be; of very many, the first. `form`: what was expected."""
-    faults = error.errors(include_url=False)
+    faults = _own_faults(error.errors(include_url=False))
     for fault in faults[:_MAX_FAULTS]:
         path = tuple(part for part in fault["loc"] if part not in _NO_PART)
         yield FormFault(path=path, text=_error_text(fault, form))
     if len(faults) > _MAX_FAULTS:
         yield FormFault(path=(), text=f"and {len(faults) - _MAX_FAULTS} more faults of form")
+
+
+def _own_faults(faults: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Those that are not of a part: a list all of whose entries are wrong is not empty for that."""
+    wrong = {fault["loc"][:n] for fault in faults for n in range(len(fault["loc"]))}
+    return [fault for fault in faults if fault["type"] != "too_short" or fault["loc"] not in wrong]
 
 
 def _error_text(fault: ErrorDetails, form: type[BaseModel]) -> str:
@@ -79,29 +86,42 @@ def _error_text(fault: ErrorDetails, form: type[BaseModel]) -> str:
     if kind == "missing":
         return f"the field `{name}` is missing"
     if kind == "extra_forbidden":
-        return f"unknown field `{name}`{meant(name, fields_at(form, fault['loc'][:-1]))}"
+        fields = fields_at(form, fault["loc"][:-1])
+        listed = f": there are {', '.join(fields)}" if 0 < len(fields) <= _MAX_LISTED else ""
+        return f"unknown field `{name}`{meant(name, fields) or listed}"
+    if kind in ("value_error", "assertion_error"):
+        return fault["msg"].split(", ", 1)[-1]
     expected = _expected(kind, fault.get("ctx", {}))
-    if expected is None:
-        return fault["msg"].removeprefix("Value error, ")
     if kind in _EMPTY:
         return f"expected {expected}"
-    hint = ": put it in quotes" if kind == "string_type" and isinstance(value, bool | int | float) else ""
+    if kind in _OF_FIELDS:
+        fields = fields_at(form, fault["loc"])
+        named = f" {', '.join(fields)}" if 0 < len(fields) <= _MAX_LISTED and kind != "dict_type" else ""
+        return f"expected {expected}{named}, not {shown(value)}{hints.of_fields(fields, value)}"
+    return f"expected {expected}, not {shown(value)}{_hint(kind, value, expected, fault.get('ctx', {}))}"
+
+
+def _hint(kind: str, value: object, expected: str, limits: Mapping[str, Any]) -> str:
+    """What to write, or what may have been meant."""
     if kind in _OF_A_CHOICE and isinstance(value, str):
-        hint = meant(value, _OPTION.findall(expected))
-    return f"expected {expected}, not {_shown(value)}{hint}"
+        return meant(value, _OPTION.findall(expected))
+    if limits.get("le") == 1:
+        return hints.of_share(value)
+    return hints.BY_KIND[kind](value) if kind in hints.BY_KIND else ""
 
 
-def _expected(kind: str, limits: Mapping[str, Any]) -> str | None:
-    """What a field must be, in words; None of what a check of our own says itself."""
+def _expected(kind: str, limits: Mapping[str, Any]) -> str:
+    """What a field must be, in words."""
     if kind in _LIMITS:
         words, limit = _LIMITS[kind]
         return f"{words} {limits[limit]:g}"
     if kind in _OF_A_CHOICE:
         return f"one of {limits['expected']}"
-    return _EXPECTED.get(kind)
+    return _EXPECTED.get(kind, "something else")
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """What was found, short enough for a sentence."""
     if isinstance(value, dict | list):
         return "fields" if isinstance(value, dict) else "a list"
     text = value if isinstance(value, str) else json.dumps(value)
@@ -110,6 +130,7 @@ def _shown(value: object) -> str:
 
 _OF_A_CHOICE = frozenset({"enum", "literal_error"})
 _OPTION = re.compile(r"'([^']*)'")
+_OF_FIELDS = frozenset({"dict_type", "model_type", "model_attributes_type"})
 _EMPTY = frozenset({"string_too_short", "too_short"})
 _LIMITS: Mapping[str, tuple[str, str]] = {
     "greater_than_equal": ("at least", "ge"),
@@ -128,8 +149,10 @@ _EXPECTED: Mapping[str, str] = {
     "string_too_short": "a text that says something",
     "too_short": "at least one entry",
     "dict_type": "fields",
-    "model_type": "fields",
-    "model_attributes_type": "fields",
+    "model_type": "the fields",
+    "model_attributes_type": "the fields",
+    "too_long": "fewer entries",
+    "finite_number": _NUMBER,
     "list_type": "a list",
     "tuple_type": "a list",
     "set_type": "a list",
@@ -140,17 +163,21 @@ _EXPECTED: Mapping[str, str] = {
 
 def meant(name: str, names: Iterable[str]) -> str:
     """Which of these names was probably meant, as the end of a sentence; empty if none is near."""
-    near = get_close_matches(name, sorted(names), n=1, cutoff=0.6)
-    return f", did you mean `{near[0]}`?" if near else ""
+    by_lowered = {known.lower(): known for known in sorted(names, reverse=True)}
+    lowered = name.lower()
+    longer = [known for known in by_lowered if len(lowered) >= _MIN_BEGINNING and known.startswith(lowered)]
+    near = [lowered] if lowered in by_lowered else get_close_matches(lowered, by_lowered, n=1, cutoff=0.6)
+    found = near or (longer if len(longer) == 1 else [])
+    return f", did you mean `{by_lowered[found[0]]}`?" if found else ""
 
 
-def fields_at(form: type[BaseModel], path: Iterable[str | int]) -> set[str]:
-    """The fields that a mapping at this path may have."""
+def fields_at(form: type[BaseModel], path: Iterable[str | int]) -> tuple[str, ...]:
+    """The fields that a mapping at this path may have, in their order."""
     forms = [form]
     for part in path:
         below = [model for f in forms for name, model in _forms_below(f) if name == part]
         forms = below or [f for f in forms if f.__name__ == part] or forms
-    return {field.alias or name for f in forms for name, field in f.model_fields.items()}
+    return tuple(dict.fromkeys(field.alias or name for f in forms for name, field in f.model_fields.items()))
 
 
 def _forms_below(form: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from features.documents.yaml_slips import yaml_slip
 from features.errors import RumboError
 
 MAX_BYTES = 256 * 1024
@@ -26,14 +27,14 @@ Position = tuple[int, int]
 """Line and column, both from 1."""
 
 _TAG = "tag:yaml.org,2002:"
-_TEXT, _LIST, _MAP = f"{_TAG}str", f"{_TAG}seq", f"{_TAG}map"
+_TEXT, _NULL, _LIST, _MAP = f"{_TAG}str", f"{_TAG}null", f"{_TAG}seq", f"{_TAG}map"
 _MERGE = "<<"
 _Loader = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 _NOT_TEXT = re.compile("[^\t\n\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """The characters that YAML does not allow."""
 _DIRECTIVE = re.compile(r"^%", re.MULTILINE)
 _SCALARS: tuple[tuple[re.Pattern[str], str, Callable[[str], Json]], ...] = (
-    (re.compile(r"~|null|"), f"{_TAG}null", lambda text: None),
+    (re.compile(r"~|null|"), _NULL, lambda text: None),
     (re.compile(r"true|false"), f"{_TAG}bool", lambda text: text == "true"),
     (re.compile(r"-?(0|[1-9][0-9]{0,14})"), f"{_TAG}int", int),
     (re.compile(r"-?(0|[1-9][0-9]{0,14})\.[0-9]{1,15}"), f"{_TAG}float", float),
@@ -73,10 +74,10 @@ def compose(text: str) -> yaml.Node | None:
     try:
         return _Composer(loader.get_event).document()
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        raise NotReadable(f"not YAML: {error.problem}", None if mark is None else _place_of(mark)) from error
+        slip = yaml_slip(text, error)
+        raise NotReadable(f"not YAML: {slip.text}", (slip.line + 1, slip.column + 1)) from error
     except yaml.YAMLError as error:
-        raise NotReadable(f"not YAML: {error}") from error
+        raise NotReadable("not YAML: this file cannot be read") from error
     finally:
         loader.dispose()
 
@@ -146,7 +147,8 @@ class _Composer:
 
     def _repeated(self, event: Any, depth: int) -> yaml.Node:
         if event.anchor not in self._anchored:
-            raise _refused(f"not YAML: there is no anchor '{event.anchor}' before", event)
+            hint = "a text that begins with `*` stands in quotes"
+            raise _refused(f"not YAML: there is no anchor '{event.anchor}' before: {hint}", event)
         anchored = self._anchored[event.anchor]
         if anchored is None:
             raise _refused(f"the anchor '{event.anchor}' is within itself", event)
@@ -166,7 +168,7 @@ class _Composer:
             items = [self._node(e, depth + 1) for e in self._until(yaml.SequenceEndEvent)]
             return yaml.SequenceNode(_LIST, items, begins, self._end, event.flow_style)
         _require_tag(event, _MAP)
-        pairs = self._pairs(depth + 1)
+        pairs = self._pairs(depth + 1, is_flow=bool(event.flow_style))
         return yaml.MappingNode(_MAP, pairs, begins, self._end, event.flow_style)
 
     def _until(self, end: type[yaml.Event]) -> Iterator[Any]:
@@ -174,7 +176,7 @@ class _Composer:
             yield event
         self._end: Any = event.end_mark
 
-    def _pairs(self, depth: int) -> list[tuple[yaml.Node, yaml.Node]]:
+    def _pairs(self, depth: int, *, is_flow: bool) -> list[tuple[yaml.Node, yaml.Node]]:
         """A mapping's own fields, each once, and those merged into it that it has not."""
         own: dict[str, tuple[yaml.Node, yaml.Node]] = {}
         merged: list[tuple[yaml.Node, yaml.Node]] = []
@@ -182,13 +184,17 @@ class _Composer:
             key = self._node(event, depth)
             value = self._node(self._next_event(), depth)
             if not isinstance(key, yaml.ScalarNode):
-                raise _refused("not YAML as it is read here: a key is a text", event)
+                hint = "a text that begins with a bracket stands in quotes"
+                raise _refused(f"not YAML as it is read here: a key is a text; {hint}", event)
             if len(key.value) > MAX_KEY:
                 raise _refused(f"a key of more than {MAX_KEY} characters", event)
             if key.value == _MERGE and not key.style:
                 merged += _merged(value)
             elif key.value in own:
-                raise _refused(f"not YAML: '{key.value}' is given twice", event)
+                first = _place_of(own[key.value][0].start_mark)[0]
+                raise _refused(f"not YAML: '{key.value}' is given twice, first in line {first}", event)
+            elif isinstance(value, yaml.ScalarNode) and not value.value and value.tag == _NULL:
+                raise _refused(f"'{key.value}' has no value: {_to_write(key.value, is_flow=is_flow)}", event)
             else:
                 own[key.value] = key, value
         for key, value in merged:
@@ -207,6 +213,14 @@ class _Composer:
             raise _refused(f"more than {MAX_BYTES // 1024} kB of text, with aliases written out", event)
 
 
+def _to_write(key: str, *, is_flow: bool) -> str:
+    """In place of a field without a value."""
+    if is_flow and key.isdigit():
+        return "a decimal point is a point, and no comma"
+    in_braces = "a list is written `[…]`, and a text that begins with `{` stands in quotes"
+    return in_braces if is_flow else "write one, or leave the field out"
+
+
 def _scalar_tag(event: Any) -> str:
     """Text if it is quoted or said to be; else what it looks like."""
     _require_tag(event, _TEXT, "!")
@@ -216,6 +230,8 @@ def _scalar_tag(event: Any) -> str:
 
 
 def _require_tag(event: Any, *allowed: str) -> None:
+    if event.tag not in (None, *allowed) and not event.tag.startswith(("!!", _TAG)):
+        raise _refused("not YAML: a text that begins with `!` stands in quotes", event)
     if event.tag not in (None, *allowed):
         raise _refused(f"the tag {event.tag.replace(_TAG, '!!')[:MAX_KEY]} is not read: leave it out", event)
 

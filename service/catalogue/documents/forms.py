@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, time, tzinfo
 from typing import Annotated
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from features.documents.durations import LENGTH, format_duration, parse_duration
-from features.documents.form import Document
+from features.documents.form import Document, meant, shown
+from features.documents.hints import of_clock, of_day
 from service.decision.windows import Per, Period, first_instant
 
 _MOMENT = re.compile(
@@ -19,6 +20,7 @@ _MOMENT = re.compile(
 )
 _MOMENTS = "a date such as 2026-12-31, or a time with its zone such as 2026-12-31T00:00:00Z"
 _FIRST_YEAR = 1900
+_SLUG = "[a-z][a-z0-9_-]{0,62}"
 
 
 def parse_per(text: object) -> Per:
@@ -39,7 +41,7 @@ def parse_moment(value: object) -> datetime | date:
     """A day stays one, for its zone is the company's; a time says its own. Raises: ValueError."""
     form = _MOMENT.fullmatch(value) if isinstance(value, str) else None
     if form is None:
-        raise ValueError(f"expected {_MOMENTS}")
+        raise ValueError(f"expected {_MOMENTS}, not {shown(value)}{of_day(value)}")
     if form["time"] and not form["zone"]:
         raise ValueError("a time needs a zone, such as 2026-12-31T00:00:00Z; or give a date alone")
     try:
@@ -58,23 +60,33 @@ def instant_of(moment: datetime | date, zone: tzinfo) -> datetime:
 
 
 def _clock(value: object) -> time:
-    """'21:00', in quotes: YAML reads it as a number without them."""
+    """'21:00', with or without quotes."""
     if isinstance(value, str) and re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value):
         return time.fromisoformat(value)
-    raise ValueError('expected a time of day in quotes, such as "21:00"')
+    raise ValueError(f'expected a time of day such as "21:00", not {shown(value)}{of_clock(value)}')
 
 
 def _zone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError("expected a time zone such as America/New_York") from error
+        text = f"expected a time zone such as America/New_York, not {shown(value)}{_zone_meant(value)}"
+        raise ValueError(text) from error
     return value
 
 
+def _zone_meant(value: str) -> str:
+    """The zone of a city, or one of nearly this name."""
+    city = value.strip().replace(" ", "_").lower()
+    found = sorted(zone for zone in available_timezones() if zone.lower().rpartition("/")[2] == city)
+    return f", did you mean `{found[0]}`?" if found else meant(value, available_timezones())
+
+
 def _slug(value: str) -> str:
-    if not re.fullmatch(r"[a-z][a-z0-9_-]{0,62}", value):
-        raise ValueError("an id is lower-case letters, digits, '-' and '_', starts with a letter, 63 at most")
+    if not re.fullmatch(_SLUG, value):
+        written = re.sub(r"[^a-z0-9_-]+", "-", value.lower()).strip("-")
+        hint = f": write {written}" if re.fullmatch(_SLUG, written) else ""
+        raise ValueError(f"an id is lower-case letters, digits, '-' and '_', starts with a letter, 63 at most{hint}")
     return value
 
 
@@ -104,7 +116,7 @@ Clock = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"}),
 ]
 Zone = Annotated[str, AfterValidator(_zone)]
-Slug = Annotated[str, AfterValidator(_slug), WithJsonSchema({"type": "string", "pattern": "^[a-z][a-z0-9_-]{0,62}$"})]
+Slug = Annotated[str, AfterValidator(_slug), WithJsonSchema({"type": "string", "pattern": f"^{_SLUG}$"})]
 Weight = Annotated[float, Field(ge=0.5, le=2.0)]
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 Money = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]

@@ -138,7 +138,7 @@ SPOILT: dict[str, tuple[Spoil, str]] = {
     "a bell": (added('"\a": x\n'), "20:2: error[FILE]: not YAML: the character U+0007 is not allowed"),
     "half a character": (
         added('"\\ud83d": x\n'),
-        "20:4: error[FILE]: not YAML: found invalid Unicode character escape",
+        "20:4: error[FILE]: not YAML: this escape between double quotes is no character",
     ),
     "a tab before a field": (added("\tnever_with: []\n"), "20:1: error[FILE]: not YAML"),
     "nothing": (written(""), "1:1: error[FORM]"),
