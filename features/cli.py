@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -103,8 +105,7 @@ def schema(file: Path | None) -> None:
         click.echo(f"wrote {file}")
 
 
-@features.command()
-@click.option(
+company_option = click.option(
     "--company",
     "folder",
     type=click.Path(file_okay=False, path_type=Path),
@@ -113,6 +114,27 @@ def schema(file: Path | None) -> None:
     show_default="the current folder",
     help="Folder of rumbo.yaml.",
 )
+
+
+@features.command()
+@company_option
+def apply(folder: Path) -> None:
+    """Register a company's Feast definitions: `feast apply`, whatever their files are called.
+
+    Feast by itself, where Rumbo is installed, finds nothing in files named features.py, models.py, service.py or
+    training.py, and says "No changes". Ends as Feast does.
+    """
+    import features.feast_apply
+    from features.company import load_company
+
+    repo = load_company(folder).feature_repo
+    # -P: not even our folder `features` is on the path of that process.
+    program = [sys.executable, "-P", features.feast_apply.__file__, str(repo)]
+    raise SystemExit(subprocess.run(program, check=False).returncode)
+
+
+@features.command()
+@company_option
 @click.option("--customer", metavar="ID", help="Also read what the online store has of this customer.")
 def check(folder: Path, customer: str | None) -> None:
     """Check that a company's Feast repository can be served from: entity, key, types, ages.

@@ -116,7 +116,10 @@ class ModelDocument(Document):
 class FeaturesDocument(Document):
     """The Feast repository, and what of it is a customer's."""
 
-    repo: Text = Field(default="feast/", description="The folder of feature_store.yaml. Nothing in it is ever changed.")
+    repo: Text = Field(
+        default="feast/",
+        description="The folder of feature_store.yaml. Only `rumbo features apply` changes what is in it.",
+    )
     service: Text | None = Field(
         default=None, description="A FeatureService that names the features; instead of `views`."
     )
