@@ -40,6 +40,7 @@ from service.background.kill_readers import KillReader
 from service.background.model_watch import ModelWatch
 from service.catalogue.documents.patience import Patience, patiently
 from service.catalogue.load import Catalogue, CatalogueFolder, load
+from service.catalogue.objective_windows import ObjectiveWindows
 from service.catalogue.terms import EXAMPLE_EVENTS, Terms, terms_of
 from service.decision.plan import Plan
 from service.metrics import Metrics
@@ -86,13 +87,15 @@ def _open(settings: Settings, known: HomeStore) -> SqlState:
     """`known`: the store that the home belongs to until now."""
     if settings.state_url is None:
         known.demand_embedded(settings.state_file)
-        state = SqlState(SqliteEngine(settings.state_file, settings.durability, expected=known.embedded))
+        state = SqlState(
+            SqliteEngine(settings.state_file, settings.durability, expected=known.embedded), ObjectiveWindows()
+        )
         known.keep(settings.home, embedded=state.engine.store_id)
         return state
     with _needing_postgres():
         from service.state.engines.postgres import PostgresEngine
     url = settings.state_url.get_secret_value()
-    state = SqlState(PostgresEngine(url, settings.durability, expected=known.postgresql))
+    state = SqlState(PostgresEngine(url, settings.durability, expected=known.postgresql), ObjectiveWindows())
     if settings.home.is_dir():  # one that asks from elsewhere has none
         known.keep(settings.home, postgresql=state.engine.store_id)
     return state

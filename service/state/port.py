@@ -195,7 +195,12 @@ class StateStore(Protocol):
         Each takes effect in every decision that commits later. The result has one entry a row, in their order.
         """
 
-    async def record_outcomes(self, outcomes: Sequence[Outcome], now: datetime) -> list[RowResult]: ...
+    async def record_outcomes(self, outcomes: Sequence[Outcome], now: datetime) -> list[RowResult]:
+        """As `record_events`, of outcomes that `outcomes.fault_of` found valid. Each result names the decision.
+
+        One that names its customer belongs to the contact of the journey that was last presented to her, if its time
+        lies in the window of the objective, as the catalogue of that decision has it.
+        """
 
     async def keep_catalogue(self, version: str, source: str) -> None:
         """Keeps a catalogue by its hash, so that records that refer to it can be replayed."""

@@ -54,6 +54,7 @@ from service.state.rows.kills import (
     note_reading,
     version_read_by,
 )
+from service.state.rows.last_presented import Windows
 from service.state.rows.outbox import COUNT_WAITING, changed_consents, changed_incidents, delete_delivered, waiting
 from service.state.rows.outcomes import keep_outcomes, outcome_locks
 from service.state.rows.pools import Counters, PoolsUnknown, register, register_locks
@@ -85,8 +86,10 @@ async def in_time(asked: Awaitable[Result]) -> Result:
 class SqlState:
     """`StateStore`, `KillSwitch`, `KillReaders` and `Outbox` over one database, shared safely by all its processes."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, windows: Windows) -> None:
+        """`windows` of the objectives are asked while a transaction waits."""
         self.engine = engine
+        self._windows = windows
         self._counters = Counters()
 
     async def situation(
@@ -126,7 +129,7 @@ class SqlState:
 
     async def record_outcomes(self, outcomes: Sequence[Outcome], now: datetime) -> list[RowResult]:
         return await self._write(
-            lambda session: keep_outcomes(session, outcomes, now, self._counters),
+            lambda session: keep_outcomes(session, outcomes, now, self._counters, self._windows),
             lambda session: outcome_locks(session, outcomes),
         )
 

@@ -54,7 +54,12 @@ def event_result(result: RowResult) -> events_pb2.EventResult:
 
 
 def outcome_result(result: RowResult) -> outcomes_pb2.OutcomeResult:
-    message = outcomes_pb2.OutcomeResult(outcome_id=result.row_id, status=ROW_STATUS[result.status], late=result.late)
+    message = outcomes_pb2.OutcomeResult(
+        outcome_id=result.row_id,
+        status=ROW_STATUS[result.status],
+        late=result.late,
+        decision_id=result.decision_id,
+    )
     if result.status is RowStatus.REJECTED:
         message.rejection.CopyFrom(row_pb2.Rejection(field=result.field, code=result.code))
     return message

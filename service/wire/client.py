@@ -11,7 +11,7 @@ import grpc
 from grpc_status import rpc_status
 
 from features.errors import RumboError
-from rumbo.decision.v1 import decision_pb2, events_pb2, record_pb2, value_pb2
+from rumbo.decision.v1 import decision_pb2, events_pb2, outcomes_pb2, record_pb2, value_pb2
 from rumbo.decision.v1.service_pb2_grpc import DecisionServiceStub
 
 TIMEOUT_S = 30.0
@@ -44,6 +44,13 @@ class Client:
         """Raises: CallFailed."""
         try:
             return self._stub.RecordEvents(events_pb2.RecordEventsRequest(events=events), timeout=TIMEOUT_S)
+        except grpc.RpcError as error:
+            raise self._failed(error) from error
+
+    def record_outcomes(self, outcomes: Iterable[outcomes_pb2.Outcome]) -> outcomes_pb2.RecordOutcomesResponse:
+        """Raises: CallFailed."""
+        try:
+            return self._stub.RecordOutcomes(outcomes_pb2.RecordOutcomesRequest(outcomes=outcomes), timeout=TIMEOUT_S)
         except grpc.RpcError as error:
             raise self._failed(error) from error
 

@@ -123,7 +123,8 @@ def event(field: str, message: events_pb2.Event | OverfullEvent) -> CustomerEven
 def outcome(field: str, message: outcomes_pb2.Outcome) -> Outcome | RowResult:
     """As `event`, for an outcome."""
     _demand(f"{field}.outcome_id", message.outcome_id)
-    _demand(f"{field}.decision_id", message.decision_id)
+    if not message.decision_id and not message.customer_id:
+        raise RequestInvalid(f"{field}.decision_id", "EMPTY", "must not be empty where customer_id is not given")
     _demand(f"{field}.journey_id", message.journey_id)
     if message.type == outcomes_pb2.OUTCOME_TYPE_UNSPECIFIED:
         raise RequestInvalid(f"{field}.type", "NOT_SET", "must be set")
@@ -133,6 +134,7 @@ def outcome(field: str, message: outcomes_pb2.Outcome) -> Outcome | RowResult:
         return Outcome(
             outcome_id=message.outcome_id,
             decision_id=message.decision_id,
+            customer_id=message.customer_id,
             journey_id=message.journey_id,
             type=OUTCOME_OF[message.type],
             value=message.value if message.HasField("value") else None,

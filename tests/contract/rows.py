@@ -152,12 +152,22 @@ def outcome(
     )
 
 
-def accepted(row_id: str, *, late: bool = False) -> RowResult:
-    return RowResult(row_id=row_id, status=RowStatus.ACCEPTED, late=late)
+def accepted(row_id: str) -> RowResult:
+    return RowResult(row_id=row_id, status=RowStatus.ACCEPTED)
 
 
 def duplicate(row_id: str) -> RowResult:
     return RowResult(row_id=row_id, status=RowStatus.DUPLICATE)
+
+
+def taken(outcome_id: str, decision_id: str = "d1", *, late: bool = False) -> RowResult:
+    """Of an outcome that was accepted, and given to this decision."""
+    return RowResult(row_id=outcome_id, status=RowStatus.ACCEPTED, late=late, decision_id=decision_id)
+
+
+def taken_before(outcome_id: str, decision_id: str = "d1") -> RowResult:
+    """Of one that was sent again."""
+    return RowResult(row_id=outcome_id, status=RowStatus.DUPLICATE, decision_id=decision_id)
 
 
 def rejected(row_id: str, field: str, code: str) -> RowResult:

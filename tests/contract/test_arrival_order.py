@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from service.decision.constraints.registry import Cap
 from service.decision.decide import Decision
 from service.decision.plan import Plan
-from service.decision.reports.rows import CustomerEvent, OutcomeType
+from service.decision.reports.rows import CustomerEvent, Outcome, OutcomeType
 from service.state.port import AlreadyDecided, Committed, RequestKey
 from tests.builders import NOW, Entry, catalogue, journey
 from tests.contract.adapters import Store
+from tests.contract.by_customer import windows_of
 from tests.contract.pools import ALL_KINDS, units
 from tests.contract.rows import WEEK, codes, committed, event, outcome, picked, propose, situation
 
@@ -26,7 +27,7 @@ FRESH = itertools.count()
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One call of somebody. `who` is a customer; of an outcome, whose first decision it speaks of."""
+    """One call of somebody. `who` is a customer; of an outcome, the one whose first decision it speaks of."""
 
     call: str
     who: str
@@ -36,7 +37,7 @@ class Step:
 STEPS = st.lists(
     st.builds(
         Step,
-        st.sampled_from(["commit"] * 6 + ["retry", "event", "batch", "shown", "not-shown", "kill", "unkill"]),
+        st.sampled_from(["commit"] * 6 + ["retry", "event", "batch", "shown", "not-shown", "answer", "kill", "unkill"]),
         st.sampled_from(CUSTOMERS),
         st.integers(0, 4),
     ),
@@ -56,6 +57,7 @@ class Run:
 
     async def results(self, steps: Sequence[Step], *, at_once: bool) -> tuple[list[object], list[object]]:
         """What each call was answered, and how everything stands after."""
+        await self.state.keep_catalogue(self.plan.version, windows_of(f"{self.name}news", days=1))
         for who in CUSTOMERS:
             first = await self._proposed(f"first-{who}", who, limit=1)
             await committed(self.state, first)
@@ -70,7 +72,8 @@ class Run:
 
     def _plan(self) -> Plan:
         news = Entry(journey=journey(f"{self.name}news"), capacity=self.pool, contact=Cap(at_most=2, per=WEEK))
-        return catalogue(news, Entry(journey=journey(f"{self.name}plain", tier=2)), policies=ALL_KINDS).plan
+        made = catalogue(news, Entry(journey=journey(f"{self.name}plain", tier=2)), policies=ALL_KINDS).plan
+        return replace(made, version=self.name)
 
     async def _proposed(self, decision_id: str, who: str, limit: int = 2) -> Decision:
         return await propose(
@@ -96,11 +99,17 @@ class Run:
                 return lambda: self.state.kill(f"{self.name}j{step.row}", "a test", NOW)
             case "unkill":
                 return lambda: self.state.unkill(f"{self.name}j{step.row}")
-        type_ = OutcomeType.PRESENTED if step.call == "shown" else OutcomeType.NOT_PRESENTED
-        row = outcome(
-            f"{self.name}o{step.row}", type_, decision_id=f"{self.name}first-{step.who}", journey_id=f"{self.name}news"
-        )
+        row = self._outcome(step)
         return lambda: self.state.record_outcomes([row], NOW)
+
+    def _outcome(self, step: Step) -> Outcome:
+        """An answer names its customer: it is given to whichever decision was presented to her last."""
+        outcome_id, journey_id = f"{self.name}o{step.row}", f"{self.name}news"
+        if step.call == "answer":
+            made = outcome(outcome_id, OutcomeType.CONVERTED, journey_id=journey_id)
+            return replace(made, decision_id="", customer_id=self.name + step.who)
+        type_ = OutcomeType.PRESENTED if step.call == "shown" else OutcomeType.NOT_PRESENTED
+        return outcome(outcome_id, type_, decision_id=f"{self.name}first-{step.who}", journey_id=journey_id)
 
     def _rows(self, step: Step) -> list[CustomerEvent]:
         names = (step.who,) if step.call == "event" else CUSTOMERS[:: 1 if step.row % 2 else -1]

@@ -16,7 +16,7 @@ from service.state.port import AlreadyDecided, CommitResult, Committed, ContactS
 from tests.builders import NOW
 from tests.contract.adapters import ADAPTERS, Store
 from tests.contract.pools import holding, units
-from tests.contract.rows import KEY, accepted, committed, contacts, event, outcome, picked, propose, situation
+from tests.contract.rows import KEY, accepted, committed, contacts, event, outcome, picked, propose, situation, taken
 
 WAIT_S = 10
 POOL = units(1)
@@ -152,7 +152,7 @@ async def test_what_was_reported_of_a_cancelled_decision_meanwhile_stays(
     shown = asyncio.create_task(state.record_outcomes([outcome("o1", OutcomeType.PRESENTED)], NOW))
     await asyncio.sleep(0)
     task.cancel()
-    assert await shown == [accepted("o1")]
+    assert await shown == [taken("o1")]
     await settled(state)
     (contact,) = await contacts(state)
     assert contact.is_presented

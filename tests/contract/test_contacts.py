@@ -20,7 +20,6 @@ from tests.contract.adapters import Store
 from tests.contract.rows import (
     MINUTE,
     WEEK,
-    accepted,
     codes,
     committed,
     contacts,
@@ -29,6 +28,7 @@ from tests.contract.rows import (
     propose,
     ranked,
     situation,
+    taken,
 )
 
 PRESENTED, NOT_PRESENTED = OutcomeType.PRESENTED, OutcomeType.NOT_PRESENTED
@@ -84,7 +84,7 @@ async def test_a_released_reservation_leaves_room_for_the_next(state: Store) -> 
 async def test_presented_confirms_a_contact_which_then_counts_by_its_own_time(state: Store) -> None:
     await ranked(state)
     shown_at = NOW + 3 * MINUTE
-    assert await state.record_outcomes([outcome("o1", PRESENTED, shown_at)], NOW + 4 * MINUTE) == [accepted("o1")]
+    assert await state.record_outcomes([outcome("o1", PRESENTED, shown_at)], NOW + 4 * MINUTE) == [taken("o1")]
     (found,) = await contacts(state, WEB_END)
     assert (found.at, found.counts_until) == (shown_at, None)
     assert (found.is_presented, found.reserved_until) == (True, None)
@@ -95,7 +95,7 @@ async def test_presented_confirms_a_contact_which_then_counts_by_its_own_time(st
 
 async def test_not_presented_gives_the_contact_back_at_once(state: Store) -> None:
     await ranked(state, channel="email")
-    assert await state.record_outcomes([outcome("o1", NOT_PRESENTED)], NOW) == [accepted("o1")]
+    assert await state.record_outcomes([outcome("o1", NOT_PRESENTED)], NOW) == [taken("o1")]
     assert await contacts(state) == ()
     assert await state_of(state) is ContactState.RELEASED
     assert await state_of(state, timedelta(days=2)) is ContactState.RELEASED
@@ -108,7 +108,7 @@ async def test_presented_after_the_end_of_the_reservation_is_kept_counted_and_ma
 ) -> None:
     await ranked(state, channel=channel)
     end = WEB_END if channel == "web" else EMAIL_END
-    assert await state.record_outcomes([outcome("o1", PRESENTED, NOW + MINUTE)], end) == [accepted("o1", late=True)]
+    assert await state.record_outcomes([outcome("o1", PRESENTED, NOW + MINUTE)], end) == [taken("o1", late=True)]
     assert [c.at for c in await contacts(state, end)] == [NOW + MINUTE]
     stored = await state.decision("d1", end)
     assert stored is not None
@@ -118,13 +118,13 @@ async def test_presented_after_the_end_of_the_reservation_is_kept_counted_and_ma
 
 async def test_presented_in_the_last_instant_of_the_reservation_is_not_late(state: Store) -> None:
     await ranked(state)
-    assert await state.record_outcomes([outcome("o1", PRESENTED)], WEB_END - INSTANT) == [accepted("o1")]
+    assert await state.record_outcomes([outcome("o1", PRESENTED)], WEB_END - INSTANT) == [taken("o1")]
 
 
 async def test_presented_after_not_presented_is_late_and_counts(state: Store) -> None:
     await ranked(state)
     await state.record_outcomes([outcome("o1", NOT_PRESENTED)], NOW)
-    assert await state.record_outcomes([outcome("o2", PRESENTED)], NOW) == [accepted("o2", late=True)]
+    assert await state.record_outcomes([outcome("o2", PRESENTED)], NOW) == [taken("o2", late=True)]
     assert len(await contacts(state)) == 1
 
 
@@ -132,7 +132,7 @@ async def test_a_second_presented_of_a_confirmed_contact_is_not_late_and_the_lat
     await ranked(state)
     await state.record_outcomes([outcome("o1", PRESENTED, NOW + 2 * MINUTE)], NOW + 2 * MINUTE)
     second = outcome("o2", PRESENTED, NOW + MINUTE)
-    assert await state.record_outcomes([second], NOW + timedelta(days=1)) == [accepted("o2")]
+    assert await state.record_outcomes([second], NOW + timedelta(days=1)) == [taken("o2")]
     assert [(c.at, c.first_at) for c in await contacts(state, WEB_END)] == [(NOW + 2 * MINUTE, NOW + MINUTE)]
 
 
@@ -159,7 +159,7 @@ async def test_presented_wins_over_not_presented_in_any_order(state: Store, orde
 async def test_no_other_outcome_moves_a_contact(state: Store, type_: OutcomeType) -> None:
     await ranked(state)
     before = await situation(state)
-    assert await state.record_outcomes([outcome("o1", type_, value=5.0)], NOW) == [accepted("o1")]
+    assert await state.record_outcomes([outcome("o1", type_, value=5.0)], NOW) == [taken("o1")]
     after = await situation(state)
     assert (after.contacts, after.contacts_version) == (before.contacts, before.contacts_version)
     assert (after.versions, after.has_events) == ({**before.versions, FactKind.OUTCOMES: 1}, False)

@@ -33,7 +33,6 @@ from tests.contract.pools import holding, money, spending, units
 from tests.contract.rows import (
     MINUTE,
     WEEK,
-    accepted,
     codes,
     committed,
     contacts,
@@ -43,6 +42,7 @@ from tests.contract.rows import (
     propose,
     ranked,
     situation,
+    taken,
 )
 from tests.contract.test_enrolments import ONE_AT_ONCE, enter
 
@@ -85,7 +85,7 @@ async def test_what_is_told_of_the_time_before_the_decision_counts_from_the_deci
     plan, type_, lasts = LIMITS[code]
     await committed(state, await propose(state, plan, channel="email"))
     rows = [outcome("o1", type_, NOW - 8 * DAY), outcome("o2", type_, LONG_AGO)]
-    assert await state.record_outcomes(rows, NOW + MINUTE) == [accepted("o1"), accepted("o2")]
+    assert await state.record_outcomes(rows, NOW + MINUTE) == [taken("o1"), taken("o2")]
     for now in (NOW + MINUTE, NOW + lasts - INSTANT):
         assert codes(await propose(state, plan, channel="email", now=now)).get("news") == [code]
     assert "news" in picked(await propose(state, plan, channel="email", now=NOW + lasts + timedelta(minutes=15)))
@@ -100,7 +100,7 @@ async def test_of_several_reports_the_latest_counts_whatever_their_order(
     await committed(state, await propose(state, plan, channel="email"))
     told = [NOW + 60 * MINUTE, LONG_AGO, NOW + MINUTE]
     for i in order:
-        assert await state.record_outcomes([outcome(f"o{i}", type_, told[i])], NOW + 60 * MINUTE) == [accepted(f"o{i}")]
+        assert await state.record_outcomes([outcome(f"o{i}", type_, told[i])], NOW + 60 * MINUTE) == [taken(f"o{i}")]
     ends = NOW + 60 * MINUTE + lasts
     assert codes(await propose(state, plan, channel="email", now=ends - INSTANT)).get("news") == [code]
     assert "news" in picked(await propose(state, plan, channel="email", now=ends + timedelta(minutes=15)))
@@ -164,10 +164,10 @@ async def test_a_report_that_is_ahead_ends_no_place_that_was_taken_after_it_came
 async def test_only_what_nobody_presented_is_given_back_and_once(state: Store) -> None:
     await ranked(state, channel="email")
     for i, at in enumerate((LONG_AGO, NOW, NOW + MINUTE)):
-        assert await state.record_outcomes([outcome(f"n{i}", NOT_PRESENTED, at)], NOW + MINUTE) == [accepted(f"n{i}")]
+        assert await state.record_outcomes([outcome(f"n{i}", NOT_PRESENTED, at)], NOW + MINUTE) == [taken(f"n{i}")]
         assert await contacts(state) == ()
-    assert await state.record_outcomes([outcome("p", PRESENTED, LONG_AGO)], NOW + MINUTE) == [accepted("p", late=True)]
-    assert await state.record_outcomes([outcome("n9", NOT_PRESENTED, NOW + MINUTE)], NOW + MINUTE) == [accepted("n9")]
+    assert await state.record_outcomes([outcome("p", PRESENTED, LONG_AGO)], NOW + MINUTE) == [taken("p", late=True)]
+    assert await state.record_outcomes([outcome("n9", NOT_PRESENTED, NOW + MINUTE)], NOW + MINUTE) == [taken("n9")]
     assert [c.at for c in await contacts(state)] == [NOW]
 
 
@@ -188,7 +188,7 @@ async def test_a_conversion_is_no_lost_label_though_it_is_told_to_be_before_it_w
         outcome("o1", PRESENTED, NOW + shown, journey_id="survey"),
         outcome("o2", OutcomeType.CONVERTED, NOW + converted, journey_id="survey", value=3.5),
     ]
-    assert await state.record_outcomes(rows, NOW + 5 * MINUTE) == [accepted("o1"), accepted("o2")]
+    assert await state.record_outcomes(rows, NOW + 5 * MINUTE) == [taken("o1"), taken("o2")]
     assert (await rows_in(state, tmp_path / "table"))["d1", "survey"]["reward"] == 3.5
 
 

@@ -13,11 +13,9 @@ from tests.builders import NOW
 from tests.contract.adapters import Store
 from tests.contract.rows import (
     MINUTE,
-    accepted,
     capped,
     committed,
     contacts,
-    duplicate,
     event,
     opened,
     outcome,
@@ -25,6 +23,8 @@ from tests.contract.rows import (
     ranked,
     rejected,
     situation,
+    taken,
+    taken_before,
 )
 
 CONVERTED = outcome("o1", OutcomeType.CONVERTED, NOW + MINUTE, value=12.5)
@@ -54,14 +54,14 @@ async def test_a_rejected_outcome_changes_nothing_and_its_id_stays_free(state: S
     before = await situation(state)
     await state.record_outcomes([replace(CONVERTED, journey_id="plain")], NOW)
     assert await situation(state) == before
-    assert await state.record_outcomes([CONVERTED], NOW) == [accepted("o1")]
+    assert await state.record_outcomes([CONVERTED], NOW) == [taken("o1")]
 
 
 async def test_the_same_outcome_again_is_a_duplicate_and_changes_nothing(state: Store) -> None:
     await ranked(state)
     await state.record_outcomes([CONVERTED], NOW)
     before = await situation(state)
-    assert await state.record_outcomes([CONVERTED], NOW + MINUTE) == [duplicate("o1")]
+    assert await state.record_outcomes([CONVERTED], NOW + MINUTE) == [taken_before("o1")]
     assert await situation(state) == before
     assert await kept(state) == [KeptOutcome(outcome=CONVERTED, recorded_at=NOW, is_late=False)]
 
@@ -104,9 +104,9 @@ async def test_a_batch_answers_for_each_row_in_order(state: Store) -> None:
     stray = outcome("o2", OutcomeType.ENGAGED, decision_id="d9")
     results = await state.record_outcomes([CONVERTED, stray, CONVERTED, replace(CONVERTED, value=1.0)], NOW)
     assert results == [
-        accepted("o1"),
+        taken("o1"),
         rejected("o2", "decision_id", "UNKNOWN_DECISION"),
-        duplicate("o1"),
+        taken_before("o1"),
         rejected("o1", "outcome_id", "ID_REUSED"),
     ]
 
@@ -121,7 +121,7 @@ async def test_an_outcome_makes_nobody_known(state: Store) -> None:
 async def test_an_event_and_an_outcome_may_share_an_id(state: Store) -> None:
     await ranked(state)
     await state.record_events([opened("same")], NOW)
-    assert await state.record_outcomes([replace(CONVERTED, outcome_id="same")], NOW) == [accepted("same")]
+    assert await state.record_outcomes([replace(CONVERTED, outcome_id="same")], NOW) == [taken("same")]
 
 
 async def test_presented_does_not_move_back_who_is_further_in_the_journey(state: Store) -> None:

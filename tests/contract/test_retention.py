@@ -39,6 +39,7 @@ from tests.contract.rows import (
     ranked,
     rejected,
     situation,
+    taken,
 )
 
 
@@ -144,7 +145,7 @@ async def test_a_contact_that_was_reported_to_be_long_ago_stays_for_the_reports_
     assert found is not None
     assert found.contact_states == {"news": ContactState.PRESENTED}
     report = outcome("o2", OutcomeType.ACCEPTED, NOW)
-    assert await state.record_outcomes([report], NOW + DAY) == [accepted("o2")]
+    assert await state.record_outcomes([report], NOW + DAY) == [taken("o2")]
 
 
 async def test_a_contact_presented_late_counts_from_then(state: Store) -> None:

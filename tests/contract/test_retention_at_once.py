@@ -15,7 +15,6 @@ from tests.contract.conftest import OpenStore
 from tests.contract.pools import give
 from tests.contract.retention import DAY, KEPT, MIDNIGHT, upkeep
 from tests.contract.rows import (
-    accepted,
     capped,
     committed,
     contacts,
@@ -23,6 +22,7 @@ from tests.contract.rows import (
     outcome,
     propose,
     ranked,
+    taken,
 )
 
 
@@ -91,7 +91,7 @@ async def test_decisions_and_reports_go_on_while_rows_are_deleted(state: Store, 
         proposed = await propose(other, decision_id=f"new-{customer_id}", customer_id=customer_id, now=now)
         await committed(other, proposed)
         report = outcome(f"o-{customer_id}", OutcomeType.PRESENTED, now, decision_id=f"new-{customer_id}")
-        assert await other.record_outcomes([report], now) == [accepted(f"o-{customer_id}")]
+        assert await other.record_outcomes([report], now) == [taken(f"o-{customer_id}", f"new-{customer_id}")]
 
     pruning = asyncio.create_task(upkeep(state).prune(now))
     await asyncio.gather(*map(decide, customers))

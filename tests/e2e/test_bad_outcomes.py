@@ -30,6 +30,7 @@ from tests.fixtures_stores import STORES, home_on
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+WHO = "a customer of outcomes"
 UNKNOWN_ID = "0199a0b1-0000-7000-8000-000000000000"
 
 
@@ -49,7 +50,7 @@ async def service(home: Path) -> AsyncIterator[Service]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def decision_id(service: Service) -> str:
     """A decision that ranked the open door for a customer of whom nothing else is known."""
-    answer = await service.decide("a customer of outcomes", "web")
+    answer = await service.decide(WHO, "web")
     assert ranked_ids(answer) == ["how-can-we-help"]
     return answer.decision_id
 
@@ -76,6 +77,13 @@ async def test_no_outcomes_at_all_is_invalid(service: Service) -> None:
         case("score missing", "value", "MISSING", type=outcomes_pb2.OUTCOME_TYPE_NPS),
         case("11 of 10", "value", "OUT_OF_SCALE", type=outcomes_pb2.OUTCOME_TYPE_NPS, value=11.0),
         case("effort 0", "value", "OUT_OF_SCALE", type=outcomes_pb2.OUTCOME_TYPE_CES, value=0.0),
+        case("both", "customer_id", "BOTH_SET", customer_id=WHO),
+        case("customer too long", "customer_id", "TOO_LONG", decision_id="", customer_id="c" * 129),
+        case("NUL in the customer", "customer_id", "NUL_IN_TEXT", decision_id="", customer_id="\x00"),
+        case("presented by customer", "type", "NEEDS_DECISION", decision_id="", customer_id=WHO, type=1),
+        case("not presented by customer", "type", "NEEDS_DECISION", decision_id="", customer_id=WHO, type=2),
+        case("nothing presented", "journey_id", "NO_CONTACT", decision_id="", customer_id=WHO),
+        case("a stranger", "journey_id", "NO_CONTACT", decision_id="", customer_id="nobody"),
         case("NaN", "value", "NOT_FINITE", type=outcomes_pb2.OUTCOME_TYPE_CONVERTED, value=math.nan),
     ],
 )

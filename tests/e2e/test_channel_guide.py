@@ -10,7 +10,7 @@ import sys
 import threading
 import urllib.request
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import perf_counter
 from types import ModuleType
@@ -118,6 +118,22 @@ async def test_what_is_sent_again_gets_the_same_decision_and_is_counted_once(
     told = [await asyncio.to_thread(client.report_presented, rumbo, first, shown) for _ in range(2)]
     assert told[0].status == row_pb2.ROW_STATUS_ACCEPTED
     assert row_counts(service.home)["outcomes"] == 1
+
+
+async def test_a_shop_that_knows_no_decision_reports_and_is_told_which_it_was_given_to(
+    service: Service, client: ModuleType, tmp_path: Path
+) -> None:
+    rumbo = client.connect(address_of(service))
+    decision = await asyncio.to_thread(client.decide, rumbo, REGULAR, "web", "a page")
+    shown = decision.ranked[0].journey_id
+    (tmp_path / "shop.py").write_text(block("python", "def report_sale"), encoding="utf-8")
+    sold_at = (datetime.now(UTC) + timedelta(minutes=1)).isoformat().replace("+00:00", "Z")
+    report = f"python shop.py 127.0.0.1:50051 {REGULAR} {shown} 12.50 till-7-0042 {sold_at}"
+    assert await run(report, tmp_path, address_of(service)) == "NO_CONTACT\n"
+    await asyncio.to_thread(client.report_presented, rumbo, decision, shown)
+    for _ in range(2):
+        assert await run(report, tmp_path, address_of(service)) == f"{decision.decision_id}\n"
+    assert row_counts(service.home)["outcomes"] == 2
 
 
 class Gate:

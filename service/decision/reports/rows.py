@@ -18,13 +18,18 @@ class RowStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowResult:
-    """What became of one row. A rejection names the field and a code; `late` is for a PRESENTED after its time."""
+    """What became of one row. A rejection names the field and a code.
+
+    Of an outcome that is kept, `decision_id` is the decision that it was given to. `late` is for a PRESENTED after its
+    time.
+    """
 
     row_id: str
     status: RowStatus
     field: str = ""
     code: str = ""
     late: bool = False
+    decision_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +57,15 @@ class OutcomeType(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What followed for one ranked journey. `value` is the amount of a CONVERTED, the score of an NPS or CES."""
+    """What followed for one ranked journey. `value` is the amount of a CONVERTED, the score of an NPS or CES.
+
+    One of `decision_id` and `customer_id` is given: that of the customer stands for the decision by which the journey
+    was last presented to her.
+    """
 
     outcome_id: str
-    decision_id: str
+    decision_id: str = ""
+    customer_id: str = ""
     journey_id: str
     type: OutcomeType
     value: float | None

@@ -18,7 +18,7 @@ from service.state.port import StatementRefused, StateUnavailable
 from service.state.rows.decision_ids import find_row
 from service.state.store import SqlState
 from tests.builders import NOW
-from tests.contract.rows import accepted, committed, event, opened, outcome, propose, situation
+from tests.contract.rows import accepted, committed, event, opened, outcome, propose, situation, taken
 from tests.integration.state.conftest import OpenEngine, OpenState
 from tests.integration.state.works import TRANSACTION, WAIT_S, HeldTransaction, adding
 
@@ -171,7 +171,7 @@ async def test_a_decision_is_found_though_its_id_tells_another_day(state: SqlSta
     await committed(state, await propose(state, decision_id=decision_id))
     assert (await state.decision(decision_id, NOW)) is not None
     shown = outcome("o1", OutcomeType.PRESENTED, decision_id=decision_id)
-    assert await state.record_outcomes([shown], NOW) == [accepted("o1")]
+    assert await state.record_outcomes([shown], NOW) == [taken("o1", decision_id)]
 
 
 def _partitions(plan: object) -> set[str]:

@@ -10,10 +10,12 @@ import pytest
 from service.decision.facts import FactKind
 from service.decision.reports.rows import CustomerEvent, RowStatus
 from service.state.engines.postgres import PostgresEngine
-from service.state.engines.session import Locks, Row, Session, Sql, Transaction
+from service.state.engines.postgres_session import advisory_key
+from service.state.engines.session import Locks, Row, Session, Sql, Transaction, customer_lock, micros
 from service.state.store import SqlState
 from tests.builders import NOW
-from tests.contract.rows import event, situation
+from tests.contract.by_customer import HOUR, answer, decided, of_customer, presented
+from tests.contract.rows import event, situation, taken
 from tests.integration.state.conftest import OpenEngine, OpenState
 from tests.integration.state.works import WAIT_S, HeldTransaction
 
@@ -54,6 +56,23 @@ async def test_keys_are_taken_in_ascending_order(engine: PostgresEngine, url: st
         other.execute("SELECT pg_advisory_unlock(%s)", (numbers[1],))
         rows = await asyncio.gather(*answers)
     assert [sorted(row["number"] for row in found) for found in rows] == [numbers] * 3
+
+
+async def test_what_names_its_customer_is_given_away_once_nobody_else_has_her(state: SqlState, url: str) -> None:
+    """Whoever has her presents another contact before the last: it is given to that one."""
+    await presented(state, "d1")
+    await decided(state, "d2")
+    own = advisory_key(customer_lock("1"))
+    with psycopg.connect(url) as other:
+        other.execute("SELECT pg_advisory_xact_lock(%s)", (own,))
+        waiting = asyncio.create_task(answer(state, of_customer(at=2 * HOUR)))
+        async with asyncio.timeout(WAIT_S):
+            while (own, False) not in advisory_locks(url):
+                await asyncio.sleep(0.002)
+        assert not waiting.done()
+        shown = "UPDATE contacts SET state = 'PRESENTED', presented_at = %s WHERE decision_id = 'd2'"
+        other.execute(shown, (micros(NOW + HOUR),))
+    assert await waiting == taken("o1", "d2")
 
 
 def advisory_locks(url: str) -> dict[tuple[int, bool], int]:

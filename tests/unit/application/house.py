@@ -14,6 +14,7 @@ from service.application.decider import Decider, Question
 from service.application.hydrate import FeatureReader, Hydrator
 from service.application.scoring import Model, Scoring
 from service.catalogue.load import EXAMPLE, Catalogue, load
+from service.catalogue.objective_windows import ObjectiveWindows
 from service.decision.constraints.registry import Cap, Policies
 from service.decision.decide import Decision
 from service.decision.journey import JourneyKind
@@ -95,7 +96,7 @@ class RestlessState(SqlState):
     """Before each attempt to keep a decision something of `meanwhile` comes about, as long as there is any."""
 
     def __init__(self, file: Path) -> None:
-        super().__init__(SqliteEngine(file, Durability.PROCESS_SAFE))
+        super().__init__(SqliteEngine(file, Durability.PROCESS_SAFE), ObjectiveWindows())
         self.meanwhile: list[Callable[[], Awaitable[object]]] = []
 
     async def commit(self, decision: Decision, key: RequestKey | None) -> CommitResult:

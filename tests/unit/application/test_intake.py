@@ -14,6 +14,7 @@ import pytest
 from service.application.catalogues import KeptCatalogues
 from service.application.intake import ROWS_AT_ONCE, Intake
 from service.catalogue.load import EXAMPLE, Catalogue, load, parse
+from service.catalogue.objective_windows import ObjectiveWindows
 from service.decision.facts import FactKind
 from service.decision.reports.rows import CustomerEvent, Outcome, OutcomeType, RowResult, RowStatus
 from service.state.engines.engine import Durability
@@ -280,7 +281,7 @@ async def test_a_batch_whose_second_part_fails_is_not_acknowledged_and_may_be_se
     tmp_path: Path, catalogue: Catalogue, bell: Bell
 ) -> None:
     """The feature store is told of the first part all the same."""
-    short = ShortState(SqliteEngine(tmp_path / "state.db", Durability.PROCESS_SAFE))
+    short = ShortState(SqliteEngine(tmp_path / "state.db", Durability.PROCESS_SAFE), ObjectiveWindows())
     intake = Intake(short, KeptCatalogues(catalogue, TERMS, short, lambda: NOW), lambda: NOW, bell.ring)
     rows = [purchase(f"e{i}") for i in range(ROWS_AT_ONCE + 1)]
     with pytest.raises(StateUnavailable):

@@ -24,6 +24,9 @@ SHOWN = Outcome(
 )
 
 
+BOUGHT = replace(SHOWN, decision_id="", customer_id="1", type=OutcomeType.CONVERTED)
+
+
 def scored(type_: OutcomeType, value: float | None) -> Outcome:
     return replace(SHOWN, type=type_, value=value)
 
@@ -54,6 +57,12 @@ def test_an_outcome_with_the_value_that_its_type_asks_for_has_no_fault(type_: Ou
         (scored(OutcomeType.NPS, 10.1), "value", "OUT_OF_SCALE"),
         (scored(OutcomeType.CES, 0.9), "value", "OUT_OF_SCALE"),
         (scored(OutcomeType.CES, 7.1), "value", "OUT_OF_SCALE"),
+        (replace(BOUGHT, customer_id="c" * 129), "customer_id", "TOO_LONG"),
+        (replace(BOUGHT, customer_id="\x00"), "customer_id", "NUL_IN_TEXT"),
+        (replace(BOUGHT, decision_id="d1"), "customer_id", "BOTH_SET"),
+        (replace(BOUGHT, type=OutcomeType.PRESENTED), "type", "NEEDS_DECISION"),
+        (replace(BOUGHT, type=OutcomeType.NOT_PRESENTED), "type", "NEEDS_DECISION"),
+        (replace(BOUGHT, value=math.nan), "value", "NOT_FINITE"),
     ],
 )
 def test_a_fault_names_its_field_and_its_code(outcome: Outcome, field: str, code: str) -> None:
@@ -71,6 +80,8 @@ def test_a_fault_names_its_field_and_its_code(outcome: Outcome, field: str, code
         scored(OutcomeType.CONVERTED, 12.5),
         scored(OutcomeType.CONVERTED, 0.0),
         scored(OutcomeType.CONVERTED, -6.0),
+        replace(BOUGHT, customer_id="c" * 128),
+        replace(BOUGHT, type=OutcomeType.CES, value=7.0),
     ],
 )
 def test_at_the_edge_there_is_no_fault(outcome: Outcome) -> None:

@@ -206,6 +206,14 @@ def test_a_late_outcome_says_so() -> None:
     assert not answers.outcome_result(replace(row, late=False)).late
 
 
+def test_an_outcome_that_is_kept_names_the_decision_it_was_given_to() -> None:
+    for status in (RowStatus.ACCEPTED, RowStatus.DUPLICATE):
+        row = RowResult(row_id="o1", status=status, decision_id="d1")
+        assert answers.outcome_result(row).decision_id == "d1"
+    refused = RowResult(row_id="o1", status=RowStatus.REJECTED, field="journey_id", code="NO_CONTACT")
+    assert answers.outcome_result(refused).decision_id == ""
+
+
 SHOWN = Outcome(
     outcome_id="o1", decision_id="d1", journey_id="best", type=OutcomeType.NPS, value=0.0, occurred_at=NOW - INSTANT
 )

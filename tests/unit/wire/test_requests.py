@@ -245,6 +245,25 @@ def test_an_outcome_without_id_decision_journey_or_type_makes_the_whole_call_inv
     assert refusal(lambda: requests.outcome("outcomes[7]", message)) == (f"outcomes[7].{absent}", code)
 
 
+def test_an_outcome_may_name_its_customer_in_place_of_a_decision() -> None:
+    message = outcomes_pb2.Outcome()
+    message.CopyFrom(OUTCOME)
+    message.ClearField("decision_id")
+    message.customer_id = "1"
+    found = requests.outcome("outcomes[0]", message)
+    assert isinstance(found, Outcome)
+    assert (found.decision_id, found.customer_id) == ("", "1")
+
+
+def test_an_outcome_that_names_both_is_read_and_left_to_be_rejected_alone() -> None:
+    message = outcomes_pb2.Outcome()
+    message.CopyFrom(OUTCOME)
+    message.customer_id = "1"
+    found = requests.outcome("outcomes[0]", message)
+    assert isinstance(found, Outcome)
+    assert (found.decision_id, found.customer_id) == (OUTCOME.decision_id, "1")
+
+
 def test_an_outcome_type_of_a_later_version_rejects_that_row_alone() -> None:
     """Enums of proto3 are open: a caller may send a number that this program does not know."""
     message = outcomes_pb2.Outcome.FromString(OUTCOME.SerializeToString() + b"\x20\x63")

@@ -26,21 +26,21 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from rumbo.decision.v1 import row_pb2 as rumbo_dot_decision_dot_v1_dot_row__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n rumbo/decision/v1/outcomes.proto\x12\x11rumbo.decision.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1brumbo/decision/v1/row.proto\"\xc3\x01\n\x07Outcome\x12\x12\n\noutcome_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x02 \x01(\t\x12\x12\n\njourney_id\x18\x03 \x01(\t\x12,\n\x04type\x18\x04 \x01(\x0e\x32\x1e.rumbo.decision.v1.OutcomeType\x12\x12\n\x05value\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12/\n\x0boccurred_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x08\n\x06_value\"E\n\x15RecordOutcomesRequest\x12,\n\x08outcomes\x18\x01 \x03(\x0b\x32\x1a.rumbo.decision.v1.Outcome\"\x90\x01\n\rOutcomeResult\x12\x12\n\noutcome_id\x18\x01 \x01(\t\x12,\n\x06status\x18\x02 \x01(\x0e\x32\x1c.rumbo.decision.v1.RowStatus\x12/\n\trejection\x18\x03 \x01(\x0b\x32\x1c.rumbo.decision.v1.Rejection\x12\x0c\n\x04late\x18\x04 \x01(\x08\"K\n\x16RecordOutcomesResponse\x12\x31\n\x07results\x18\x01 \x03(\x0b\x32 .rumbo.decision.v1.OutcomeResult*\xff\x01\n\x0bOutcomeType\x12\x1c\n\x18OUTCOME_TYPE_UNSPECIFIED\x10\x00\x12\x1a\n\x16OUTCOME_TYPE_PRESENTED\x10\x01\x12\x1e\n\x1aOUTCOME_TYPE_NOT_PRESENTED\x10\x02\x12\x18\n\x14OUTCOME_TYPE_ENGAGED\x10\x03\x12\x19\n\x15OUTCOME_TYPE_ACCEPTED\x10\x04\x12\x19\n\x15OUTCOME_TYPE_REJECTED\x10\x05\x12\x1a\n\x16OUTCOME_TYPE_CONVERTED\x10\x06\x12\x14\n\x10OUTCOME_TYPE_NPS\x10\x07\x12\x14\n\x10OUTCOME_TYPE_CES\x10\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n rumbo/decision/v1/outcomes.proto\x12\x11rumbo.decision.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1brumbo/decision/v1/row.proto\"\xd8\x01\n\x07Outcome\x12\x12\n\noutcome_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x02 \x01(\t\x12\x12\n\njourney_id\x18\x03 \x01(\t\x12,\n\x04type\x18\x04 \x01(\x0e\x32\x1e.rumbo.decision.v1.OutcomeType\x12\x12\n\x05value\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12/\n\x0boccurred_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x63ustomer_id\x18\x07 \x01(\tB\x08\n\x06_value\"E\n\x15RecordOutcomesRequest\x12,\n\x08outcomes\x18\x01 \x03(\x0b\x32\x1a.rumbo.decision.v1.Outcome\"\xa5\x01\n\rOutcomeResult\x12\x12\n\noutcome_id\x18\x01 \x01(\t\x12,\n\x06status\x18\x02 \x01(\x0e\x32\x1c.rumbo.decision.v1.RowStatus\x12/\n\trejection\x18\x03 \x01(\x0b\x32\x1c.rumbo.decision.v1.Rejection\x12\x0c\n\x04late\x18\x04 \x01(\x08\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x05 \x01(\t\"K\n\x16RecordOutcomesResponse\x12\x31\n\x07results\x18\x01 \x03(\x0b\x32 .rumbo.decision.v1.OutcomeResult*\xff\x01\n\x0bOutcomeType\x12\x1c\n\x18OUTCOME_TYPE_UNSPECIFIED\x10\x00\x12\x1a\n\x16OUTCOME_TYPE_PRESENTED\x10\x01\x12\x1e\n\x1aOUTCOME_TYPE_NOT_PRESENTED\x10\x02\x12\x18\n\x14OUTCOME_TYPE_ENGAGED\x10\x03\x12\x19\n\x15OUTCOME_TYPE_ACCEPTED\x10\x04\x12\x19\n\x15OUTCOME_TYPE_REJECTED\x10\x05\x12\x1a\n\x16OUTCOME_TYPE_CONVERTED\x10\x06\x12\x14\n\x10OUTCOME_TYPE_NPS\x10\x07\x12\x14\n\x10OUTCOME_TYPE_CES\x10\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'rumbo.decision.v1.outcomes_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_OUTCOMETYPE']._serialized_start=611
-  _globals['_OUTCOMETYPE']._serialized_end=866
+  _globals['_OUTCOMETYPE']._serialized_start=653
+  _globals['_OUTCOMETYPE']._serialized_end=908
   _globals['_OUTCOME']._serialized_start=118
-  _globals['_OUTCOME']._serialized_end=313
-  _globals['_RECORDOUTCOMESREQUEST']._serialized_start=315
-  _globals['_RECORDOUTCOMESREQUEST']._serialized_end=384
-  _globals['_OUTCOMERESULT']._serialized_start=387
-  _globals['_OUTCOMERESULT']._serialized_end=531
-  _globals['_RECORDOUTCOMESRESPONSE']._serialized_start=533
-  _globals['_RECORDOUTCOMESRESPONSE']._serialized_end=608
+  _globals['_OUTCOME']._serialized_end=334
+  _globals['_RECORDOUTCOMESREQUEST']._serialized_start=336
+  _globals['_RECORDOUTCOMESREQUEST']._serialized_end=405
+  _globals['_OUTCOMERESULT']._serialized_start=408
+  _globals['_OUTCOMERESULT']._serialized_end=573
+  _globals['_RECORDOUTCOMESRESPONSE']._serialized_start=575
+  _globals['_RECORDOUTCOMESRESPONSE']._serialized_end=650
 # @@protoc_insertion_point(module_scope)

@@ -33,20 +33,22 @@ OUTCOME_TYPE_NPS: OutcomeType
 OUTCOME_TYPE_CES: OutcomeType
 
 class Outcome(_message.Message):
-    __slots__ = ("outcome_id", "decision_id", "journey_id", "type", "value", "occurred_at")
+    __slots__ = ("outcome_id", "decision_id", "journey_id", "type", "value", "occurred_at", "customer_id")
     OUTCOME_ID_FIELD_NUMBER: _ClassVar[int]
     DECISION_ID_FIELD_NUMBER: _ClassVar[int]
     JOURNEY_ID_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
     OCCURRED_AT_FIELD_NUMBER: _ClassVar[int]
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     outcome_id: str
     decision_id: str
     journey_id: str
     type: OutcomeType
     value: float
     occurred_at: _timestamp_pb2.Timestamp
-    def __init__(self, outcome_id: _Optional[str] = ..., decision_id: _Optional[str] = ..., journey_id: _Optional[str] = ..., type: _Optional[_Union[OutcomeType, str]] = ..., value: _Optional[float] = ..., occurred_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    customer_id: str
+    def __init__(self, outcome_id: _Optional[str] = ..., decision_id: _Optional[str] = ..., journey_id: _Optional[str] = ..., type: _Optional[_Union[OutcomeType, str]] = ..., value: _Optional[float] = ..., occurred_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., customer_id: _Optional[str] = ...) -> None: ...
 
 class RecordOutcomesRequest(_message.Message):
     __slots__ = ("outcomes",)
@@ -55,16 +57,18 @@ class RecordOutcomesRequest(_message.Message):
     def __init__(self, outcomes: _Optional[_Iterable[_Union[Outcome, _Mapping]]] = ...) -> None: ...
 
 class OutcomeResult(_message.Message):
-    __slots__ = ("outcome_id", "status", "rejection", "late")
+    __slots__ = ("outcome_id", "status", "rejection", "late", "decision_id")
     OUTCOME_ID_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     REJECTION_FIELD_NUMBER: _ClassVar[int]
     LATE_FIELD_NUMBER: _ClassVar[int]
+    DECISION_ID_FIELD_NUMBER: _ClassVar[int]
     outcome_id: str
     status: _row_pb2.RowStatus
     rejection: _row_pb2.Rejection
     late: bool
-    def __init__(self, outcome_id: _Optional[str] = ..., status: _Optional[_Union[_row_pb2.RowStatus, str]] = ..., rejection: _Optional[_Union[_row_pb2.Rejection, _Mapping]] = ..., late: _Optional[bool] = ...) -> None: ...
+    decision_id: str
+    def __init__(self, outcome_id: _Optional[str] = ..., status: _Optional[_Union[_row_pb2.RowStatus, str]] = ..., rejection: _Optional[_Union[_row_pb2.Rejection, _Mapping]] = ..., late: _Optional[bool] = ..., decision_id: _Optional[str] = ...) -> None: ...
 
 class RecordOutcomesResponse(_message.Message):
     __slots__ = ("results",)
