@@ -7,7 +7,8 @@ The stores' own interface (`online_read`, `online_write_batch`) gives event time
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -127,6 +128,18 @@ def open_feature_store(repo: Path) -> FeatureStore:
     _anchor_registry(config, repo)
     _bound_waiting(config)
     return FeatureStore(repo_path=str(repo), config=config)
+
+
+@contextmanager
+def open_offline(repo: Path) -> Iterator[FeatureStore]:
+    """The repository at `repo`, to read its history. Until the end its folder is the current one of the process, for
+    Feast's DuckDB store looks for relative paths from there: for commands that do nothing beside it.
+
+    Raises: as `open_feature_store`.
+    """
+    store = open_feature_store(repo.resolve())
+    with chdir(repo):
+        yield store
 
 
 def _what_to_install(error: Exception) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from features.connection import open_feature_store, open_offline
 from features.errors import HomeNotPrepared
 from features.schema import FeatureSchema
 
@@ -30,22 +31,20 @@ def point_in_time_table(repo: Path, targeting: Path, schema: FeatureSchema) -> p
         repo: the folder with feature_store.yaml.
         targeting: Parquet file of who was sent what when; `decided_at` becomes `event_timestamp`.
     """
-    from feast import FeatureStore
-
-    store = FeatureStore(repo_path=str(repo))
     pairs = _numbered(targeting)
-    table = pairs.merge(_historical(store, pairs), on=PAIR, validate="one_to_one")
-    for view in ageing_views(schema):
-        table = _with_event_time(table, store.get_feature_view(view))
+    with open_offline(repo) as store:
+        table = pairs.merge(_historical(store, pairs), on=PAIR, validate="one_to_one")
+        for view in ageing_views(schema):
+            table = _with_event_time(table, store.get_feature_view(view))
     return table.sort_values(PAIR, ignore_index=True)
 
 
 def files_of_views(repo: Path) -> dict[str, Path]:
     """The Parquet file behind each view that is kept in one."""
-    from feast import FeatureStore, FileSource
+    from feast import FileSource
 
-    sources = {view.name: view.batch_source for view in FeatureStore(repo_path=str(repo)).list_feature_views()}
-    return {name: Path(source.path) for name, source in sources.items() if isinstance(source, FileSource)}
+    sources = {view.name: view.batch_source for view in open_feature_store(repo).list_feature_views()}
+    return {name: repo / source.path for name, source in sources.items() if isinstance(source, FileSource)}
 
 
 def ageing_views(schema: FeatureSchema) -> tuple[str, ...]:

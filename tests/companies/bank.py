@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import chdir, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -32,11 +32,12 @@ NOW = datetime(2027, 3, 1, 9, 0, tzinfo=UTC)
 CONFIGURATION = """\
 project: core_banking
 provider: local
-registry: registry.db
+registry: REGISTRY
 online_store: ONLINE
 offline_store: {type: duckdb}
 entity_key_serialization_version: 3
 """
+REGISTRY = "registry.db"
 SQLITE = "{type: sqlite, path: online.db}"
 RUMBO = """\
 company: mybank
@@ -74,20 +75,33 @@ def redis_at(connection_string: str) -> str:
     return f"{{type: redis, connection_string: '{connection_string}'}}"
 
 
-def make_bank(folder: Path, key: str = "INT64", online_store: str = SQLITE, **changes: Any) -> Bank:
-    """Writes the repository, registers it and loads its online store. `key`: the type of a holder's number.
+def configuration(*, online_store: str = SQLITE, registry: str = REGISTRY) -> str:
+    """Its feature_store.yaml."""
+    return CONFIGURATION.replace("ONLINE", online_store).replace("REGISTRY", registry)
+
+
+def make_bank(
+    folder: Path, key: str = "INT64", online_store: str = SQLITE, registry: str = REGISTRY, **changes: Any
+) -> Bank:
+    """Writes the repository, registers it and loads its online store, from within its folder, as Feast's users do.
+
+    `key`: the type of a holder's number.
 
     `changes`: views in place of its own, by name; None leaves one out.
     """
+    from feast import FeatureStore
+
     bank = Bank(folder=folder)
     (bank.repo / "data").mkdir(parents=True, exist_ok=True)
-    (bank.repo / "feature_store.yaml").write_text(CONFIGURATION.replace("ONLINE", online_store), encoding="utf-8")
+    (bank.repo / "feature_store.yaml").write_text(
+        configuration(online_store=online_store, registry=registry), encoding="utf-8"
+    )
     for name, table in _tables(key).items():
         pq.write_table(table, bank.repo / "data" / f"{name}.parquet")
     without = {name for name, view in changes.items() if view is None}
-    with _quiet_feast():
-        store = bank.store()
-        objects = _definitions(bank.repo, key, without) | changes
+    with chdir(bank.repo), _quiet_feast():
+        store = FeatureStore(repo_path=".")
+        objects = _definitions(key, without) | changes
         store.apply([item for item in objects.values() if item is not None])
         store.materialize(NOW - timedelta(days=3), NOW + timedelta(days=1))
     bank.write()
@@ -150,14 +164,13 @@ def _tables(key: str) -> dict[str, pa.Table]:
     }
 
 
-def _definitions(repo: Path, key: str, without: set[str]) -> dict[str, Any]:
+def _definitions(key: str, without: set[str]) -> dict[str, Any]:
     from feast import Entity, ValueType
     from feast.types import Array, Bool, Float32, Int32, Int64, String, UnixTimestamp
 
     holder = Entity(name="holder", join_keys=["holder_no"], value_type=ValueType[key])
     branch = Entity(name="branch", join_keys=["branch_no"], value_type=ValueType.INT64)
     accounts = _view(
-        repo,
         "accounts",
         [holder],
         timedelta(days=40),
@@ -172,7 +185,6 @@ def _definitions(repo: Path, key: str, without: set[str]) -> dict[str, Any]:
         "branch": branch,
         "accounts": accounts,
         "cards": _view(
-            repo,
             "cards",
             [holder],
             timedelta(0),
@@ -180,26 +192,26 @@ def _definitions(repo: Path, key: str, without: set[str]) -> dict[str, Any]:
             is_frozen=Bool,
             card_expires_at=UnixTimestamp,
         ),
-        "claims": _view(repo, "claims", [holder], timedelta(days=2), claims_open=Int64),
-        "branches": _view(repo, "branches", [branch], timedelta(0), opening_hours=String),
-        "visits": _view(repo, "visits", [holder, branch], timedelta(0), visits=Int64),
+        "claims": _view("claims", [holder], timedelta(days=2), claims_open=Int64),
+        "branches": _view("branches", [branch], timedelta(0), opening_hours=String),
+        "visits": _view("visits", [holder, branch], timedelta(0), visits=Int64),
         **({} if "wealth" in without else {"wealth": _on_demand(accounts)}),
     }
 
 
-def _view(repo: Path, name: str, entities: list[Entity], ttl: timedelta, **features: FeastType) -> FeatureView:
+def _view(name: str, entities: list[Entity], ttl: timedelta, **features: FeastType) -> FeatureView:
     from feast import FeatureView, Field, FileSource
 
     return FeatureView(
         name=name,
         entities=entities,
         ttl=ttl,
-        source=FileSource(name=name, path=str(repo.resolve() / "data" / f"{name}.parquet"), timestamp_field="as_of"),
+        source=FileSource(name=name, path=f"data/{name}.parquet", timestamp_field="as_of"),
         schema=[Field(name=feature, dtype=dtype) for feature, dtype in features.items()],
     )
 
 
-def push_views(folder: Path, key: str = "INT64") -> dict[str, FeatureView]:
+def push_views(folder: Path, key: str = "INT64") -> dict[str, Any]:
     """The views that Rumbo pushes a situation to, for a bank that is to be made here and asks for it."""
     from feast import Entity, FeatureView, Field, FileSource, PushSource, ValueType
     from feast.types import String
@@ -210,7 +222,7 @@ def push_views(folder: Path, key: str = "INT64") -> dict[str, FeatureView]:
         file = folder / "feast" / "data" / f"{name}.parquet"
         file.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(_tables(key)["claims"].slice(0, 0).rename_columns(["holder_no", "as_of", f"{name}_json"]), file)
-        batch = FileSource(name=f"{name}_file", path=str(file.resolve()), timestamp_field="as_of")
+        batch = FileSource(name=f"{name}_file", path=f"data/{name}.parquet", timestamp_field="as_of")
         views[name] = FeatureView(
             name=name,
             entities=[holder],

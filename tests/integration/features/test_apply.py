@@ -11,7 +11,7 @@ import pytest
 
 from features.company import load_company
 from features.registry import features_of
-from tests.companies.bank import CONFIGURATION, SQLITE
+from tests.companies.bank import configuration
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]  # each imports Feast in two processes
 
@@ -44,7 +44,7 @@ def company(folder: Path, files: Mapping[str, str]) -> Path:
     for name, text in files.items():
         (repo / name).parent.mkdir(parents=True, exist_ok=True)
         (repo / name).write_text(text, encoding="utf-8")
-    (repo / "feature_store.yaml").write_text(CONFIGURATION.replace("ONLINE", SQLITE), encoding="utf-8")
+    (repo / "feature_store.yaml").write_text(configuration(), encoding="utf-8")
     (folder / "rumbo.yaml").write_text("company: mybank\ncustomer: {entity: holder}\n", encoding="utf-8")
     return folder
 

@@ -19,7 +19,7 @@ from features.online import RETRY_S, OnlineFeatures
 from features.registry import features_of
 from features.text_rows import TextCell, TextRow
 from features.values import FeatureStatus
-from tests.companies.bank import CONFIGURATION, FIRST_HOLDER, NOW, Bank, make_bank, push_views, redis_at
+from tests.companies.bank import FIRST_HOLDER, NOW, Bank, configuration, make_bank, push_views, redis_at
 from tests.valkey_server import ValkeyServer
 
 VIEW, FEATURE = "incidents", "incidents_json"
@@ -124,7 +124,7 @@ def test_a_row_lives_as_long_as_the_configuration_says(tmp_path: Path, valkey: V
 def test_a_client_that_is_not_installed_is_named(tmp_path: Path) -> None:
     """As it is for who installed Rumbo alone."""
     (tmp_path / "feast").mkdir()
-    (tmp_path / "feast" / "feature_store.yaml").write_text(CONFIGURATION.replace("ONLINE", redis_at("localhost:6379")))
+    (tmp_path / "feast" / "feature_store.yaml").write_text(configuration(online_store=redis_at("localhost:6379")))
     (tmp_path / "rumbo.yaml").write_text("company: mybank\ncustomer: {entity: holder}\n")
     without = "import sys; sys.modules['redis'] = None; from service.cli import main; main()"
     command = [sys.executable, "-c", without, "features", "check", "--company", str(tmp_path)]
