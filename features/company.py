@@ -33,7 +33,7 @@ from features.interactions import Interaction
 
 COMPANY_FILE = "rumbo.yaml"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_EVENT = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
+_EVENT = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
 _IN_VIEW = re.compile(r"[^.\s]+\.[^.\s]+")
 
 

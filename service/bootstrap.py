@@ -195,7 +195,7 @@ async def _core(
     opened.callback(scoring.close)
     catalogues = KeptCatalogues(first, terms, state, clock)
     await catalogues.keep()
-    hydrator = Hydrator(reader, state, FactSources(derived=terms.schema.derived))
+    hydrator = Hydrator(reader, state, FactSources(derived=terms.schema.derived, latest=terms.events.latest))
     opened.callback(hydrator.close)
     await hydrator.warm(clock())
     _warn_of_age(settings, terms.schema, clock())
@@ -386,10 +386,11 @@ class HomeFacts:
 async def facts_only(settings: Settings) -> AsyncIterator[HomeFacts]:
     """The facts of a service's home, whether it runs or not. Raises: as `kill_switch`."""
     schema = FeatureSchema.load()
-    plan = load(settings.catalogue, terms_of(schema, EXAMPLE_EVENTS)).plan
+    terms = terms_of(schema, EXAMPLE_EVENTS)
+    plan = load(settings.catalogue, terms).plan
     async with state_store(settings) as state:
         reader = OnlineFeatures(settings.feature_repo, schema)
-        hydrator = Hydrator(reader, state, FactSources(derived=schema.derived))
+        hydrator = Hydrator(reader, state, FactSources(derived=terms.schema.derived, latest=terms.events.latest))
         try:
             yield HomeFacts(plan=plan, hydrator=hydrator)
         finally:

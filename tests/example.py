@@ -9,4 +9,4 @@ from service.catalogue.terms import EXAMPLE_EVENTS, terms_of
 
 SCHEMA = FeatureSchema.load()
 TERMS = terms_of(SCHEMA, EXAMPLE_EVENTS)
-SOURCES = FactSources(derived=SCHEMA.derived)
+SOURCES = FactSources(derived=SCHEMA.derived, latest=TERMS.events.latest)

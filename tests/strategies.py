@@ -197,7 +197,7 @@ def situations(
         consents=given,
         contacts=contacts,
         enrolments=enrolments,
-        last_purchase_at=MAYBE_INSTANTS,
+        latest=st.dictionaries(st.sampled_from(["last_purchase_at", "last_renewed_at"]), INSTANTS),
         responses=ANSWERS,
         uses=USES,
         kills=seldom(KILLS, {}),

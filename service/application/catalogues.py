@@ -13,6 +13,7 @@ from service.catalogue.load import Catalogue, parse
 from service.catalogue.objectives import CatalogueLost
 from service.catalogue.terms import Terms
 from service.decision.facts import SERVICE
+from service.decision.reports.event_types import EventTypes
 from service.decision.reports.events import Names
 from service.quiet_load import in_background
 from service.state.port import StateStore
@@ -34,6 +35,11 @@ class KeptCatalogues:
     @property
     def current(self) -> Catalogue:
         return self._current
+
+    @property
+    def events(self) -> EventTypes:
+        """The types of events that can be recorded, whatever catalogue is in force."""
+        return self._terms.events
 
     async def keep(self) -> None:
         """Makes the current catalogue durable, before the first decision under it, and says that it is in use."""

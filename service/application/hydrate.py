@@ -34,7 +34,6 @@ from service.decision.reach import Reach
 from service.decision.variables import with_variables
 from service.state.port import KillList, StateReading, StateStore
 
-LAST_PURCHASE = "last_purchase_at"
 INCIDENTS, CONSENTS = IncidentFact.feature, ConsentFact.feature
 PROBE = "0"
 """An id that can be a key of every type, so that the store is asked; whether anybody has it does not matter."""
@@ -146,9 +145,7 @@ def merge(
     )
     if situation.unread and situation.consents.status is not FeatureStatus.PRESENT:
         situation = replace(situation, unread=situation.unread | {SituationPart.WITHDRAWALS})
-    last_purchase = values.get(LAST_PURCHASE)
-    if last_purchase is not None:
-        values[LAST_PURCHASE] = _later(last_purchase, situation)
+    values |= {name: _later(name, values.get(name), situation) for name in sources.latest}
     facts = Facts(
         now=now,
         customer_id=request.customer_id,
@@ -230,16 +227,20 @@ def _listed(kind: type[Fact], value: FeatureValue | None) -> tuple[FeatureStatus
         return FeatureStatus.UNAVAILABLE, ()
 
 
-def _later(stored: FeatureValue, situation: Situation) -> FeatureValue:
-    """The later of the stored last purchase and the one reported since; nothing is claimed while one is unreadable."""
+def _later(name: str, stored: FeatureValue | None, situation: Situation) -> FeatureValue:
+    """The later of the stored instant and the one reported since; nothing is claimed while one is unreadable.
+
+    `stored`: None where the feature store has no such feature, so that events alone tell of it.
+    """
     if situation.unread:
-        return FeatureValue(name=stored.name, status=FeatureStatus.UNAVAILABLE)
-    reported = situation.last_purchase_at
-    if reported is None or stored.status is FeatureStatus.UNAVAILABLE:
-        return stored
-    if isinstance(stored.value, datetime) and stored.is_present and stored.value >= reported:
-        return stored
-    return FeatureValue(name=stored.name, status=FeatureStatus.PRESENT, value=reported, event_time=reported)
+        return FeatureValue(name=name, status=FeatureStatus.UNAVAILABLE)
+    known = FeatureValue(name=name, status=FeatureStatus.NOT_FOUND) if stored is None else stored
+    reported = situation.latest.get(name)
+    if reported is None or known.status is FeatureStatus.UNAVAILABLE:
+        return known
+    if isinstance(known.value, datetime) and known.is_present and known.value >= reported:
+        return known
+    return FeatureValue(name=name, status=FeatureStatus.PRESENT, value=reported, event_time=reported)
 
 
 def _is_known(reading: FeatureReading, situation: Situation) -> bool | None:

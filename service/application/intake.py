@@ -17,11 +17,14 @@ from typing import Protocol, TypeVar
 
 from service.catalogue.load import Catalogue
 from service.decision.reports import events, outcomes
+from service.decision.reports.effects import KnownEvent, known_event
+from service.decision.reports.event_types import EventTypes
 from service.decision.reports.events import FieldFault, Names
 from service.decision.reports.rows import CustomerEvent, Outcome, RowResult, RowStatus
 from service.state.port import StateStore, StateUnavailable
 
 Row = TypeVar("Row", CustomerEvent, Outcome)
+Valid = TypeVar("Valid", KnownEvent, Outcome)
 Given = TypeVar("Given")
 ROWS_AT_ONCE = 200
 FEW_ROWS = 20
@@ -29,10 +32,13 @@ FEW_ROWS = 20
 
 
 class DeclaringCatalogues(Protocol):
-    """The catalogue in force, and the names that it and the kept ones declare."""
+    """The catalogue in force, the names that it and the kept ones declare, and the types of events."""
 
     @property
     def current(self) -> Catalogue: ...
+
+    @property
+    def events(self) -> EventTypes: ...
 
     async def declared(self, wanted: Names) -> Names: ...
 
@@ -55,12 +61,13 @@ class Intake:
 
     async def record_events(self, rows: Sequence[CustomerEvent | RowResult]) -> list[RowResult]:
         """`rows` holds events, and results of those that could not even be read. Raises: StateUnavailable."""
-        spoken_of = reduce(or_, (events.names_in(r) for r in rows if isinstance(r, CustomerEvent)), Names())
+        types = self._catalogues.events
+        spoken_of = reduce(or_, (events.names_in(r, types) for r in rows if isinstance(r, CustomerEvent)), Names())
         declared = await self._catalogues.declared(spoken_of)
         now = self._clock()
         try:
             results = await self._record(
-                rows, lambda e: self._event_fault(e, now, declared), self._state.record_events, now
+                rows, lambda e: self._checked_event(e, now, declared), self._state.record_events, now
             )
         except (StateUnavailable, asyncio.CancelledError):
             self._on_events()
@@ -72,20 +79,20 @@ class Intake:
     async def record_outcomes(self, rows: Sequence[Outcome | RowResult]) -> list[RowResult]:
         """As `record_events`."""
         now = self._clock()
-        return await self._record(rows, lambda o: _outcome_fault(o, now), self._state.record_outcomes, now)
+        return await self._record(rows, lambda o: _checked_outcome(o, now), self._state.record_outcomes, now)
 
     async def _record(
         self,
         rows: Sequence[Row | RowResult],
-        fault_of: Callable[[Row], RowResult | None],
-        keep: Callable[[Sequence[Row], datetime], Awaitable[list[RowResult]]],
+        check: Callable[[Row], Valid | RowResult],
+        keep: Callable[[Sequence[Valid], datetime], Awaitable[list[RowResult]]],
         now: datetime,
     ) -> list[RowResult]:
-        checked: list[Row | RowResult] = []
+        checked: list[Valid | RowResult] = []
         for some in _parts(rows, FEW_ROWS):
             if checked:
                 await asyncio.sleep(0)  # all other calls have their turn
-            checked += [row if isinstance(row, RowResult) else fault_of(row) or row for row in some]
+            checked += [row if isinstance(row, RowResult) else check(row) for row in some]
         valid = [row for row in checked if not isinstance(row, RowResult)]
         kept: list[RowResult] = []
         for part in _parts(valid, ROWS_AT_ONCE):
@@ -94,9 +101,12 @@ class Intake:
         results = iter(kept)
         return [row if isinstance(row, RowResult) else next(results) for row in checked]
 
-    def _event_fault(self, event: CustomerEvent, now: datetime, declared: Names) -> RowResult | None:
-        fault = events.fault_of(event, now, self._missing_stage) or events.name_fault(event, declared)
-        return _rejection(event.event_id, fault)
+    def _checked_event(self, event: CustomerEvent, now: datetime, declared: Names) -> KnownEvent | RowResult:
+        types = self._catalogues.events
+        fault = events.fault_of(event, types, now, self._missing_stage) or events.name_fault(
+            events.names_in(event, types), declared
+        )
+        return known_event(event, types) if fault is None else _rejection(event.event_id, fault)
 
     def _missing_stage(self, journey_id: str, stage: str | None) -> str | None:
         stages = self._catalogues.current.stages.get(journey_id)
@@ -105,13 +115,12 @@ class Intake:
         return None if stage is None or stage in stages else "stage"
 
 
-def _outcome_fault(outcome: Outcome, now: datetime) -> RowResult | None:
-    return _rejection(outcome.outcome_id, outcomes.fault_of(outcome, now))
+def _checked_outcome(outcome: Outcome, now: datetime) -> Outcome | RowResult:
+    fault = outcomes.fault_of(outcome, now)
+    return outcome if fault is None else _rejection(outcome.outcome_id, fault)
 
 
-def _rejection(row_id: str, fault: FieldFault | None) -> RowResult | None:
-    if fault is None:
-        return None
+def _rejection(row_id: str, fault: FieldFault) -> RowResult:
     return RowResult(row_id=row_id, status=RowStatus.REJECTED, field=fault.field, code=fault.code)
 
 

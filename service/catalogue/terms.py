@@ -2,15 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from features.company import EventTypeDocument
-from features.schema import FeatureSchema
-from service.decision.reports.event_types import BUILT_IN, EventTypes
+from features.company import Company, CompanyInvalid, EventTypeDocument, IncidentFromDocument
+from features.errors import RumboError
+from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalData
+from service.decision.reports.event_types import (
+    BUILT_IN,
+    INCIDENT_ID,
+    SEVERITY,
+    Attribute,
+    AttributeType,
+    EventType,
+    EventTypes,
+    OpensIncident,
+    ResolvesIncident,
+    ShowsFeedAlive,
+    name_attribute,
+)
 
+EVENTS_VIEW = "events"
+"""The view of features that events alone tell."""
 EXAMPLE_EVENTS: Mapping[str, EventTypeDocument] = {"purchase": EventTypeDocument(latest="last_purchase_at")}
 """The events of the example's rumbo.yaml."""
+_OWN = frozenset(name.split(".")[0] for name in BUILT_IN.by_name if "." in name)
+"""The first words of the built-in types, which later versions may add to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventFault:
+    """What is wrong with a declared type of events; `path` leads to it within `events`."""
+
+    path: tuple[str, ...]
+    text: str
+
+
+class EventsInvalid(RumboError):
+    """Types of events that cannot be what they are declared to be."""
+
+    def __init__(self, faults: tuple[EventFault, ...]) -> None:
+        super().__init__("; ".join(f"events.{'.'.join(fault.path)}: {fault.text}" for fault in faults))
+        self.faults = faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +56,99 @@ class Terms:
 
 
 def terms_of(schema: FeatureSchema, events: Mapping[str, EventTypeDocument]) -> Terms:
-    """`schema`: what the feature store holds; `events`: as rumbo.yaml declares them."""
-    declared = {name: replace(BUILT_IN.by_name[name], latest=document.latest) for name, document in events.items()}
-    return Terms(schema=schema, events=EventTypes({**BUILT_IN.by_name, **declared}))
+    """`schema`: what the feature store holds; `events`: as rumbo.yaml declares them. Raises: EventsInvalid."""
+    faults = tuple(fault for name, document in events.items() for fault in _faults(name, document, schema))
+    if faults:
+        raise EventsInvalid(faults)
+    declared = {name: _event_type(name, document) for name, document in events.items()}
+    types = EventTypes({**BUILT_IN.by_name, **declared})
+    return Terms(schema=_with_latest(schema, types), events=types)
+
+
+def company_terms(company: Company, schema: FeatureSchema) -> Terms:
+    """The terms of a company. Raises: CompanyInvalid with every fault of its events, by line and column."""
+    try:
+        return terms_of(schema, company.document.events)
+    except EventsInvalid as error:
+        faults = (company.located(("events", *fault.path), fault.text) for fault in error.faults)
+        raise CompanyInvalid(tuple(faults)) from error
+
+
+def _event_type(name: str, document: EventTypeDocument) -> EventType:
+    if name in BUILT_IN.by_name:
+        return replace(BUILT_IN.by_name[name], latest=document.latest)
+    meaning = _meaning(document)
+    attributes = {key: Attribute(type=AttributeType(kind)) for key, kind in document.attributes.items()}
+    return EventType(attributes=attributes | _names_of(meaning), meaning=meaning, latest=document.latest)
+
+
+def _meaning(document: EventTypeDocument) -> OpensIncident | ResolvesIncident | None:
+    opens, resolves = document.opens_incident, document.resolves_incident
+    if isinstance(opens, IncidentFromDocument):
+        return OpensIncident(id_from=opens.id_from, class_from=opens.class_from)
+    if opens is not None:
+        return OpensIncident(incident_class=opens)
+    if isinstance(resolves, IncidentFromDocument):
+        return ResolvesIncident(id_from=resolves.id_from)
+    return None if resolves is None else ResolvesIncident()
+
+
+def _names_of(meaning: OpensIncident | ResolvesIncident | None) -> dict[str, Attribute]:
+    """The attributes that name an incident, its class and its severity, whether they are declared or not."""
+    if meaning is None:
+        return {}
+    optional = {INCIDENT_ID: name_attribute()}
+    if isinstance(meaning, OpensIncident):
+        optional |= {name: name_attribute() for name in (meaning.class_from, SEVERITY) if name is not None}
+    return optional | {meaning.id_from: name_attribute(is_required=True)}
+
+
+def _faults(name: str, document: EventTypeDocument, schema: FeatureSchema) -> Iterator[EventFault]:
+    built_in = BUILT_IN.by_name.get(name)
+    if built_in is not None:
+        for part in ("attributes", "opens_incident", "resolves_incident"):
+            if getattr(document, part):
+                yield EventFault(path=(name, part), text=f"{name} is built in: nothing but `latest` may be added to it")
+        if document.latest is not None and isinstance(built_in.meaning, ShowsFeedAlive):
+            yield EventFault(path=(name, "latest"), text=f"{name} is of no customer, so no feature tells of it")
+    elif name.split(".")[0] in _OWN:
+        own = ", ".join(sorted(_OWN))
+        yield EventFault(path=(name,), text=f"a type of your own begins with another word than those built in: {own}")
+    for attribute in _names_of(_meaning(document)):
+        kind = document.attributes.get(attribute, AttributeType.STRING)
+        if kind != AttributeType.STRING:
+            text = f"{attribute} tells of an incident, so it is a string, not {kind}"
+            yield EventFault(path=(name, "attributes", attribute), text=text)
+    yield from _latest_faults(name, document.latest, schema)
+
+
+def _latest_faults(name: str, latest: str | None, schema: FeatureSchema) -> Iterator[EventFault]:
+    spec = None if latest is None else schema.by_name.get(latest)
+    if spec is not None and spec.is_derived:
+        yield EventFault(path=(name, "latest"), text=f"'{latest}' is derived, so no event can tell it")
+    elif spec is not None and spec.type is not FeatureType.TIMESTAMP:
+        yield EventFault(path=(name, "latest"), text=f"'{latest}' is {spec.type} in the feature store, not an instant")
+
+
+def _with_latest(schema: FeatureSchema, types: EventTypes) -> FeatureSchema:
+    """With the features that events alone tell, after those that are stored and before those that are derived."""
+    told_by = defaultdict[str, list[str]](list)
+    for name, known in types.by_name.items():
+        if known.latest is not None and known.latest not in schema.by_name:
+            told_by[known.latest].append(name)
+    stored = [spec for spec in schema.features if not spec.is_derived]
+    told = [_latest_spec(latest, names) for latest, names in told_by.items()]
+    return FeatureSchema((*stored, *told, *(spec for spec in schema.features if spec.is_derived))) if told else schema
+
+
+def _latest_spec(latest: str, names: list[str]) -> FeatureSpec:
+    return FeatureSpec(
+        name=latest,
+        view=EVENTS_VIEW,
+        type=FeatureType.TIMESTAMP,
+        unit="UTC instant",
+        description=f"When the latest {' or '.join(names)} happened.",
+        owner="",
+        personal_data=PersonalData.PERSONAL,
+        max_age_s=None,
+    )

@@ -192,7 +192,7 @@ class FactKind(StrEnum):
     INCIDENTS = "incidents"
     CONSENTS = "consents"
     PLACES = "places"  # in journeys: their events, PRESENTED, and what a decision found to be over
-    EVENTS = "events"  # her own: a purchase, and the first of all, by which she is known
+    EVENTS = "events"  # her own: what happened to her, and the first of all, by which she is known
     OUTCOMES = "outcomes"
 
 
@@ -216,7 +216,8 @@ class Situation:
 
     `versions` rise with every accepted event and outcome of their kind (absent: none yet), `contacts_version` with
     every change of a contact, `kills_version` with every change of the kill list. `kills` gives the reason by target,
-    `uses` what is in use by pool, `feeds` the last heartbeat by source. `unread` is what could not be read, for the
+    `uses` what is in use by pool, `feeds` the last heartbeat by source, `latest` when something last happened by the
+    feature that tells it. `unread` is what could not be read, for the
     state store is away: it looks empty here, and is not known to be.
     """
 
@@ -227,7 +228,7 @@ class Situation:
     consents: Consents = field(default_factory=Consents)
     contacts: tuple[Contact, ...] = ()
     enrolments: Mapping[str, Enrolment] = field(default_factory=dict)
-    last_purchase_at: datetime | None = None
+    latest: Mapping[str, datetime] = field(default_factory=dict)
     responses: tuple[Response, ...] = ()
     kills_version: int = 0
     kills: Mapping[str, str] = field(default_factory=dict)

@@ -24,6 +24,7 @@ from service.decision.facts import (
 from service.decision.journey import JourneyKind, Stage
 
 Json = dict[str, Any]
+_FORM_1_LATEST = "last_purchase_at"
 
 
 def facts_document(facts: Facts) -> Json:
@@ -153,7 +154,7 @@ def _situation_document(situation: Situation) -> Json:
         "contacts": contact_rows(situation.contacts),
         "responses": [[r.decision_id, r.journey_id, r.type, time_text(r.at)] for r in situation.responses],
         "enrolments": [[e.journey_id, e.stage.value, time_text(e.since)] for e in situation.enrolments.values()],
-        "last_purchase_at": _optional_time(situation.last_purchase_at),
+        "latest": {name: time_text(at) for name, at in situation.latest.items()},
         "kills": dict(situation.kills),
         "uses": uses_document(situation.uses),
         "feeds": {source: time_text(at) for source, at in situation.feeds.items()},
@@ -179,11 +180,17 @@ def _situation(document: Json) -> Situation:
         enrolments={
             j: Enrolment(journey_id=j, stage=Stage(s), since=from_iso(at)) for j, s, at in document["enrolments"]
         },
-        last_purchase_at=_optional_instant(document["last_purchase_at"]),
+        latest=_latest(document),
         kills=document["kills"],
         uses=uses_from_json(document["uses"]),
         feeds={source: from_iso(at) for source, at in document["feeds"].items()},
     )
+
+
+def _latest(document: Json) -> dict[str, datetime]:
+    """A record of form 1 tells of one feature alone, by a name of its own."""
+    told = document["latest"] if "latest" in document else {_FORM_1_LATEST: document[_FORM_1_LATEST]}
+    return {name: from_iso(at) for name, at in told.items() if at is not None}
 
 
 def _incidents(document: Json) -> OpenIncidents:

@@ -171,8 +171,9 @@ class Plan:
     """Everything that a decision needs of the catalogue.
 
     `version`: the hash of its content. `pools`: what all customers share. `lifetimes`: by journey. `texts`: the
-    catalogue's own, by reason code and language. `purposes`: those that consent may be asked for. `zone`: the one in
-    which the company's days begin. What follows from these is made when it is first needed.
+    catalogue's own, by reason code and language. `purposes`: those that consent may be asked for. `latest`: the
+    features that tell when something last happened, of which events tell too. `zone`: the one in which the company's
+    days begin. What follows from these is made when it is first needed.
     """
 
     version: str
@@ -184,6 +185,7 @@ class Plan:
     lifetimes: Mapping[str, Lifetime] = field(default_factory=dict)
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     purposes: frozenset[str] = frozenset()
+    latest: frozenset[str] = frozenset()
     zone: tzinfo = UTC
 
     @cached_property
@@ -237,7 +239,7 @@ class Plan:
         """How far its rules look when it decides for this channel."""
         reach = self._reaches.get(channel)
         if reach is None:
-            reach = reach_of(channel, self.rules, self._conditions(), self.pools)
+            reach = reach_of(channel, self.rules, self._conditions(), self.pools, self.latest)
             if channel in self.channels:
                 self._reaches[channel] = reach
         return reach

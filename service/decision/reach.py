@@ -39,7 +39,7 @@ class Reach:
 
     `contacts` and `responses`: how far back, beside reservations that are open; `grace`: how long an incident that is
     over may still deny. `purposes` are those that consent is asked for on `channels`, `sources` those whose heartbeats
-    count, `kinds` what a commit compares.
+    count, `latest` the features that tell when something last happened, `kinds` what a commit compares.
     """
 
     channels: frozenset[str] = frozenset()
@@ -49,6 +49,7 @@ class Reach:
     grace: timedelta = timedelta(0)
     purposes: frozenset[str] = frozenset()
     sources: frozenset[str] = frozenset()
+    latest: frozenset[str] = frozenset()
     pools: tuple[Pool, ...] = ()
 
     def covers(self, purpose: str, channel: str) -> bool:
@@ -56,7 +57,13 @@ class Reach:
         return purpose in (*self.purposes, ANY) and channel in (*self.channels, ANY)
 
 
-def reach_of(channel: str, rules: Iterable[Rule], conditions: Iterable[Condition], pools: Iterable[Pool]) -> Reach:
+def reach_of(
+    channel: str,
+    rules: Iterable[Rule],
+    conditions: Iterable[Condition],
+    pools: Iterable[Pool],
+    latest: frozenset[str] = frozenset(),
+) -> Reach:
     """How far back is LOOKBACK at most."""
     listed = list(rules)
     spans = [rule.span for rule in listed]
@@ -71,6 +78,7 @@ def reach_of(channel: str, rules: Iterable[Rule], conditions: Iterable[Condition
         grace=_longest(span.grace for span in spans),
         purposes=frozenset(purpose for span in spans for purpose, asked_on in span.consents if asked_on == channel),
         sources=frozenset(source for span in spans for source in span.sources),
+        latest=latest,
         pools=tuple(pool for pool in pools if not pool.channels or channel in pool.channels),
     )
 
@@ -79,7 +87,7 @@ def kinds_of(rules: Iterable[Rule], names: Iterable[str]) -> frozenset[FactKind]
     """The kinds that these rules, and conditions of these names, look at.
 
     A place is always one: it gives the candidates. Whatever is claimed of the customer may follow from her own events:
-    whether she is known, when she last bought, and what is derived from it.
+    whether she is known, when something last happened to her, and what is derived from it.
     """
     found = {FactKind.PLACES}
     for rule in rules:

@@ -26,8 +26,8 @@ from service.decision.select import Pick
 from service.decision.tone import tone_of
 from service.decision.variables import with_variables
 
-FORMAT = 1
-"""The form in which records are written."""
+FORMAT = 2
+"""The form in which records are written; those of every form before are read."""
 _CANONICAL = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False
 )

@@ -13,7 +13,8 @@ from service.decision.constraints.capacity import Pool
 from service.decision.decide import Decision
 from service.decision.facts import Consents, Situation
 from service.decision.reach import Reach
-from service.decision.reports.rows import CustomerEvent, Outcome, RowResult
+from service.decision.reports.effects import KnownEvent
+from service.decision.reports.rows import Outcome, RowResult
 
 
 class StateUnavailable(RumboError):
@@ -189,8 +190,8 @@ class StateStore(Protocol):
     async def decision_of_request(self, customer_id: str, request_id: str, now: datetime) -> StoredDecision | None:
         """Raises: RecordFormatUnknown."""
 
-    async def record_events(self, events: Sequence[CustomerEvent], now: datetime) -> list[RowResult]:
-        """Keeps events that `events.fault_of` found valid, in one transaction.
+    async def record_events(self, events: Sequence[KnownEvent], now: datetime) -> list[RowResult]:
+        """Keeps events that `events.fault_of` found valid, and carries out what they do, in one transaction.
 
         Each takes effect in every decision that commits later. The result has one entry a row, in their order.
         """

@@ -13,7 +13,8 @@ from service.decision.constraints.capacity import Pool
 from service.decision.decide import Decision
 from service.decision.facts import Consents
 from service.decision.reach import Reach
-from service.decision.reports.rows import CustomerEvent, Outcome, RowResult
+from service.decision.reports.effects import KnownEvent
+from service.decision.reports.rows import Outcome, RowResult
 from service.state.engines.engine import Engine
 from service.state.engines.session import Locks, Session, Sql, Transaction, customer_lock, no_locks
 from service.state.port import (
@@ -124,7 +125,7 @@ class SqlState:
             lambda session: tell_by_request(session, customer_id, request_id, now), lambda _: alone
         )
 
-    async def record_events(self, events: Sequence[CustomerEvent], now: datetime) -> list[RowResult]:
+    async def record_events(self, events: Sequence[KnownEvent], now: datetime) -> list[RowResult]:
         return await self._write(lambda session: keep_events(session, events, now), lambda _: event_locks(events))
 
     async def record_outcomes(self, outcomes: Sequence[Outcome], now: datetime) -> list[RowResult]:

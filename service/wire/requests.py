@@ -12,6 +12,7 @@ from rumbo.decision.v1 import decision_pb2, events_pb2, outcomes_pb2, value_pb2
 from service.application.decider import Question
 from service.application.errors import RequestInvalid
 from service.decision.plan import Channel, Plan
+from service.decision.reports.event_types import HEARTBEAT
 from service.decision.reports.events import MAX_ID
 from service.decision.reports.rows import CustomerEvent, Outcome, RowResult, RowStatus
 from service.wire.enums import OUTCOME_OF, from_timestamp
@@ -103,7 +104,7 @@ def event(field: str, message: events_pb2.Event | OverfullEvent) -> CustomerEven
     """
     _demand(f"{field}.event_id", message.event_id)
     _demand(f"{field}.type", message.type)
-    if message.type != "feed.heartbeat":
+    if message.type != HEARTBEAT:
         _demand(f"{field}.customer_id", message.customer_id)
     if isinstance(message, OverfullEvent):
         return RowResult(row_id=message.event_id, status=RowStatus.REJECTED, field="attributes", code="TOO_MANY")

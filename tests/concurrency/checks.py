@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 
 from service.decision.facts import Contact
 from service.decision.reach import Reach
-from service.decision.reports.rows import CustomerEvent, Outcome, RowStatus
+from service.decision.reports.effects import KnownEvent
+from service.decision.reports.rows import Outcome, RowStatus
 from service.state.port import ContactState
 from tests.concurrency.processes import Pipe
 from tests.concurrency.writers import CAP, POOL, UNITS, Acknowledged, AcknowledgedDecision, Round
@@ -30,7 +31,7 @@ async def _lost(state: Store, row: Acknowledged) -> AsyncIterator[str]:
         case AcknowledgedDecision():
             async for fault in _lost_decision(state, row):
                 yield fault
-        case CustomerEvent():
+        case KnownEvent():
             (result,) = await state.record_events([row], row.occurred_at)
             if result.status is not RowStatus.DUPLICATE:
                 yield f"event {row.event_id} was not there"

@@ -14,7 +14,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 
 from service.decision.decide import Decision
 from service.decision.reach import Reach
-from service.decision.reports.rows import CustomerEvent, Outcome, OutcomeType, RowStatus
+from service.decision.reports.effects import KnownEvent
+from service.decision.reports.rows import Outcome, OutcomeType, RowStatus
 from service.state.engines.engine import Durability
 from service.state.port import AlreadyDecided, CommitResult, Committed, ContactState, FactsMoved, RequestKey
 from tests.builders import NOW
@@ -274,7 +275,7 @@ class StoreMachine(RuleBasedStateMachine):
         assert result.status is RowStatus.ACCEPTED
         self.twin.events.append(row)
 
-    def _resend(self, row: CustomerEvent) -> None:
+    def _resend(self, row: KnownEvent) -> None:
         """Changes nothing. Waits for whatever the server still does for this customer, for whomever."""
         (result,) = self.run(self.state.record_events([row], self.now))
         assert result.status is RowStatus.DUPLICATE

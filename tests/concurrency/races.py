@@ -14,7 +14,8 @@ from typing import Any
 from service.decision.decide import Decision
 from service.decision.journey import JourneyKind
 from service.decision.plan import Plan
-from service.decision.reports.rows import CustomerEvent, RowStatus
+from service.decision.reports.effects import KnownEvent
+from service.decision.reports.rows import RowStatus
 from service.state.port import Committed, FactsMoved
 from tests.builders import NOW, Entry, catalogue, journey
 from tests.concurrency.processes import Pipe
@@ -76,11 +77,11 @@ class Line:
         await self._is_over.wait()
 
 
-def granted(number: int) -> CustomerEvent:
+def granted(number: int) -> KnownEvent:
     return event(f"g{number}", "consent.granted", customer_id=f"c{number}", purpose="marketing", channel="web")
 
 
-def forbidding(number: int) -> CustomerEvent:
+def forbidding(number: int) -> KnownEvent:
     """An incident in every other race, a withdrawal in the others."""
     if number % 2:
         return event(f"e{number}", "consent.withdrawn", customer_id=f"c{number}", purpose="marketing", channel="web")

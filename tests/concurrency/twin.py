@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from service.decision.constraints.registry import Cap, Policies
 from service.decision.journey import JourneyKind
 from service.decision.plan import Plan, Unconfirmed
-from service.decision.reports.rows import CustomerEvent, OutcomeType
+from service.decision.reports.effects import KnownEvent
+from service.decision.reports.rows import OutcomeType
 from service.decision.windows import RollingWindow
 from service.state.port import ContactState
 from tests.builders import CHANNELS, HELPING, NOW, Entry, catalogue, journey
@@ -91,7 +92,7 @@ class TwinProposal:
 @dataclass(slots=True)
 class Twin:
     contacts: list[TwinContact] = field(default_factory=list)
-    events: list[CustomerEvent] = field(default_factory=list)
+    events: list[KnownEvent] = field(default_factory=list)
     kills: dict[str, str] = field(default_factory=dict)
     presented: Counter[str] = field(default_factory=Counter)
     kills_moved: int = 0

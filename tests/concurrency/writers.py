@@ -14,7 +14,8 @@ from datetime import datetime, timedelta
 
 from service.decision.constraints.registry import Cap
 from service.decision.journey import JourneyKind
-from service.decision.reports.rows import CustomerEvent, Outcome, OutcomeType, RowStatus
+from service.decision.reports.effects import KnownEvent
+from service.decision.reports.rows import Outcome, OutcomeType, RowStatus
 from service.decision.windows import RollingWindow
 from service.state.port import AlreadyDecided, Committed, RequestKey, StateUnavailable
 from tests.builders import NOW, Entry, catalogue, journey
@@ -44,7 +45,7 @@ class AcknowledgedDecision:
     journeys: Sequence[str] | None
 
 
-Acknowledged = AcknowledgedDecision | CustomerEvent | Outcome
+Acknowledged = AcknowledgedDecision | KnownEvent | Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

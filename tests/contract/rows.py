@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from features.company import EventTypeDocument, IncidentFromDocument
 from features.values import FeatureValue, Scalar
+from service.catalogue.terms import terms_of
 from service.decision.constraints.capacity import Pool
 from service.decision.constraints.cooldown import Cooldown, Rest
 from service.decision.constraints.registry import Cap
@@ -15,13 +17,28 @@ from service.decision.facts import Contact, Situation
 from service.decision.journey import JourneyKind
 from service.decision.plan import Plan
 from service.decision.reach import Reach
+from service.decision.reports.effects import KnownEvent, known_event
 from service.decision.reports.rows import CustomerEvent, Outcome, OutcomeType, RowResult, RowStatus
 from service.state.port import Committed, DeferredDecision, RequestKey, StateReading
-from tests.builders import COMPILER, NOW, Entry, catalogue, facts, journey, scores_of
+from tests.builders import COMPILER, NOW, SCHEMA, Entry, catalogue, facts, journey, scores_of
 from tests.contract.adapters import Store
 
 WEEK = timedelta(days=7)
 HORIZON = timedelta(days=400)
+EVENTS = terms_of(
+    SCHEMA,
+    {
+        "purchase": EventTypeDocument(latest="last_purchase_at"),
+        "card.renewed": EventTypeDocument(attributes={"fee": "double"}, latest="last_renewed_at"),
+        "claim.opened": EventTypeDocument(opens_incident="claims", latest="last_claim_at"),
+        "card.seen": EventTypeDocument(),
+        "claim.closed": EventTypeDocument(resolves_incident="claims"),
+        "case.opened": EventTypeDocument(
+            opens_incident=IncidentFromDocument(class_from="area", id_from="case_id"),
+        ),
+    },
+).events
+"""The types of a company that declares some of its own."""
 FAR = Reach(
     channels=frozenset({"web", "email", "app", "sms"}),
     contacts=HORIZON,
@@ -29,6 +46,7 @@ FAR = Reach(
     grace=HORIZON,
     purposes=frozenset({"marketing", "service", "surveys"}),
     sources=frozenset({"ticketing", "crm", "tests"}),
+    latest=EVENTS.latest,
 )
 """What a plan would look at that looks at everything these tests tell of."""
 MINUTE = timedelta(minutes=1)
@@ -124,17 +142,23 @@ def codes(decision: Decision) -> dict[str, list[str]]:
     return {r.journey_id: [reason.code for reason in r.reasons] for r in decision.rejected}
 
 
-def event(
-    event_id: str, type_: str, at: datetime = NOW, *, customer_id: str = "1", **attributes: Scalar
-) -> CustomerEvent:
+def event(event_id: str, type_: str, at: datetime = NOW, *, customer_id: str = "1", **attributes: Scalar) -> KnownEvent:
     """`class_` stands for the attribute `class`."""
     named = {name.rstrip("_"): value for name, value in attributes.items()}
-    return CustomerEvent(
+    told = CustomerEvent(
         event_id=event_id, customer_id=customer_id, source="tests", type=type_, occurred_at=at, attributes=named
     )
+    return known_event(told, EVENTS)
 
 
-def opened(event_id: str = "e1", at: datetime = NOW, *, incident_id: str = "i1", **attributes: str) -> CustomerEvent:
+def heartbeat(event_id: str, source: str, at: datetime = NOW) -> KnownEvent:
+    told = CustomerEvent(
+        event_id=event_id, customer_id="", source=source, type="feed.heartbeat", occurred_at=at, attributes={}
+    )
+    return known_event(told, EVENTS)
+
+
+def opened(event_id: str = "e1", at: datetime = NOW, *, incident_id: str = "i1", **attributes: str) -> KnownEvent:
     return event(event_id, "incident.opened", at, customer_id="1", incident_id=incident_id, **attributes)
 
 

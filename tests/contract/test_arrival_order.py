@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from service.decision.constraints.registry import Cap
 from service.decision.decide import Decision
 from service.decision.plan import Plan
-from service.decision.reports.rows import CustomerEvent, Outcome, OutcomeType
+from service.decision.reports.effects import KnownEvent
+from service.decision.reports.rows import Outcome, OutcomeType
 from service.state.port import AlreadyDecided, Committed, RequestKey
 from tests.builders import NOW, Entry, catalogue, journey
 from tests.contract.adapters import Store
@@ -111,7 +112,7 @@ class Run:
         type_ = OutcomeType.PRESENTED if step.call == "shown" else OutcomeType.NOT_PRESENTED
         return outcome(outcome_id, type_, decision_id=f"{self.name}first-{step.who}", journey_id=journey_id)
 
-    def _rows(self, step: Step) -> list[CustomerEvent]:
+    def _rows(self, step: Step) -> list[KnownEvent]:
         names = (step.who,) if step.call == "event" else CUSTOMERS[:: 1 if step.row % 2 else -1]
         news = f"{self.name}news"
         return [

@@ -8,7 +8,6 @@ from datetime import timedelta
 
 import pytest
 
-from features.values import Scalar
 from service.decision.constraints.consent_missing import ConsentMissing
 from service.decision.constraints.cooldown import Cooldown, Rest
 from service.decision.constraints.feed import Feed
@@ -17,10 +16,11 @@ from service.decision.facts import MOST_OPEN, MOST_RESOLVED
 from service.decision.journey import JourneyKind
 from service.decision.plan import Plan
 from service.decision.record import canonical, to_document
-from service.decision.reports.rows import CustomerEvent, OutcomeType, RowStatus
+from service.decision.reports.effects import KnownEvent
+from service.decision.reports.rows import OutcomeType, RowStatus
 from tests.builders import HELPING, NOW, Entry, catalogue, journey
 from tests.contract.adapters import Store
-from tests.contract.rows import MINUTE, codes, committed, event, opened, outcome, propose
+from tests.contract.rows import MINUTE, codes, committed, event, heartbeat, opened, outcome, propose
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 MANY = 3 * MOST_OPEN
@@ -37,11 +37,11 @@ COOLDOWN = Cooldown(journeys=frozenset({"news"}), rests=(Rest(response="REJECTED
 PLAN = catalogue(NEWS, policies=GRACES).plan
 
 
-async def tell(state: Store, rows: Sequence[CustomerEvent]) -> None:
+async def tell(state: Store, rows: Sequence[KnownEvent]) -> None:
     assert {r.status for r in await state.record_events(rows, NOW)} == {RowStatus.ACCEPTED}
 
 
-def over(number: int, ago: timedelta, class_: str = "minor") -> Iterator[CustomerEvent]:
+def over(number: int, ago: timedelta, class_: str = "minor") -> Iterator[KnownEvent]:
     """An incident that was open for a minute and is over since then."""
     incident_id = f"i{number:05}"
     yield opened(f"o-{incident_id}", NOW - ago - MINUTE, incident_id=incident_id, class_=class_)
@@ -57,7 +57,7 @@ async def reasons(state: Store, plan: Plan = PLAN) -> list[str]:
 
 
 GRANTED = event("granted", "consent.granted", NOW - 2 * DAY, purpose="marketing", channel="web")
-FLOODS: dict[str, Sequence[CustomerEvent]] = {
+FLOODS: dict[str, Sequence[KnownEvent]] = {
     "resolved": [row for n in range(MANY) for row in over(n, 2 * DAY)],
     "opened-and-forgotten-ids": [
         event(f"r{n}", "incident.resolved", NOW - 2 * DAY, incident_id=f"i{n}") for n in range(MANY)
@@ -66,14 +66,14 @@ FLOODS: dict[str, Sequence[CustomerEvent]] = {
     "grants-elsewhere": [event(f"g{n}", "consent.granted", purpose="marketing", channel=f"c{n}") for n in range(MANY)],
     "withdrawals": [event(f"w{n}", "consent.withdrawn", purpose=f"p{n}", channel=f"c{n}") for n in range(MANY)],
     "withdrawals-of-purposes": [event(f"w{n}", "consent.withdrawn", purpose=f"p{n}") for n in range(MANY)],
-    "heartbeats": [replace(event(f"b{n}", "feed.heartbeat", customer_id=""), source=f"s{n}") for n in range(MANY)],
+    "heartbeats": [heartbeat(f"b{n}", f"s{n}") for n in range(MANY)],
     "purchases": [event(f"e{n}", "purchase", amount=1.0) for n in range(MANY)],
     "moves": [event(f"m{n}", "journey.entered", NOW - n * MINUTE, journey_id="j", stage="need") for n in range(MANY)],
 }
 
 
 @pytest.mark.parametrize("flood", FLOODS.values(), ids=FLOODS)
-async def test_what_cannot_count_is_neither_read_nor_recorded(state: Store, flood: Sequence[CustomerEvent]) -> None:
+async def test_what_cannot_count_is_neither_read_nor_recorded(state: Store, flood: Sequence[KnownEvent]) -> None:
     """One of the kind came before: a record with all of them is as large, but for the digits of its versions."""
     await tell(state, [GRANTED, *flood[:2]])
     before = await size(state)
@@ -150,12 +150,10 @@ async def test_the_last_resolution_is_told_however_old_it_is(state: Store) -> No
     ],
     ids=["all", "the-purpose", "the-channel", "both", "stars"],
 )
-async def test_every_withdrawal_that_covers_what_is_asked_for_counts(
-    state: Store, withdrawn: dict[str, Scalar]
-) -> None:
+async def test_every_withdrawal_that_covers_what_is_asked_for_counts(state: Store, withdrawn: dict[str, str]) -> None:
     await tell(state, [GRANTED, *FLOODS["withdrawals"]])
     assert await reasons(state) == []
-    await tell(state, [replace(GRANTED, event_id="w", type="consent.withdrawn", occurred_at=NOW, attributes=withdrawn)])
+    await tell(state, [event("w", "consent.withdrawn", NOW, customer_id="1", **withdrawn)])
     assert await reasons(state) == ["CONSENT_MISSING"]
 
 
@@ -165,6 +163,6 @@ async def test_the_heartbeats_that_a_plan_waits_for_are_read(state: Store) -> No
     assert {r.feed for r in plan.rules if isinstance(r, ConsentMissing)} == {feed}
     await tell(state, [GRANTED, *FLOODS["heartbeats"]])
     assert await reasons(state, plan) == ["CONSENT_MISSING"]
-    await tell(state, [replace(event("b", "feed.heartbeat", customer_id=""), source="crm")])
+    await tell(state, [heartbeat("b", "crm")])
     decision = await propose(state, plan)
     assert (codes(decision), decision.facts.situation.feeds) == ({}, {"crm": NOW})

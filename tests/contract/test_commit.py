@@ -7,7 +7,8 @@ import pytest
 from features.values import FeatureStatus
 from service.decision.decide import Decision, StateAtCommit
 from service.decision.facts import Situation
-from service.decision.reports.rows import CustomerEvent, OutcomeType
+from service.decision.reports.effects import KnownEvent
+from service.decision.reports.rows import OutcomeType
 from service.state.port import AlreadyDecided, Committed, ContactState, FactsMoved, RequestKey
 from tests.builders import NOW, feature
 from tests.contract.adapters import Store
@@ -59,7 +60,7 @@ async def test_a_decision_that_ranks_nothing_is_kept_and_reserves_nothing(state:
     ids=lambda e: str(e.type),
 )
 async def test_an_event_that_came_between_moves_the_facts_and_nothing_is_written(
-    state: Store, meanwhile: CustomerEvent
+    state: Store, meanwhile: KnownEvent
 ) -> None:
     """P1: the event is acknowledged before the commit, so the decision must be made again."""
     decision = await propose(state, ATTENTIVE)
@@ -90,7 +91,7 @@ async def test_an_outcome_that_came_between_moves_the_facts_too(state: Store) ->
     ids=["another-customer", "heartbeat", "duplicate", "rejected"],
 )
 async def test_rows_that_tell_nothing_new_of_the_customer_do_not_move_the_facts(
-    state: Store, meanwhile: CustomerEvent
+    state: Store, meanwhile: KnownEvent
 ) -> None:
     await state.record_events([opened("e0", NOW)], NOW)
     decision = await propose(state)

@@ -16,7 +16,8 @@ from service.decision.facts import Enrolment, FactKind
 from service.decision.journey import JourneyKind, Stage
 from service.decision.plan import Lifetime, Plan
 from service.decision.record import canonical, output, replay
-from service.decision.reports.rows import CustomerEvent, Outcome, OutcomeType
+from service.decision.reports.effects import KnownEvent
+from service.decision.reports.rows import Outcome, OutcomeType
 from service.state.port import FactsMoved
 from tests.builders import COMPILER, NOW, Entry, catalogue, journey
 from tests.contract.adapters import Store
@@ -159,7 +160,7 @@ async def test_what_was_displaced_may_be_entered_again_later(state: Store) -> No
     assert await enrolled(state) == {"news": NOW + MINUTE, "other": NOW + 2 * MINUTE}
 
 
-REPORTS: list[CustomerEvent | Outcome] = [
+REPORTS: list[KnownEvent | Outcome] = [
     event("e1", "journey.entered", NOW + MINUTE, journey_id="other", stage="use"),
     event("e2", "journey.entered", NOW + 3 * MINUTE, journey_id="other", stage="use"),
     outcome("o1", PRESENTED, NOW + 2 * MINUTE),

@@ -206,7 +206,10 @@ async def test_the_situation_is_a_function_of_what_was_told_and_when_it_came_wha
         assert {k for k in found.consents.granted_at if found.consents.holds(*k)} == consents
         assert {i.incident_id for i in found.incidents.known} == incidents
         place = None if since is None else Enrolment(journey_id="news", stage=Stage.NEED, since=at(since))
-        assert (found.enrolments.get("news"), found.last_purchase_at) == (place, None if bought is None else at(bought))
+        assert (found.enrolments.get("news"), found.latest.get("last_purchase_at")) == (
+            place,
+            None if bought is None else at(bought),
+        )
 
 
 def at(minutes: object) -> datetime:

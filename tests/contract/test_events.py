@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from service.decision.facts import FactKind, Situation
-from service.decision.reports.rows import CustomerEvent
+from service.decision.reports.effects import KnownEvent
 from service.state.port import StateUnavailable
 from tests.builders import NOW
 from tests.contract.adapters import Store
@@ -56,9 +56,7 @@ async def test_the_order_in_which_attributes_are_written_is_no_content(state: St
     ],
     ids=["customer", "source", "type", "time", "value", "number-type", "bool-type", "no-attributes"],
 )
-async def test_an_id_reused_with_other_content_is_rejected_and_changes_nothing(
-    state: Store, other: CustomerEvent
-) -> None:
+async def test_an_id_reused_with_other_content_is_rejected_and_changes_nothing(state: Store, other: KnownEvent) -> None:
     await state.record_events([PURCHASE], NOW)
     before = await situation(state)
     assert await state.record_events([other], NOW) == [rejected("e1", "event_id", "ID_REUSED")]
@@ -101,13 +99,11 @@ async def test_every_accepted_event_raises_the_version_of_its_customer_alone(sta
 
 async def test_any_event_makes_a_customer_known_but_a_heartbeat_concerns_nobody(state: Store) -> None:
     await state.record_events([event("e1", "purchase", amount=1.0)], NOW)
-    beat = CustomerEvent(
-        event_id="b1", customer_id="", source="ticketing", type="feed.heartbeat", occurred_at=NOW, attributes={}
-    )
+    beat = event("b1", "feed.heartbeat", customer_id="")
     assert await state.record_events([beat, beat], NOW) == [accepted("b1"), duplicate("b1")]
     assert (await situation(state)).has_events
     assert (await situation(state)).versions[FactKind.EVENTS] == 2
-    assert await situation(state, "") == Situation(feeds={"ticketing": NOW})
+    assert await situation(state, "") == Situation(feeds={"tests": NOW})
 
 
 async def test_customers_whose_ids_look_alike_are_others(state: Store) -> None:
@@ -122,7 +118,7 @@ async def test_customers_whose_ids_look_alike_are_others(state: Store) -> None:
 async def test_times_are_kept_to_the_microsecond_in_utc(state: Store) -> None:
     at = datetime(2018, 1, 3, 12, 0, 0, 123457, tzinfo=timezone(timedelta(hours=-5)))
     await state.record_events([event("e1", "purchase", at, amount=1.0)], at)
-    last = (await situation(state)).last_purchase_at
+    last = (await situation(state)).latest["last_purchase_at"]
     assert last == datetime(2018, 1, 3, 17, 0, 0, 123457, tzinfo=UTC)
     assert last.utcoffset() == timedelta(0)
 

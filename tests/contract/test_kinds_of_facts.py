@@ -14,7 +14,8 @@ from service.decision.constraints.unknown import OnUnknown, WhenUnknown
 from service.decision.facts import FactKind
 from service.decision.journey import JourneyKind
 from service.decision.plan import ContextWeight, Lifetime, Plan, ToneChoice
-from service.decision.reports.rows import CustomerEvent, Outcome, OutcomeType
+from service.decision.reports.effects import KnownEvent
+from service.decision.reports.rows import Outcome, OutcomeType
 from service.state.port import Committed, FactsMoved
 from tests.builders import COMPILER, NOW, Entry, catalogue, journey
 from tests.contract.adapters import Store
@@ -39,7 +40,7 @@ ALL_KINDS = Policies(incident_default=frozenset(JourneyKind), incident_classes={
 """No incident forbids anything."""
 NEWS = Entry(journey=journey("news", kind=JourneyKind.PROMOTIONAL))
 PLAIN = Entry(journey=journey("plain"))
-ROWS: Sequence[tuple[CustomerEvent | Outcome, frozenset[FactKind]]] = [
+ROWS: Sequence[tuple[KnownEvent | Outcome, frozenset[FactKind]]] = [
     (opened("m"), frozenset({INCIDENTS})),
     (event("m", "incident.resolved", incident_id="i9"), frozenset({INCIDENTS})),
     (event("m", "consent.granted", purpose="marketing", channel="email"), frozenset({CONSENTS})),
@@ -157,9 +158,9 @@ async def test_a_decision_is_moved_by_each_row_of_a_kind_that_its_plan_looks_at_
         assert isinstance(result, FactsMoved) == bool(kinds & plan.reach_on("web").kinds), (row, plan.reach_on("web"))
 
 
-@pytest.mark.parametrize("row", [row for row, _ in ROWS if isinstance(row, CustomerEvent)], ids=lambda row: row.type)
+@pytest.mark.parametrize("row", [row for row, _ in ROWS if isinstance(row, KnownEvent)], ids=lambda row: row.type)
 async def test_the_first_event_of_all_moves_whoever_asks_whether_the_customer_is_known(
-    state: Store, row: CustomerEvent
+    state: Store, row: KnownEvent
 ) -> None:
     for event_id, moved in (("m1", True), ("m2", row.type == "purchase")):
         decision = await propose(state, plan_of(when("!customer.is_known || true")), decision_id=event_id)

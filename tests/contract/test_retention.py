@@ -11,7 +11,8 @@ import pytest
 
 from service.decision.constraints.capacity import Pool
 from service.decision.plan import Plan
-from service.decision.reports.rows import CustomerEvent, OutcomeType, RowStatus
+from service.decision.reports.effects import KnownEvent
+from service.decision.reports.rows import OutcomeType, RowStatus
 from service.decision.windows import LOOKBACK, RollingWindow
 from service.state.engines.session import Sql
 from service.state.port import Committed, ContactState
@@ -168,7 +169,7 @@ async def test_what_rules_look_at_is_the_same_before_and_after(state: Store) -> 
         shown = outcome(f"p{i}", OutcomeType.PRESENTED, at, decision_id=f"d{i}")
         refused = outcome(f"r{i}", OutcomeType.REJECTED, at, decision_id=f"d{i}")
         await state.record_outcomes([shown, refused], at)
-        told: list[CustomerEvent] = [
+        told: list[KnownEvent] = [
             event(f"o{i}", "incident.opened", at, incident_id=f"i{i}"),
             event(f"s{i}", "incident.resolved", at + MINUTE, incident_id=f"i{i}"),
             event(f"c{i}", "consent.granted", at, purpose="marketing", channel=f"c{i}"),

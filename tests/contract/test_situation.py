@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from features.values import Scalar
 from service.decision.facts import Enrolment, ResolvedIncident, Situation
 from service.decision.journey import Stage
-from service.decision.reports.rows import CustomerEvent
+from service.decision.reports.effects import KnownEvent
 from tests.builders import NOW
 from tests.contract import twin
 from tests.contract.adapters import Store
-from tests.contract.rows import FAR, event, opened, situation
+from tests.contract.rows import FAR, event, heartbeat, opened, situation
 
 HOUR = timedelta(hours=1)
 PURPOSES, CHANNELS, JOURNEYS = ("marketing", "surveys"), ("email", "web"), ("news", "other")
@@ -51,6 +51,16 @@ _FORMS = st.one_of(
     ),
     st.tuples(st.just("journey.exited"), st.fixed_dictionaries({"journey_id": _JOURNEY})),
     st.tuples(st.just("purchase"), st.fixed_dictionaries({"amount": st.just(9.5)})),
+    st.tuples(st.just("card.renewed"), st.fixed_dictionaries({}, optional={"fee": st.just(3.0)})),
+    st.tuples(st.just("card.seen"), st.just({})),
+    st.tuples(
+        st.just("claim.opened"),
+        st.fixed_dictionaries({"incident_id": _INCIDENT}, optional={"severity": _MAYBE["severity"]}),
+    ),
+    st.tuples(st.just("claim.closed"), st.fixed_dictionaries({"incident_id": _INCIDENT})),
+    st.tuples(
+        st.just("case.opened"), st.fixed_dictionaries({"case_id": _INCIDENT}, optional={"area": _MAYBE["class"]})
+    ),
 )
 _EVENTS = st.lists(st.tuples(_FORMS, _AT), min_size=1, max_size=10)
 
@@ -62,14 +72,7 @@ async def test_any_order_with_repeats_and_ties_gives_the_situation_of_the_naive_
 ) -> None:
     customer_id = f"c{next(FRESH)}"
     events = [
-        CustomerEvent(
-            event_id=f"{customer_id}-{i}",
-            customer_id=customer_id,
-            source="tests",
-            type=type_,
-            occurred_at=at,
-            attributes=attributes,
-        )
+        event(f"{customer_id}-{i}", type_, at, customer_id=customer_id, **attributes)
         for i, ((type_, attributes), at) in enumerate(drawn)
     ]
     arrivals = data.draw(st.permutations([*events, *data.draw(st.lists(st.sampled_from(events), max_size=3))]))
@@ -82,16 +85,16 @@ async def test_any_order_with_repeats_and_ties_gives_the_situation_of_the_naive_
     assert dict(reading.incident_heard_at) == twin.last_heard(counted)
 
 
-def assert_is_that_of(events: list[CustomerEvent], found: Situation) -> None:
+def assert_is_that_of(events: list[KnownEvent], found: Situation) -> None:
     assert found.versions == twin.versions(events)
     assert list(found.incidents.known) == twin.open_incidents(events)
     assert list(found.incidents.resolved) == twin.resolved_incidents(events)
-    assert found.incidents.last_resolved_at == max(twin.times(events, "incident.resolved"), default=None)
+    assert found.incidents.last_resolved_at == twin.last_resolved_at(events)
     for purpose, channel in itertools.product(PURPOSES, CHANNELS):
         assert found.consents.holds(purpose, channel) == twin.consents(events, purpose, channel)
     places = {j: place for j in JOURNEYS if (place := twin.place(events, j)) is not None}
     assert dict(found.enrolments) == places
-    assert found.last_purchase_at == max(twin.times(events, "purchase"), default=None)
+    assert found.latest == twin.latest(events)
     assert found.has_events
 
 
@@ -143,7 +146,7 @@ async def test_an_incident_that_is_over_is_kept_as_its_latest_opening_called_it(
 async def test_the_last_heartbeat_of_each_feed_is_read_for_everybody(state: Store) -> None:
     """Whatever the order in which they came; a customer without rows has the feeds too."""
     for i, (source, at) in enumerate([("crm", NOW), ("ticketing", NOW - HOUR), ("crm", NOW - HOUR)]):
-        beat = replace(event(f"b{i}", "feed.heartbeat", at, customer_id=""), source=source)
+        beat = heartbeat(f"b{i}", source, at)
         await state.record_events([beat], NOW)
     await state.record_events([opened()], NOW)
     for customer_id in ("1", "never seen"):
@@ -195,7 +198,7 @@ async def test_a_grant_later_than_a_withdrawal_of_everything_holds_and_one_at_it
 
 
 async def test_stages_move_forward_and_back_and_since_is_when_the_journey_was_entered(state: Store) -> None:
-    def move(event_id: str, type_: str, hours_ago: int, stage: str = "need") -> CustomerEvent:
+    def move(event_id: str, type_: str, hours_ago: int, stage: str = "need") -> KnownEvent:
         return event(event_id, f"journey.{type_}", NOW - hours_ago * HOUR, journey_id="news", stage=stage)
 
     steps = [

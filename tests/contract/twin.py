@@ -10,6 +10,11 @@ from service.decision.journey import Stage
 from service.decision.reports.rows import CustomerEvent
 
 RANK = {"journey.entered": 1, "journey.advanced": 2, "journey.exited": 3}
+OPENS = {"incident.opened": "incident_id", "claim.opened": "incident_id", "case.opened": "case_id"}
+RESOLVES = {"incident.resolved": "incident_id", "claim.closed": "incident_id"}
+"""Where each type says of which incident it tells."""
+LATEST = {"purchase": "last_purchase_at", "card.renewed": "last_renewed_at", "claim.opened": "last_claim_at"}
+"""The feature that tells when one of a type last happened."""
 
 
 def times(events: Sequence[CustomerEvent], type_: str, **attributes: str) -> list[datetime]:
@@ -19,10 +24,22 @@ def times(events: Sequence[CustomerEvent], type_: str, **attributes: str) -> lis
 
 def versions(events: Sequence[CustomerEvent]) -> dict[FactKind, int]:
     """One for each event of the kind; whatever is of no other is the customer's own, and so is that there is any."""
-    own = {FactKind.INCIDENTS: "incident.", FactKind.CONSENTS: "consent.", FactKind.PLACES: "journey."}
-    counted = {kind: sum(e.type.startswith(first) for e in events) for kind, first in own.items()}
-    others = len(events) - sum(counted.values())
-    return {**counted, FactKind.EVENTS: others + bool(events), FactKind.OUTCOMES: 0}
+    incidents = sum(e.type in {*OPENS, *RESOLVES} for e in events)
+    consents, places = (sum(e.type.startswith(first) for e in events) for first in ("consent.", "journey."))
+    others = len(events) - incidents - consents - places + len(times(events, "claim.opened"))
+    return {
+        FactKind.INCIDENTS: incidents,
+        FactKind.CONSENTS: consents,
+        FactKind.PLACES: places,
+        FactKind.EVENTS: others + bool(events),
+        FactKind.OUTCOMES: 0,
+    }
+
+
+def latest(events: Sequence[CustomerEvent]) -> dict[str, datetime]:
+    """When something last happened, by the feature that tells it."""
+    told = {name: times(events, type_) for type_, name in LATEST.items()}
+    return {name: max(listed) for name, listed in told.items() if listed}
 
 
 def open_incidents(events: Sequence[CustomerEvent]) -> list[Incident]:
@@ -55,31 +72,45 @@ def resolved_incidents(events: Sequence[CustomerEvent]) -> list[ResolvedIncident
     return found
 
 
+def last_resolved_at(events: Sequence[CustomerEvent]) -> datetime | None:
+    """When any incident was last resolved."""
+    return max((e.occurred_at for e in events if e.type in RESOLVES), default=None)
+
+
+def _id(one: CustomerEvent) -> str | None:
+    """The incident that an event tells of."""
+    named = {**OPENS, **RESOLVES}.get(one.type)
+    return None if named is None else str(one.attributes[named])
+
+
 def _incident_ids(events: Sequence[CustomerEvent]) -> list[str]:
-    return sorted({str(e.attributes["incident_id"]) for e in events if e.type.startswith("incident.")})
+    return sorted({incident_id for e in events if (incident_id := _id(e)) is not None})
 
 
 def _latest_opening(events: Sequence[CustomerEvent], incident_id: str) -> CustomerEvent | None:
-    opens = [e for e in events if e.type == "incident.opened" and e.attributes["incident_id"] == incident_id]
+    opens = [e for e in events if e.type in OPENS and _id(e) == incident_id]
     return max(opens, key=lambda e: (e.occurred_at, e.event_id), default=None)
 
 
 def _resolved_at(events: Sequence[CustomerEvent], incident_id: str) -> datetime | None:
-    return max(times(events, "incident.resolved", incident_id=incident_id), default=None)
+    return max((e.occurred_at for e in events if e.type in RESOLVES and _id(e) == incident_id), default=None)
 
 
 def _named(opening: CustomerEvent | None) -> tuple[str | None, str | None]:
     """Class and severity."""
-    attributes = {} if opening is None else {name: str(value) for name, value in opening.attributes.items()}
-    return attributes.get("class"), attributes.get("severity")
+    if opening is None:
+        return None, None
+    attributes = {name: str(value) for name, value in opening.attributes.items()}
+    by_type = {"incident.opened": attributes.get("class"), "case.opened": attributes.get("area")}
+    return by_type.get(opening.type, "claims"), attributes.get("severity")
 
 
 def last_heard(events: Sequence[CustomerEvent]) -> dict[str, datetime]:
     """When each incident was last opened or resolved."""
     heard: dict[str, datetime] = {}
     for one in events:
-        if one.type.startswith("incident."):
-            incident_id = str(one.attributes["incident_id"])
+        incident_id = _id(one)
+        if incident_id is not None:
             heard[incident_id] = max(one.occurred_at, heard.get(incident_id, one.occurred_at))
     return heard
 

@@ -18,6 +18,7 @@ from service.cli import main
 from service.commands.variables import BESIDE_SETTINGS
 from service.decision import constraints
 from service.decision.constraints.registry import BINDERS, NEVER_BYPASSED
+from service.decision.reports.events import NOT_OF_TYPE
 from service.metrics import Metrics
 from service.settings import Settings
 from service.state.upkeep.retention import Retention, RetentionTooShort
@@ -254,6 +255,7 @@ def test_every_code_of_a_rejected_row_stands_in_the_table() -> None:
     places = ("decision/reports", "state/rows", "wire/requests.py")
     raised = codes_in(r'code="([A-Z_]+)"', *places) | {"NOT_RANKED", "UNKNOWN_DECISION"}
     raised |= codes_in(r'RequestInvalid\("(?:occurred_at|type)", "([A-Z_]+)"', "wire/requests.py")
+    raised |= set(NOT_OF_TYPE.values())
     assert told == raised
 
 

@@ -74,7 +74,7 @@ class CatalogueBinder:
             self._kept = {b.journey.journey_id: b for b in binders}
         return BoundCatalogue(
             document=document,
-            plan=_plan(document, policies, binders, version),
+            plan=_plan(document, policies, binders, version, self._terms.events.latest),
             policies=policies,
             compiler=compiler,
             problems=problems.found,
@@ -87,7 +87,13 @@ class CatalogueBinder:
         return kept if kept is not None and kept.is_of(journey, company, excluded) else None
 
 
-def _plan(document: CatalogueDocument, policies: Policies, binders: Sequence[JourneyBinder], version: str) -> Plan:
+def _plan(
+    document: CatalogueDocument,
+    policies: Policies,
+    binders: Sequence[JourneyBinder],
+    version: str,
+    latest: frozenset[str],
+) -> Plan:
     company = document.policies
     channels = {name: bind_channel(name, c) for name, c in company.channels.items()}
     shared = SharedRules(rule for binder in binders for rule in binder.rules)
@@ -105,6 +111,7 @@ def _plan(document: CatalogueDocument, policies: Policies, binders: Sequence[Jou
         lifetimes={b.journey.journey_id: b.lifetime for b in binders},
         texts={policy_code(p.id): p.text.model_dump() for p in company.policies},
         purposes=frozenset(company.purposes),
+        latest=latest,
         zone=ZoneInfo(company.time_zone),
     )
 

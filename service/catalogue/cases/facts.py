@@ -14,7 +14,7 @@ from features.schema import FeatureSchema, FeatureSpec, FeatureType
 from features.values import FeatureStatus, FeatureValue, Scalar
 from service.catalogue.cases.document import CaseDocument, ContactDocument, FactDocument, Value
 from service.catalogue.documents.forms import instant_of, parse_moment
-from service.catalogue.terms import Terms
+from service.catalogue.terms import EVENTS_VIEW, Terms
 from service.decision.constraints.consent_missing import ConsentMissing
 from service.decision.facts import (
     ANY,
@@ -66,7 +66,7 @@ def facts_of_case(case: CaseDocument, plan: Plan, terms: Terms) -> Facts:
             placement=case.placement,
             context=context_of(case, plan),
             features={**derive(stored, now, terms.schema.derived), **stored},
-            is_known=_is_known(case, stored, situation),
+            is_known=_is_known(case, stored, situation, terms),
             situation=situation,
         )
     )
@@ -95,14 +95,19 @@ def context_of(case: CaseDocument, plan: Plan) -> dict[str, Scalar]:
 
 
 def stored_features(case: CaseDocument, schema: FeatureSchema, now: datetime) -> dict[str, FeatureValue]:
-    """Every stored feature with its status: a derived one gives the time it follows from. Raises: CaseInvalid."""
+    """Every feature but those that follow from others: a derived one gives the time it follows from.
+
+    What the feature store alone tells has the status of that store, if the case says one. Raises: CaseInvalid.
+    """
     given = {} if case.stranger else dict(_given(case, schema, now))
     stored = (spec for specs in schema.by_view.values() for spec in specs)
-    if case.feature_store is not None:
-        return {spec.name: FeatureValue(name=spec.name, status=case.feature_store) for spec in stored}
-    return {
-        spec.name: given.get(spec.name, FeatureValue(name=spec.name, status=FeatureStatus.NOT_FOUND)) for spec in stored
-    }
+    return {spec.name: _as_stored(spec, given, case.feature_store) for spec in stored}
+
+
+def _as_stored(spec: FeatureSpec, given: Mapping[str, FeatureValue], store: FeatureStatus | None) -> FeatureValue:
+    if store is not None and spec.view != EVENTS_VIEW:
+        return FeatureValue(name=spec.name, status=store)
+    return given.get(spec.name, FeatureValue(name=spec.name, status=FeatureStatus.NOT_FOUND))
 
 
 def _given(case: CaseDocument, schema: FeatureSchema, now: datetime) -> Iterator[tuple[str, FeatureValue]]:
@@ -165,9 +170,12 @@ def _typed(spec: FeatureSpec, value: Value) -> Scalar:
     return value
 
 
-def _is_known(case: CaseDocument, stored: Mapping[str, FeatureValue], situation: Situation) -> bool | None:
-    has_row = any(f.status is not FeatureStatus.NOT_FOUND for f in stored.values())
-    if situation.has_events or (has_row and case.feature_store is None):
+def _is_known(
+    case: CaseDocument, stored: Mapping[str, FeatureValue], situation: Situation, terms: Terms
+) -> bool | None:
+    told = {name for name, feature in stored.items() if feature.status is not FeatureStatus.NOT_FOUND}
+    has_event = any(terms.schema.by_name[name].view == EVENTS_VIEW for name in told)
+    if situation.has_events or has_event or (told and case.feature_store is None):
         return True
     return None if case.feature_store is not None else False
 

@@ -1,4 +1,4 @@
-"""What an event must be to be kept: known type, its attributes, a time that can be true."""
+"""What an event must be to be kept: of a known type, with its attributes, at a time that can be true."""
 
 from __future__ import annotations
 
@@ -8,14 +8,24 @@ from datetime import UTC, datetime, timedelta
 
 from features.values import Scalar
 from service.decision.facts import ANY
+from service.decision.reports.event_types import (
+    CHANNEL,
+    PURPOSE,
+    Attribute,
+    AttributeType,
+    EventType,
+    EventTypes,
+    GrantsConsent,
+    MovesThroughJourney,
+    ShowsFeedAlive,
+    WithdrawsConsent,
+)
 from service.decision.reports.rows import CustomerEvent
 
 MAX_AHEAD = timedelta(minutes=5)
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_ATTRIBUTE_BYTES = 64 * 1024
 MAX_ID = 128
-
-HEARTBEAT = "feed.heartbeat"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,34 +34,6 @@ class FieldFault:
 
     field: str
     code: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventForm:
-    """The attributes of an event type; others are kept as they come. `is_specific`: ANY is no value of the required.
-
-    `numbers` are required amounts, 0 or more: what is given back is no purchase.
-    `only_closes`: nothing is ever shown because of it, so it is never refused for a clock that is ahead.
-    """
-
-    required: tuple[str, ...] = ()
-    optional: tuple[str, ...] = ()
-    numbers: tuple[str, ...] = ()
-    is_specific: bool = False
-    only_closes: bool = False
-
-
-EVENT_FORMS: Mapping[str, EventForm] = {
-    "incident.opened": EventForm(required=("incident_id",), optional=("class", "severity"), only_closes=True),
-    "incident.resolved": EventForm(required=("incident_id",)),
-    "consent.granted": EventForm(required=("purpose", "channel"), is_specific=True),
-    "consent.withdrawn": EventForm(optional=("purpose", "channel"), only_closes=True),
-    "purchase": EventForm(numbers=("amount",)),
-    "journey.entered": EventForm(required=("journey_id", "stage")),
-    "journey.advanced": EventForm(required=("journey_id", "stage")),
-    "journey.exited": EventForm(required=("journey_id",)),
-    HEARTBEAT: EventForm(),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,39 +59,41 @@ StageCheck = Callable[[str, str | None], str | None]
 """(journey_id, stage) -> the attribute at fault, or None."""
 
 
-def fault_of(event: CustomerEvent, now: datetime, stages: StageCheck) -> FieldFault | None:
+def fault_of(event: CustomerEvent, types: EventTypes, now: datetime, stages: StageCheck) -> FieldFault | None:
     """The first fault of an event, or None when it may be kept."""
-    form = EVENT_FORMS.get(event.type)
-    if form is None:
+    known = types.by_name.get(event.type)
+    if known is None:
         return FieldFault(field="type", code="UNKNOWN_TYPE")
     return (
         text_fault("event_id", event.event_id)
         or text_fault("customer_id", event.customer_id)
-        or _source_fault(event)
-        or time_fault(event.occurred_at, None if form.only_closes else now)
+        or _source_fault(event, known)
+        or time_fault(event.occurred_at, None if known.only_closes else now)
         or _value_fault(event.attributes)
-        or _attribute_fault(event.attributes, form)
-        or _stage_fault(event, stages)
+        or _attribute_fault(event.attributes, known)
+        or _stage_fault(event, known, stages)
     )
 
 
-def names_in(event: CustomerEvent) -> Names:
-    """What a grant or withdrawal speaks of by name; the source of a heartbeat."""
-    if event.type == HEARTBEAT:
-        return Names(sources=frozenset({event.source}))
-    if not event.type.startswith("consent."):
-        return Names()
-    purpose, channel = ({event.attributes.get(name, ANY)} - {ANY} for name in ("purpose", "channel"))
-    return Names(purposes=frozenset(map(str, purpose)), channels=frozenset(map(str, channel)))
+def names_in(event: CustomerEvent, types: EventTypes) -> Names:
+    """What a grant or withdrawal speaks of by name; the source of a heartbeat. Of any event, also one with faults."""
+    known = types.by_name.get(event.type)
+    match None if known is None else known.meaning:
+        case ShowsFeedAlive():
+            return Names(sources=frozenset({event.source}))
+        case GrantsConsent() | WithdrawsConsent():
+            purpose, channel = ({event.attributes.get(name, ANY)} - {ANY} for name in (PURPOSE, CHANNEL))
+            return Names(purposes=frozenset(map(str, purpose)), channels=frozenset(map(str, channel)))
+        case _:
+            return Names()
 
 
-def name_fault(event: CustomerEvent, declared: Names) -> FieldFault | None:
+def name_fault(named: Names, declared: Names) -> FieldFault | None:
     """The fault of a name that no catalogue declares: no consent is asked for by it, no heartbeat waited for."""
-    named = names_in(event)
     if not declared.purposes >= named.purposes:
-        return FieldFault(field="attributes.purpose", code="UNDECLARED")
+        return FieldFault(field=f"attributes.{PURPOSE}", code="UNDECLARED")
     if not declared.channels >= named.channels:
-        return FieldFault(field="attributes.channel", code="UNDECLARED")
+        return FieldFault(field=f"attributes.{CHANNEL}", code="UNDECLARED")
     return None if declared.sources >= named.sources else FieldFault(field="source", code="UNDECLARED")
 
 
@@ -120,9 +104,9 @@ def text_fault(field: str, text: str) -> FieldFault | None:
     return FieldFault(field=field, code="TOO_LONG") if len(text) > MAX_ID else None
 
 
-def _source_fault(event: CustomerEvent) -> FieldFault | None:
+def _source_fault(event: CustomerEvent, known: EventType) -> FieldFault | None:
     """A heartbeat says which feed is alive."""
-    if event.type == HEARTBEAT and not event.source:
+    if isinstance(known.meaning, ShowsFeedAlive) and not event.source:
         return FieldFault(field="source", code="MISSING")
     return text_fault("source", event.source)
 
@@ -150,32 +134,39 @@ def _value_fault(attributes: Mapping[str, Scalar]) -> FieldFault | None:
     return None
 
 
-def _attribute_fault(attributes: Mapping[str, Scalar], form: EventForm) -> FieldFault | None:
-    """The fault of an attribute that the type declares."""
-    for name in (*form.required, *form.numbers):
-        if name not in attributes:
+NOT_OF_TYPE: Mapping[AttributeType, str] = {
+    AttributeType.STRING: "NOT_TEXT",
+    AttributeType.DOUBLE: "NOT_A_NUMBER",
+    AttributeType.INT: "NOT_WHOLE",
+    AttributeType.BOOL: "NOT_A_BOOL",
+    AttributeType.TIMESTAMP: "NOT_A_TIME",
+}
+"""The code of a value that is not of the type of its attribute."""
+
+
+def _attribute_fault(attributes: Mapping[str, Scalar], known: EventType) -> FieldFault | None:
+    """The first fault of an attribute that the type declares; of those that must be there, that one is not."""
+    for name, wanted in known.attributes.items():
+        if wanted.is_required and name not in attributes:
             return FieldFault(field=f"attributes.{name}", code="MISSING")
-    for name in (*form.required, *form.optional):
-        text = attributes.get(name, ANY)
-        if not isinstance(text, str) or not text:
-            return FieldFault(field=f"attributes.{name}", code="NOT_TEXT")
-        fault = text_fault(f"attributes.{name}", text)
-        if fault is not None:
-            return fault
-    for name in form.required if form.is_specific else ():
-        if attributes[name] == ANY:
-            return FieldFault(field=f"attributes.{name}", code="NOT_SPECIFIC")
-    for name in form.numbers:
-        number = attributes[name]
-        if isinstance(number, bool) or not isinstance(number, int | float):
-            return FieldFault(field=f"attributes.{name}", code="NOT_A_NUMBER")
-        if number < 0:
-            return FieldFault(field=f"attributes.{name}", code="OUT_OF_RANGE")
-    return None
+    given = ((name, wanted) for name, wanted in known.attributes.items() if name in attributes)
+    faults = (_typed_fault(f"attributes.{name}", attributes[name], wanted) for name, wanted in given)
+    return next((fault for fault in faults if fault is not None), None)
 
 
-def _stage_fault(event: CustomerEvent, stages: StageCheck) -> FieldFault | None:
-    if not event.type.startswith("journey."):
+def _typed_fault(field: str, value: Scalar, wanted: Attribute) -> FieldFault | None:
+    typed = wanted.typed(value)
+    if typed is None or (wanted.is_name and not typed):
+        return FieldFault(field=field, code=NOT_OF_TYPE[wanted.type])
+    if wanted.is_specific and typed == ANY:
+        return FieldFault(field=field, code="NOT_SPECIFIC")
+    if wanted.least is not None and isinstance(typed, float) and typed < wanted.least:
+        return FieldFault(field=field, code="OUT_OF_RANGE")
+    return text_fault(field, str(typed)) if wanted.is_name else None
+
+
+def _stage_fault(event: CustomerEvent, known: EventType, stages: StageCheck) -> FieldFault | None:
+    if not isinstance(known.meaning, MovesThroughJourney):
         return None
     stage = event.attributes.get("stage")
     attribute = stages(str(event.attributes["journey_id"]), None if stage is None else str(stage))

@@ -17,6 +17,7 @@ TABLES = (
     "consents",
     "moves",
     "enrolments",
+    "latest_events",
     "decisions",
     "requests",
     "contacts",

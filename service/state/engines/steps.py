@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-FIRST, HEAD = "0001", "0010"
+FIRST, HEAD = "0001", "0011"
 """The last step that this program knows."""
 VERSION_TABLE = "schema_version"
 CURRENT = f"SELECT version_num FROM {VERSION_TABLE}"

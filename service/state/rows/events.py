@@ -12,28 +12,34 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from features.values import Scalar
-from service.decision.facts import ANY, FactKind
-from service.decision.reports.events import HEARTBEAT
-from service.decision.reports.rows import CustomerEvent, RowResult, RowStatus
+from service.decision.reports.effects import (
+    ConsentGranted,
+    ConsentWithdrawn,
+    Effect,
+    FeedAlive,
+    Happened,
+    IncidentOpened,
+    IncidentResolved,
+    KnownEvent,
+    Moved,
+    kinds_of,
+)
+from service.decision.reports.rows import RowResult, RowStatus
 from service.state.engines.session import Locks, Session, Sql, customer_lock, micros, placeholders
-from service.state.rows.fold import JourneyMove, Move
+from service.state.rows.fold import JourneyMove
 from service.state.rows.moves import Moves
 from service.state.rows.outbox import queued
 from service.state.rows.versions import raise_versions
 
-_MOVES = {"journey.entered": Move.ENTERED, "journey.advanced": Move.ADVANCED, "journey.exited": Move.EXITED}
-_KINDS = {"incident": FactKind.INCIDENTS, "consent": FactKind.CONSENTS, "journey": FactKind.PLACES}
-"""By the first word of an event type; all others are the customer's own."""
 
-
-def event_locks(events: Sequence[CustomerEvent]) -> Locks:
+def event_locks(events: Sequence[KnownEvent]) -> Locks:
     """Each customer, so that a decision sees all of a customer's events or none; each feed too, for its heartbeat."""
     return Locks(
-        exclusive=frozenset(customer_lock(e.customer_id) if e.type != HEARTBEAT else f"feed:{e.source}" for e in events)
+        exclusive=frozenset(customer_lock(e.customer_id) if e.is_of_customer else f"feed:{e.source}" for e in events)
     )
 
 
-def keep_events(session: Session, events: Sequence[CustomerEvent], now: datetime) -> list[RowResult]:
+def keep_events(session: Session, events: Sequence[KnownEvent], now: datetime) -> list[RowResult]:
     """Keeps each valid event once; an id that is reused with other content is rejected."""
     (rows,) = session.query(
         Sql(
@@ -42,7 +48,7 @@ def keep_events(session: Session, events: Sequence[CustomerEvent], now: datetime
         )
     )
     known: dict[str, str] = {row["event_id"]: row["fingerprint"] for row in rows}
-    moves = Moves(session, ((e.customer_id, str(e.attributes["journey_id"])) for e in events if e.type in _MOVES))
+    moves = Moves(session, ((e.customer_id, moved.journey_id) for e in events for moved in _moved_by(e)))
     results = []
     for event in events:
         fingerprint = fingerprint_of(event.customer_id, event.source, event.type, event.occurred_at, event.attributes)
@@ -51,13 +57,16 @@ def keep_events(session: Session, events: Sequence[CustomerEvent], now: datetime
             continue
         known[event.event_id] = fingerprint
         session.execute(_row(event, now, fingerprint), *_changes(event, now))
-        if event.type in _MOVES:
-            place = event.customer_id, str(event.attributes["journey_id"])
-            stage = str(event.attributes.get("stage", ""))
-            moves.keep(place, JourneyMove(min(event.occurred_at, now), _MOVES[event.type], event.event_id, stage))
+        for moved in _moved_by(event):
+            move = JourneyMove(min(event.occurred_at, now), moved.move, event.event_id, moved.stage)
+            moves.keep((event.customer_id, moved.journey_id), move)
         results.append(RowResult(row_id=event.event_id, status=RowStatus.ACCEPTED))
     moves.tell()
     return results
+
+
+def _moved_by(event: KnownEvent) -> Iterator[Moved]:
+    return (effect for effect in event.effects if isinstance(effect, Moved))
 
 
 def duplicate_or_reused(row_id: str, field: str, is_same: bool) -> RowResult:
@@ -72,11 +81,7 @@ def fingerprint_of(*parts: str | float | datetime | Mapping[str, Scalar] | None)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def kind_of(event_type: str) -> FactKind:
-    return _KINDS.get(event_type.split(".")[0], FactKind.EVENTS)
-
-
-def _row(event: CustomerEvent, now: datetime, fingerprint: str) -> Sql:
+def _row(event: KnownEvent, now: datetime, fingerprint: str) -> Sql:
     return Sql(
         "INSERT INTO events (event_id, customer_id, source, type, occurred_at, received_at, attributes, fingerprint)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -93,27 +98,34 @@ def _row(event: CustomerEvent, now: datetime, fingerprint: str) -> Sql:
     )
 
 
-def _changes(event: CustomerEvent, now: datetime) -> Iterator[Sql]:
+def _changes(event: KnownEvent, now: datetime) -> Iterator[Sql]:
+    if event.is_of_customer:
+        yield raise_versions(event.customer_id, *kinds_of(event.effects), is_event=True)
+    for effect in event.effects:
+        yield from _carried_out(effect, event, now)
+
+
+def _carried_out(effect: Effect, event: KnownEvent, now: datetime) -> Iterator[Sql]:
+    """What an effect changes beside moves, which are folded together."""
     at, customer_id = min(micros(event.occurred_at), micros(now)), event.customer_id
-    if event.type == HEARTBEAT:
-        yield _later("feeds", {"source": event.source}, "heartbeat_at", at)
-        return
-    yield raise_versions(event.customer_id, kind_of(event.type), is_event=True)
-    attributes = {name: str(value) for name, value in event.attributes.items()}
-    if event.type == "incident.opened":
-        yield _open_incident(event, attributes, at)
-        yield queued(customer_id, now, incident_id=attributes["incident_id"])
-    elif event.type == "incident.resolved":
-        incident = {"customer_id": customer_id, "incident_id": attributes["incident_id"]}
-        yield _later("incidents", incident, "resolved_at", at)
-        yield queued(customer_id, now, incident_id=attributes["incident_id"])
-    elif event.type.startswith("consent."):
-        column = "granted_at" if event.type == "consent.granted" else "withdrawn_at"
-        of = {"purpose": attributes.get("purpose", ANY), "channel": attributes.get("channel", ANY)}
-        yield _later("consents", {"customer_id": customer_id, **of}, column, at)
-        yield queued(customer_id, now, purpose=of["purpose"], channel=of["channel"])
-    elif event.type == "purchase":
-        yield _later("customers", {"customer_id": customer_id}, "last_purchase_at", at)
+    match effect:
+        case IncidentOpened(incident_id=incident_id):
+            yield _open_incident(effect, event, at)
+            yield queued(customer_id, now, incident_id=incident_id)
+        case IncidentResolved(incident_id=incident_id):
+            yield _later("incidents", {"customer_id": customer_id, "incident_id": incident_id}, "resolved_at", at)
+            yield queued(customer_id, now, incident_id=incident_id)
+        case ConsentGranted(purpose=purpose, channel=channel) | ConsentWithdrawn(purpose=purpose, channel=channel):
+            column = "granted_at" if isinstance(effect, ConsentGranted) else "withdrawn_at"
+            consent = {"customer_id": customer_id, "purpose": purpose, "channel": channel}
+            yield _later("consents", consent, column, at)
+            yield queued(customer_id, now, purpose=purpose, channel=channel)
+        case Happened(latest=latest):
+            yield _later("latest_events", {"customer_id": customer_id, "name": latest}, "at", at)
+        case FeedAlive(source=source):
+            yield _later("feeds", {"source": source}, "heartbeat_at", at)
+        case Moved():
+            pass
 
 
 def _later(table: str, key: Mapping[str, str], column: str, at: int) -> Sql:
@@ -127,7 +139,7 @@ def _later(table: str, key: Mapping[str, str], column: str, at: int) -> Sql:
     )
 
 
-def _open_incident(event: CustomerEvent, attributes: Mapping[str, str], at: int) -> Sql:
+def _open_incident(opened: IncidentOpened, event: KnownEvent, at: int) -> Sql:
     """The latest `opened` gives class and severity; of two at one instant, the greater event id."""
     return Sql(
         "INSERT INTO incidents (customer_id, incident_id, opened_at, opened_by, incident_class, severity)"
@@ -136,14 +148,7 @@ def _open_incident(event: CustomerEvent, attributes: Mapping[str, str], at: int)
         " opened_by = excluded.opened_by, incident_class = excluded.incident_class, severity = excluded.severity"
         " WHERE incidents.opened_at IS NULL"
         " OR (excluded.opened_at, excluded.opened_by) > (incidents.opened_at, incidents.opened_by)",
-        (
-            event.customer_id,
-            attributes["incident_id"],
-            at,
-            event.event_id,
-            attributes.get("class"),
-            attributes.get("severity"),
-        ),
+        (event.customer_id, opened.incident_id, at, event.event_id, opened.incident_class, opened.severity),
     )
 
 

@@ -5,19 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from enum import IntEnum
 
 from service.decision.facts import Enrolment
 from service.decision.journey import Stage
-
-
-class Move(IntEnum):
-    """What moves a customer through a journey, in the order in which moves of one instant apply."""
-
-    PRESENTED = 0
-    ENTERED = 1
-    ADVANCED = 2
-    EXITED = 3
+from service.decision.reports.event_types import Move as Move
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -18,9 +18,9 @@ def record_of(decision: Mapping[str, Any]) -> Json:
     """
     record: Json = json.loads(decision["record"])
     found = record.get("format", 1)
-    if found != FORMAT:
+    if found not in range(1, FORMAT + 1):
         raise RecordFormatUnknown(
-            f"decision {decision['decision_id']} is recorded in format {found}, this program knows {FORMAT}:"
+            f"decision {decision['decision_id']} is recorded in format {found}, this program knows none above {FORMAT}:"
             " use the later program"
         )
     return record

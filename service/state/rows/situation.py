@@ -16,7 +16,7 @@ from service.decision.facts import (
 )
 from service.decision.journey import Stage
 from service.decision.reach import Reach
-from service.state.engines.session import Row, Session, Sql, from_micros, micros, optional_instant, placeholders
+from service.state.engines.session import Row, Session, Sql, from_micros, micros, placeholders
 from service.state.port import StateReading
 from service.state.rows.contact_row import contact_of_row, contacts_query
 from service.state.rows.incidents import (
@@ -60,9 +60,10 @@ def read_situation(
         contacts_query(customer_id, now, reach.contacts),
         _responses_of(customer_id, now - reach.responses),
         Sql("SELECT * FROM enrolments WHERE customer_id = ? ORDER BY journey_id", (customer_id,)),
+        _latest_of(customer_id, reach.latest),
         *asked,
     )
-    open_, over, consents, contacts, responses, enrolments, *heard = own
+    open_, over, consents, contacts, responses, enrolments, latest, *heard = own
     everybodys = Situation(
         kills_version=read_versions(versions).get("kills", 0),
         kills={row["target"]: row["why"] for row in kills},
@@ -82,7 +83,7 @@ def read_situation(
         contacts=tuple(map(contact_of_row, contacts)),
         responses=_responses(responses),
         enrolments={row["journey_id"]: _enrolment(row) for row in enrolments},
-        last_purchase_at=optional_instant(row["last_purchase_at"]),
+        latest={row["name"]: from_micros(row["at"]) for row in latest},
     )
     listed = read_incidents([*open_, *over, *(row for rows in heard for row in rows)])
     return StateReading(situation=situation, incident_heard_at={i.incident_id: i.heard_at for i in listed}, reach=reach)
@@ -115,6 +116,15 @@ def _feeds_of(sources: Iterable[str]) -> Sql:
     """A question for the last heartbeats of these."""
     listed = sorted(sources)
     return Sql(f"SELECT source, heartbeat_at FROM feeds WHERE source IN {placeholders(listed)} ORDER BY source", listed)
+
+
+def _latest_of(customer_id: str, names: Iterable[str]) -> Sql:
+    """A question for when these last happened."""
+    listed = sorted(names)
+    return Sql(
+        f"SELECT name, at FROM latest_events WHERE customer_id = ? AND name IN {placeholders(listed)} ORDER BY name",
+        (customer_id, *listed),
+    )
 
 
 def _consents_for(customer_id: str, reach: Reach) -> Sql:

@@ -8,7 +8,8 @@ import psycopg
 import pytest
 
 from service.decision.facts import FactKind
-from service.decision.reports.rows import CustomerEvent, RowStatus
+from service.decision.reports.effects import KnownEvent
+from service.decision.reports.rows import RowStatus
 from service.state.engines.postgres import PostgresEngine
 from service.state.engines.postgres_session import advisory_key
 from service.state.engines.session import Locks, Row, Session, Sql, Transaction, customer_lock, micros
@@ -177,5 +178,5 @@ async def test_calls_over_the_same_customers_in_opposite_orders_never_deadlock(o
     assert deadlocks(url) == 0
 
 
-def bought(event_id: str, customer_id: str) -> CustomerEvent:
+def bought(event_id: str, customer_id: str) -> KnownEvent:
     return event(event_id, "purchase", customer_id=customer_id, amount=1.0)

@@ -19,7 +19,7 @@ from service.decision.constraints.registry import Cap, Policies
 from service.decision.decide import Decision
 from service.decision.journey import JourneyKind
 from service.decision.record import canonical, to_document
-from service.decision.reports.rows import CustomerEvent
+from service.decision.reports.effects import KnownEvent
 from service.state.engines.engine import Durability
 from service.state.engines.sqlite import SqliteEngine
 from service.state.port import AlreadyDecided, CommitResult, Committed, DeferredDecision, RequestKey
@@ -36,7 +36,8 @@ ASK = Question(customer_id="1", channel="web", context={}, limit=1, request_id="
 
 def made_of(*offered: Entry, policies: Policies = STRICT) -> Catalogue:
     """A catalogue with this plan; its document is not looked at here."""
-    return replace(EXAMPLE_CATALOGUE, plan=catalogue(*offered, policies=policies).plan)
+    plan = replace(catalogue(*offered, policies=policies).plan, latest=TERMS.events.latest)
+    return replace(EXAMPLE_CATALOGUE, plan=plan)
 
 
 def text(decision: Decision) -> str:
@@ -107,7 +108,7 @@ class RestlessState(SqlState):
         await self._go_on()
         return await super().decide_alone(deferred, key)
 
-    def tell(self, *events: CustomerEvent) -> None:
+    def tell(self, *events: KnownEvent) -> None:
         """Each comes before the next attempt."""
         self.meanwhile += [partial(self.record_events, [row], NOW) for row in events]
 

@@ -59,7 +59,7 @@ def state(
     situation = Situation(
         incidents=OpenIncidents(known=known, resolved=resolved, last_resolved_at=last_resolved_at),
         consents=consents or Consents(),
-        last_purchase_at=last_purchase_at,
+        latest={} if last_purchase_at is None else {"last_purchase_at": last_purchase_at},
         has_events=has_events,
     )
     opened_at = {i.incident_id: i.opened_at for i in known}

@@ -28,7 +28,8 @@ from service.catalogue.objectives import CatalogueLost
 from service.decision.arbitrate import Score, ScoreSource
 from service.decision.plan import Plan
 from service.decision.record import to_document
-from service.decision.reports.rows import CustomerEvent, OutcomeType
+from service.decision.reports.effects import KnownEvent
+from service.decision.reports.rows import OutcomeType
 from service.state.port import StateUnavailable
 from service.timing import StepTimes
 from tests.builders import COMPILER, NOW, Entry, journey
@@ -50,7 +51,7 @@ TO_ANYBODY = replace(NEWS, audience=COMPILER.compile('customer.is_known || chann
 """Looks at whether the customer is known, so at every event of her own, and denies nobody."""
 
 
-def bought(event_id: str, at: datetime = NOW) -> CustomerEvent:
+def bought(event_id: str, at: datetime = NOW) -> KnownEvent:
     return event(event_id, "purchase", at, amount=1.0)
 
 
@@ -237,7 +238,7 @@ async def test_the_last_attempt_is_not_moved_and_its_record_is_replayed(house: H
     ids=["an-incident", "a-purchase"],
 )
 async def test_within_the_transaction_only_what_a_moved_feature_may_change_is_scored_again(
-    tmp_path: Path, last: CustomerEvent, threads: list[str]
+    tmp_path: Path, last: KnownEvent, threads: list[str]
 ) -> None:
     """The feature store knows when she last bought, so that a purchase moves it: what is recorded is what scored."""
     model = NotingModel()

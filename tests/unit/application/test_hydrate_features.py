@@ -15,7 +15,6 @@ from service.application.hydrate import Hydrator
 from service.decision.constraints.capacity import Pool
 from service.decision.decide import Degradation
 from service.decision.facts import Use
-from service.decision.reports.rows import CustomerEvent
 from service.decision.windows import RollingWindow
 from service.state.engines.engine import Durability
 from service.state.port import StateUnavailable
@@ -119,9 +118,7 @@ def test_the_lists_themselves_are_no_features() -> None:
     assert not {"incidents_json", "consents_json"} & set(found.facts.features)
 
 
-PURCHASE = CustomerEvent(
-    event_id="e1", customer_id="1", source="till", type="purchase", occurred_at=T1, attributes={"amount": 9.99}
-)
+PURCHASE = event("e1", "purchase", T1, amount=9.99)
 
 
 class FixedFeatures:
@@ -143,7 +140,7 @@ async def test_both_stores_are_read_once_for_one_decision(tmp_path: Path) -> Non
     own = await kept.situation("1", NOW, FAR)
     hydrator.close()
     await kept.close()
-    assert own.situation.last_purchase_at == T1
+    assert own.situation.latest == {"last_purchase_at": T1}
     assert features.asked == [("1", NOW)]
     assert found == made_of(reading(value("segment", "gold")), own)
 

@@ -16,6 +16,7 @@ from service.application.intake import ROWS_AT_ONCE, Intake
 from service.catalogue.load import EXAMPLE, Catalogue, load, parse
 from service.catalogue.objective_windows import ObjectiveWindows
 from service.decision.facts import FactKind
+from service.decision.reports.effects import KnownEvent
 from service.decision.reports.rows import CustomerEvent, Outcome, OutcomeType, RowResult, RowStatus
 from service.state.engines.engine import Durability
 from service.state.engines.sqlite import SqliteEngine
@@ -270,7 +271,7 @@ class ShortState(SqlState):
 
     left = 1
 
-    async def record_events(self, events: Sequence[CustomerEvent], now: datetime) -> list[RowResult]:
+    async def record_events(self, events: Sequence[KnownEvent], now: datetime) -> list[RowResult]:
         self.left -= 1
         if self.left < 0:
             raise StateUnavailable("a test")

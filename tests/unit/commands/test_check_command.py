@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 
 from service.catalogue.load import EXAMPLE
 from service.commands.catalogue import check
-from service.decision.reports.rows import CustomerEvent
 from service.state.port import StateUnavailable
+from tests.contract.rows import event
 from tests.stores import sqlite_state
 
 FAULTY = Path(__file__).parents[1] / "catalogue" / "faulty"
@@ -109,14 +109,7 @@ async def _stand(home: Path, *places: tuple[str, str, str]) -> None:
     try:
         for customer, journey, stage in places:
             attributes = {"journey_id": journey, "stage": stage}
-            entered = CustomerEvent(
-                event_id=f"{customer}-{journey}",
-                customer_id=customer,
-                source="tests",
-                type="journey.entered",
-                occurred_at=at,
-                attributes=attributes,
-            )
+            entered = event(f"{customer}-{journey}", "journey.entered", at, customer_id=customer, **attributes)
             await state.record_events([entered], at)
     finally:
         await state.close()

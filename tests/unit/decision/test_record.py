@@ -103,7 +103,7 @@ def test_contacts_that_settled_a_decision_are_part_of_its_record() -> None:
 def test_the_record_says_which_form_it_has() -> None:
     document = to_document(decide(MADE.plan, facts()))
     assert list(document) == ["format", "input", "output"]
-    assert document["format"] == 1
+    assert document["format"] == 2
 
 
 def test_settling_over_no_contacts_is_not_the_same_as_not_settling() -> None:

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from features.values import Scalar
-from service.decision.reports.events import EVENT_FORMS, FieldFault, fault_of
+from service.decision.reports.event_types import BUILT_IN
+from service.decision.reports.events import FieldFault, fault_of
 from service.decision.reports.rows import CustomerEvent
 from tests.builders import NOW
 
@@ -45,7 +46,7 @@ def stages(journey_id: str, stage: str | None) -> str | None:
 
 
 def fault(event: CustomerEvent) -> FieldFault | None:
-    return fault_of(event, NOW, stages)
+    return fault_of(event, BUILT_IN, NOW, stages)
 
 
 def of_type(type_: str, **changed: Scalar | None) -> CustomerEvent:
@@ -57,7 +58,7 @@ def of_type(type_: str, **changed: Scalar | None) -> CustomerEvent:
 
 
 def test_every_event_type_is_tried_here() -> None:
-    assert set(ATTRIBUTES) == set(EVENT_FORMS)
+    assert set(ATTRIBUTES) == set(BUILT_IN.by_name)
 
 
 @pytest.mark.parametrize("type_", sorted(ATTRIBUTES))
