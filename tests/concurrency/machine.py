@@ -21,7 +21,21 @@ from service.state.port import AlreadyDecided, CommitResult, Committed, ContactS
 from tests.builders import NOW
 from tests.concurrency.callers import decide_and_wait
 from tests.concurrency.processes import Worker, opened, workers
-from tests.concurrency.twin import CAP, COST, DAY, GIFTS, MONEY, ORDER, TREATS, UNITS, Twin, TwinProposal, plan
+from tests.concurrency.twin import (
+    CAP,
+    COST,
+    DAY,
+    GIFTS,
+    MONEY,
+    ORDER,
+    TREATS,
+    UNITS,
+    WINDOW_DAYS,
+    Twin,
+    TwinProposal,
+    plan,
+)
+from tests.contract.by_customer import of_customer, windows_of
 from tests.contract.rows import MINUTE, event, outcome, picked, propose, undecided_of
 
 Result = TypeVar("Result")
@@ -61,7 +75,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.state = opened(self.home.adapter, self.place, Durability.PROCESS_SAFE)
         self.twin, self.now = Twin(), NOW
         self.numbers = itertools.count(1)
-        self.outcomes: list[Outcome] = []
+        self.outcomes: list[tuple[Outcome, str]] = []
 
     def teardown(self) -> None:
         self.run(self.state.close())
@@ -73,6 +87,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @initialize()
     def both_consent_to_both_channels(self) -> None:
+        self.run(self.state.keep_catalogue(PLAN.version, windows_of(WINDOW_DAYS, *ORDER)))
         for customer_id in ("a", "b"):
             for channel in ("web", "email"):
                 self._tell(customer_id, "consent.granted", purpose="marketing", channel=channel)
@@ -102,12 +117,23 @@ class StoreMachine(RuleBasedStateMachine):
     def engage(self, which: int) -> None:
         self._report(which, OutcomeType.ENGAGED, timedelta(0))
 
+    @rule(customer_id=CUSTOMERS, journey_id=st.sampled_from(ORDER), ago=AGO)
+    def answer(self, customer_id: str, journey_id: str, ago: timedelta) -> None:
+        """Of a customer, by somebody who knows no decision."""
+        row = of_customer(
+            f"o{next(self.numbers)}", self.now - ago - NOW, customer_id=customer_id, journey_id=journey_id
+        )
+        (result,) = self.run(self.state.record_outcomes([row], self.now))
+        assert (result.decision_id or result.code) == self.twin.answered(customer_id, journey_id, self.now - ago)
+        if result.status is RowStatus.ACCEPTED:
+            self.outcomes.append((row, result.decision_id))
+
     @rule(which=ANY)
     def report_again(self, which: int) -> None:
         if self.outcomes:
-            row = self.outcomes[which % len(self.outcomes)]
+            row, decision_id = self.outcomes[which % len(self.outcomes)]
             (result,) = self.run(self.state.record_outcomes([row], self.now))
-            assert result.status is RowStatus.DUPLICATE
+            assert (result.status, result.decision_id) == (RowStatus.DUPLICATE, decision_id)
 
     @rule(customer_id=CUSTOMERS, verb=st.sampled_from(["opened", "resolved"]), incident_id=st.sampled_from("xy"))
     def incident(self, customer_id: str, verb: str, incident_id: str) -> None:
@@ -265,9 +291,9 @@ class StoreMachine(RuleBasedStateMachine):
         )
         is_late = contact.report(type_, at, self.now)
         (result,) = self.run(self.state.record_outcomes([row], self.now))
-        assert (result.status, result.late) == (RowStatus.ACCEPTED, is_late)
+        assert (result.status, result.late, result.decision_id) == (RowStatus.ACCEPTED, is_late, contact.decision_id)
         self.twin.presented[contact.customer_id] += type_ is OutcomeType.PRESENTED
-        self.outcomes.append(row)
+        self.outcomes.append((row, contact.decision_id))
 
     def _tell(self, customer_id: str, type_: str, **attributes: str | float) -> None:
         row = event(f"e{next(self.numbers)}", type_, self.now, customer_id=customer_id, **attributes)

@@ -19,6 +19,8 @@ from tests.contract.pools import costing, money, units
 from tests.contract.twin import consents, open_incidents
 
 DAY, QUARTER = timedelta(days=1), timedelta(minutes=15)
+WINDOW_DAYS = 1
+"""Of every objective."""
 CAP, UNITS, MONEY, COST = 2, 3, 0.5, 0.25
 ORDER = ("news", "treat", "gift", "plain")
 """`news` under a cap and a consent, `treat` under a capacity, `gift` under a budget, `plain` under nothing."""
@@ -36,7 +38,10 @@ def plan() -> Plan:
 
 @dataclass(slots=True, kw_only=True)
 class TwinContact:
-    """`counts_until`: None where a channel counts what nobody confirms. `is_late`: presented after its time."""
+    """`counts_until`: None where a channel counts what nobody confirms. `is_late`: presented after its time.
+
+    `shown`: when each report says that it was presented, not before it was decided on, nor after it came.
+    """
 
     decision_id: str
     customer_id: str
@@ -46,6 +51,8 @@ class TwinContact:
     counts_until: datetime | None
     state: ContactState = ContactState.RESERVED
     is_late: bool = False
+    decided_at: datetime = NOW
+    shown: list[datetime] = field(default_factory=list)
 
     def counts(self, now: datetime) -> bool:
         """Within a rolling day."""
@@ -70,6 +77,7 @@ class TwinContact:
         if type_ is not OutcomeType.PRESENTED:
             return False
         self.at = max(self.at, at)
+        self.shown.append(max(self.decided_at, min(at, now)))
         self.state, self.counts_until = ContactState.PRESENTED, None
         is_late = was in (ContactState.RELEASED, ContactState.EXPIRED)
         self.is_late |= is_late
@@ -128,6 +136,7 @@ class Twin:
                     customer_id=asked.customer_id,
                     journey_id=journey_id,
                     at=asked.now,
+                    decided_at=asked.now,
                     reserved_until=until,
                     counts_until=until if channel.unconfirmed is Unconfirmed.RELEASE else None,
                 )
@@ -136,6 +145,18 @@ class Twin:
         if request_id is not None:
             self.requests[asked.customer_id, request_id] = asked.decision_id
         return picks
+
+    def answered(self, customer_id: str, journey_id: str, at: datetime) -> str:
+        """The decision that an answer of this customer is given to, or why there is none."""
+        own = [c for c in self.contacts if (c.customer_id, c.journey_id) == (customer_id, journey_id) and c.shown]
+        by_then = [c for c in own if min(c.shown) <= at]
+        if not by_then:
+            return "NO_CONTACT"
+        last_at = max(min(c.shown) for c in by_then)
+        last = [c.decision_id for c in by_then if min(c.shown) == last_at]
+        if len(last) > 1:
+            return "AMBIGUOUS"
+        return "WINDOW_OVER" if at > last_at + WINDOW_DAYS * DAY else last[0]
 
     def counting(self, now: datetime, customer_id: str) -> list[TwinContact]:
         """The contacts of a customer that count."""

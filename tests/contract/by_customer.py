@@ -30,14 +30,14 @@ async def decided(
 ) -> Decision:
     """A decision by that catalogue, which is kept, made so long after NOW."""
     plan = within(days)
-    await state.keep_catalogue(plan.version, windows_of("news", days))
+    await state.keep_catalogue(plan.version, windows_of(days, "news"))
     made = await propose(state, plan, decision_id=decision_id, customer_id=customer_id, channel="email", now=NOW + at)
     return await committed(state, made)
 
 
-def windows_of(journey_id: str, days: int) -> str:
+def windows_of(days: int, *journeys: str) -> str:
     """What a catalogue's text says of them."""
-    return json.dumps({"journeys": [{"journey": journey_id, "objective": {"within": f"{days}d"}}]})
+    return json.dumps({"journeys": [{"journey": one, "objective": {"within": f"{days}d"}} for one in journeys]})
 
 
 async def present(state: Store, decision_id: str, at: timedelta) -> None:

@@ -58,7 +58,7 @@ class Run:
 
     async def results(self, steps: Sequence[Step], *, at_once: bool) -> tuple[list[object], list[object]]:
         """What each call was answered, and how everything stands after."""
-        await self.state.keep_catalogue(self.plan.version, windows_of(f"{self.name}news", days=1))
+        await self.state.keep_catalogue(self.plan.version, windows_of(1, f"{self.name}news"))
         for who in CUSTOMERS:
             first = await self._proposed(f"first-{who}", who, limit=1)
             await committed(self.state, first)

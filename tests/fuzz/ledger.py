@@ -11,6 +11,8 @@ from rumbo.decision.v1 import decision_pb2, events_pb2, outcomes_pb2, record_pb2
 from tests.fixtures_service import ask_state
 
 Result = events_pb2.EventResult | outcomes_pb2.OutcomeResult
+Said = tuple[str, str, str]
+"""The id of a row, its content, and what must be kept of it."""
 UNREADABLE = ""
 TOLD = 5
 """Rows that are named of all that differ."""
@@ -26,10 +28,11 @@ TABLES: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledged:
-    """`content` is what the row must hold; `number`, the message that was acknowledged."""
+    """`content` is what was said, and `kept`, what the row must hold; `number`, the message that was acknowledged."""
 
     content: str
     number: int
+    kept: str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,9 +61,10 @@ class Ledger:
             yield from self._keep_same("requests", request, number, answer.decision_id)
 
     def _keep_same(self, table: str, row_id: str, number: int, content: str) -> Iterator[str]:
-        kept = self.rows[table].setdefault(row_id, Acknowledged(content=_text(content), number=number))
-        if kept.content != _text(content):
-            yield f"{table} {row_id}: now {_text(content)}, in message {kept.number} {kept.content}"
+        said = Acknowledged(content=_text(content), number=number, kept=_text(content))
+        kept = self.rows[table].setdefault(row_id, said)
+        if kept.content != said.content:
+            yield f"{table} {row_id}: now {said.content}, in message {kept.number} {kept.content}"
 
     def recorded(self, record: record_pb2.GetDecisionResponse) -> Iterator[str]:
         """Yields: faults. It is a decision that was answered, with the journeys that were, for that customer."""
@@ -76,34 +80,48 @@ class Ledger:
         self, number: int, sent: Sequence[events_pb2.Event | None], results: Sequence[events_pb2.EventResult]
     ) -> Iterator[str]:
         """Yields: faults. `sent` has None for what cannot be read."""
-        said = [None if row is None else (row.event_id, event_content(row)) for row in sent]
+        read = [None if row is None else (row.event_id, event_content(row)) for row in sent]
+        said = [None if one is None else (*one, one[1]) for one in read]
         yield from self._rows("events", number, said, [(result.event_id, result) for result in results])
 
     def reported(
         self, number: int, sent: Sequence[outcomes_pb2.Outcome | None], results: Sequence[outcomes_pb2.OutcomeResult]
     ) -> Iterator[str]:
-        """As `told`."""
-        said = [None if row is None else (row.outcome_id, outcome_content(row)) for row in sent]
+        """As `told`. What is kept names a decision of the customer whom the outcome named, or the one that it named."""
+        given_to = dict(enumerate(result.decision_id for result in results))
+        said = [
+            None if row is None else (row.outcome_id, outcome_content(row), kept_content(row, given_to.get(place, "")))
+            for place, row in enumerate(sent)
+        ]
         yield from self._rows("outcomes", number, said, [(result.outcome_id, result) for result in results])
+        for row, result in zip(sent, results, strict=False):
+            if row is not None and result.decision_id:
+                yield from self._given(row, result.decision_id)
+
+    def _given(self, row: outcomes_pb2.Outcome, decision_id: str) -> Iterator[str]:
+        of = self.rows["decisions"].get(decision_id)
+        if row.decision_id and row.decision_id != decision_id:
+            yield f"outcome {row.outcome_id} names {row.decision_id}, and was given to {decision_id}"
+        if row.customer_id and (of is None or of.content != _text(row.customer_id)):
+            yield f"outcome {row.outcome_id} names {row.customer_id!r}, and was given to {decision_id}, which is {of}"
 
     def _rows(
-        self, table: str, number: int, sent: Sequence[tuple[str, str] | None], results: Sequence[tuple[str, Result]]
+        self, table: str, number: int, sent: Sequence[Said | None], results: Sequence[tuple[str, Result]]
     ) -> Iterator[str]:
-        """What was sent as id and content, and what became of each."""
+        """What was sent, and what became of each."""
         if len(sent) != len(results):
             yield f"{len(sent)} {table} were sent, and told of {len(results)}"
             return
         for said, (row_id, result) in zip(sent, results, strict=True):
-            of, content = said or (row_id, UNREADABLE)
+            of, content, kept = said or (row_id, UNREADABLE, UNREADABLE)
             if of != row_id:
                 yield f"{table} {of!r}: told of {row_id!r} in its place"
             if said is None and result.status != row_pb2.ROW_STATUS_REJECTED:
                 yield f"{table} {row_id!r}: cannot be read, and has the status {result.status}"
-            yield from self._row(table, number, row_id, content, result)
+            yield from self._row(table, row_id, Acknowledged(content=content, number=number, kept=kept), result)
 
-    def _row(self, table: str, number: int, row_id: str, content: str, result: Result) -> Iterator[str]:
+    def _row(self, table: str, row_id: str, said: Acknowledged, result: Result) -> Iterator[str]:
         """What a duplicate is of may be acknowledged later than it, so that is looked at in the end."""
-        said = Acknowledged(content=content, number=number)
         if (result.status == row_pb2.ROW_STATUS_REJECTED) is not result.HasField("rejection"):
             yield f"{table} {row_id}: the rejection does not fit the status"
         if result.status == row_pb2.ROW_STATUS_ACCEPTED:
@@ -130,7 +148,8 @@ class Ledger:
         for is_same, listed in ((True, self.same), (False, self.other)):
             for table, row_id, said in listed:
                 kept = self.rows[table].get(row_id)
-                if kept is None or (kept.content == said.content) is not is_same:
+                is_wrong = kept is None or (kept.content == said.content) is not is_same
+                if is_wrong or (is_same and kept is not None and kept.kept != said.kept):
                     word = "a duplicate" if is_same else "another under its id"
                     yield f"{table} {row_id}: message {said.number} was told that it is {word}; acknowledged was {kept}"
 
@@ -143,7 +162,7 @@ def _differences(table: str, acknowledged: Mapping[str, Acknowledged], stored: M
     if unsaid:
         yield f"{table}: {len(unsaid)} kept and not acknowledged: {[(i, stored[i]) for i in unsaid[:TOLD]]}"
     both = acknowledged.keys() & stored.keys()
-    other = [i for i in both if _unsigned(acknowledged[i].content) != _unsigned(stored[i])]
+    other = [i for i in both if _unsigned(acknowledged[i].kept) != _unsigned(stored[i])]
     if other:
         named = [(i, acknowledged[i], stored[i]) for i in sorted(other)[:TOLD]]
         yield f"{table}: {len(other)} kept with other content: {named}"
@@ -171,10 +190,14 @@ def event_content(event: events_pb2.Event) -> str:
 
 
 def outcome_content(outcome: outcomes_pb2.Outcome) -> str:
+    return _text(outcome.customer_id, kept_content(outcome, outcome.decision_id))
+
+
+def kept_content(outcome: outcomes_pb2.Outcome, decision_id: str) -> str:
     value = outcome.value if outcome.HasField("value") else None
     known = outcome.type in outcomes_pb2.OutcomeType.values()
     kind = outcomes_pb2.OutcomeType.Name(outcome.type).removeprefix("OUTCOME_TYPE_") if known else str(outcome.type)
-    return _text(outcome.decision_id, outcome.journey_id, kind, value, _micros(outcome))
+    return _text(decision_id, outcome.journey_id, kind, value, _micros(outcome))
 
 
 def _scalar(value: value_pb2.Value) -> object:

@@ -51,7 +51,11 @@ class Decided:
     """A decision that was answered."""
 
     decision_id: str
+    customer_id: str
     journeys: Sequence[str]
+
+
+NEVER_DECIDED = Decided(decision_id=NO_DECISION, customer_id=WHO, journeys=())
 
 
 @dataclass(slots=True, kw_only=True)
@@ -167,7 +171,7 @@ def _question(draw: Draw, number: int, known: Known) -> tuple[str, Message]:
 
 
 def _recall(draw: Draw, _: int, known: Known) -> tuple[str, Message]:
-    earlier = _recent(known.decisions, draw, Decided(decision_id=NO_DECISION, journeys=()))
+    earlier = _recent(known.decisions, draw, NEVER_DECIDED)
     decision_id = earlier.decision_id if draw.likely(0.85) else draw.one((NO_DECISION, "nothing", NO_DECISION.upper()))
     return "GetDecision", record_pb2.GetDecisionRequest(
         decision_id=decision_id, explain=draw.one(EXPLAIN), locale=draw.one(("", "es"))
@@ -252,7 +256,7 @@ def _outcomes(draw: Draw, number: int, known: Known) -> tuple[str, Message]:
 
 
 def _outcome(draw: Draw, number: int, n: int, known: Known) -> outcomes_pb2.Outcome:
-    of = _recent(known.decisions, draw, Decided(decision_id=NO_DECISION, journeys=()))
+    of = _recent(known.decisions, draw, NEVER_DECIDED)
     ranked = _recent(of.journeys, draw, "how-can-we-help")
     kind = draw.weighted({1: 40, 2: 15, 3: 10, 4: 5, 5: 5, 6: 15, 7: 5, 8: 5})
     score = {6: draw.one((None, 12.5, -3.0)), 7: draw.up_to(10), 8: draw.up_to(7)}.get(kind)
@@ -264,6 +268,10 @@ def _outcome(draw: Draw, number: int, n: int, known: Known) -> outcomes_pb2.Outc
         value=score,
     )
     _set_time(outcome, draw, known)
+    if draw.likely(0.25):
+        outcome.customer_id = of.customer_id if draw.likely(0.9) else who(draw, number)
+        if draw.likely(0.95):
+            outcome.ClearField("decision_id")
     return outcome
 
 

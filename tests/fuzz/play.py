@@ -34,7 +34,7 @@ log = logging.getLogger("fuzz")
 class Seen:
     """How often each method was answered with each status, and calls and rows were refused for each reason.
 
-    `rows`: those that were not refused too, by their status.
+    `rows`: those that were not refused too, by their status; `OF_CUSTOMER`, the outcomes that were given to a decision.
     """
 
     statuses: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -45,7 +45,7 @@ class Seen:
     @property
     def reached(self) -> set[str]:
         answered = {f"{method.removeprefix(SERVICE)}:OK" for method, status in self.statuses if status == "OK"}
-        return answered | self.reasons.keys() | self.rows.keys()
+        return answered | self.reasons.keys() | {row for row, times in self.rows.items() if times}
 
 
 class Play:
@@ -116,11 +116,13 @@ class Play:
         (method, number), asked = (sent.method.removeprefix(SERVICE), sent.number), sent.sent[0]
         if method == "Decide":
             response = decision_pb2.DecideResponse.FromString(answer)
-            yield from self.ledger.decided(number, decision_pb2.DecideRequest.FromString(asked), response)
+            question = decision_pb2.DecideRequest.FromString(asked)
+            yield from self.ledger.decided(number, question, response)
             self.seen.ranked += len(response.ranked)
             ranked = [journey.journey_id for journey in response.ranked]
             if response.decision_id and (ranked or number % 10 == 0):
-                known.decisions.append(Decided(decision_id=response.decision_id, journeys=ranked))
+                decided = Decided(decision_id=response.decision_id, customer_id=question.customer_id, journeys=ranked)
+                known.decisions.append(decided)
         elif method == "RecordEvents":
             results = events_pb2.RecordEventsResponse.FromString(answer).results
             self.seen.rows.update(map(_code, results))
@@ -130,6 +132,7 @@ class Play:
             became = outcomes_pb2.RecordOutcomesResponse.FromString(answer).results
             self.seen.rows.update(map(_code, became))
             outcomes = [_row(outcomes_pb2.Outcome, row) for row in readable.outcome_rows(asked)]
+            self.seen.rows["OF_CUSTOMER"] += sum(map(_is_given, outcomes, became))
             yield from self.ledger.reported(number, outcomes, became)
         else:
             recorded = record_pb2.GetDecisionResponse.FromString(answer)
@@ -144,6 +147,11 @@ def _row(kind: type[Row], sent: bytes) -> Row | None:
         return kind.FromString(sent)
     except DecodeError:
         return None
+
+
+def _is_given(outcome: outcomes_pb2.Outcome | None, result: outcomes_pb2.OutcomeResult) -> bool:
+    """Whether an outcome that named its customer was given to a decision."""
+    return outcome is not None and bool(outcome.customer_id) and bool(result.decision_id)
 
 
 def _code(result: Result) -> str:

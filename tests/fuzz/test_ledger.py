@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rumbo.decision.v1 import decision_pb2, events_pb2, journey_pb2, row_pb2
+from rumbo.decision.v1 import decision_pb2, events_pb2, journey_pb2, outcomes_pb2, row_pb2
 from service.state.engines.steps import sqlite_statements
 from tests.fuzz.ledger import Ledger
 from tests.fuzz.test_messages import told_of_somebody
@@ -106,6 +106,61 @@ def test_a_row_that_cannot_be_read_must_be_rejected(tmp_path: Path) -> None:
     rejected.rejection.field, rejected.rejection.code = "attributes", "TOO_MANY"
     assert list(ledger.told(1, [None], [rejected])) + list(ledger.faults(tmp_path)) == []
     assert len(list(ledger.told(2, [None], [events_pb2.EventResult(event_id="a", status=ACCEPTED)]))) == 1
+
+
+def sold(outcome_id: str = "a", **whose: str) -> outcomes_pb2.Outcome:
+    outcome = outcomes_pb2.Outcome(outcome_id=outcome_id, journey_id="j", type=outcomes_pb2.OUTCOME_TYPE_CONVERTED)
+    outcome.occurred_at.seconds = 7
+    for name, value in whose.items():
+        setattr(outcome, name, value)
+    return outcome
+
+
+def given(ledger: Ledger, outcome: outcomes_pb2.Outcome, status: row_pb2.RowStatus, decision_id: str) -> list[str]:
+    """`d` is a decision of the customer `c`."""
+    asked = decision_pb2.DecideRequest(customer_id="c")
+    assert list(ledger.decided(1, asked, decision_pb2.DecideResponse(decision_id="d"))) == []
+    result = outcomes_pb2.OutcomeResult(outcome_id=outcome.outcome_id, status=status, decision_id=decision_id)
+    return list(ledger.reported(1, [outcome], [result]))
+
+
+@pytest.fixture
+def kept_outcome(database: sqlite3.Connection) -> None:
+    """`a`, as the service keeps it under the decision `d`."""
+    database.execute("INSERT INTO decisions VALUES ('d', 'c', 1, 2, '', '{}', 'v')")
+    names = "outcome_id, decision_id, journey_id, customer_id, type, occurred_at, at, received_at, late, fingerprint"
+    database.execute(f"INSERT INTO outcomes ({names}) VALUES ('a', 'd', 'j', 'c', 'CONVERTED', 7000000, 1, 2, 0, '')")
+
+
+@pytest.mark.usefixtures("kept_outcome")
+@pytest.mark.parametrize("whose", [{"customer_id": "c"}, {"decision_id": "d"}], ids=["customer", "decision"])
+def test_an_outcome_that_is_kept_under_the_decision_that_was_told_is_no_fault(
+    tmp_path: Path, whose: dict[str, str]
+) -> None:
+    ledger = Ledger()
+    faults = given(ledger, sold(**whose), ACCEPTED, "d") + given(ledger, sold(**whose), DUPLICATE, "d")
+    assert faults + list(ledger.faults(tmp_path)) == []
+
+
+@pytest.mark.usefixtures("kept_outcome")
+def test_a_duplicate_that_names_another_decision_is_a_fault(tmp_path: Path) -> None:
+    ledger = Ledger()
+    other = decision_pb2.DecideResponse(decision_id="e")
+    assert list(ledger.decided(1, decision_pb2.DecideRequest(customer_id="c"), other)) == []
+    assert given(ledger, sold(customer_id="c"), ACCEPTED, "d") == []
+    assert given(ledger, sold(customer_id="c"), DUPLICATE, "e") == []
+    assert ["duplicate" in fault for fault in ledger.faults(tmp_path) if fault.startswith("outcomes")] == [True]
+
+
+@pytest.mark.parametrize(
+    ("whose", "decision_id"),
+    [({"customer_id": "b"}, "d"), ({"customer_id": "c"}, "e"), ({"decision_id": "e"}, "d")],
+    ids=["of another customer", "never decided", "another than it named"],
+)
+def test_an_outcome_that_was_given_to_a_decision_that_is_not_its_own_is_a_fault(
+    whose: dict[str, str], decision_id: str
+) -> None:
+    assert len(given(Ledger(), sold(**whose), ACCEPTED, decision_id)) == 1
 
 
 def test_an_answer_for_other_rows_than_were_sent_is_a_fault() -> None:

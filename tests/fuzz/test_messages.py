@@ -26,7 +26,8 @@ ANSWERED = {"Decide:OK", "RecordEvents:OK", "RecordOutcomes:OK", "GetDecision:OK
 BAD_CALLS = {"MALFORMED", "METHOD_UNKNOWN", "UNKNOWN_CHANNEL", "REQUEST_ID_REUSED", "DECISION_UNKNOWN", "TOO_MANY"}
 BAD_FIELDS = {"EMPTY", "TOO_LONG", "TOO_LARGE", "NUL_IN_TEXT", "OUT_OF_RANGE", "MISSING", "NOT_FINITE", "UNDECLARED"}
 ROWS = {"ROW_STATUS_ACCEPTED", "ROW_STATUS_DUPLICATE", "ID_REUSED", "NOT_RANKED", "UNKNOWN_DECISION", "IN_THE_FUTURE"}
-REACHED = ANSWERED | BAD_CALLS | BAD_FIELDS | ROWS
+OF_CUSTOMERS = {"OF_CUSTOMER", "NO_CONTACT", "NEEDS_DECISION", "BOTH_SET"}
+REACHED = ANSWERED | BAD_CALLS | BAD_FIELDS | ROWS | OF_CUSTOMERS
 """So that no fault says something: what is answered well, and the reasons for which calls and rows are refused."""
 log = logging.getLogger("fuzz")
 
