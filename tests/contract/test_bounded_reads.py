@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from service.catalogue.objective_windows import ObjectiveWindows
 from service.decision.constraints.consent_missing import ConsentMissing
 from service.decision.constraints.cooldown import Cooldown, Rest
 from service.decision.constraints.feed import Feed
@@ -17,9 +18,14 @@ from service.decision.journey import JourneyKind
 from service.decision.plan import Plan
 from service.decision.record import canonical, to_document
 from service.decision.reports.effects import KnownEvent
+from service.decision.reports.events import FieldFault
 from service.decision.reports.rows import OutcomeType, RowStatus
+from service.state.engines.session import Row, Session, Sql, Transaction, placeholders
+from service.state.rows.last_presented import LastPresented
+from service.state.store import SqlState
 from tests.builders import HELPING, NOW, Entry, catalogue, journey
 from tests.contract.adapters import Store
+from tests.contract.by_customer import of_customer, presented
 from tests.contract.rows import MINUTE, codes, committed, event, heartbeat, opened, outcome, propose
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -166,3 +172,50 @@ async def test_the_heartbeats_that_a_plan_waits_for_are_read(state: Store) -> No
     await tell(state, [heartbeat("b", "crm")])
     decision = await propose(state, plan)
     assert (codes(decision), decision.facts.situation.feeds) == ({}, {"crm": NOW})
+
+
+class Explained:
+    """A session that notes how the database would go about each question, before it asks it."""
+
+    def __init__(self, session: Session, explain: str) -> None:
+        self.cache = session.cache
+        self.plans: list[str] = []
+        self._session, self._explain = session, explain
+
+    def prefetch(self, own: Sequence[Sql], shared: Sequence[Sql]) -> None: ...
+
+    def query(self, *questions: Sql) -> list[list[Row]]:
+        plans = self._session.query(*(Sql(f"{self._explain} {text}", values) for text, values in questions))
+        self.plans += [str([list(dict(step).values()) for step in plan]) for plan in plans]
+        return self._session.query(*questions)
+
+    def execute(self, *statements: Sql) -> None:
+        raise AssertionError
+
+
+async def test_the_last_of_very_many_contacts_is_found_by_index(adapter: str, state: Store) -> None:
+    """It is the last of its journey: none is sorted."""
+    assert isinstance(state, SqlState)
+    await presented(state)
+
+    def many(session: Session) -> None:
+        (rows,) = session.query(Sql("SELECT * FROM contacts"))
+        for i in range(1, 1000):
+            row = {**rows[0], "decision_id": f"x{i}", "presented_at": rows[0]["presented_at"] - i}
+            text = f"INSERT INTO contacts ({', '.join(row)}) VALUES {placeholders(row)}"
+            session.execute(Sql(text, list(row.values())))
+
+    await state.engine.write(Transaction(many))
+    row = of_customer()
+
+    def found(session: Session) -> tuple[Row | FieldFault, str]:
+        explained = Explained(session, "EXPLAIN QUERY PLAN" if adapter == "sqlite" else "EXPLAIN")
+        contact = LastPresented(explained, ObjectiveWindows(), [row], row.occurred_at).of(row)
+        return contact, explained.plans[0]
+
+    contact, plan = await state.engine.read(found)
+    assert not isinstance(contact, FieldFault)
+    assert contact["decision_id"] == "d1"
+    assert "contacts_presented" in plan
+    assert "sort" not in plan.lower()
+    assert "b-tree" not in plan.lower()
