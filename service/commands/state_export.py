@@ -6,8 +6,6 @@ Heavy imports stay inside, so that `--help` is quick.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,8 +17,6 @@ from service.commands.options import reads_settings
 from service.quiet_load import collecting_later
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from service.settings import Settings
     from service.state.history.keep import ImportCounts
 
@@ -89,6 +85,7 @@ async def _export(settings: Settings, since: date, until: date | None, folder: P
     from service.bootstrap import state_store, system_clock
     from service.catalogue.objectives import KeptObjectives
     from service.catalogue.terms import EXAMPLE_EVENTS, terms_of
+    from service.commands.progress import progress_bar
     from service.state.export.rewards import AsOf
     from service.state.export.write import Export
 
@@ -98,7 +95,7 @@ async def _export(settings: Settings, since: date, until: date | None, folder: P
         terms = terms_of(FeatureSchema.load(), EXAMPLE_EVENTS)
         export = Export(state.engine, terms.schema, KeptObjectives(terms.events), folder, as_of)
         days, rows = await export.days(since, until), 0
-        with _progress() as progress:
+        with progress_bar() as progress:
             task = progress.add_task("", total=sum(day.decisions for day in days))
             try:
                 for day in days:
@@ -113,6 +110,7 @@ async def _export(settings: Settings, since: date, until: date | None, folder: P
 async def _import(settings: Settings, place: Path, *, skip_bad: bool) -> ImportCounts:
     from features.schema import FeatureSchema
     from service.bootstrap import state_store, system_clock
+    from service.commands.progress import progress_bar
     from service.state.history.faults import HistoryInvalid, RowFault
     from service.state.history.take import HistoryImport
 
@@ -126,33 +124,9 @@ async def _import(settings: Settings, place: Path, *, skip_bad: bool) -> ImportC
         history = HistoryImport(state.engine, FeatureSchema.load(), place, system_clock())
         if history.ignored:
             click.echo(f"columns that mean nothing here: {', '.join(history.ignored)}", err=True)
-        with _progress() as progress:
+        with progress_bar() as progress:
             if not skip_bad:
                 checked = progress.add_task("checked", total=history.rows)
                 await history.check(lambda count: progress.advance(checked, count))
             imported = progress.add_task("imported", total=history.rows)
             return await history.write(lambda count: progress.advance(imported, count), skip if skip_bad else refuse)
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """A bar on standard error."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description:<10}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        yield progress

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from service.state.engines.session import from_micros
 from service.state.export.table import FEATURE
 from service.state.history.faults import RowFault
 from service.state.history.rows import completed, faults_of
+from service.state.history.seen import SeenIds
 from service.state.history.table import TableRow
 from service.state.port import IMPORTED
 
@@ -46,7 +46,7 @@ class HistoryDecision:
 
 def decisions_of(rows: Iterable[TableRow | RowFault], now: datetime) -> Iterator[HistoryDecision | RowFault]:
     """The decisions of a table whose rows stand together. What is held at once is one decision; ids go to disk."""
-    with closing(_Ids()) as ids:
+    with closing(SeenIds()) as ids:
         together: list[TableRow] = []
         current, is_new = None, True
         for row in _valid(rows, now):
@@ -66,22 +66,6 @@ def decisions_of(rows: Iterable[TableRow | RowFault], now: datetime) -> Iterator
                 together.append(row)
         if together:
             yield HistoryDecision(rows=together)
-
-
-class _Ids:
-    """The ids that were seen, in a file without a name that goes when it is closed."""
-
-    def __init__(self) -> None:
-        self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        self._database.execute("PRAGMA journal_mode = OFF")
-        self._database.execute("CREATE TABLE seen (id TEXT PRIMARY KEY) WITHOUT ROWID")
-
-    def add(self, name: str) -> bool:
-        """Whether it is new."""
-        return self._database.execute("INSERT OR IGNORE INTO seen VALUES (?)", (name,)).rowcount == 1
-
-    def close(self) -> None:
-        self._database.close()
 
 
 def _valid(rows: Iterable[TableRow | RowFault], now: datetime) -> Iterator[TableRow | RowFault]:
@@ -106,7 +90,7 @@ def _misfit(together: Sequence[TableRow], row: TableRow) -> RowFault | None:
     return None
 
 
-def _reused(ids: _Ids, row: TableRow) -> RowFault | None:
+def _reused(ids: SeenIds, row: TableRow) -> RowFault | None:
     if all(ids.add(f"outcome {outcome['outcome_id']}") for outcome in row.cells["outcomes"]):
         return None
     return row.fault("outcomes", "DUPLICATE", "an outcome_id once")

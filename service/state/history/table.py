@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from service.state.export.table import REQUIRED
+from service.state.history.cells import cells_of
 from service.state.history.faults import HistoryInvalid, RowFault
 
 BATCH = 1000
@@ -59,7 +60,7 @@ class HistoryTable:
         columns: dict[str, list[Any]] = {}
         faulty: dict[int, list[str]] = {}
         for name, array in zip(batch.schema.names, batch.columns, strict=True):
-            columns[name], bad = _cells(array, self._schema.field(name).type)
+            columns[name], bad = cells_of(array, self._schema.field(name).type)
             for i in bad:
                 faulty.setdefault(i, []).append(name)
         for i in range(batch.num_rows):
@@ -126,40 +127,3 @@ def _fits_nested(given: pa.DataType, wanted: pa.DataType) -> bool:
         names = [given.field(i).name for i in range(given.num_fields)]
         return all(f.name in names and _fits(given.field(f.name).type, f.type) for f in wanted.fields)
     return False
-
-
-def _cells(array: pa.Array, wanted: pa.DataType) -> tuple[list[Any], list[int]]:
-    """The values of a column, and the places of those that do not fit."""
-    try:
-        return _cast(array, wanted), []
-    except pa.ArrowInvalid:
-        bad = [i for i in range(len(array)) if not _is_castable(array.slice(i, 1), wanted)]
-        return [None if i in bad else _cast(array.slice(i, 1), wanted)[0] for i in range(len(array))], bad
-
-
-def _is_castable(array: pa.Array, wanted: pa.DataType) -> bool:
-    try:
-        _cast(array, wanted)
-    except pa.ArrowInvalid:
-        return False
-    return True
-
-
-def _cast(array: pa.Array, wanted: pa.DataType) -> list[Any]:
-    """What is finer than a microsecond is cut off."""
-    if pa.types.is_timestamp(wanted):
-        cast = array.cast(wanted, safe=pa.types.is_timestamp(array.type) and array.type.unit == "s").cast(pa.int64())
-    elif pa.types.is_nested(wanted) and not pa.types.is_map(wanted):
-        cast = array.cast(wanted).cast(_without_times(wanted))
-    else:
-        cast = array.cast(wanted)
-    listed: list[Any] = cast.to_pylist()
-    return listed
-
-
-def _without_times(kind: pa.DataType) -> pa.DataType:
-    if pa.types.is_list(kind):
-        return pa.list_(_without_times(kind.value_type))
-    if pa.types.is_struct(kind):
-        return pa.struct([pa.field(f.name, _without_times(f.type), f.nullable) for f in kind.fields])
-    return pa.int64() if pa.types.is_timestamp(kind) else kind
