@@ -48,6 +48,7 @@ SHORT_HELP: Mapping[str, str] = {
     "serve": "Answer decisions over gRPC.",
     "decide": "Ask a running service for one decision.",
     "decision": "Show a decision that was made: what was ranked, what was withheld, what followed.",
+    "events": "Take in what happened to customers, from a file.",
     "catalogue": "Check, test and explain journeys and their rules.",
     "kill": "Stop a journey, a kind or everything, at once.",
     "unkill": "Let what was killed run again.",

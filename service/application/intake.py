@@ -59,9 +59,14 @@ class Intake:
         self._on_events = on_events
         self._turn = asyncio.Lock()
 
+    @property
+    def event_types(self) -> EventTypes:
+        """The types of events that are taken."""
+        return self._catalogues.events
+
     async def record_events(self, rows: Sequence[CustomerEvent | RowResult]) -> list[RowResult]:
         """`rows` holds events, and results of those that could not even be read. Raises: StateUnavailable."""
-        types = self._catalogues.events
+        types = self.event_types
         spoken_of = reduce(or_, (events.names_in(r, types) for r in rows if isinstance(r, CustomerEvent)), Names())
         declared = await self._catalogues.declared(spoken_of)
         now = self._clock()
@@ -102,7 +107,7 @@ class Intake:
         return [row if isinstance(row, RowResult) else next(results) for row in checked]
 
     def _checked_event(self, event: CustomerEvent, now: datetime, declared: Names) -> KnownEvent | RowResult:
-        types = self._catalogues.events
+        types = self.event_types
         fault = events.fault_of(event, types, now, self._missing_stage) or events.name_fault(
             events.names_in(event, types), declared
         )

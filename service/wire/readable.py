@@ -16,9 +16,10 @@ from google.protobuf.message_factory import GetMessageClass
 
 from rumbo.decision.v1 import decision_pb2, events_pb2, outcomes_pb2, record_pb2
 from service.application.errors import RequestInvalid
+from service.decision.reports.events import MAX_ATTRIBUTES
 
 MAX_ROWS = 1000
-MAX_ENTRIES = 64
+MAX_ENTRIES = MAX_ATTRIBUTES
 """Of the attributes of an event, and of the context of a question."""
 
 Read = TypeVar("Read", bound=Message)

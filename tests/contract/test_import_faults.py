@@ -51,6 +51,15 @@ OUTCOMES = pa.schema(
 )
 
 
+async def test_text_that_is_no_utf_8_is_refused_by_its_row(state: Store, tmp_path: Path) -> None:
+    bad = pa.StringArray.from_buffers(1, pa.py_buffer(b"\0\0\0\0\1\0\0\0"), pa.py_buffer(b"\xff"))
+    table = pq.read_table(plain(tmp_path, {"journey_id": "basket"}, {"journey_id": "survey"}))
+    index = table.column_names.index("journey_id")
+    journeys = pa.concat_arrays([pa.array(["basket"]), bad])
+    pq.write_table(table.set_column(index, "journey_id", journeys), tmp_path / "log.parquet")
+    assert await faults(state, tmp_path) == [(2, "journey_id", "OUT_OF_RANGE")]
+
+
 @pytest.mark.parametrize(
     ("row", "column", "code"),
     [

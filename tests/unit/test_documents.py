@@ -259,9 +259,14 @@ def test_every_code_of_a_rejected_row_stands_in_the_table() -> None:
     assert told == raised
 
 
+def test_every_code_of_a_file_of_events_stands_in_its_table() -> None:
+    told = {code for cells in rows(section(CHANNEL, "Events from a file")) for code in codes_of_row(cells)}
+    assert told == codes_in(r'(?:code ?= ?|else )"([A-Z0-9_]+)"', "application/bulk")
+
+
 def codes_of_row(cells: list[str]) -> list[str]:
     """Of a row of the second table, which begins with codes; none of the first."""
-    return re.findall(r"`([A-Z_]+)`", cells[0])
+    return re.findall(r"`([A-Z][A-Z0-9_]*)`", cells[0])
 
 
 def test_the_rooms_of_the_service_stand_in_the_order_of_the_layers() -> None:

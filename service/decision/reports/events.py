@@ -24,6 +24,7 @@ from service.decision.reports.rows import CustomerEvent
 
 MAX_AHEAD = timedelta(minutes=5)
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+MAX_ATTRIBUTES = 64
 MAX_ATTRIBUTE_BYTES = 64 * 1024
 MAX_ID = 128
 

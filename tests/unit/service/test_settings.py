@@ -66,6 +66,7 @@ ARGUMENTS = {
     "kill": ["news", "--why", "x"],
     "unkill": ["news"],
     "catalogue explain": ["news", "--customer", "1", "--channel", "web"],
+    "events load": [__file__],
     "state export": ["--since", "2026-11-01", "--to", "out"],
     "state import": [str(HERE)],
     "state backup": ["copy.db"],
