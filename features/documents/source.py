@@ -11,6 +11,9 @@ import yaml
 
 from features.documents.nodes import NotReadable, compose
 
+_BLOCK = ("|", ">")
+_WRITTEN_TWICE = {"'": ("'",), '"': ('"', "\\")}
+"""By the quotes of a text: the characters that take two in the file."""
 _IN_TEXT = re.compile(r" \(line (?P<line>\d+), column (?P<column>\d+)\)$")
 
 
@@ -38,10 +41,20 @@ class SourceFile:
         except NotReadable:
             return None
 
+    def has(self, path: Iterable[str | int]) -> bool:
+        """Whether the field at `path` is in the file."""
+        node = self.root
+        for part in path:
+            found = _child(node, part)
+            if found is None:
+                return False
+            node = found[1]
+        return node is not None
+
     def place(self, path: Iterable[str | int], column: int | None = None) -> Place:
         """Where the field at `path` stands; of a field that is missing, the part that lacks it.
 
-        `column`, 0-based, is a place inside a text of one line.
+        `column`, 0-based, is a place inside its text.
         """
         node, key = self.root, None
         for part in path:
@@ -50,10 +63,42 @@ class SourceFile:
                 key, node = found
         if node is None:
             return Place(file=self.name, line=1, column=1)
-        is_text = isinstance(node, yaml.ScalarNode) and column is not None
-        mark = node.start_mark if is_text or key is None else key.start_mark
-        inside = (column or 0) + (1 if isinstance(node, yaml.ScalarNode) and node.style in ("'", '"') else 0)
-        return Place(file=self.name, line=mark.line + 1, column=mark.column + 1 + (inside if is_text else 0))
+        if isinstance(node, yaml.ScalarNode) and column is not None:
+            return self._within(node, column)
+        mark = node.start_mark if key is None else key.start_mark
+        return Place(file=self.name, line=mark.line + 1, column=mark.column + 1)
+
+    def _within(self, node: yaml.ScalarNode, column: int) -> Place:
+        if node.start_mark.line != node.end_mark.line:
+            found = _place_in_lines(self.name, self.text or "", node, column)
+            if found is not None:
+                return found
+        written_twice = sum(node.value.count(sign, 0, column) for sign in _WRITTEN_TWICE.get(node.style or "", ()))
+        before = column + written_twice + (1 if node.style in _WRITTEN_TWICE else 0)
+        return Place(file=self.name, line=node.start_mark.line + 1, column=node.start_mark.column + 1 + before)
+
+
+def _place_in_lines(file: str, raw: str, node: yaml.ScalarNode, column: int) -> Place | None:
+    """The place of the character at `column` of a text of several lines; None if there is none.
+
+    YAML folds and indents only by white space, so the character is found by counting those that are none.
+    """
+    lines = raw.splitlines()
+    line, at = node.start_mark.line, node.start_mark.column
+    if node.style in _BLOCK:
+        line, at = line + 1, 0
+    elif node.style in _WRITTEN_TWICE:
+        at += 1
+    ahead = sum(1 for character in node.value[:column] if not character.isspace())
+    for number in range(line, len(lines)):
+        for k in range(at, len(lines[number])):
+            if lines[number][k].isspace():
+                continue
+            if ahead == 0:
+                return Place(file=file, line=number + 1, column=k + 1)
+            ahead -= 1
+        at = 0
+    return None
 
 
 def place_in_text(file: str, text: str) -> Place | None:

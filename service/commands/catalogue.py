@@ -108,13 +108,20 @@ def _counted(count: int, name: str) -> str:
 @catalogue.command()
 @click.argument("folder", metavar="[DIR]", required=False, type=folder_option)
 @click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
-def test(folder: Path | None, as_json: bool) -> None:
+@click.option(
+    "--gaps",
+    type=click.Choice(["error", "warn"]),
+    default="error",
+    show_default=True,
+    help="What a constraint that no case decides is: an error, or only told.",
+)
+def test(folder: Path | None, as_json: bool, gaps: str) -> None:
     """Decide the cases in DIR/cases; exit status 1 unless each is met.
 
     DIR is RUMBO_CATALOGUE, else the example, unless it is given.
 
     What a case does not list as eligible must be denied, and every constraint in use must be the only denial in one
-    case and allow in another.
+    case and allow in another; with --gaps warn, those that are not are told, and fail nothing.
     """
     from features.schema import FeatureSchema
     from service.catalogue.cases.run import read_cases
@@ -125,11 +132,12 @@ def test(folder: Path | None, as_json: bool) -> None:
 
     directory, terms = chosen({"catalogue": folder}).catalogue, terms_of(FeatureSchema.load(), EXAMPLE_EVENTS)
     report = run_cases(read_cases(directory), load(directory, terms).plan, terms)
+    is_good = report.is_met and (gaps == "warn" or not report.has_gaps)
     if as_json:
-        click.echo(json.dumps(report_fields(report), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(report_fields(report, is_good=is_good), indent=2, ensure_ascii=False))
     else:
-        show_report(report)
-    if not report.is_good:
+        show_report(report, are_gaps_faults=gaps == "error")
+    if not is_good:
         raise click.exceptions.Exit(1)
 
 

@@ -19,16 +19,20 @@ from service.decision.verdict import ReasonKind
 from service.texts.fill import text
 
 
-def show_report(report: Report) -> None:
+def show_report(report: Report, *, are_gaps_faults: bool) -> None:
     """What differs, case by case, then what the meta-rule misses, then the count."""
     console = table_console()
     for result in report.results:
         if not result.is_met:
             console.print(f"[bold red]{escape(str(result.case))}[/]", soft_wrap=True)
-            console.print(_differences(result))
+            for fault in result.faults:
+                console.print(escape(fault), soft_wrap=True)
+            if result.differences:
+                console.print(_differences(result))
+    colour = "red" if are_gaps_faults else "yellow"
     for what, missing in (("denies alone", report.never_denies), ("is allowed by", report.never_allows)):
         for constraint in missing:
-            console.print(f"[red]no case that {what}:[/] {escape(constraint)}", soft_wrap=True)
+            console.print(f"[{colour}]no case that {what}:[/] {escape(constraint)}", soft_wrap=True)
     met = sum(r.is_met for r in report.results)
     uncovered = len({*report.never_denies, *report.never_allows})
     console.print(f"{met} of {len(report.results)} cases met; {_uncovered_text(uncovered)}")
@@ -49,13 +53,14 @@ def _differences(result: CaseResult) -> Table:
     return table
 
 
-def report_fields(report: Report) -> dict[str, Any]:
+def report_fields(report: Report, *, is_good: bool) -> dict[str, Any]:
     return {
         "cases": [
             {
                 "file": r.case.file,
                 "name": r.case.document.name,
                 "met": r.is_met,
+                "faults": list(r.faults),
                 "differences": [
                     {"about": d.about, "journey": d.journey, "expected": d.expected, "found": d.found}
                     for d in r.differences
@@ -65,7 +70,7 @@ def report_fields(report: Report) -> dict[str, Any]:
         ],
         "never_denies": list(report.never_denies),
         "never_allows": list(report.never_allows),
-        "good": report.is_good,
+        "good": is_good,
     }
 
 

@@ -22,8 +22,8 @@ from service.catalogue.cases.facts import (
     contacts_of_case,
     context_of,
     moment_of,
-    stored_features,
 )
+from service.catalogue.cases.features import stored_features
 from service.decision.arbitrate import Score, ScoreSource
 from service.decision.constrain import ConstraintResult
 from service.decision.decide import Draft, Terms, conclude

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from service.catalogue.cases.document import ANYTHING_MORE, CaseDocument
-from service.catalogue.cases.facts import CaseInvalid, facts_of_case
+from service.catalogue.cases.facts import facts_of_case
 from service.catalogue.terms import Terms
 from service.decision.arbitrate import Score, ScoreSource
 from service.decision.constrain import Rejection
@@ -108,15 +108,6 @@ def differences(case: CaseDocument, answer: Answer) -> Iterator[Difference]:
         yield from _by_value("ended", case.ended, answer.ended)
     yield from _by_value("tone", case.tones, {journey: answer.tones.get(journey, "") for journey in case.tones})
     yield from _by_time(case.eligible_after, answer)
-
-
-def check_names(case: CaseDocument, plan: Plan) -> None:
-    """Raises: CaseInvalid for a journey that the catalogue does not have."""
-    named = {*case.eligible, *case.denied, *(case.ranked or ()), *(case.bypassed or ()), *(case.ruled_out or ())}
-    named |= {*case.tones, *(case.displaced or ()), *case.eligible_after, *(case.scores or ())}
-    strangers = sorted(named - set(plan.lifetimes))
-    if strangers:
-        raise CaseInvalid("there is no journey " + ", ".join(f"'{j}'" for j in strangers))
 
 
 def _differs(about: str, journey: str, expected: str, found: str) -> Difference:

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from features.derived import Formula, derive
-from features.errors import RumboError
-from features.reading import is_stale
-from features.schema import FeatureSchema, FeatureSpec, FeatureType
+from features.derived import derive
+from features.documents.form import meant
+from features.schema import FeatureType
 from features.values import FeatureStatus, FeatureValue, Scalar
-from service.catalogue.cases.document import CaseDocument, ContactDocument, FactDocument, Value
-from service.catalogue.documents.forms import instant_of, parse_moment
+from service.catalogue.cases.document import CaseDocument, ContactDocument
+from service.catalogue.cases.features import feature_faults, stored_features, typed
+from service.catalogue.cases.invalid import CaseInvalid, Path, no_journey
+from service.catalogue.documents.forms import instant_of
 from service.catalogue.terms import EVENTS_VIEW, Terms
 from service.decision.constraints.consent_missing import ConsentMissing
 from service.decision.facts import (
@@ -38,10 +39,7 @@ from service.state.rows.fold import JourneyMove, Move, enrolment
 CUSTOMER = "case"
 GRANTED_AGO = timedelta(days=90)
 """How old the consents of a case are."""
-
-
-class CaseInvalid(RumboError):
-    """A case that speaks of what does not exist."""
+_TYPES = {str: FeatureType.STRING, float: FeatureType.DOUBLE, int: FeatureType.INT, bool: FeatureType.BOOL}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,14 +70,31 @@ def facts_of_case(case: CaseDocument, plan: Plan, terms: Terms) -> Facts:
     )
 
 
+def fact_faults(case: CaseDocument, plan: Plan, terms: Terms) -> Iterator[CaseInvalid]:
+    """What is wrong with the facts of a case, part by part; of a part that is not about features, the first fault."""
+    try:
+        now, _ = moment_of(case, plan)
+    except CaseInvalid as error:
+        yield error
+        return
+    yield from feature_faults(case, terms.schema, now)
+    for part in (context_of, situation_of):
+        try:
+            part(case, plan)
+        except CaseInvalid as error:
+            yield error
+
+
 def moment_of(case: CaseDocument, plan: Plan) -> tuple[datetime, str]:
     """When the case asks, and on which channel. Raises: CaseInvalid."""
     if case.now is None or case.channel is None:
         raise CaseInvalid("now and channel must be given, here or in defaults")
     if case.channel not in plan.channels:
-        raise CaseInvalid(f"channel '{case.channel}' is not declared")
+        raise _undeclared("channel", case.channel, plan.channels, ("channel",))
     if not plan.channels[case.channel].has(case.placement):
-        raise CaseInvalid(f"placement '{case.placement}' is not declared for {case.channel}")
+        known = plan.channels[case.channel].placements or ()
+        text = f"placement '{case.placement}' is not declared for {case.channel}"
+        raise CaseInvalid(text + meant(case.placement or "", known), ("placement",))
     return instant_of(case.now, plan.zone), case.channel
 
 
@@ -88,86 +103,9 @@ def context_of(case: CaseDocument, plan: Plan) -> dict[str, Scalar]:
     found: dict[str, Scalar] = {}
     for name, value in (case.context or {}).items():
         if name not in plan.context_types or value is None:
-            raise CaseInvalid(f"context '{name}' is not declared")
-        is_whole_double = plan.context_types[name] is float and isinstance(value, int)
-        found[name] = float(value) if is_whole_double else value
+            raise _undeclared("context", name, plan.context_types, ("context", name))
+        found[name] = typed(value, _TYPES[plan.context_types[name]], ("context", name))
     return found
-
-
-def stored_features(case: CaseDocument, schema: FeatureSchema, now: datetime) -> dict[str, FeatureValue]:
-    """Every feature but those that follow from others: a derived one gives the time it follows from.
-
-    What the feature store alone tells has the status of that store, if the case says one. Raises: CaseInvalid.
-    """
-    given = {} if case.stranger else dict(_given(case, schema, now))
-    stored = (spec for specs in schema.by_view.values() for spec in specs)
-    return {spec.name: _as_stored(spec, given, case.feature_store) for spec in stored}
-
-
-def _as_stored(spec: FeatureSpec, given: Mapping[str, FeatureValue], store: FeatureStatus | None) -> FeatureValue:
-    if store is not None and spec.view != EVENTS_VIEW:
-        return FeatureValue(name=spec.name, status=store)
-    return given.get(spec.name, FeatureValue(name=spec.name, status=FeatureStatus.NOT_FOUND))
-
-
-def _given(case: CaseDocument, schema: FeatureSchema, now: datetime) -> Iterator[tuple[str, FeatureValue]]:
-    for name, fact in case.features.items():
-        spec = schema.by_name.get(name)
-        if spec is None:
-            raise CaseInvalid(f"there is no feature '{name}'")
-        document = fact if isinstance(fact, FactDocument) else _plain(fact)
-        source = spec if spec.formula is None else schema.by_name[spec.formula.source]
-        yield source.name, _feature(document, spec, source, case, now)
-
-
-def _plain(value: Value) -> FactDocument:
-    return FactDocument(status=FeatureStatus.NULL) if value is None else FactDocument(value=value)
-
-
-def _feature(
-    fact: FactDocument, spec: FeatureSpec, source: FeatureSpec, case: CaseDocument, now: datetime
-) -> FeatureValue:
-    if fact.status is not None or fact.value is None:
-        return FeatureValue(name=source.name, status=fact.status or FeatureStatus.NULL)
-    age = fact.age or (case.ages or {}).get(source.view) or timedelta(0)
-    status = FeatureStatus.STALE if is_stale(now - age, now, source.max_age_s) else FeatureStatus.PRESENT
-    value = _typed(spec, fact.value) if spec.formula is None else _source_time(spec.name, spec.formula, fact.value, now)
-    return FeatureValue(name=source.name, status=status, value=value, event_time=now - age)
-
-
-def _source_time(name: str, formula: Formula, days: Value, now: datetime) -> datetime:
-    """The time from which so many days follow."""
-    if isinstance(days, str) or days is None:
-        raise CaseInvalid(f"{name} is a number of days")
-    try:
-        return formula.instant(days, now)
-    except (ValueError, OverflowError) as error:
-        raise CaseInvalid(f"{name}: no time lies {days:g} days from now") from error
-
-
-def _instant(name: str, text: str) -> datetime:
-    try:
-        moment = parse_moment(text)
-    except ValueError as error:
-        raise CaseInvalid(f"{name}: {error}") from error
-    if not isinstance(moment, datetime):
-        raise CaseInvalid(f"{name} is a time: give it with its zone, such as 2026-12-31T00:00:00Z")
-    return moment
-
-
-def _typed(spec: FeatureSpec, value: Value) -> Scalar:
-    types: Mapping[FeatureType, type[Scalar]] = {
-        FeatureType.STRING: str,
-        FeatureType.INT: int,
-        FeatureType.BOOL: bool,
-    }
-    if spec.type is FeatureType.DOUBLE and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if spec.type is FeatureType.TIMESTAMP and isinstance(value, str):
-        return _instant(spec.name, value)
-    if value is None or type(value) is not types.get(spec.type):
-        raise CaseInvalid(f"{spec.name} is a {spec.type.value}")
-    return value
 
 
 def _is_known(
@@ -232,16 +170,24 @@ def consents_of(case: CaseDocument, plan: Plan) -> Consents:
         for channel in (plan.channels if channels == "all" else channels)
     }
     withdrawn = {(w.purpose or ANY, w.channel or ANY): now - w.ago for w in case.withdrawn or ()}
-    _demand_declared((*granted, *withdrawn), plan)
+    for purpose, channels in given.items():
+        listed = () if channels == "all" else channels
+        _demand_declared([(purpose, channel) for channel in listed] or [(purpose, ANY)], plan, ("consents", purpose))
+    for n, w in enumerate(case.withdrawn or ()):
+        _demand_declared([(w.purpose or ANY, w.channel or ANY)], plan, ("withdrawn", n))
     return Consents(granted_at=granted, withdrawn_at=withdrawn, status=_status(case))
 
 
-def _demand_declared(spoken_of: Iterable[ConsentKey], plan: Plan) -> None:
+def _demand_declared(spoken_of: Iterable[ConsentKey], plan: Plan, path: Path) -> None:
     for purpose, channel in spoken_of:
         if purpose not in (*plan.purposes, SERVICE, ANY):
-            raise CaseInvalid(f"purpose '{purpose}' is not declared")
+            raise _undeclared("purpose", purpose, plan.purposes, path)
         if channel not in (*plan.channels, ANY):
-            raise CaseInvalid(f"channel '{channel}' is not declared")
+            raise _undeclared("channel", channel, plan.channels, path)
+
+
+def _undeclared(what: str, name: str, known: Iterable[str], path: Path) -> CaseInvalid:
+    return CaseInvalid(f"{what} '{name}' is not declared{meant(name, known)}", path)
 
 
 def _purposes(plan: Plan) -> list[str]:
@@ -253,7 +199,7 @@ def contacts_of_case(case: CaseDocument, plan: Plan) -> Iterator[CaseContact]:
     """Raises: CaseInvalid for a journey that has nothing to show there."""
     now, _ = moment_of(case, plan)
     for n, document in enumerate(case.contacts or ()):
-        candidate = _contacted(document, plan)
+        candidate = _contacted(document, plan, n)
         for k in range(document.times):
             at = now - document.ago - k * (document.every or timedelta(0))
             contact = _contact(document, candidate, f"case-{n}-{k}", at, plan)
@@ -264,14 +210,15 @@ def contacts_of_case(case: CaseDocument, plan: Plan) -> Iterator[CaseContact]:
             yield CaseContact(candidate=candidate, contact=contact, responses=responses)
 
 
-def _contacted(document: ContactDocument, plan: Plan) -> Candidate:
+def _contacted(document: ContactDocument, plan: Plan, n: int) -> Candidate:
     offered = next(
         (o for o in plan.journeys.get(document.channel, ()) if o.journey.journey_id == document.journey), None
     )
     stage = document.stage or (None if offered is None else offered.journey.first_stage)
     staged = () if offered is None or stage is None else offered.by_stage.get(stage, ())
     if not staged:
-        raise CaseInvalid(f"contacts: {document.journey} has nothing at that stage on {document.channel}")
+        text = f"{document.journey} has nothing at that stage on {document.channel}"
+        raise CaseInvalid(text, ("contacts", n))
     return staged[0]
 
 
@@ -298,9 +245,9 @@ def _enrolments(case: CaseDocument, contacts: Iterable[CaseContact], now: dateti
         if c.contact.is_presented:
             stage = c.candidate.stage.value
             moves[c.contact.journey_id].append(JourneyMove(c.contact.at, Move.PRESENTED, c.contact.decision_id, stage))
-    for e in case.enrolments or ():
+    for n, e in enumerate(case.enrolments or ()):
         if e.journey not in plan.lifetimes:
-            raise CaseInvalid(f"enrolments: there is no journey '{e.journey}'")
+            raise no_journey(e.journey, plan, ("enrolments", n, "journey"))
         moves[e.journey].append(JourneyMove(now - e.ago, Move.ENTERED, "case", e.stage.value))
         if e.exited is not None:
             moves[e.journey].append(JourneyMove(now - e.exited, Move.EXITED, "case", ""))
@@ -313,7 +260,8 @@ def _uses(case: CaseDocument, contacts: Iterable[CaseContact], now: datetime, pl
     uses: dict[str, list[Use]] = defaultdict(list)
     for pool_id, use in (case.uses or {}).items():
         if pool_id not in {pool.pool_id for pool in plan.pools}:
-            raise CaseInvalid(f"uses: there is no pool '{pool_id}'")
+            known = [pool.pool_id for pool in plan.pools]
+            raise CaseInvalid(f"there is no pool '{pool_id}'{meant(pool_id, known)}", ("uses", pool_id))
         uses[pool_id].append(Use(ends_at=now + use.for_, amount=use.amount))
     for pool in plan.pools:
         for contact in (c.contact for c in contacts):

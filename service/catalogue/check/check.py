@@ -16,7 +16,7 @@ from pathlib import Path
 
 import yaml
 
-from features.documents.source import Place, without_place
+from features.documents.source import without_place
 from features.errors import RumboError
 from service.catalogue.bind.catalogue import BoundCatalogue, bind
 from service.catalogue.bind.policies import company_instant
@@ -26,7 +26,6 @@ from service.catalogue.check.caps import check_caps
 from service.catalogue.check.expiry import check_expiry
 from service.catalogue.check.faults import NearbyNames, node_at, with_suggestions
 from service.catalogue.check.meaning import check_meaning
-from service.catalogue.check.places import place_in_lines
 from service.catalogue.check.possible import check_possible
 from service.catalogue.check.stranded import stranded
 from service.catalogue.check.texts import check_texts
@@ -171,17 +170,8 @@ def _near(source: CatalogueSource, ids: Iterable[str], terms: Terms) -> NearbyNa
     )
 
 
-def _place(source: CatalogueSource, problem: Problem) -> Place:
-    place = source.place(problem)
-    file = source.files.get(place.file)
-    node = None if file is None else node_at(file.root, problem.path)
-    if problem.column is None or file is None or node is None or node.start_mark.line == node.end_mark.line:
-        return place
-    return place_in_lines(place.file, file.text or "", node, problem.column) or place
-
-
 def _located(source: CatalogueSource, problem: Problem) -> Finding:
-    place = _place(source, problem)
+    place = source.place(problem)
     return Finding(
         file=place.file,
         line=place.line,

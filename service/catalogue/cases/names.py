@@ -1,0 +1,33 @@
+"""Names in a case that the catalogue does not have: journeys, and codes of constraints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from features.documents.form import meant
+from service.catalogue.cases.document import ANYTHING_MORE, CaseDocument
+from service.catalogue.cases.invalid import CaseInvalid, Path, no_journey
+from service.decision.constraints.registry import BINDERS, POLICY
+from service.decision.plan import Plan
+
+
+def name_faults(case: CaseDocument, plan: Plan) -> Iterator[CaseInvalid]:
+    """One for each name, in the order in which a case is written."""
+    for path, journey in _journeys(case):
+        if journey not in plan.lifetimes:
+            yield no_journey(journey, plan, path)
+    codes = {code for code in BINDERS if code != POLICY} | set(plan.texts)
+    for about in ("denied", "bypassed"):
+        for journey, listed in (getattr(case, about) or {}).items():
+            for n, code in enumerate(listed):
+                if code not in codes and code != ANYTHING_MORE:
+                    yield CaseInvalid(f"no constraint has the code '{code}'{meant(code, codes)}", (about, journey, n))
+
+
+def _journeys(case: CaseDocument) -> Iterator[tuple[Path, str]]:
+    for about in ("eligible", "ranked"):
+        for n, journey in enumerate(getattr(case, about) or ()):
+            yield (about, n), journey
+    for about in ("denied", "bypassed", "ruled_out", "tones", "displaced", "eligible_after", "scores"):
+        for journey in getattr(case, about) or {}:
+            yield (about, journey), journey
