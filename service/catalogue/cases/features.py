@@ -15,7 +15,7 @@ from service.catalogue.cases.document import CaseDocument, FactDocument, Value
 from service.catalogue.cases.invalid import CaseInvalid, Path
 from service.catalogue.conditions.slips.values import called, checked_type, rewritten
 from service.catalogue.documents.forms import parse_moment
-from service.catalogue.possible_values import never_is
+from service.catalogue.possible_values import PossibleValues
 from service.catalogue.terms import EVENTS_VIEW
 
 _PYTHON_TYPES: Mapping[FeatureType, type[Scalar]] = {
@@ -122,6 +122,6 @@ def _stored(spec: FeatureSpec, value: Value) -> Scalar:
     """Raises: CaseInvalid if it is of another kind, or the feature is never this."""
     path = ("features", spec.name)
     stored = typed(value, spec.type, path)
-    if never := never_is(spec, stored):
+    if never := PossibleValues.of(spec).never(spec.name, stored):
         raise CaseInvalid(never, path)
     return stored

@@ -65,7 +65,7 @@ class StatedCondition:
 
 
 def check_conditions(catalogue: CatalogueUnderCheck, problems: Problems) -> None:
-    for stated in _stated(catalogue):
+    for stated in stated_conditions(catalogue):
         _judge(stated, catalogue, catalogue.answers, problems)
     compilers = {event: ConditionCompiler(known.value_types) for event, known in catalogue.events.by_name.items()}
     events = {event: ConditionAnswers(compiler, {}) for event, compiler in compilers.items()}
@@ -123,7 +123,8 @@ def _because(finding: SolverAnswer) -> str:
     return f" ({finding.why})" if finding.why else ""
 
 
-def _stated(catalogue: CatalogueUnderCheck) -> Iterator[StatedCondition]:
+def stated_conditions(catalogue: CatalogueUnderCheck) -> Iterator[StatedCondition]:
+    """Every condition about customers, those of the company first."""
     for i, scope in enumerate(catalogue.policies.claims):
         yield StatedCondition(
             role=Role.REQUIRE,

@@ -26,11 +26,13 @@ from service.catalogue.check.caps import check_caps
 from service.catalogue.check.expiry import check_expiry
 from service.catalogue.check.faults import NearbyNames, node_at, with_suggestions
 from service.catalogue.check.meaning import check_meaning
+from service.catalogue.check.overlaps import check_overlaps
 from service.catalogue.check.possible import check_possible
 from service.catalogue.check.stranded import stranded
 from service.catalogue.check.texts import check_texts
 from service.catalogue.check.tones import check_tones
 from service.catalogue.check.under_check import CatalogueUnderCheck, catalogue_under_check
+from service.catalogue.check.values import check_values
 from service.catalogue.documents.journey import CatalogueDocument
 from service.catalogue.documents.problems import POLICIES, FaultClass, Problem, Problems, Severity
 from service.catalogue.documents.source import CatalogueSource, read
@@ -90,7 +92,7 @@ def check(
     problems = list(_unsound(source, bound, terms))
     if not problems and bound is not None:
         catalogue = catalogue_under_check(bound, terms, company_instant(now, bound.document.policies))
-        problems = _analysed(catalogue)
+        problems = _analysed(catalogue, terms)
         problems += [] if against is None else _changed(against, bound.document)
         problems += stranded(catalogue, standing)
     located = {_located(source, problem): None for problem in problems}
@@ -104,15 +106,17 @@ def _bound(source: CatalogueSource, terms: Terms) -> BoundCatalogue | None:
     return bind(CatalogueDocument(policies=source.policies, journeys=source.journeys), terms, "")
 
 
-def _analysed(catalogue: CatalogueUnderCheck) -> list[Problem]:
+def _analysed(catalogue: CatalogueUnderCheck, terms: Terms) -> list[Problem]:
     problems = Problems()
     check_texts(catalogue, problems)
     check_expiry(catalogue, problems)
     check_caps(catalogue, problems)
+    check_overlaps(catalogue, problems)
     check_bypasses(catalogue, problems)
-    check_conditions(catalogue, problems)
-    check_tones(catalogue, problems)
-    check_possible(catalogue, problems)
+    if check_values(catalogue, terms.schema, problems):
+        check_conditions(catalogue, problems)
+        check_tones(catalogue, problems)
+        check_possible(catalogue, problems)
     return problems.found
 
 

@@ -85,7 +85,7 @@ class ConditionAnswers:
             why = f"the solver has worked on this catalogue for {self._within_s:g} s"
             return SolverAnswer(outcome=Satisfiability.NOT_DECIDED, why=why)
         if key not in self._findings:
-            all_of, without = ([self._expression(text) for text in some] for some in (hold, fail))
+            all_of, without = ([self.expression(text) for text in some] for some in (hold, fail))
             self._findings[key] = self._solver(seen).decide_together(all_of, none_of=without)
         return self._findings[key]
 
@@ -109,7 +109,8 @@ class ConditionAnswers:
         except ConditionInvalid:
             return None
 
-    def _expression(self, text: str) -> cel.Expression:
+    def expression(self, text: str) -> cel.Expression:
+        """As CEL checked it; of a text that can be compiled."""
         condition = self._condition(text)
-        assert condition is not None  # `together` has looked
+        assert condition is not None  # whoever asks has looked
         return condition.expression

@@ -12,11 +12,11 @@ DAY_MINUTES = 24 * 60
 
 def is_never_awake(rules: Iterable[QuietHours]) -> bool:
     """Whether these hours, which all hold every day, cover the day. Weekends and holidays only add to them."""
-    quiet = {minute for rule in rules for minute in _minutes(rule)}
+    quiet = {minute for rule in rules for minute in quiet_minutes(rule)}
     return len(quiet) == DAY_MINUTES
 
 
-def _minutes(rule: QuietHours) -> Iterable[int]:
+def quiet_minutes(rule: QuietHours) -> Iterable[int]:
     """The minutes of the day that are quiet: hours are given to the minute."""
     if rule.begins is None or rule.ends is None:
         return ()

@@ -31,11 +31,13 @@ class FaultClass(StrEnum):
     NEVER = "NEVER"  # a condition that can never hold
     ALWAYS = "ALWAYS"  # a condition that always holds
     NOT_DECIDED = "NOT_DECIDED"  # a condition of which neither could be told
+    VALUE = "VALUE"  # a value that what it is compared with never has
     IMPOSSIBLE = "IMPOSSIBLE"  # a journey or action that no customer could ever get
     UNREACHABLE = "UNREACHABLE"  # a stage that no customer could ever be served at, or where some stand in vain
     TRANSLATION = "TRANSLATION"  # a text that lacks a language
     LEVER = "LEVER"  # a lever that is over, or out of bounds
     CAPS = "CAPS"  # caps that contradict each other
+    OVERLAP = "OVERLAP"  # quiet hours that are said twice
     BYPASS = "BYPASS"  # a bypass of a constraint that guards nothing there
     MEANING = "MEANING"  # an id that means something else than before
 

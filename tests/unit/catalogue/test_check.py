@@ -35,7 +35,13 @@ CASES = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in
 OFFER = "      - {id: voucher, channels: [email], tone: plain, offer: true, expects: 'makes up for it'}\n"
 
 
-def _spec(name: str, kind: FeatureType, unit: str) -> FeatureSpec:
+def _spec(
+    name: str,
+    kind: FeatureType,
+    unit: str = "",
+    bounds: tuple[float, float] | None = None,
+    levels: tuple[str, ...] | None = None,
+) -> FeatureSpec:
     return FeatureSpec(
         name=name,
         view="behaviour",
@@ -45,6 +51,8 @@ def _spec(name: str, kind: FeatureType, unit: str) -> FeatureSpec:
         owner="",
         personal_data=PersonalData.NONE,
         max_age_s=None,
+        bounds=bounds,
+        levels=levels,
     )
 
 
@@ -54,6 +62,9 @@ SCHEMA = FeatureSchema(
         _spec("baskets_90d", FeatureType.INT, "baskets"),
         _spec("time_zone", FeatureType.STRING, ""),
         _spec("holiday_region", FeatureType.STRING, ""),
+        _spec("plan", FeatureType.STRING, levels=("basic", "plus", "gold")),
+        _spec("price_share", FeatureType.DOUBLE, bounds=(0.0, 1.0)),
+        _spec("children", FeatureType.INT, bounds=(0, 12)),
     )
 )
 TERMS = Terms(SCHEMA, BUILT_IN)

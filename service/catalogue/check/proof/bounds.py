@@ -77,8 +77,16 @@ def bounds_of(schema: FeatureSchema) -> dict[str, Bounds]:
     and days and money (a unit of three capitals) are not negative, but for days until an instant. Ranges are taken at
     their word: a share that its view rounds to 1.0000000000000002 lies outside.
     """
-    found = {f"customer.{feature.name}": _unit_bounds(feature) for feature in schema.features}
+    found = {f"customer.{feature.name}": _noted_bounds(feature) for feature in schema.features}
     return {name: bounds for name, bounds in found.items() if bounds is not None}
+
+
+def _noted_bounds(feature: FeatureSpec) -> Bounds | None:
+    if feature.type is FeatureType.STRING:
+        return None if not feature.levels else Bounds(among=feature.levels)
+    if feature.bounds is None:
+        return _unit_bounds(feature)
+    return Bounds(low=feature.bounds[0], high=feature.bounds[1])
 
 
 def _unit_bounds(feature: FeatureSpec) -> Bounds | None:
