@@ -9,36 +9,21 @@ from collections.abc import Iterator, Mapping
 
 from features.schema import FeatureSchema
 from service.catalogue.check.analysed_conditions import stated_conditions
-from service.catalogue.check.proof.bounds import JOURNEYS, STAGES
 from service.catalogue.check.under_check import CatalogueUnderCheck
 from service.catalogue.conditions.tree import Call, Constant, ListOf, Name, Node, read, walk
 from service.catalogue.documents.problems import FaultClass, Problems
 from service.catalogue.possible_values import PossibleValues
-from service.decision.journey import Stage
 
 _COMPARES = frozenset({"_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_"})
 
 
 def check_values(catalogue: CatalogueUnderCheck, schema: FeatureSchema, problems: Problems) -> bool:
     """Whether every value can be: only then is it of use to ask whether conditions can hold."""
-    possible = _possible(catalogue, schema)
+    possible = {f"customer.{spec.name}": PossibleValues.of(spec) for spec in schema.features}
     for stated in stated_conditions(catalogue):
         for text, offset in _never(read(catalogue.answers.expression(stated.text)), possible):
             problems.add(stated.subject, stated.path, FaultClass.VALUE, text, offset)
     return all(problem.fault is not FaultClass.VALUE for problem in problems.found)
-
-
-def _possible(catalogue: CatalogueUnderCheck, schema: FeatureSchema) -> Mapping[str, PossibleValues]:
-    """By the name that conditions use; of a list, what can be in it."""
-    placements = [channel.placements for channel in catalogue.plan.channels.values()]
-    declared = {placement for listed in placements for placement in listed or ()}
-    return {
-        "channel": PossibleValues(levels=catalogue.channels),
-        "placement": PossibleValues(levels=None if None in placements else tuple(sorted(declared))),
-        JOURNEYS: PossibleValues(levels=tuple(journey.journey_id for journey in catalogue.journeys)),
-        STAGES: PossibleValues(levels=tuple(Stage)),
-        **{f"customer.{spec.name}": PossibleValues.of(spec) for spec in schema.features},
-    }
 
 
 def _never(tree: Node, possible: Mapping[str, PossibleValues]) -> Iterator[tuple[str, int]]:
@@ -60,16 +45,10 @@ def _compared(node: Node) -> Iterator[tuple[str, Constant]]:
     if node.function == "@in":
         listed = right.elements if isinstance(right, ListOf) else ()
         yield from ((_named(left), entry) for entry in listed if isinstance(entry, Constant))
-        if isinstance(left, Constant):
-            yield _named(right), left
-    elif node.function == "_[_]" and _named(left) == STAGES and isinstance(right, Constant):
-        yield JOURNEYS, right
     elif node.function in _COMPARES:
         yield from ((_named(a), b) for a, b in ((left, right), (right, left)) if isinstance(b, Constant))
 
 
 def _named(node: Node) -> str:
-    """A variable, or the map of which one entry is looked at; empty for anything else."""
-    if isinstance(node, Call) and node.function == "_[_]":
-        return _named(node.args[0])
+    """The variable; empty for anything else."""
     return node.name if isinstance(node, Name) else ""
