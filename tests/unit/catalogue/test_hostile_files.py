@@ -178,7 +178,7 @@ def test_policies_and_cases_are_read_with_the_same_care(name: str, folder: Path)
     (folder / "cases" / "night.yaml").write_text("cases: []\n", encoding="utf-8")
     spoil(folder / "cases" / "night.yaml")
     (fault,) = confined(cases, folder)
-    assert fault.startswith("cases/night.yaml: ")
+    assert fault.startswith("cases/night.yaml:")
 
 
 def test_folder_of_journeys_that_lies_elsewhere_is_not_read(folder: Path) -> None:
