@@ -47,12 +47,16 @@ class StoredRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """One open store; not to be shared between threads. `keys`: of the views whose rows are each of one customer."""
+    """One open store; not to be shared between threads.
+
+    `keys`: of the views whose rows are each of one customer. `features`: their names in the store, by view.
+    """
 
     config: RepoConfig
     store: OnlineStore
     views: Mapping[str, FeatureView]
     keys: Mapping[str, CustomerKey]
+    features: Mapping[str, frozenset[str]]
     file: Path | None
     identity: FileIdentity
 
@@ -72,7 +76,16 @@ class Connection:
         views = {view.name: view for view in feature_store.list_feature_views()}
         store = get_online_store_from_config(config.online_store)
         keys = {name: key for name, view in views.items() if (key := CustomerKey.of_view(view)) is not None}
-        return cls(config=config, store=store, views=views, keys=keys, file=file, identity=_identity(file))
+        features = {name: frozenset(field.name for field in view.features) for name, view in views.items()}
+        return cls(
+            config=config,
+            store=store,
+            views=views,
+            keys=keys,
+            features=features,
+            file=file,
+            identity=_identity(file),
+        )
 
     def is_replaced(self) -> bool:
         """Whether the file of an embedded store is no longer the one that was opened."""
@@ -102,6 +115,17 @@ class Connection:
             raise StoreUnavailable(f"the view {view!r} is not of one entity with one key")
         return self.keys[view].entity_key(customer_id)
 
+    def has_feature(self, view: str, feature: str) -> bool:
+        """Whether the registry has it."""
+        return feature in self.features.get(view, frozenset())
+
+    def demand_key(self, view: str, key: CustomerKey) -> None:
+        """Raises: StoreUnavailable when the rows of `view` are not, or no longer, kept by this key."""
+        found = self.keys.get(view)
+        if view in self.views and found != key:
+            kept = "another" if found is None else f"{found.name} ({found.type})"
+            raise StoreUnavailable(f"the key of the view {view!r} is {kept}, not {key.name} ({key.type})")
+
     def close(self) -> None:
         """Lets go of the store: of its file, or its connections."""
         release(self.store)
@@ -125,7 +149,7 @@ def open_feature_store(repo: Path) -> FeatureStore:
         config = load_repo_config(repo, repo / CONFIG_FILE)
     except (FeastExtrasDependencyImportError, FeastModuleImportError) as error:
         raise StoreUnavailable(_what_to_install(error)) from error
-    _anchor_registry(config, repo)
+    _prepare_registry(config, repo)
     _bound_waiting(config)
     return FeatureStore(repo_path=str(repo), config=config)
 
@@ -164,24 +188,29 @@ def _bound_waiting(config: RepoConfig) -> None:
     store.connection_string = ",".join([store.connection_string, *words])
 
 
-def _anchor_registry(config: RepoConfig, repo: Path) -> None:
-    """A registry in a file lies where it says, from the repository's folder.
+def registry_file(config: RepoConfig, repo: Path) -> Path | None:
+    """Where Feast keeps the registry as one file of this machine; None if it lies elsewhere."""
+    registry = config.registry
+    is_local = registry.registry_type == "file" and "://" not in registry.path
+    return repo / registry.path if is_local else None
 
-    Feast looks for a SQLite one from the current folder, and makes an empty registry where there is none.
-    Raises: StoreUnavailable if there is none.
+
+def _prepare_registry(config: RepoConfig, repo: Path) -> None:
+    """A SQLite registry lies where it says from the repository's folder, not from the current one; and nothing reads
+    the registry beside us.
+
+    Raises: StoreUnavailable if there is none: Feast would make an empty one.
     """
     from sqlalchemy import make_url
 
     registry = config.registry
-    if registry.registry_type == "file" and "://" not in registry.path:
-        file = repo / registry.path
-    elif registry.registry_type == "sql" and make_url(registry.path).get_backend_name() == "sqlite":
+    registry.cache_mode = "sync"
+    file = registry_file(config, repo)
+    if registry.registry_type == "sql" and make_url(registry.path).get_backend_name() == "sqlite":
         url = make_url(registry.path)
         file = (repo / (url.database or "")).resolve()
         registry.path = url.set(database=str(file)).render_as_string(hide_password=False)
-    else:
-        return
-    if not file.is_file():
+    if file is not None and not file.is_file():
         raise StoreUnavailable(f"there is no registry {file.name}")
 
 

@@ -9,12 +9,13 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from features.connection import Connection, StoredRow
+from features.customer_key import CustomerKey
 from features.errors import ValueUnfit
 from features.reading import FeatureReading, ViewFault, is_stale
 from features.schema import FeatureSchema, FeatureSpec, FeatureType
@@ -51,6 +52,7 @@ class OnlineFeatures:
         repo: Path,
         schema: FeatureSchema,
         *,
+        key: CustomerKey | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         connect: Callable[[Path], Connection] = Connection.open,
     ) -> None:
@@ -58,11 +60,13 @@ class OnlineFeatures:
 
         Args:
             repo: the folder with feature_store.yaml (HOME/feast).
+            key: of the customers; a view that is kept by another is UNAVAILABLE. None: each view's own.
             monotonic: seconds, for the pause between attempts to open a store that failed.
             connect: opens the repository; another one in tests.
         """
         self._repo = repo
         self._views = schema.by_view
+        self._key = key
         self._monotonic = monotonic
         self._connect = connect
         self._connection: Connection | None = None
@@ -86,6 +90,20 @@ class OnlineFeatures:
                 return self._nothing_read()
             return self._read(connection, customer_id, now)
 
+    def renew(self, schema: FeatureSchema, key: CustomerKey | None = None) -> None:
+        """From the next `read` on, what `schema` has, in the registry as it is now; the one before if it is broken."""
+        with self._turn:
+            self._views, self._key = schema.by_view, key
+            if self._connection is None:
+                return
+            try:
+                connection = self._connect(self._repo)
+            except Exception as error:  # noqa: BLE001 - each registry raises its own errors
+                log.warning("feature store cannot be opened anew, the open one stays: %s", _cause(error))
+                return
+            self._drop()
+            self._connection, self._opened_at = connection, self._monotonic()
+
     def close(self) -> None:
         """Lets go of the store; a later `read` opens it again."""
         with self._turn:
@@ -98,6 +116,8 @@ class OnlineFeatures:
         for view, specs in self._views.items():
             began_s = self._monotonic()
             try:
+                if self._key is not None:
+                    connection.demand_key(view, self._key)
                 row = connection.read(view, customer_id)
             except Exception as error:  # noqa: BLE001 - each store raises its own errors, and none may end a decision
                 self._is_suspect = True
@@ -107,10 +127,7 @@ class OnlineFeatures:
                 values.update(_without_values(specs, FeatureStatus.UNAVAILABLE))
                 continue
             has_any_row = has_any_row or row is not None
-            if row is None:
-                values.update(_without_values(specs, FeatureStatus.NOT_FOUND))
-            else:
-                values.update(_decode(view, specs, row, now, faults))
+            values.update(_values(connection, view, specs, row, now, faults))
         return FeatureReading(values=values, degraded=tuple(faults), has_any_row=has_any_row)
 
     def _fell_silent(self, error: Exception) -> FeatureReading:
@@ -146,6 +163,23 @@ class OnlineFeatures:
         if self._connection is not None:
             self._connection.close()
         self._connection, self._is_suspect, self._opened_at = None, False, -math.inf
+
+
+def _values(
+    connection: Connection,
+    view: str,
+    specs: Sequence[FeatureSpec],
+    row: StoredRow | None,
+    now: datetime,
+    faults: list[ViewFault],
+) -> dict[str, FeatureValue]:
+    """What a view says of a customer. Adds to `faults` as `_decode`, and what the registry no longer has."""
+    lost = [spec for spec in specs if not connection.has_feature(view, spec.stored_as or spec.name)]
+    if lost:
+        faults.append(_lost(lost))
+        specs = [spec for spec in specs if spec not in lost]
+    found = _without_values(specs, FeatureStatus.NOT_FOUND) if row is None else _decode(view, specs, row, now, faults)
+    return found | _without_values(lost, FeatureStatus.UNAVAILABLE)
 
 
 def _decode(
@@ -203,6 +237,12 @@ def _without_values(specs: Iterable[FeatureSpec], status: FeatureStatus) -> dict
 def _stale(spec: FeatureSpec, age_s: float) -> ViewFault:
     cause = f"{age_s / 86_400:.1f} days old, at most {(spec.max_age_s or 0.0) / 86_400:.1f} allowed"
     return ViewFault(view=spec.view, status=FeatureStatus.STALE, cause=cause)
+
+
+def _lost(specs: Sequence[FeatureSpec]) -> ViewFault:
+    names = ", ".join(spec.stored_as or spec.name for spec in specs)
+    cause = f"the registry has no such feature of it: {names}"
+    return ViewFault(view=specs[0].view, status=FeatureStatus.UNAVAILABLE, cause=cause)
 
 
 def _unavailable(view: str, error: Exception) -> ViewFault:

@@ -81,11 +81,15 @@ def features_of(company: Company) -> CompanyFeatures:
 
     Raises: CompanyInvalid, also where there is no repository; Feast's own errors for a broken registry.
     """
+    return read_features(company, open_registry(company))
+
+
+def open_registry(company: Company) -> FeatureStore:
+    """The company's repository. Raises: CompanyInvalid where it, or its registry, is missing."""
     try:
-        store = open_feature_store(company.feature_repo)
+        return open_feature_store(company.feature_repo)
     except StoreUnavailable as error:
         raise CompanyInvalid((company.located(("features", "repo"), f"{error} in {company.feature_repo}"),)) from error
-    return read_features(company, store)
 
 
 def read_features(company: Company, store: FeatureStore) -> CompanyFeatures:

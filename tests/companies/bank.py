@@ -99,9 +99,9 @@ def make_bank(
     for name, table in _tables(key).items():
         pq.write_table(table, bank.repo / "data" / f"{name}.parquet")
     without = {name for name, view in changes.items() if view is None}
-    with chdir(bank.repo), _quiet_feast():
+    with chdir(bank.repo), quiet_feast():
         store = FeatureStore(repo_path=".")
-        objects = _definitions(key, without) | changes
+        objects = definitions(key, without) | changes
         store.apply([item for item in objects.values() if item is not None])
         store.materialize(NOW - timedelta(days=3), NOW + timedelta(days=1))
     bank.write()
@@ -109,7 +109,7 @@ def make_bank(
 
 
 @contextmanager
-def _quiet_feast() -> Iterator[None]:
+def quiet_feast() -> Iterator[None]:
     """It tells of each view, and that views on demand are new."""
     with redirect_stdout(StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
@@ -164,7 +164,8 @@ def _tables(key: str) -> dict[str, pa.Table]:
     }
 
 
-def _definitions(key: str, without: set[str]) -> dict[str, Any]:
+def definitions(key: str, without: set[str]) -> dict[str, Any]:
+    """Its entities and views by name."""
     from feast import Entity, ValueType
     from feast.types import Array, Bool, Float32, Int32, Int64, String, UnixTimestamp
 

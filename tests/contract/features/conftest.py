@@ -8,7 +8,12 @@ from tests.contract.features.online_stores import STORES, Banks, OnlineStore, Sq
 
 
 @pytest.fixture(scope="package", params=STORES)
-def banks(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Banks:
+def online_store(request: pytest.FixtureRequest) -> OnlineStore:
+    """The store under test."""
+    return SqliteFile() if request.param == "sqlite" else Valkey(request.getfixturevalue("valkey"))
+
+
+@pytest.fixture(scope="package")
+def banks(online_store: OnlineStore, tmp_path_factory: pytest.TempPathFactory) -> Banks:
     """Loaded once; each test pushes for a customer of its own."""
-    store: OnlineStore = SqliteFile() if request.param == "sqlite" else Valkey(request.getfixturevalue("valkey"))
-    return make_banks(store, tmp_path_factory.mktemp("banks"))
+    return make_banks(online_store, tmp_path_factory.mktemp("banks"))

@@ -42,6 +42,9 @@ class FakeConnection:
             raise OSError("disk on fire")
         return self.rows.get((view, customer_id))
 
+    def has_feature(self, view: str, feature: str) -> bool:
+        return True
+
     def is_replaced(self) -> bool:
         return self.replaced
 

@@ -1,0 +1,148 @@
+"""A registry that changes while Rumbo serves is read again; one that cannot be used leaves what was read before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import chdir
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from features.company import CompanyInvalid, load_company
+from features.registry_watch import AGAIN_S, RegistryWatch
+from tests.companies.bank import REGISTRY, Bank, definitions, make_bank, quiet_feast
+
+CACHE_S = 60
+REGISTRIES = {
+    "file": REGISTRY,
+    "sql": f"{{registry_type: sql, path: 'sqlite:///registry.sqlite', cache_ttl_seconds: {CACHE_S}}}",
+}
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture(params=REGISTRIES)
+def bank(request: pytest.FixtureRequest, tmp_path: Path) -> Bank:
+    """With accounts and claims alone, whose names are unique."""
+    return make_bank(tmp_path / "bank", registry=REGISTRIES[request.param], **without("wealth", "cards", "visits"))
+
+
+def without(*views: str) -> dict[str, Any]:
+    return dict.fromkeys(views)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def watch(bank: Bank, clock: Clock) -> RegistryWatch:
+    bank.write("company: mybank\ncustomer: {entity: holder}\nfeatures: {repo: feast/}\n")
+    return RegistryWatch(load_company(bank.folder), monotonic=clock)
+
+
+def change(bank: Bank, *, adds: str = "", removes: str = "") -> None:
+    """As `feast apply` of other definitions does."""
+    with chdir(bank.repo), quiet_feast():
+        store, known = bank.store(), definitions("INT64", {"wealth"})
+        gone: list[Any] = [store.get_feature_view(removes)] if removes else []
+        store.apply([known[adds]] if adds else [], objects_to_delete=gone, partial=False)
+
+
+def registry_of(bank: Bank) -> Path:
+    (file,) = bank.repo.glob("registry.*")
+    return file
+
+
+def looks(watch: RegistryWatch, clock: Clock, pause_s: float = CACHE_S) -> list[bool]:
+    """Two looks once the cache time, or this pause, is over: a file is read when two in a row find it the same."""
+    clock.now_s += pause_s
+    return [watch.look(), watch.look()]
+
+
+def test_a_registry_that_has_not_changed_is_nothing_new(watch: RegistryWatch, clock: Clock) -> None:
+    assert looks(watch, clock) == [False, False]
+    assert watch.faults == ()
+
+
+def test_a_view_that_was_added_is_there_within_the_cache_time(bank: Bank, watch: RegistryWatch, clock: Clock) -> None:
+    before = watch.features
+    change(bank, adds="cards")
+    assert any(looks(watch, clock))
+    assert set(watch.features.schema.by_view) == {"accounts", "claims"}  # `rating` is in two views
+    assert "'rating' is in the views accounts and cards" in watch.faults[0]
+    change(bank, removes="accounts")
+    assert any(looks(watch, clock))
+    assert set(watch.features.schema.by_view) == {"cards", "claims"}
+    assert watch.features.fingerprint != before.fingerprint
+    assert watch.faults == ()
+    assert looks(watch, clock) == [False, False]
+
+
+def test_a_registry_elsewhere_is_not_asked_before_its_cache_time_is_over(tmp_path: Path, clock: Clock) -> None:
+    bank = make_bank(tmp_path / "bank", registry=REGISTRIES["sql"], **without("wealth", "cards", "visits"))
+    bank.write("company: mybank\ncustomer: {entity: holder}\n")
+    watch = RegistryWatch(load_company(bank.folder), monotonic=clock)
+    change(bank, removes="claims")
+    assert looks(watch, clock, pause_s=CACHE_S - 1) == [False, False]
+    assert looks(watch, clock, pause_s=1) == [True, False]
+
+
+def test_a_lost_entity_is_named_and_what_was_read_stays(bank: Bank, watch: RegistryWatch, clock: Clock) -> None:
+    before = watch.features
+    with chdir(bank.repo), quiet_feast():
+        store = bank.store()
+        views = [store.get_feature_view(name) for name in ("accounts", "claims")]
+        store.apply([], objects_to_delete=[*views, store.get_entity("holder")], partial=False)
+    assert any(looks(watch, clock))
+    assert watch.faults == ("rumbo.yaml:2:12: customer.entity: the registry has no entity 'holder', it has: branch",)
+    assert watch.features == before
+
+
+def _garbage(file: Path) -> Callable[[], None]:
+    whole = file.read_bytes()
+    file.write_bytes(b"\xff garbage" * 10_000)
+
+    def mend() -> None:
+        file.write_bytes(whole)
+
+    return mend
+
+
+def _missing(file: Path) -> Callable[[], None]:
+    away = file.rename(file.with_name("away"))
+
+    def mend() -> None:
+        away.rename(file)
+
+    return mend
+
+
+@pytest.mark.parametrize("spoil", [_garbage, _missing])
+def test_a_registry_that_cannot_be_read_leaves_what_was_read_until_it_is_mended(
+    spoil: Callable[[Path], Callable[[], None]], bank: Bank, watch: RegistryWatch, clock: Clock
+) -> None:
+    before = watch.features
+    mend = spoil(registry_of(bank))
+    assert any(looks(watch, clock))
+    assert watch.faults != ()
+    assert watch.features == before
+    assert looks(watch, clock) == [False, False]
+    mend()
+    assert any(looks(watch, clock, pause_s=AGAIN_S))
+    assert watch.faults == ()
+    assert watch.features == before
+
+
+def test_a_registry_that_cannot_be_used_at_the_start_is_refused(bank: Bank) -> None:
+    registry_of(bank).unlink()
+    with pytest.raises(CompanyInvalid, match="there is no registry"):
+        RegistryWatch(load_company(bank.folder))
