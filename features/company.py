@@ -30,6 +30,7 @@ from features.documents.source import SourceFile, fault_line, place_in_text
 from features.errors import RumboError
 from features.interactions import FORMULA as INTERACTION
 from features.interactions import Interaction
+from features.situation import SituationViews
 
 COMPANY_FILE = "rumbo.yaml"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -145,7 +146,10 @@ class FeaturesDocument(Document):
 class PushViewDocument(Document):
     """A view that Rumbo itself writes what it was told to."""
 
-    view: Text = Field(description="A push view with one JSON text a customer.")
+    view: Text = Field(
+        description="A push view of the customer with one text: `incidents_json` for incidents, `consents_json` for "
+        "consents."
+    )
 
 
 class ConditionDocument(Document):
@@ -273,9 +277,24 @@ class Company:
     def default_home(self) -> Path:
         return self.folder / ".rumbo"
 
-    def located(self, path: tuple[str | int, ...], text: str) -> str:
-        """A fault of the field at `path` in one line, with its place."""
-        return _located(self.file, path, text)
+    @property
+    def situation(self) -> SituationViews:
+        """The views that the engine's own feed writes."""
+        said = self.document.situation or SituationDocument()
+        incidents = said.incidents if isinstance(said.incidents, PushViewDocument) else None
+        views = [None if part is None else part.view for part in (incidents, said.consents)]
+        return SituationViews(incidents=views[0], consents=views[1])
+
+    @property
+    def incident_conditions(self) -> Mapping[str, str]:
+        """When an incident of a class is open by what features tell, by class."""
+        said = self.document.situation or SituationDocument()
+        conditions = said.incidents if isinstance(said.incidents, dict) else {}
+        return {name: condition.when for name, condition in conditions.items()}
+
+    def located(self, path: tuple[str | int, ...], text: str, column: int | None = None) -> str:
+        """A fault of the field at `path` in one line, with its place; `column`, 0-based, is one inside of its text."""
+        return _located(self.file, path, text, column)
 
     def _within(self, named: str) -> Path:
         return (self.folder / named).resolve()
@@ -304,6 +323,6 @@ def company_json_schema() -> Mapping[str, object]:
     return CompanyDocument.model_json_schema()
 
 
-def _located(file: SourceFile, path: tuple[str | int, ...], text: str) -> str:
-    place = place_in_text(file.name, text) or file.place(path)
+def _located(file: SourceFile, path: tuple[str | int, ...], text: str, column: int | None = None) -> str:
+    place = place_in_text(file.name, text) or file.place(path, column)
     return fault_line(place, path, text)

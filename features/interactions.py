@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from features.schema import FeatureSchema, FeatureType
@@ -12,6 +12,8 @@ _TERM = r"(?:[a-z0-9_]|\{[a-z][a-z0-9_]*\})+"
 FORMULA = rf"{_TERM}( / {_TERM})?"
 _ATTRIBUTE = re.compile(r"\{[a-z][a-z0-9_]*\}")
 _NUMBERS = frozenset({FeatureType.DOUBLE, FeatureType.INT})
+JOURNEY_COLUMNS = ("journey_id", "journey_kind")
+"""What a model sees of every journey, beside its attributes."""
 EXPECTED = (
     "expected a feature's name with an attribute of a journey in braces, such as spend_{category}_90d, or a ratio of "
     "two, such as spend_{category}_90d / spend_90d"
@@ -66,6 +68,15 @@ class ModelFeatures:
 
     leave_out: frozenset[str] = frozenset()
     interactions: Mapping[str, Interaction] = field(default_factory=dict)
+
+    def faults(self, schema: FeatureSchema) -> Iterator[tuple[str, str]]:
+        """(column, what is wrong) of each interaction that cannot be a column of this schema, whatever the journey."""
+        for name, formula in self.interactions.items():
+            if name in schema.by_name or name in JOURNEY_COLUMNS:
+                yield name, f"'{name}' is a column already"
+            for term in formula.terms:
+                if not features_of_term(term, schema):
+                    yield name, f"'{term}' becomes no feature of the registry that is a number"
 
     @classmethod
     def of(cls, leave_out: Iterable[str], interactions: Mapping[str, str]) -> ModelFeatures:

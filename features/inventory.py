@@ -11,7 +11,7 @@ from features.errors import DefinitionIncomplete
 from features.interactions import ModelFeatures
 from features.registry import MAX_AGE_TAG, TYPES
 from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalData
-from features.situation import SITUATION_VIEWS
+from features.situation import ConsentFact, IncidentFact
 
 if TYPE_CHECKING:
     from feast import FeatureView, Field
@@ -87,7 +87,7 @@ def _spec(view: FeatureView, field: Field) -> FeatureSpec:
         owner=field.tags["owner"],
         personal_data=PersonalData(field.tags["personal_data"]),
         max_age_s=float(max_age) if max_age else None,
-        is_situation=view.name in SITUATION_VIEWS,
+        is_situation=field.name in (IncidentFact.feature, ConsentFact.feature),
     )
 
 

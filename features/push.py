@@ -8,22 +8,25 @@ from pathlib import Path
 
 from features.connection import Connection
 from features.errors import RumboError, StoreUnavailable
-from features.situation import Fact, merge, parse, render
+from features.situation import Fact, SituationViews, merge, parse, render
 from features.text_rows import TextCell, TextRow
 
 
 class SituationWriter:
     """Pushes incidents and consents to Feast's online store. Calls take turns; one writer a process is enough."""
 
-    def __init__(self, repo: Path, *, connect: Callable[[Path], Connection] = Connection.open) -> None:
-        """Opens nothing yet. `repo` is the folder with feature_store.yaml (HOME/feast)."""
+    def __init__(
+        self, repo: Path, views: SituationViews, *, connect: Callable[[Path], Connection] = Connection.open
+    ) -> None:
+        """Opens nothing yet. `repo` is the folder with feature_store.yaml."""
         self._repo = repo
+        self._views = views
         self._connect = connect
         self._connection: Connection | None = None
         self._turn = threading.Lock()
 
     def write(self, customer_id: str, facts: Sequence[Fact]) -> None:
-        """Merges `facts`, all of one kind, into what is stored of the customer.
+        """Merges `facts`, all of one kind, into what is stored of the customer; none, if no view is for them.
 
         Per incident (per purpose and channel) what is stored with a later time stays, as does what another source
         alone knows. The row's event time is that of its latest fact.
@@ -31,12 +34,13 @@ class SituationWriter:
         Raises: StoreUnavailable when the store cannot be opened, read or written; SituationUnreadable when the stored
             list cannot be read, which is left as it is: a gate that it may hold closed stays closed.
         """
-        if not facts:
+        view = self._views.of(type(facts[0])) if facts else None
+        if view is None:
             return
         with self._turn:
             try:
                 connection = self._open()
-                _merge(connection, customer_id, facts)
+                _merge(connection, view, customer_id, facts)
             except RumboError:
                 self._drop()
                 raise
@@ -61,10 +65,10 @@ class SituationWriter:
         self._connection = None
 
 
-def _merge(connection: Connection, customer_id: str, facts: Sequence[Fact]) -> None:
+def _merge(connection: Connection, view: str, customer_id: str, facts: Sequence[Fact]) -> None:
     """Merges into one row, unless it already says all of this, or can be of nobody."""
     kind = type(facts[0])
-    key = connection.entity_key(kind.view, customer_id)
+    key = connection.entity_key(view, customer_id)
     if key is None:
         return
 
@@ -73,5 +77,5 @@ def _merge(connection: Connection, customer_id: str, facts: Sequence[Fact]) -> N
         text = render(merged)
         return None if text == stored else TextRow(text=text, event_time=max(fact.at for fact in merged))
 
-    cell = TextCell(connection=connection, view=kind.view, feature=kind.feature, customer_id=customer_id, key=key)
+    cell = TextCell(connection=connection, view=view, feature=kind.feature, customer_id=customer_id, key=key)
     cell.change(with_facts)

@@ -11,19 +11,18 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pydantic import Field, RootModel
-
-from features.company import Company, CompanyInvalid, Name, read_form
+from features.company import Company, CompanyInvalid, read_form
 from features.connection import open_feature_store
 from features.customer_key import CustomerKey, KeyType
 from features.derived import DERIVED_VIEW
-from features.documents.durations import Duration
-from features.documents.form import Document, meant
+from features.documents.form import meant
 from features.errors import StoreUnavailable
-from features.interactions import ModelFeatures, features_of_term
+from features.interactions import ModelFeatures
+from features.notes import FeatureNote, FeatureNotes, noted
 from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalData
+from features.situation import ConsentFact, IncidentFact
 
 if TYPE_CHECKING:
     from feast import Entity, FeatureStore, FeatureView
@@ -40,8 +39,6 @@ TYPES: Mapping[str, FeatureType] = {
 }
 MAX_AGE_TAG = "max_age_s"
 """Of a view that says so itself how old its facts may be; empty: they do not age. Its ttl is for the others."""
-JOURNEY_COLUMNS = ("journey_id", "journey_kind")
-"""What a model sees of every journey; its attributes are the catalogue's."""
 _TOLD = 5
 """So many names stand in one notice."""
 
@@ -58,22 +55,6 @@ class CompanyFeatures:
     model: ModelFeatures
     notices: tuple[str, ...]
     fingerprint: str
-
-
-class FeatureNote(Document):
-    """What the registry does not say of a feature."""
-
-    description: str | None = Field(default=None, description="What it means.")
-    unit: str | None = Field(default=None, description="What a number counts, or how a text is to be read.")
-    range: tuple[float, float] | None = Field(default=None, description="The least and the greatest that it can be.")
-    levels: tuple[str, ...] | None = Field(default=None, description="All that a text can be.")
-    owner: str | None = Field(default=None, description="Who answers for it.")
-    personal_data: PersonalData | None = Field(default=None, strict=False, description="Its personal-data class.")
-    max_age: Duration | None = Field(default=None, description="How old it may be; default: its view's own ttl.")
-
-
-class FeatureNotes(RootModel[dict[Name, FeatureNote]]):
-    """The whole of features.yaml, by feature."""
 
 
 def features_of(company: Company) -> CompanyFeatures:
@@ -114,9 +95,11 @@ class _Reader:
         entity = self._entity()
         views = self._views(entity) if entity is not None else []
         key = self._key(entity, views) if entity is not None else None
-        specs = self._unique([spec for view in views for spec in self._specs(view)])
+        situation = self._situation_specs(entity) if entity is not None else []
+        stored = self._unique([*situation, *(spec for view in views for spec in self._specs(view))])
+        specs = stored[len(situation) :]
         self._check_formulas(specs)
-        schema = FeatureSchema(tuple(self._noted([*specs, *self._derived(specs)])))
+        schema = FeatureSchema(tuple(self._noted([*specs, *situation, *self._derived(specs)])))
         model = self._model(schema)
         if self._faults or key is None:
             raise CompanyInvalid(tuple(self._faults))
@@ -139,17 +122,20 @@ class _Reader:
 
     def _views(self, entity: Entity) -> list[FeatureView]:
         """Those that are asked for and can be used, in the order of rumbo.yaml, else by name: a registry has none."""
-        by_name = {view.name: view for view in self._store.list_batch_feature_views()}
-        by_name |= {view.name: view for view in self._store.list_stream_feature_views()}
         for view in self._store.list_on_demand_feature_views():
             self._notices.append(f"{view.name}: an on-demand view is not read, for it is computed by Feast alone")
-        situation = self._situation_views()
         asked = self._asked()
-        for name in [name for name in (*(asked or ()), *situation) if name not in by_name]:
+        for name in [name for name in asked or () if name not in self._by_name]:
             self._fault(("features", "views"), f"the registry has no view '{name}'")
-        named = sorted(by_name) if asked is None else asked
-        found = [by_name[name] for name in named if name in by_name and name not in situation]
+        named = sorted(self._by_name) if asked is None else asked
+        situation = self._company.situation.named
+        found = [self._by_name[name] for name in named if name in self._by_name and name not in situation]
         return [view for view in found if self._is_of(view, entity, is_asked=asked is not None)]
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, FeatureView]:
+        stored = {view.name: view for view in self._store.list_batch_feature_views()}
+        return stored | {view.name: view for view in self._store.list_stream_feature_views()}
 
     def _asked(self) -> Sequence[str] | None:
         """The views that rumbo.yaml names; None: all of the entity."""
@@ -169,10 +155,41 @@ class _Reader:
             return {}
         return {p.name: frozenset(f.name for f in p.features) for p in service.feature_view_projections}
 
-    def _situation_views(self) -> frozenset[str]:
-        situation = self._company.document.situation
-        parts = () if situation is None else (situation.incidents, situation.consents)
-        return frozenset(part.view for part in parts if part is not None and not isinstance(part, dict))
+    def _situation_specs(self, entity: Entity) -> list[FeatureSpec]:
+        """The lists in the push views that rumbo.yaml names; such facts do not age."""
+        views = self._company.situation
+        named = (("incidents", IncidentFact, views.incidents), ("consents", ConsentFact, views.consents))
+        return [
+            replace(
+                self._spec(self._by_name[name], field, None),
+                name=field.name,
+                stored_as=None,
+                max_age_s=None,
+                is_situation=True,
+            )
+            for part, kind, name in named
+            if name is not None
+            for field in self._list_in(name, kind.feature, ("situation", part, "view"), entity)
+        ]
+
+    def _list_in(self, name: str, feature: str, path: tuple[str | int, ...], entity: Entity) -> Iterator[FeastField]:
+        """The text that holds the list; none, and a fault, if the view is not there or not as it must be."""
+        view = self._by_name.get(name)
+        if view is None:
+            self._fault(path, f"the registry has no view '{name}'")
+            return
+        keyed = [key for key in view.entities if key != "__dummy"]
+        if keyed != [entity.name]:
+            self._fault(
+                path, f"the view '{name}' is of {' and '.join(keyed) or 'no entity'}, not of {entity.name} alone"
+            )
+        elif view.stream_source is None:
+            self._fault(path, f"the view '{name}' is no push view: its source must be a PushSource")
+        typed = {field.name: field for field in view.features}
+        if feature not in typed or str(typed[feature].dtype) != "String":
+            self._fault(path, f"the view '{name}' has no text '{feature}', which holds the list as JSON")
+        else:
+            yield typed[feature]
 
     def _is_of(self, view: FeatureView, entity: Entity, *, is_asked: bool) -> bool:
         """Whether it is keyed by a customer alone."""
@@ -257,11 +274,13 @@ class _Reader:
         notes = self._notes()
         for name in sorted(notes.keys() - {spec.name for spec in specs}):
             self._notices.append(f"{self._document.notes}: {name} is no feature that is read")
-        noted = [_with_note(spec, notes.get(spec.name)) for spec in specs]
-        bare = [spec.name for spec in noted if not (spec.unit and spec.owner and spec.description)]
+        found = [noted(spec, notes.get(spec.name)) for spec in specs]
+        for name in [s.name for s in specs if s.formula is not None and s.name in notes and notes[s.name].max_age]:
+            self._notices.append(f"{self._document.notes}: {name} is as old as its source: its max_age is not read")
+        bare = [spec.name for spec in found if not (spec.unit and spec.owner and spec.description)]
         if bare:
             self._notices.append(f"without description, unit or owner: {_listed(bare)}")
-        return noted
+        return found
 
     def _notes(self) -> Mapping[str, FeatureNote]:
         if self._document.notes is None:
@@ -303,41 +322,18 @@ class _Reader:
             )
 
     def _model(self, schema: FeatureSchema) -> ModelFeatures:
-        """What a model sees: all that is named must be there, whatever journey an interaction is of."""
+        """What a model sees: all that is named must be there."""
         said = self._document.model
-        for position, name in enumerate(said.leave_out):
-            if name not in schema.by_name:
-                self._fault(("features", "model", "leave_out", position), _no_feature(name, schema))
-        for name, formula in said.interactions.items():
-            path = ("features", "model", "interactions", name)
-            if name in schema.by_name or name in JOURNEY_COLUMNS:
-                self._fault(path, f"'{name}' is a column already")
-            for term in formula.terms:
-                if not features_of_term(term, schema):
-                    self._fault(path, f"'{term}' becomes no feature of the registry that is a number")
-        return ModelFeatures(leave_out=frozenset(said.leave_out), interactions=said.interactions)
+        model = ModelFeatures(leave_out=frozenset(said.leave_out), interactions=said.interactions)
+        for name in sorted(model.leave_out - schema.by_name.keys()):
+            path = ("features", "model", "leave_out", said.leave_out.index(name))
+            self._fault(path, f"there is no feature '{name}'{meant(name, schema.by_name)}")
+        for name, fault in model.faults(schema):
+            self._fault(("features", "model", "interactions", name), fault)
+        return model
 
     def _fault(self, path: tuple[str | int, ...], text: str) -> None:
         self._faults.append(self._company.located(path, text))
-
-
-def _with_note(spec: FeatureSpec, note: FeatureNote | None) -> FeatureSpec:
-    if note is None:
-        return spec
-    said: dict[str, Any] = {
-        "description": note.description,
-        "unit": note.unit,
-        "owner": note.owner,
-        "personal_data": note.personal_data,
-        "max_age_s": None if note.max_age is None else note.max_age.total_seconds(),
-        "bounds": note.range,
-        "levels": note.levels,
-    }
-    return replace(spec, **{name: value for name, value in said.items() if value is not None})
-
-
-def _no_feature(name: str, schema: FeatureSchema) -> str:
-    return f"there is no feature '{name}'{meant(name, schema.by_name)}"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from features.derived import Formula
+from features.situation import ConsentFact, IncidentFact, SituationViews
 
 SCHEMA_FILE = Path(__file__).with_name("schema.json")
 _OPTIONAL = frozenset({"bounds", "levels", "stored_as", "formula", "is_situation"})
@@ -66,7 +67,10 @@ class FeatureSpec:
 
 @dataclass(frozen=True)
 class FeatureSchema:
-    """All features: those the store holds, in view order, then those derived from them at decision time."""
+    """All features: those the store holds, in view order, then those derived from them at decision time.
+
+    Among the first are the lists that tell of the situation.
+    """
 
     features: tuple[FeatureSpec, ...]
 
@@ -87,6 +91,12 @@ class FeatureSchema:
     def derived(self) -> dict[str, Formula]:
         """What is computed when a decision is made, by name."""
         return {f.name: f.formula for f in self.features if f.formula is not None}
+
+    @cached_property
+    def situation(self) -> SituationViews:
+        """Where it has what the situation is told by."""
+        views = {f.name: f.view for f in self.features if f.is_situation}
+        return SituationViews(incidents=views.get(IncidentFact.feature), consents=views.get(ConsentFact.feature))
 
     @classmethod
     def load(cls, path: Path = SCHEMA_FILE) -> FeatureSchema:

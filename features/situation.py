@@ -15,9 +15,6 @@ from typing import ClassVar, Protocol, Self, TypeVar
 
 from features.errors import SituationUnreadable
 
-SITUATION_VIEWS = ("incidents", "consents")
-"""What a customer's situation is told by: they are no facts that conditions or models see."""
-
 MOST_OPEN, MOST_RESOLVED = 101, 100
 """As many incidents are added to a list, and as many that are over stay in it."""
 
@@ -36,7 +33,6 @@ class ConsentStatus(StrEnum):
 class IncidentFact:
     """The latest state of one incident. `at` is when it was opened or resolved (aware)."""
 
-    view: ClassVar[str] = "incidents"
     feature: ClassVar[str] = "incidents_json"
 
     incident_id: str
@@ -78,7 +74,6 @@ class IncidentFact:
 class ConsentFact:
     """The latest state of the consent for one purpose and channel. `at` is when it was given or taken back (aware)."""
 
-    view: ClassVar[str] = "consents"
     feature: ClassVar[str] = "consents_json"
 
     purpose: str
@@ -116,7 +111,6 @@ class ConsentFact:
 class SituationFact(Protocol):
     """What `parse`, `merge` and `render` need of a fact."""
 
-    view: ClassVar[str]
     feature: ClassVar[str]
 
     @property
@@ -135,6 +129,22 @@ class SituationFact(Protocol):
 
 
 Fact = TypeVar("Fact", bound=SituationFact)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SituationViews:
+    """The views that incidents and consents are pushed to, by their names in the registry; None: they are not."""
+
+    incidents: str | None = None
+    consents: str | None = None
+
+    def of(self, kind: type[SituationFact]) -> str | None:
+        """The view that holds facts of this kind."""
+        return self.incidents if kind is IncidentFact else self.consents
+
+    @property
+    def named(self) -> frozenset[str]:
+        return frozenset(view for view in (self.incidents, self.consents) if view is not None)
 
 
 def parse(kind: type[Fact], text: str) -> tuple[Fact, ...]:

@@ -27,7 +27,6 @@ from models.registry import fetch_tried_champion, stamp_of, trials_of
 from models.scorer import Scorer
 from service.application.catalogues import KeptCatalogues
 from service.application.decider import Decider
-from service.application.fact_sources import FactSources
 from service.application.home_access import demand_own
 from service.application.hydrate import FeatureReader, Hydrator
 from service.application.intake import Intake
@@ -151,7 +150,7 @@ async def application(
         core = await _core(settings, clock, first, terms, reader, Scoring(model), opened)
         for doubt in doubts:
             log.warning(doubt)
-        feed = FeatureFeed(core.state, SituationWriter(settings.feature_repo), core.metrics)
+        feed = FeatureFeed(core.state, SituationWriter(settings.feature_repo, schema.situation), core.metrics)
         opened.callback(feed.close)
         watch = CatalogueWatch(folder, stamp, core.catalogues, core.metrics)
         readiness = _readiness(core, watch)
@@ -195,7 +194,7 @@ async def _core(
     opened.callback(scoring.close)
     catalogues = KeptCatalogues(first, terms, state, clock)
     await catalogues.keep()
-    hydrator = Hydrator(reader, state, FactSources(derived=terms.schema.derived, latest=terms.events.latest))
+    hydrator = Hydrator(reader, state, terms)
     opened.callback(hydrator.close)
     await hydrator.warm(clock())
     _warn_of_age(settings, terms.schema, clock())
@@ -390,7 +389,7 @@ async def facts_only(settings: Settings) -> AsyncIterator[HomeFacts]:
     plan = load(settings.catalogue, terms).plan
     async with state_store(settings) as state:
         reader = OnlineFeatures(settings.feature_repo, schema)
-        hydrator = Hydrator(reader, state, FactSources(derived=terms.schema.derived, latest=terms.events.latest))
+        hydrator = Hydrator(reader, state, terms)
         try:
             yield HomeFacts(plan=plan, hydrator=hydrator)
         finally:

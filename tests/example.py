@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from features.inventory import MODEL as MODEL
 from features.schema import FeatureSchema
-from service.application.fact_sources import FactSources
 from service.catalogue.terms import EXAMPLE_EVENTS, terms_of
 
 SCHEMA = FeatureSchema.load()
 TERMS = terms_of(SCHEMA, EXAMPLE_EVENTS)
-SOURCES = FactSources(derived=SCHEMA.derived, latest=TERMS.events.latest)

@@ -28,6 +28,7 @@ from service.decision.facts import (
     ResolvedIncident,
     Response,
     Situation,
+    UntoldIncident,
     Use,
 )
 from service.decision.journey import JourneyKind, Stage
@@ -105,6 +106,15 @@ RESOLVED = st.lists(
     ),
     max_size=2,
 ).map(tuple)
+UNTOLD = st.lists(
+    st.builds(
+        UntoldIncident,
+        incident_class=st.sampled_from(["delivery", "billing", "unheard-of"]),
+        fact=st.sampled_from(["customer.visits", "customer.seen_at"]),
+        status=st.sampled_from(["NULL", "NOT_FOUND", "STALE", "UNAVAILABLE", "ERROR"]),
+    ),
+    max_size=2,
+).map(tuple)
 COMPLETENESS = st.sampled_from([*[FeatureStatus.PRESENT] * 5, *FeatureStatus])
 OPEN_INCIDENTS = st.builds(
     OpenIncidents,
@@ -112,9 +122,10 @@ OPEN_INCIDENTS = st.builds(
     status=COMPLETENESS,
     last_resolved_at=MAYBE_INSTANTS,
     resolved=RESOLVED,
+    untold=seldom(UNTOLD, ()),
 )
 _NONE_OPEN = [*[OpenIncidents()] * 8, *(OpenIncidents(status=s) for s in FeatureStatus)]
-_ONCE_OPEN = st.builds(OpenIncidents, resolved=RESOLVED)
+_ONCE_OPEN = st.builds(OpenIncidents, resolved=RESOLVED, untold=seldom(UNTOLD, ()))
 MAYBE_INCIDENTS = st.one_of(st.sampled_from(_NONE_OPEN), st.sampled_from(_NONE_OPEN), _ONCE_OPEN, OPEN_INCIDENTS)
 
 

@@ -16,10 +16,13 @@ from typing import Protocol
 from features.derived import derive
 from features.errors import SituationUnreadable
 from features.reading import FeatureReading, ViewFault
-from features.situation import SITUATION_VIEWS, ConsentFact, ConsentStatus, Fact, IncidentFact, IncidentStatus, parse
+from features.schema import FeatureSchema
+from features.situation import ConsentFact, ConsentStatus, Fact, IncidentFact, IncidentStatus, parse
 from features.values import FeatureStatus, FeatureValue, Scalar
-from service.application.fact_sources import FactSources
 from service.application.last_known_kills import LastKnownKills
+from service.catalogue.incident_sources import with_incidents
+from service.catalogue.terms import Terms
+from service.decision.constraints.audience import CUSTOMER
 from service.decision.decide import Degradation
 from service.decision.facts import (
     Consents,
@@ -31,7 +34,6 @@ from service.decision.facts import (
     SituationPart,
 )
 from service.decision.reach import Reach
-from service.decision.variables import with_variables
 from service.state.port import KillList, StateReading, StateStore
 
 INCIDENTS, CONSENTS = IncidentFact.feature, ConsentFact.feature
@@ -69,10 +71,10 @@ class HydratedFacts:
 class Hydrator:
     """Reads both stores. The feature store is synchronous, so it has a thread of its own."""
 
-    def __init__(self, features: FeatureReader, state: StateStore, sources: FactSources) -> None:
+    def __init__(self, features: FeatureReader, state: StateStore, terms: Terms) -> None:
         self._features = features
         self._state = state
-        self._sources = sources
+        self._terms = terms
         self._last_known_kills = LastKnownKills()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="features")
 
@@ -108,7 +110,7 @@ class Hydrator:
         self, request: FactsRequest, now: datetime, reading: FeatureReading, state: StateReading
     ) -> HydratedFacts:
         """Pure: what both stores said, as the facts of one decision."""
-        return merge(request, now, reading, state, self._sources)
+        return merge(request, now, reading, state, self._terms)
 
     def remember_kills(self, listed: KillList) -> None:
         """Keeps the kill list for when the state store is away."""
@@ -133,11 +135,13 @@ def incidents_open_in(reading: FeatureReading) -> frozenset[str]:
 
 
 def merge(
-    request: FactsRequest, now: datetime, reading: FeatureReading, state: StateReading, sources: FactSources
+    request: FactsRequest, now: datetime, reading: FeatureReading, state: StateReading, terms: Terms
 ) -> HydratedFacts:
     """Pure: what both stores said, as the facts of one decision."""
     values = dict(reading.values)
-    incidents_value, consents_value = values.pop(INCIDENTS, None), values.pop(CONSENTS, None)
+    views = terms.schema.situation
+    incidents_value = None if views.incidents is None else values.pop(INCIDENTS, None)
+    consents_value = None if views.consents is None else values.pop(CONSENTS, None)
     situation = replace(
         state.situation,
         incidents=_incidents(state, incidents_value, now),
@@ -145,19 +149,20 @@ def merge(
     )
     if situation.unread and situation.consents.status is not FeatureStatus.PRESENT:
         situation = replace(situation, unread=situation.unread | {SituationPart.WITHDRAWALS})
-    values |= {name: _later(name, values.get(name), situation) for name in sources.latest}
+    values |= {name: _later(name, values.get(name), situation) for name in terms.events.latest}
     facts = Facts(
         now=now,
         customer_id=request.customer_id,
         channel=request.channel,
         placement=request.placement,
         context=request.context,
-        features=derive(values, now, sources.derived),
+        features=derive(values, now, terms.schema.derived),
         is_known=_is_known(reading, situation),
         situation=situation,
     )
-    degraded = tuple(_degraded(reading.degraded, situation))
-    return HydratedFacts(facts=with_variables(facts), degraded=degraded, reading=reading)
+    facts = with_incidents(facts, terms.incidents)
+    degraded = tuple(_degraded(reading.degraded, facts.situation, terms.schema))
+    return HydratedFacts(facts=facts, degraded=degraded, reading=reading)
 
 
 def _incidents(state: StateReading, value: FeatureValue | None, now: datetime) -> OpenIncidents:
@@ -253,14 +258,26 @@ def _is_known(reading: FeatureReading, situation: Situation) -> bool | None:
     return False if is_complete else None
 
 
-def _degraded(faults: Iterable[ViewFault], situation: Situation) -> Iterable[Degradation]:
+def _degraded(faults: Iterable[ViewFault], situation: Situation, schema: FeatureSchema) -> Iterable[Degradation]:
     """What the reader could not rely on, and the lists that it read but that could not be parsed."""
     if situation.unread:
         yield Degradation(what="state", status=FeatureStatus.UNAVAILABLE, effect="UNRECORDED")
-    statuses = {fault.view: fault.status for fault in faults}
-    for view, status in zip(SITUATION_VIEWS, (situation.incidents.status, situation.consents.status), strict=True):
-        if status is not FeatureStatus.PRESENT:
+    statuses, views = {fault.view: fault.status for fault in faults}, schema.situation
+    for view, status in (
+        (views.incidents, situation.incidents.status),
+        (views.consents, situation.consents.status),
+    ):
+        if view is not None and status is not FeatureStatus.PRESENT:
             statuses.setdefault(view, status)
+    gates = views.named | {view for untold in situation.incidents.untold for view in _views_of(untold.fact, schema)}
     for view, status in statuses.items():
-        effect = "GATES_CLOSED" if view in SITUATION_VIEWS else "CONDITIONS_UNKNOWN"
+        effect = "GATES_CLOSED" if view in gates else "CONDITIONS_UNKNOWN"
         yield Degradation(what=f"features.{view}", status=status, effect=effect)
+
+
+def _views_of(fact: str, schema: FeatureSchema) -> Iterable[str]:
+    """The view that a feature, or what it is derived of, is read from; none for what is no feature."""
+    name = fact.removeprefix(CUSTOMER)
+    formula = schema.derived.get(name)
+    spec = schema.by_name.get(name if formula is None else formula.source)
+    return () if spec is None else (spec.view,)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from features.company import Company, CompanyInvalid, EventTypeDocument, IncidentFromDocument
 from features.errors import RumboError
 from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalData
+from service.catalogue.incident_sources import IncidentSource, incident_sources_of
 from service.decision.reports.event_types import (
     BUILT_IN,
     INCIDENT_ID,
@@ -49,10 +50,14 @@ class EventsInvalid(RumboError):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """`schema`: every feature that a condition may use; `events`: every type that can be recorded."""
+    """`schema`: every feature that a condition may use; `events`: every type that can be recorded.
+
+    `incidents`: those that features tell of.
+    """
 
     schema: FeatureSchema
     events: EventTypes
+    incidents: tuple[IncidentSource, ...] = ()
 
 
 def terms_of(schema: FeatureSchema, events: Mapping[str, EventTypeDocument]) -> Terms:
@@ -66,12 +71,16 @@ def terms_of(schema: FeatureSchema, events: Mapping[str, EventTypeDocument]) -> 
 
 
 def company_terms(company: Company, schema: FeatureSchema) -> Terms:
-    """The terms of a company. Raises: CompanyInvalid with every fault of its events, by line and column."""
+    """The terms of a company, and the incidents that its features tell of.
+
+    Raises: CompanyInvalid with every fault of its events, else of its incidents' conditions, by line and column.
+    """
     try:
-        return terms_of(schema, company.document.events)
+        terms = terms_of(schema, company.document.events)
     except EventsInvalid as error:
         faults = (company.located(("events", *fault.path), fault.text) for fault in error.faults)
         raise CompanyInvalid(tuple(faults)) from error
+    return replace(terms, incidents=incident_sources_of(company, terms.schema))
 
 
 def _event_type(name: str, document: EventTypeDocument) -> EventType:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from features.values import FeatureRow, FeatureStatus, Scalar
@@ -50,13 +50,24 @@ class ResolvedIncident:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UntoldIncident:
+    """Features would tell whether an incident of this class is open, but for `fact`, whose status this is, or ERROR."""
+
+    incident_class: str
+    fact: str
+    status: str
+    severity: ClassVar[str | None] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OpenIncidents:
     """The open incidents that are known. `status` other than PRESENT: there may be others that are not.
 
-    `is_truncated`: there are others, too many to be told.
+    `is_truncated`: there are others, too many to be told. `untold`: those of these classes may be open, or not.
     """
 
     known: tuple[Incident, ...] = ()
+    untold: tuple[UntoldIncident, ...] = ()
     resolved: tuple[ResolvedIncident, ...] = ()
     status: FeatureStatus = FeatureStatus.PRESENT
     last_resolved_at: datetime | None = None
@@ -64,7 +75,7 @@ class OpenIncidents:
 
     @property
     def is_complete(self) -> bool:
-        return self.status is FeatureStatus.PRESENT and not self.is_truncated
+        return self.status is FeatureStatus.PRESENT and not self.is_truncated and not self.untold
 
     def bounded(self) -> OpenIncidents:
         """No more than can be told: the oldest that are open, by their ids, and the latest that are over.

@@ -19,6 +19,7 @@ from service.decision.facts import (
     ResolvedIncident,
     Response,
     Situation,
+    UntoldIncident,
     Use,
 )
 from service.decision.journey import JourneyKind, Stage
@@ -147,6 +148,7 @@ def _situation_document(situation: Situation) -> Json:
         "resolved": [[r.incident_class, r.severity, time_text(r.resolved_at)] for r in incidents.resolved],
         "incidents_status": incidents.status.value,
         "incidents_truncated": incidents.is_truncated,
+        **_untold_document(incidents.untold),
         "last_resolved_at": _optional_time(incidents.last_resolved_at),
         "granted": [[*key, time_text(at)] for key, at in sorted(consents.granted_at.items())],
         "withdrawn": [[*key, time_text(at)] for key, at in sorted(consents.withdrawn_at.items())],
@@ -159,6 +161,11 @@ def _situation_document(situation: Situation) -> Json:
         "uses": uses_document(situation.uses),
         "feeds": {source: time_text(at) for source, at in situation.feeds.items()},
     }
+
+
+def _untold_document(untold: tuple[UntoldIncident, ...]) -> Json:
+    """Left out where there is none, as in records of before features told of incidents."""
+    return {"incidents_untold": [[u.incident_class, u.fact, u.status] for u in untold]} if untold else {}
 
 
 def _situation(document: Json) -> Situation:
@@ -202,6 +209,10 @@ def _incidents(document: Json) -> OpenIncidents:
         resolved=tuple(
             ResolvedIncident(incident_class=c, severity=s, resolved_at=from_iso(at))
             for c, s, at in document["resolved"]
+        ),
+        untold=tuple(
+            UntoldIncident(incident_class=c, fact=fact, status=status)
+            for c, fact, status in document.get("incidents_untold", ())
         ),
         status=FeatureStatus(document["incidents_status"]),
         is_truncated=document.get("incidents_truncated", False),

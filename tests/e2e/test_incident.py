@@ -30,6 +30,7 @@ from tests.e2e.wire import (
     reasons_of,
     resolved,
 )
+from tests.example import SCHEMA
 from tests.fixtures_features import NOW
 from tests.fixtures_service import Clock, Service, running
 
@@ -173,7 +174,7 @@ async def test_the_apology_comes_on_every_channel_at_each_of_its_stages(service:
 @pytest.fixture
 def ticketing(own_home: Path) -> Iterator[SituationWriter]:
     """A system that writes to the feature store and sends no events."""
-    writer = SituationWriter(own_home / "feast")
+    writer = SituationWriter(own_home / "feast", SCHEMA.situation)
     yield writer
     writer.close()
 

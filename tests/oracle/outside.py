@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from features.encoder import JourneyRow
 from features.reading import FeatureReading, ViewFault
 from features.schema import FeatureSpec
-from features.situation import ConsentFact, ConsentStatus, IncidentFact, IncidentStatus, render
+from features.situation import ConsentFact, ConsentStatus, IncidentFact, IncidentStatus, SituationViews, render
 from features.values import FeatureRow, FeatureStatus, FeatureValue
 from tests.example import SCHEMA
 from tests.oracle.conditions import Fact, Why
@@ -88,7 +88,7 @@ def _consent(line: Any) -> ConsentFact:
 class UntoldFeatures:
     """The other end of the feature store: what the oracle says is stored is all that is, whatever is told."""
 
-    def __init__(self, repo: Path) -> None:
+    def __init__(self, repo: Path, views: SituationViews) -> None:
         """Of a repository that nobody reads."""
 
     def write(self, customer_id: str, facts: Sequence[object]) -> None:

@@ -207,7 +207,8 @@ def _is_stopped_by_incident(kind: JourneyKind, made: Catalogue, known: Facts) ->
     feed = policies.incident_feed
     is_unheard = feed is not None and _is_silent(feed.source, feed.max_age, known)
     is_open = any(not allows(i.incident_class, i.severity) for i in incidents.known)
-    return is_open or incidents.status is not FeatureStatus.PRESENT or is_unheard or is_in_grace
+    may_be_open = any(not allows(u.incident_class, None) for u in incidents.untold)
+    return is_open or may_be_open or incidents.status is not FeatureStatus.PRESENT or is_unheard or is_in_grace
 
 
 def _lacks_consent(own: Entry, made: Catalogue, known: Facts) -> bool:

@@ -15,6 +15,7 @@ from service.catalogue.cases.document import CaseDocument, ContactDocument
 from service.catalogue.cases.features import feature_faults, stored_features, typed
 from service.catalogue.cases.invalid import CaseInvalid, Path, no_journey
 from service.catalogue.documents.forms import instant_of
+from service.catalogue.incident_sources import with_incidents
 from service.catalogue.terms import EVENTS_VIEW, Terms
 from service.decision.constraints.consent_missing import ConsentMissing
 from service.decision.facts import (
@@ -33,7 +34,6 @@ from service.decision.facts import (
     Use,
 )
 from service.decision.plan import Candidate, Plan, Unconfirmed
-from service.decision.variables import with_variables
 from service.state.rows.fold import JourneyMove, Move, enrolment
 
 CUSTOMER = "case"
@@ -56,18 +56,17 @@ def facts_of_case(case: CaseDocument, plan: Plan, terms: Terms) -> Facts:
     now, channel = moment_of(case, plan)
     situation = situation_of(case, plan)
     stored = stored_features(case, terms.schema, now)
-    return with_variables(
-        Facts(
-            now=now,
-            customer_id=CUSTOMER,
-            channel=channel,
-            placement=case.placement,
-            context=context_of(case, plan),
-            features={**derive(stored, now, terms.schema.derived), **stored},
-            is_known=_is_known(case, stored, situation, terms),
-            situation=situation,
-        )
+    facts = Facts(
+        now=now,
+        customer_id=CUSTOMER,
+        channel=channel,
+        placement=case.placement,
+        context=context_of(case, plan),
+        features={**derive(stored, now, terms.schema.derived), **stored},
+        is_known=_is_known(case, stored, situation, terms),
+        situation=situation,
     )
+    return with_incidents(facts, terms.incidents)
 
 
 def fact_faults(case: CaseDocument, plan: Plan, terms: Terms) -> Iterator[CaseInvalid]:

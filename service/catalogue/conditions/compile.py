@@ -94,11 +94,16 @@ def customer_types(schema: FeatureSchema, context: Mapping[str, str]) -> dict[st
         "now": "timestamp",
         "channel": "string",
         "placement": "string",
-        "customer.is_known": "bool",
         **SITUATION_TYPES,
-        **{"customer." + f.name: f.type.value for f in schema.features},
+        **feature_types(schema),
         **{"context." + name: type_name for name, type_name in context.items()},
     }
+
+
+def feature_types(schema: FeatureSchema) -> dict[str, str]:
+    """The variables that the feature store tells, by name, with their types."""
+    stored = {"customer." + f.name: f.type.value for f in schema.features if not f.is_situation}
+    return {"customer.is_known": "bool", **stored}
 
 
 class ConditionCompiler:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from features.values import Scalar
+from features.values import FeatureStatus, Scalar
 from service.decision.constraints.feed import Feed, sources_of
 from service.decision.constraints.rule import Span
 from service.decision.evaluation import Evaluation
-from service.decision.facts import Incident, OpenIncidents, ResolvedIncident, SituationPart
+from service.decision.facts import Incident, OpenIncidents, ResolvedIncident, SituationPart, UntoldIncident
 from service.decision.journey import JourneyKind
 from service.decision.verdict import ALLOWED, Observation, Reason, ReasonKind, Verdict, deny, unknown
 
@@ -53,8 +53,11 @@ class IncidentOpen:
         blocking = [i for i in incidents.known if not self._allows(i)]
         if blocking or incidents.is_truncated:
             return self._open(blocking or incidents.known, is_truncated=incidents.is_truncated)
-        if not incidents.is_complete:
+        if incidents.status is not FeatureStatus.PRESENT:
             return unknown(self.code, fact="incidents", status=incidents.status.value)
+        untold = next((u for u in incidents.untold if not self._allows(u)), None)
+        if untold is not None:
+            return unknown(self.code, fact=untold.fact, status=untold.status)
         if self.feed is not None and self.feed.is_silent(facts):
             return unknown(self.code, fact=self.feed.fact, status="STALE")
         return self._in_grace(incidents, facts.now)
@@ -64,7 +67,7 @@ class IncidentOpen:
         incidents = facts.situation.incidents
         last = incidents.last_resolved_at
         return Observation(
-            observed={"open_incidents": len(incidents.known), "status": incidents.status.value},
+            observed={"open_incidents": len(incidents.known), "status": incidents.status.value, **_untold(incidents)},
             limits={"kind": self.kind.value},
             ages={} if last is None else {"last_resolved": facts.now - last},
         )
@@ -90,7 +93,7 @@ class IncidentOpen:
             return ALLOWED
         return deny(self.code, eligible_after=last, kind=self.kind.value, grace_until=last)
 
-    def _allows(self, incident: Incident | ResolvedIncident) -> bool:
+    def _allows(self, incident: Incident | ResolvedIncident | UntoldIncident) -> bool:
         if incident.incident_class not in self.classes:
             return False
         key = (incident.incident_class, incident.severity or "")
@@ -100,3 +103,8 @@ class IncidentOpen:
 
     def _grace(self, incident: ResolvedIncident) -> timedelta:
         return next((grace for name, grace in self.graces if name == incident.incident_class), self.longest_grace)
+
+
+def _untold(incidents: OpenIncidents) -> dict[str, Scalar]:
+    """The facts without which nobody can tell of some incident, with their status."""
+    return {untold.fact: untold.status for untold in incidents.untold}

@@ -20,8 +20,9 @@ company: mybank
 customer: {entity: holder}
 features:
   repo: feast/
-  views: [accounts, cards, claims, incidents, consents]
+  views: [accounts, cards, claims]
   names: {cards.rating: card_rating}
+situation: {incidents: {view: incidents}, consents: {view: consents}}
 """
 
 

@@ -26,9 +26,13 @@ def key(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+def writer_to(banks: Banks, key: str) -> SituationWriter:
+    return SituationWriter(banks[key].repo, banks.features[key].schema.situation)
+
+
 @pytest.fixture
 def writer(banks: Banks, key: str) -> Iterator[SituationWriter]:
-    pushing = SituationWriter(banks[key].repo)
+    pushing = writer_to(banks, key)
     yield pushing
     pushing.close()
 
@@ -124,7 +128,7 @@ def test_writers_at_the_same_time_lose_nothing(banks: Banks, key: str, customer:
             failed.append(error)
         writer.close()
 
-    threads = [threading.Thread(target=push, args=(SituationWriter(banks[key].repo), name)) for name in "abcd"]
+    threads = [threading.Thread(target=push, args=(writer_to(banks, key), name)) for name in "abcd"]
     for thread in threads:
         thread.start()
     for thread in threads:

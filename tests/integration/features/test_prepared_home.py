@@ -113,7 +113,7 @@ def test_history_is_joined_as_of_the_decision(prepared_home: Path) -> None:
 
 
 def test_pushes_are_read_at_once(own_feast: Path, own_online: OnlineFeatures) -> None:
-    SituationWriter(own_feast).write(SILENT, [INCIDENT])
+    SituationWriter(own_feast, SCHEMA.situation).write(SILENT, [INCIDENT])
     value = own_online.read(SILENT, NOW).values["incidents_json"]
     assert (value.status, value.event_time) == (FeatureStatus.PRESENT, INCIDENT.at)
 
@@ -174,7 +174,7 @@ def test_preparing_again_moves_the_data_and_keeps_what_was_pushed(prepared_home:
     home = tmp_path / "home"
     shutil.copytree(prepared_home, home)
     (home / "state.db").write_bytes(b"state")
-    writer = SituationWriter(home / "feast")
+    writer = SituationWriter(home / "feast", SCHEMA.situation)
     writer.write(STATED, [INCIDENT])
     later = NOW + timedelta(weeks=10, days=3)
     prepare_home(home, later)

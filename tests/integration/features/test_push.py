@@ -20,7 +20,7 @@ from tests.fixtures_features import NOW
 
 @pytest.fixture
 def writer(own_feast: Path) -> Iterator[SituationWriter]:
-    pushing = SituationWriter(own_feast)
+    pushing = SituationWriter(own_feast, SCHEMA.situation)
     yield pushing
     pushing.close()
 
@@ -39,7 +39,7 @@ def stored(feast: Path, customer_id: str = "1") -> tuple[IncidentFact, ...]:
 
 def test_incidents_that_another_source_pushed_stay(own_feast: Path, writer: SituationWriter) -> None:
     theirs, mine = (incident(name, IncidentStatus.OPEN, hours_ago=2) for name in ("a", "b"))
-    SituationWriter(own_feast).write("1", [theirs])
+    SituationWriter(own_feast, SCHEMA.situation).write("1", [theirs])
     writer.write("1", [mine])
     assert stored(own_feast) == (theirs, mine)
 
@@ -52,7 +52,7 @@ def test_a_customer_known_by_a_push_alone_is_known(own_feast: Path, writer: Situ
 
 
 def test_nothing_to_push_does_not_open_the_store(tmp_path: Path) -> None:
-    SituationWriter(tmp_path / "nowhere").write("1", [])
+    SituationWriter(tmp_path / "nowhere", SCHEMA.situation).write("1", [])
 
 
 def test_a_stored_list_that_cannot_be_read_is_left_as_it_is(own_feast: Path, writer: SituationWriter) -> None:

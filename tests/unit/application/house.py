@@ -27,7 +27,7 @@ from service.state.store import SqlState
 from service.timing import StepTimes
 from tests.builders import NOW, STRICT, Entry, catalogue, journey
 from tests.contract.rows import WEEK
-from tests.example import SOURCES, TERMS
+from tests.example import TERMS
 
 EXAMPLE_CATALOGUE = load(EXAMPLE, TERMS)
 NEWS = Entry(journey=journey("news", kind=JourneyKind.PROMOTIONAL), contact=Cap(at_most=1, per=WEEK))
@@ -73,7 +73,7 @@ class House:
         self.now = NOW
         self.catalogues = FixedCatalogues()
         self.scoring = Scoring(model)
-        self.hydrator = Hydrator(features or NoFeatures(), state, SOURCES)
+        self.hydrator = Hydrator(features or NoFeatures(), state, TERMS)
         ids = itertools.count(1)
         self.decider = Decider(
             catalogues=self.catalogues,

@@ -12,7 +12,7 @@ from service.application.hydrate import FactsRequest, HydratedFacts, merge
 from service.decision.facts import Consents, Incident, OpenIncidents, ResolvedIncident, Situation
 from service.state.port import StateReading
 from tests.builders import NOW
-from tests.example import SOURCES
+from tests.example import TERMS
 
 T1, T2, T3 = (NOW - timedelta(hours=h) for h in (3, 2, 1))
 ASKED = FactsRequest(customer_id="1", channel="web", placement="home", context={"basket": 1.5})
@@ -82,4 +82,4 @@ def merged(own: StateReading, *values: FeatureValue, faults: tuple[ViewFault, ..
 
 def made_of(read: FeatureReading, own: StateReading) -> HydratedFacts:
     """The facts of the example's customer, once so much was read."""
-    return merge(ASKED, NOW, read, own, SOURCES)
+    return merge(ASKED, NOW, read, own, TERMS)

@@ -20,7 +20,7 @@ from service.state.engines.engine import Durability
 from service.state.port import StateUnavailable
 from tests.builders import NOW, Entry, catalogue, journey
 from tests.contract.rows import FAR, committed, event, propose
-from tests.example import SOURCES
+from tests.example import TERMS
 from tests.stores import sqlite_state
 from tests.unit.application.readings import (
     ASKED,
@@ -135,7 +135,7 @@ class FixedFeatures:
 async def test_both_stores_are_read_once_for_one_decision(tmp_path: Path) -> None:
     features, kept = FixedFeatures(), sqlite_state(tmp_path / "state.db", Durability.PROCESS_SAFE)
     await kept.record_events([PURCHASE], NOW)
-    hydrator = Hydrator(features, kept, SOURCES)
+    hydrator = Hydrator(features, kept, TERMS)
     found = await hydrator.hydrate(ASKED, NOW, FAR)
     own = await kept.situation("1", NOW, FAR)
     hydrator.close()
@@ -152,7 +152,7 @@ async def test_what_concerns_everybody_is_a_fact_of_every_customer(tmp_path: Pat
     await committed(kept, await propose(kept, plan, customer_id="2"))
     await kept.kill("news", "wrong price", NOW)
     await kept.record_events([event("b1", "feed.heartbeat", customer_id="")], NOW)
-    hydrator = Hydrator(FixedFeatures(), kept, SOURCES)
+    hydrator = Hydrator(FixedFeatures(), kept, TERMS)
     found = (await hydrator.hydrate(ASKED, NOW, replace(FAR, pools=plan.pools_on("web")))).facts.situation
     without = (await hydrator.hydrate(ASKED, NOW, FAR)).facts.situation
     hydrator.close()
@@ -187,7 +187,7 @@ async def test_incidents_that_are_over_for_long_are_asked_for_where_the_feature_
     await kept.record_events([event("e1", "incident.resolved", NOW - 8 * DAY, incident_id="i1")], NOW)
     near = replace(FAR, grace=DAY)
     assert (await kept.situation("1", NOW, near)).incident_heard_at == {}
-    hydrator = Hydrator(Lists("i1", "i2"), kept, SOURCES)
+    hydrator = Hydrator(Lists("i1", "i2"), kept, TERMS)
     found = (await hydrator.hydrate(ASKED, NOW, near)).facts.situation.incidents
     assert [i.incident_id for i in found.known] == ["i2"]
     hydrator.close()
@@ -197,7 +197,7 @@ async def test_incidents_that_are_over_for_long_are_asked_for_where_the_feature_
 async def test_a_state_store_that_does_not_answer_ends_the_hydration(tmp_path: Path) -> None:
     kept = sqlite_state(tmp_path / "state.db", Durability.PROCESS_SAFE)
     await kept.close()
-    hydrator = Hydrator(FixedFeatures(), kept, SOURCES)
+    hydrator = Hydrator(FixedFeatures(), kept, TERMS)
     with pytest.raises(StateUnavailable):
         await hydrator.hydrate(ASKED, NOW, FAR)
     hydrator.close()

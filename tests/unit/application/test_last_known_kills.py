@@ -19,7 +19,7 @@ from service.decision.reach import Reach
 from service.state.engines.engine import Durability
 from service.state.port import StateUnavailable
 from tests.builders import NOW
-from tests.example import SOURCES
+from tests.example import TERMS
 from tests.stores import sqlite_state
 from tests.unit.application.readings import (
     ASKED,
@@ -74,7 +74,7 @@ def test_a_reading_that_comes_late_does_not_bring_an_older_list_back() -> None:
 
 async def test_every_reading_of_the_state_is_remembered_and_used_when_there_is_none(tmp_path: Path) -> None:
     state = sqlite_state(tmp_path / "state.db", Durability.PROCESS_SAFE)
-    hydrator = Hydrator(NoFeatures(), state, SOURCES)
+    hydrator = Hydrator(NoFeatures(), state, TERMS)
     await state.kill("news", "a test", NOW)
     await hydrator.hydrate(ASKED, NOW, Reach())
     await state.kill("*", "all of it", NOW)

@@ -56,7 +56,7 @@ async def test_incidents_and_consents_reach_the_online_store_as_they_stand(state
         ],
         NOW,
     )
-    feed = FeatureFeed(state, SituationWriter(own_feast), Metrics())
+    feed = FeatureFeed(state, SituationWriter(own_feast, SCHEMA.situation), Metrics())
     assert await feed.drain_once()
     assert not await feed.drain_once()
     feed.close()
@@ -74,7 +74,7 @@ async def test_incidents_and_consents_reach_the_online_store_as_they_stand(state
 
 
 async def test_a_running_feed_tells_what_it_is_woken_for(state: SqlState, own_feast: Path) -> None:
-    feed = FeatureFeed(state, SituationWriter(own_feast), Metrics())
+    feed = FeatureFeed(state, SituationWriter(own_feast, SCHEMA.situation), Metrics())
     feeding = asyncio.create_task(feed.run())
     await state.record_events([opened()], NOW)
     feed.wake()
@@ -96,10 +96,9 @@ class FakeSink:
     def write(self, customer_id: str, facts: Sequence[Fact]) -> None:
         if self._failures:
             raise self._failures.pop(0)
-        view = type(facts[0]).view
-        if customer_id in self._unreadable and view == IncidentFact.view:
+        if customer_id in self._unreadable and isinstance(facts[0], IncidentFact):
             raise SituationUnreadable("incidents_json holds what the contract does not allow")
-        self.told.append((customer_id, view))
+        self.told.append((customer_id, type(facts[0]).feature))
 
     def close(self) -> None:
         self.is_closed = True
@@ -130,7 +129,7 @@ async def test_a_store_that_fails_is_told_again_after_pauses_that_double_up_to_a
     await drained(state)
     await stopped(feeding)
     feed.close()
-    assert sink.told == [("1", "incidents")]
+    assert sink.told == [("1", "incidents_json")]
     assert (FIRST_PAUSE_S, LONGEST_PAUSE_S) == (0.5, 60.0)
     assert pauses.seconds == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
 
@@ -175,7 +174,7 @@ async def test_a_list_that_cannot_be_read_hinders_neither_other_customers_nor_th
     with caplog.at_level(logging.ERROR):
         assert await feed.drain_once()
     feed.close()
-    assert sink.told == [("1", "consents"), ("2", "incidents")]
+    assert sink.told == [("1", "consents_json"), ("2", "incidents_json")]
     assert await state.waiting_for_features(10) == []
     assert "cannot be read" in caplog.text
 
@@ -186,7 +185,7 @@ async def test_a_customer_is_told_once_however_often_she_waits(state: SqlState) 
     feed = FeatureFeed(state, sink, Metrics())
     await feed.drain_once()
     feed.close()
-    assert sink.told == [("1", "incidents")]
+    assert sink.told == [("1", "incidents_json")]
 
 
 async def test_more_than_a_batch_is_told_in_order(state: SqlState) -> None:

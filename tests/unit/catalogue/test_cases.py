@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from service.catalogue.cases.answer import decide
 from service.catalogue.cases.document import CaseDocument
 from service.catalogue.cases.facts import facts_of_case
 from service.catalogue.cases.run import Case, CasesUnreadable, Report, read_cases, run
+from service.catalogue.incident_sources import incident_sources
 from service.catalogue.load import EXAMPLE, load
 from service.catalogue.terms import Terms
 from service.decision.constraints.registry import BINDERS, group_of
@@ -235,6 +237,21 @@ def test_facts_have_the_ages_and_statuses_that_a_case_gives() -> None:
     assert features["baskets_90d"].status is FeatureStatus.STALE
     assert features["recency_days"].known() == 3.0
     assert features["kids_count"].status is FeatureStatus.NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("baskets", "is_open", "is_untold"), [(3, False, False), (10, True, False), (None, False, True)]
+)
+def test_what_features_tell_of_incidents_is_a_fact_of_a_case(
+    baskets: int | None, is_open: bool, is_untold: bool
+) -> None:
+    """As in serving: a case that does not say what a source reads has its gates closed."""
+    terms = replace(TERMS, incidents=incident_sources({"claims": "customer.baskets_90d > 9"}, TERMS.schema))
+    given = {} if baskets is None else {"baskets_90d": baskets}
+    told = {"name": "told", "now": "2027-02-10T17:00:00Z", "channel": "email", "eligible": [], "features": given}
+    case = CaseDocument.model_validate_json(json.dumps(told))
+    incidents = facts_of_case(case, load(EXAMPLE, terms).plan, terms).situation.incidents
+    assert (bool(incidents.known), bool(incidents.untold)) == (is_open, is_untold)
 
 
 @pytest.mark.parametrize(("stage", "gone"), [("use", "use"), ("recommend", None)])

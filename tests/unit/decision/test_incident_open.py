@@ -10,7 +10,7 @@ import pytest
 from features.values import FeatureStatus
 from service.decision.constraints.incident_open import IncidentOpen
 from service.decision.constraints.registry import IncidentClass, Policies, RuleInputs, bind_rules
-from service.decision.facts import Incident, OpenIncidents, Situation
+from service.decision.facts import Incident, OpenIncidents, Situation, UntoldIncident
 from service.decision.journey import JourneyKind
 from service.decision.verdict import ReasonKind
 from tests.builders import HELPING, NOW, evaluation, facts
@@ -83,6 +83,28 @@ def test_an_incident_that_is_known_denies_even_when_others_are_not() -> None:
     reason = DELIVERY_ALLOWS_LOYALTY.check(evaluation(facts(situation=situation)))
     assert reason is not None
     assert reason.kind is ReasonKind.DENIED
+
+
+@pytest.mark.parametrize(
+    ("classes", "fact"),
+    [
+        ((), None),
+        (("delivery",), None),
+        (("billing",), "customer.f0"),
+        (("delivery", "unheard-of"), "customer.f1"),
+    ],
+)
+def test_an_incident_of_which_features_do_not_tell_denies_as_an_open_one_would_and_names_the_fact(
+    classes: tuple[str, ...], fact: str | None
+) -> None:
+    """But the reason says that it is not known, and what is lacking."""
+    untold = tuple(
+        UntoldIncident(incident_class=one, fact=f"customer.f{n}", status="STALE") for n, one in enumerate(classes)
+    )
+    situation = Situation(incidents=OpenIncidents(untold=untold))
+    reason = DELIVERY_ALLOWS_LOYALTY.check(evaluation(facts(situation=situation)))
+    told = None if reason is None else (reason.kind, dict(reason.params))
+    assert told == (None if fact is None else (ReasonKind.UNKNOWN, {"fact": fact, "status": "STALE"}))
 
 
 @pytest.mark.parametrize(

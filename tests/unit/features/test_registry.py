@@ -16,8 +16,9 @@ from features.derived import Age, Formula
 from features.interactions import Interaction, ModelFeatures
 from features.registry import CompanyFeatures, read_features
 from features.schema import FeatureType, PersonalData
+from features.situation import SituationViews
 from service.commands.variables import strangers
-from tests.companies.bank import FIRST_HOLDER, RUMBO, Bank, make_bank
+from tests.companies.bank import FIRST_HOLDER, RUMBO, SQLITE, Bank, make_bank, push_views
 
 NOTES = """\
 balance: {description: What the accounts hold, unit: EUR, owner: core, personal_data: sensitive, range: [0, 1000000]}
@@ -178,6 +179,48 @@ def test_the_latest_of_an_event_type_is_an_instant_too(bank: Bank) -> None:
     events = "events:\n  card.renewed: {latest: last_renewed_at}\n"
     bank.write(RUMBO + "  derived: {renewal_age: days_since(last_renewed_at)}\n" + events)
     assert features_of(bank).schema.features
+
+
+@pytest.fixture(scope="module")
+def pushed(tmp_path_factory: pytest.TempPathFactory) -> Bank:
+    """The same bank, with views that incidents and consents are pushed to."""
+    folder = tmp_path_factory.mktemp("pushed") / "bank"
+    return make_bank(folder, "INT64", SQLITE, wealth=None, **push_views(folder))
+
+
+SITUATION = RUMBO + "situation: {incidents: {view: incidents}, consents: {view: consents}}\n"
+
+
+def test_the_views_of_the_situation_are_read_beside_the_features_and_never_age(pushed: Bank) -> None:
+    pushed.write(SITUATION)
+    schema = features_of(pushed).schema
+    assert [(f.view, f.name, f.max_age_s) for f in schema.features if f.is_situation] == [
+        ("incidents", "incidents_json", None),
+        ("consents", "consents_json", None),
+    ]
+    assert schema.situation == SituationViews(incidents="incidents", consents="consents")
+    pushed.write()
+    assert features_of(pushed).schema.situation == SituationViews()
+
+
+@pytest.mark.parametrize(
+    ("situation", "expected"),
+    [
+        (
+            "{incidents: {view: tickets}}",
+            "6:25: situation.incidents.view: the registry has no view 'tickets'",
+        ),
+        (
+            "{incidents: {view: consents}}",
+            "situation.incidents.view: the view 'consents' has no text 'incidents_json', which holds the list as JSON",
+        ),
+        ("{consents: {view: claims}}", "situation.consents.view: the view 'claims' is no push view"),
+        ("{consents: {view: claims}}", "situation.consents.view: the view 'claims' has no text 'consents_json'"),
+    ],
+)
+def test_a_view_that_no_situation_can_be_pushed_to_is_named(situation: str, expected: str, pushed: Bank) -> None:
+    faults = faults_of(pushed, RUMBO + f"situation: {situation}\n")
+    assert any(expected in fault for fault in faults), faults
 
 
 @pytest.mark.parametrize("key", ["INT32", "STRING"])
