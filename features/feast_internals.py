@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from feast import FeatureView
+    from feast import FeatureStore, FeatureView
     from feast.infra.online_stores.online_store import OnlineStore
     from feast.protos.feast.types.EntityKey_pb2 import EntityKey
     from feast.repo_config import RepoConfig
@@ -32,6 +32,11 @@ def release(store: OnlineStore) -> None:
         held = getattr(store, name, None)
         if held is not None:
             held.close()
+
+
+def release_online(store: FeatureStore) -> None:
+    """Closes what a repository's own online store holds open."""
+    release(store._get_provider().online_store)
 
 
 def sqlite_database(store: OnlineStore, config: RepoConfig) -> sqlite3.Connection:

@@ -24,6 +24,7 @@ from features.complete_journey.shopping import read_shopping
 from features.complete_journey.source import DATA_END, DATA_START, SOURCE, read_source
 from features.connection import CONFIG_FILE
 from features.dataset import Dataset
+from features.feast_internals import release_online
 from features.files import replacing, sha256_of, write_parquet, writing
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def prepare_home(home: Path, now: datetime, report: Report = lambda step: None) 
         for view in SNAPSHOT_VIEWS:
             report(f"Loading {view} into the online store")
             _materialise(store, view, shifted(DATA_START, weeks) - timedelta(days=1), now)
-        _release(store)
+        release_online(store)  # what was written is then in the file and not beside it
     dataset = Dataset(
         source=SOURCE,
         shift_weeks=weeks,
@@ -137,13 +138,6 @@ def _register(feast: Path, registry: Path) -> FeatureStore:
 def _materialise(store: FeatureStore, view: str, start: datetime, end: datetime) -> None:
     with _quiet():
         store.materialize(start.astimezone(UTC), end.astimezone(UTC), feature_views=[view])
-
-
-def _release(store: FeatureStore) -> None:
-    """Closes Feast's hold on the file, so that what was written is in it and not beside it."""
-    database = getattr(store._get_provider().online_store, "_conn", None)
-    if database is not None:
-        database.close()
 
 
 @contextlib.contextmanager
