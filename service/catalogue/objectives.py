@@ -12,7 +12,7 @@ from features.errors import RumboError
 from features.values import Scalar
 from service.catalogue.conditions.compile import ConditionCompiler
 from service.catalogue.documents.journey import CatalogueDocument, ObjectiveDocument
-from service.catalogue.documents.problems import Problems
+from service.catalogue.documents.problems import FaultClass, Problems
 from service.catalogue.documents.source import form_problems
 from service.catalogue.load import CatalogueInvalid
 from service.decision.constraints.rule import Condition
@@ -65,7 +65,10 @@ def objectives_of(source: str, events: EventTypes) -> Mapping[str, KeptObjective
 def _objective(journey: str, document: ObjectiveDocument, events: EventTypes, problems: Problems) -> KeptObjective:
     known = events.by_name.get(document.event or "", EventType())
     where = None
-    if document.where is not None:
+    if document.where is not None and document.event not in events.by_name:
+        text = f"'{document.event}' is an event type no longer, so none of its attributes can be asked for"
+        problems.add(journey, ("objective", "event"), FaultClass.NAME, text)
+    elif document.where is not None:
         compiler = ConditionCompiler(known.value_types, is_kept=True)
         where = problems.condition(compiler, document.where, journey, ("objective", "where"))
     return KeptObjective(

@@ -110,6 +110,7 @@ async def _export(settings: Settings, since: date, until: date | None, folder: P
 async def _import(settings: Settings, place: Path, *, skip_bad: bool) -> ImportCounts:
     from features.schema import FeatureSchema
     from service.bootstrap import state_store, system_clock
+    from service.catalogue.terms import EXAMPLE_EVENTS, terms_of
     from service.commands.progress import progress_bar
     from service.state.history.faults import HistoryInvalid, RowFault
     from service.state.history.take import HistoryImport
@@ -120,8 +121,9 @@ async def _import(settings: Settings, place: Path, *, skip_bad: bool) -> ImportC
     def skip(fault: RowFault) -> None:
         click.echo(f"skipped: {fault}", err=True)
 
+    terms = terms_of(FeatureSchema.load(), EXAMPLE_EVENTS)
     async with state_store(settings, is_made=True) as state:
-        history = HistoryImport(state.engine, FeatureSchema.load(), place, system_clock())
+        history = HistoryImport(state.engine, terms.schema, place, system_clock())
         if history.ignored:
             click.echo(f"columns that mean nothing here: {', '.join(history.ignored)}", err=True)
         with progress_bar() as progress:

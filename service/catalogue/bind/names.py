@@ -38,16 +38,19 @@ def check_names(
 
 
 def _check_objective(journey: JourneyDocument, events: EventTypes, problems: Problems, *, is_kept: bool) -> None:
-    """An objective's event is one that can be recorded, and its `where` speaks of that event's attributes."""
+    """An objective's event is one that can be recorded, and its `where` speaks of that event's attributes.
+
+    Of a catalogue that was once in force neither is asked: no decision depends on it, and types may be gone.
+    """
     objective = journey.objective
-    if objective.event is None:
+    if objective.event is None or is_kept:
         return
     known = events.by_name.get(objective.event)
     if known is None:
         text = f"'{objective.event}' is no event type: " + ", ".join(events.by_name)
         problems.add(journey.journey, ("objective", "event"), FaultClass.NAME, text)
     elif objective.where is not None:
-        compiler = ConditionCompiler(known.value_types, is_kept=is_kept)
+        compiler = ConditionCompiler(known.value_types)
         problems.condition(compiler, objective.where, journey.journey, ("objective", "where"))
 
 
