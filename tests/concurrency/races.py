@@ -82,10 +82,11 @@ def granted(number: int) -> KnownEvent:
 
 
 def forbidding(number: int) -> KnownEvent:
-    """An incident in every other race, a withdrawal in the others."""
+    """An incident in every other race, of a built-in type and of a declared one in turn; a withdrawal in the others."""
     if number % 2:
         return event(f"e{number}", "consent.withdrawn", customer_id=f"c{number}", purpose="marketing", channel="web")
-    return event(f"e{number}", "incident.opened", customer_id=f"c{number}", incident_id="i1")
+    type_ = "claim.opened" if number % 4 else "incident.opened"
+    return event(f"e{number}", type_, customer_id=f"c{number}", incident_id="i1")
 
 
 async def record(state: Store, pipe: Pipe, to_decider: Pipe) -> None:

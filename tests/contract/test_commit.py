@@ -56,6 +56,9 @@ async def test_a_decision_that_ranks_nothing_is_kept_and_reserves_nothing(state:
         event("e1", "consent.withdrawn"),
         event("e1", "purchase", amount=1.0),
         event("e1", "journey.exited", journey_id="other"),
+        event("e1", "claim.opened", incident_id="i1"),
+        event("e1", "claim.closed", incident_id="i1"),
+        event("e1", "card.renewed"),
     ],
     ids=lambda e: str(e.type),
 )

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from service.decision.facts_record import Json
+from service.decision.facts_record import Json, facts_from_json
+from service.decision.record import to_document
 from service.state.engines.session import Sql, Transaction
 from service.state.port import RecordFormatUnknown
 from tests.builders import NOW
 from tests.contract.adapters import Store
 from tests.contract.history import decided, engine_of, exported, imported, plain
-from tests.contract.rows import KEY, committed, propose
+from tests.contract.rows import KEY, ONE_A_WEEK, committed, event, propose
 
 LATER_FORM = {"format": 3, "decision": "in another form"}
 REFUSED = "decision d1 is recorded in format 3, this program knows none above 2: use the later program"
@@ -37,6 +39,18 @@ async def test_a_record_without_a_number_is_read_and_exported_as_form_1(state: S
     assert found is not None
     assert found.record == unnumbered
     assert (await exported(state, tmp_path / "after")).equals(before)
+
+
+async def test_a_record_of_form_1_tells_when_something_last_happened_by_its_own_name(state: Store) -> None:
+    await state.record_events([event("e1", "purchase", NOW, amount=1.0)], NOW)
+    plan = replace(ONE_A_WEEK, latest=frozenset({"last_purchase_at"}))
+    made = await committed(state, await propose(state, plan))
+    record = to_document(made)
+    situation = record["input"]["situation"]
+    told = situation.pop("latest")
+    assert told == {"last_purchase_at": NOW.isoformat()}
+    again = facts_from_json({**record["input"], "situation": {**situation, **told}})
+    assert again.situation == made.facts.situation
 
 
 async def test_a_decision_in_a_form_that_is_not_known_is_refused_by_its_id_and_number(state: Store) -> None:
