@@ -23,6 +23,7 @@ from features.errors import HomeNotPrepared
 from features.online import OnlineFeatures
 from features.push import SituationWriter
 from features.schema import FeatureSchema
+from features.situation import SituationViews
 from models.registry import fetch_tried_champion, stamp_of, trials_of
 from models.scorer import Scorer
 from service.application.catalogues import KeptCatalogues
@@ -41,6 +42,7 @@ from service.catalogue.documents.patience import Patience, patiently
 from service.catalogue.load import Catalogue, CatalogueFolder, load
 from service.catalogue.objective_windows import ObjectiveWindows
 from service.catalogue.terms import EXAMPLE_EVENTS, Terms, terms_of
+from service.decision.facts import FactKind
 from service.decision.plan import Plan
 from service.metrics import Metrics
 from service.quiet_load import collecting_later
@@ -63,6 +65,8 @@ from service.wire.server import Application
 log = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
+EXAMPLE_SITUATION = SituationViews(incidents="incidents", consents="consents")
+"""The push views of the example's rumbo.yaml."""
 
 
 def system_clock() -> datetime:
@@ -86,18 +90,24 @@ def _open(settings: Settings, known: HomeStore) -> SqlState:
     """`known`: the store that the home belongs to until now."""
     if settings.state_url is None:
         known.demand_embedded(settings.state_file)
-        state = SqlState(
-            SqliteEngine(settings.state_file, settings.durability, expected=known.embedded), ObjectiveWindows()
-        )
+        engine = SqliteEngine(settings.state_file, settings.durability, expected=known.embedded)
+        state = SqlState(engine, ObjectiveWindows(), _fed(EXAMPLE_SITUATION))
         known.keep(settings.home, embedded=state.engine.store_id)
         return state
     with _needing_postgres():
         from service.state.engines.postgres import PostgresEngine
     url = settings.state_url.get_secret_value()
-    state = SqlState(PostgresEngine(url, settings.durability, expected=known.postgresql), ObjectiveWindows())
+    postgres = PostgresEngine(url, settings.durability, expected=known.postgresql)
+    state = SqlState(postgres, ObjectiveWindows(), _fed(EXAMPLE_SITUATION))
     if settings.home.is_dir():  # one that asks from elsewhere has none
         known.keep(settings.home, postgresql=state.engine.store_id)
     return state
+
+
+def _fed(views: SituationViews) -> frozenset[FactKind]:
+    """The kinds of facts that have a view to be pushed to."""
+    named = {FactKind.INCIDENTS: views.incidents, FactKind.CONSENTS: views.consents}
+    return frozenset(kind for kind, view in named.items() if view is not None)
 
 
 async def _state_of_service(settings: Settings) -> SqlState:
@@ -150,16 +160,15 @@ async def application(
         core = await _core(settings, clock, first, terms, reader, Scoring(model), opened)
         for doubt in doubts:
             log.warning(doubt)
-        feed = FeatureFeed(core.state, SituationWriter(settings.feature_repo, schema.situation), core.metrics)
-        opened.callback(feed.close)
+        tell_features = _feed_features(core, EXAMPLE_SITUATION, opened)
         watch = CatalogueWatch(folder, stamp, core.catalogues, core.metrics)
         readiness = _readiness(core, watch)
-        await _work(core, feed, watch, opened)
+        await _work(core, watch, opened)
         if model is None:
             await _watch_models(core, opened)
         await readiness.look()
         _run(readiness.run(), opened)
-        intake = Intake(core.state, core.catalogues, clock, feed.wake)
+        intake = Intake(core.state, core.catalogues, clock, tell_features)
         yield Application(
             handler=Handler(
                 decider=_decider(core, new_id), intake=intake, catalogues=core.catalogues, metrics=core.metrics
@@ -236,7 +245,17 @@ def _readiness(core: _Core, watch: CatalogueWatch) -> Readiness:
     return readiness
 
 
-async def _work(core: _Core, feed: FeatureFeed, watch: CatalogueWatch, opened: AsyncExitStack) -> None:
+def _feed_features(core: _Core, views: SituationViews, opened: AsyncExitStack) -> Callable[[], None]:
+    """Tells the feature store what events changed, if it has a view for it. Returns: what to call after events."""
+    if not views.named:
+        return lambda: None
+    feed = FeatureFeed(core.state, SituationWriter(core.settings.feature_repo, views), core.metrics)
+    opened.callback(feed.close)
+    _run(feed.run(), opened)
+    return feed.wake
+
+
+async def _work(core: _Core, watch: CatalogueWatch, opened: AsyncExitStack) -> None:
     """Starts what goes on beside the calls. The kill list is read once before."""
     remember = core.hydrator.remember_kills
     kills = KillReader(core.state, remember, core.clock, service_id=uuid4().hex, name=_whereabouts())
@@ -244,7 +263,7 @@ async def _work(core: _Core, feed: FeatureFeed, watch: CatalogueWatch, opened: A
     opened.push_async_callback(kills.leave)
     upkeep = Upkeep(core.state.engine, core.settings.retention)
     housekeeping = Housekeeping(upkeep, core.catalogues, core.metrics, core.clock)
-    for work in (feed.run(), watch.run(), housekeeping.run(), keep_reading(kills.read)):
+    for work in (watch.run(), housekeeping.run(), keep_reading(kills.read)):
         _run(work, opened)
 
 

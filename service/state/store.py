@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from service.decision.constraints.capacity import Pool
 from service.decision.decide import Decision
-from service.decision.facts import Consents
+from service.decision.facts import Consents, FactKind
 from service.decision.reach import Reach
 from service.decision.reports.effects import KnownEvent
 from service.decision.reports.rows import Outcome, RowResult
@@ -87,9 +87,13 @@ async def in_time(asked: Awaitable[Result]) -> Result:
 class SqlState:
     """`StateStore`, `KillSwitch`, `KillReaders` and `Outbox` over one database, shared safely by all its processes."""
 
-    def __init__(self, engine: Engine, windows: Windows) -> None:
-        """`windows` of the objectives are asked while a transaction waits."""
+    def __init__(self, engine: Engine, windows: Windows, fed: frozenset[FactKind]) -> None:
+        """`windows` of the objectives are asked while a transaction waits.
+
+        `fed`: the kinds of facts of which the feature store is told; of others nothing waits in the outbox.
+        """
         self.engine = engine
+        self._fed = fed
         self._windows = windows
         self._counters = Counters()
 
@@ -126,7 +130,9 @@ class SqlState:
         )
 
     async def record_events(self, events: Sequence[KnownEvent], now: datetime) -> list[RowResult]:
-        return await self._write(lambda session: keep_events(session, events, now), lambda _: event_locks(events))
+        return await self._write(
+            lambda session: keep_events(session, events, now, self._fed), lambda _: event_locks(events)
+        )
 
     async def record_outcomes(self, outcomes: Sequence[Outcome], now: datetime) -> list[RowResult]:
         return await self._write(

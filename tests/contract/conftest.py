@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
+from service.decision.facts import FactKind
+from service.state.rows.outbox import FED
 from tests.contract.adapters import ADAPTERS, URL, Store
 from tests.postgres_server import PostgresServer, database_name
 
-OpenStore = Callable[[], Awaitable[Store]]
+
+class OpenStore(Protocol):
+    """Opens one more store object over the data of a test."""
+
+    def __call__(self, fed: frozenset[FactKind] = FED) -> Awaitable[Store]: ...
 
 
 @pytest.fixture(params=sorted(ADAPTERS))
@@ -37,8 +44,8 @@ async def open_store(adapter: str, place: Path) -> AsyncIterator[OpenStore]:
     """Opens one more store object over the same data; all are closed at the end."""
     opened: list[Store] = []
 
-    async def open_one() -> Store:
-        opened.append(await ADAPTERS[adapter](place))
+    async def open_one(fed: frozenset[FactKind] = FED) -> Store:
+        opened.append(await ADAPTERS[adapter](place, fed))
         return opened[-1]
 
     yield open_one

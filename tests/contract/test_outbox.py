@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence, Set
 from datetime import timedelta
 
+import pytest
+
 from features.values import Scalar
-from service.decision.facts import Consents
+from service.decision.facts import Consents, FactKind
 from service.decision.reports.rows import OutcomeType
 from service.state.port import IncidentTimes
+from service.state.rows.outbox import FED
 from tests.builders import NOW
 from tests.contract.adapters import Store
 from tests.contract.conftest import OpenStore
-from tests.contract.rows import event, opened, outcome, ranked
+from tests.contract.rows import FAR, event, opened, outcome, ranked
 
 HOUR = timedelta(hours=1)
 
@@ -24,23 +28,41 @@ async def test_nothing_waits_in_an_empty_store(state: Store) -> None:
     assert await state.waiting_for_features(100) == []
 
 
-async def test_incidents_and_consents_are_queued_and_nothing_else(state: Store) -> None:
-    """Nothing of a purchase is written there: its instant is read from this store."""
+INCIDENTS = ["incident.opened", "incident.resolved"]
+CONSENTS = ["consent.granted", "consent.withdrawn"]
+EVENTS: Sequence[tuple[str, Mapping[str, Scalar]]] = (
+    ("incident.opened", {"incident_id": "i"}),
+    ("incident.resolved", {"incident_id": "i"}),
+    ("consent.granted", {"purpose": "marketing", "channel": "web"}),
+    ("consent.withdrawn", {}),
+    ("purchase", {"amount": 9.5}),
+    ("journey.entered", {"journey_id": "news", "stage": "need"}),
+    ("journey.exited", {"journey_id": "news"}),
+    ("feed.heartbeat", {}),
+)
+
+
+@pytest.mark.parametrize(
+    ("fed", "queued"),
+    [
+        (FED, [*INCIDENTS, *CONSENTS]),
+        ({FactKind.INCIDENTS}, INCIDENTS),
+        ({FactKind.CONSENTS}, CONSENTS),
+        (frozenset(), []),
+    ],
+)
+async def test_what_the_feature_store_is_told_of_is_queued_and_nothing_else(
+    open_store: OpenStore, fed: Set[FactKind], queued: list[str]
+) -> None:
+    """Nothing of a purchase is written there: its instant is read from this store. Nothing is lost for it here."""
+    state = await open_store(frozenset(fed))
     await ranked(state)
-    told: list[tuple[str, dict[str, Scalar]]] = [
-        ("incident.opened", {"incident_id": "i"}),
-        ("incident.resolved", {"incident_id": "i"}),
-        ("consent.granted", {"purpose": "marketing", "channel": "web"}),
-        ("consent.withdrawn", {}),
-        ("purchase", {"amount": 9.5}),
-        ("journey.entered", {"journey_id": "news", "stage": "need"}),
-        ("journey.exited", {"journey_id": "news"}),
-        ("feed.heartbeat", {}),
-    ]
-    for i, (type_, attributes) in enumerate(told):
+    for i, (type_, attributes) in enumerate(EVENTS):
         await state.record_events([event(f"e{i}", type_, NOW, customer_id=type_, **attributes)], NOW)
     await state.record_outcomes([outcome("o1", OutcomeType.PRESENTED)], NOW)
-    assert await waiting(state) == ["incident.opened", "incident.resolved", "consent.granted", "consent.withdrawn"]
+    assert await waiting(state) == queued
+    assert await state.count_waiting() == len(queued)
+    assert (await state.situation("incident.opened", NOW, FAR)).situation.incidents.known
 
 
 async def test_a_duplicate_or_rejected_event_is_not_queued_again(state: Store) -> None:

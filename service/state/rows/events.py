@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from features.values import Scalar
+from service.decision.facts import FactKind
 from service.decision.reports.effects import (
     ConsentGranted,
     ConsentWithdrawn,
@@ -39,8 +40,13 @@ def event_locks(events: Sequence[KnownEvent]) -> Locks:
     )
 
 
-def keep_events(session: Session, events: Sequence[KnownEvent], now: datetime) -> list[RowResult]:
-    """Keeps each valid event once; an id that is reused with other content is rejected."""
+def keep_events(
+    session: Session, events: Sequence[KnownEvent], now: datetime, fed: frozenset[FactKind]
+) -> list[RowResult]:
+    """Keeps each valid event once; an id that is reused with other content is rejected.
+
+    `fed`: the kinds of facts of which the feature store is told.
+    """
     (rows,) = session.query(
         Sql(
             f"SELECT event_id, fingerprint FROM events WHERE event_id IN {placeholders(e.event_id for e in events)}",
@@ -56,7 +62,7 @@ def keep_events(session: Session, events: Sequence[KnownEvent], now: datetime) -
             results.append(duplicate_or_reused(event.event_id, "event_id", known[event.event_id] == fingerprint))
             continue
         known[event.event_id] = fingerprint
-        session.execute(_row(event, now, fingerprint), *_changes(event, now))
+        session.execute(_row(event, now, fingerprint), *_changes(event, now, fed))
         for moved in _moved_by(event):
             move = JourneyMove(min(event.occurred_at, now), moved.move, event.event_id, moved.stage)
             moves.keep((event.customer_id, moved.journey_id), move)
@@ -98,33 +104,44 @@ def _row(event: KnownEvent, now: datetime, fingerprint: str) -> Sql:
     )
 
 
-def _changes(event: KnownEvent, now: datetime) -> Iterator[Sql]:
+def _changes(event: KnownEvent, now: datetime, fed: frozenset[FactKind]) -> Iterator[Sql]:
     if event.is_of_customer:
         yield raise_versions(event.customer_id, *kinds_of(event.effects), is_event=True)
     for effect in event.effects:
         yield from _carried_out(effect, event, now)
+        yield from _queued(effect, event, now, fed)
 
 
 def _carried_out(effect: Effect, event: KnownEvent, now: datetime) -> Iterator[Sql]:
     """What an effect changes beside moves, which are folded together."""
     at, customer_id = min(micros(event.occurred_at), micros(now)), event.customer_id
     match effect:
-        case IncidentOpened(incident_id=incident_id):
+        case IncidentOpened():
             yield _open_incident(effect, event, at)
-            yield queued(customer_id, now, incident_id=incident_id)
         case IncidentResolved(incident_id=incident_id):
             yield _later("incidents", {"customer_id": customer_id, "incident_id": incident_id}, "resolved_at", at)
-            yield queued(customer_id, now, incident_id=incident_id)
         case ConsentGranted(purpose=purpose, channel=channel) | ConsentWithdrawn(purpose=purpose, channel=channel):
             column = "granted_at" if isinstance(effect, ConsentGranted) else "withdrawn_at"
             consent = {"customer_id": customer_id, "purpose": purpose, "channel": channel}
             yield _later("consents", consent, column, at)
-            yield queued(customer_id, now, purpose=purpose, channel=channel)
         case Happened(latest=latest):
             yield _later("latest_events", {"customer_id": customer_id, "name": latest}, "at", at)
         case FeedAlive(source=source):
             yield _later("feeds", {"source": source}, "heartbeat_at", at)
         case Moved():
+            pass
+
+
+def _queued(effect: Effect, event: KnownEvent, now: datetime, fed: frozenset[FactKind]) -> Iterator[Sql]:
+    """What the feature store must be told of it."""
+    match effect:
+        case IncidentOpened(incident_id=incident_id) | IncidentResolved(incident_id=incident_id):
+            if FactKind.INCIDENTS in fed:
+                yield queued(event.customer_id, now, incident_id=incident_id)
+        case ConsentGranted(purpose=purpose, channel=channel) | ConsentWithdrawn(purpose=purpose, channel=channel):
+            if FactKind.CONSENTS in fed:
+                yield queued(event.customer_id, now, purpose=purpose, channel=channel)
+        case _:
             pass
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from service.decision.facts import FactKind
 from service.state.engines.session import Sql, micros, placeholders
 
 _UNSAID = "EXISTS (SELECT 1 FROM outbox o WHERE o.incident_id IS NULL AND o.purpose IS NULL AND o.sequence"
+FED = frozenset({FactKind.INCIDENTS, FactKind.CONSENTS})
+"""Of these kinds a feature store may be told."""
 COUNT_WAITING = Sql("SELECT count(*) AS waiting FROM outbox")
 
 

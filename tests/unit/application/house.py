@@ -23,6 +23,7 @@ from service.decision.reports.effects import KnownEvent
 from service.state.engines.engine import Durability
 from service.state.engines.sqlite import SqliteEngine
 from service.state.port import AlreadyDecided, CommitResult, Committed, DeferredDecision, RequestKey
+from service.state.rows.outbox import FED
 from service.state.store import SqlState
 from service.timing import StepTimes
 from tests.builders import NOW, STRICT, Entry, catalogue, journey
@@ -97,7 +98,7 @@ class RestlessState(SqlState):
     """Before each attempt to keep a decision something of `meanwhile` comes about, as long as there is any."""
 
     def __init__(self, file: Path) -> None:
-        super().__init__(SqliteEngine(file, Durability.PROCESS_SAFE), ObjectiveWindows())
+        super().__init__(SqliteEngine(file, Durability.PROCESS_SAFE), ObjectiveWindows(), FED)
         self.meanwhile: list[Callable[[], Awaitable[object]]] = []
 
     async def commit(self, decision: Decision, key: RequestKey | None) -> CommitResult:

@@ -21,6 +21,7 @@ from service.decision.reports.rows import CustomerEvent, Outcome, OutcomeType, R
 from service.state.engines.engine import Durability
 from service.state.engines.sqlite import SqliteEngine
 from service.state.port import StateUnavailable
+from service.state.rows.outbox import FED
 from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.rows import FAR
@@ -282,7 +283,7 @@ async def test_a_batch_whose_second_part_fails_is_not_acknowledged_and_may_be_se
     tmp_path: Path, catalogue: Catalogue, bell: Bell
 ) -> None:
     """The feature store is told of the first part all the same."""
-    short = ShortState(SqliteEngine(tmp_path / "state.db", Durability.PROCESS_SAFE), ObjectiveWindows())
+    short = ShortState(SqliteEngine(tmp_path / "state.db", Durability.PROCESS_SAFE), ObjectiveWindows(), FED)
     intake = Intake(short, KeptCatalogues(catalogue, TERMS, short, lambda: NOW), lambda: NOW, bell.ring)
     rows = [purchase(f"e{i}") for i in range(ROWS_AT_ONCE + 1)]
     with pytest.raises(StateUnavailable):
