@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ from service.state.engines.session import from_micros
 from service.state.history.cells import cells_of
 from service.state.history.faults import RowFault
 
+_INDEX = re.compile(r"__index_level_\d+__")
+"""What pandas writes of the index of a table: where its rows stood, which says nothing of them."""
 _INSTANT, _LOCAL = pa.timestamp("us", tz="UTC"), pa.timestamp("us")
 _EXPECTED = {
     CUSTOMER_ID: "text or whole numbers",
@@ -59,13 +62,10 @@ class ParquetEvents:
         """Raises: EventFileUnfit."""
         self.name, self.size, self.done = file.name, opened.metadata.num_rows, 0
         self._opened = opened
-        demand_columns(self.name, opened.schema_arrow.names)
-        kinds = {field.name: _kind_of(field.name, field.type) for field in opened.schema_arrow}
-        faults = [
-            RowFault(file=self.name, row=0, column=name, code="WRONG_TYPE", expected=_expected(name))
-            for name, kind in kinds.items()
-            if kind is None
-        ]
+        columns = [field for field in opened.schema_arrow if not _INDEX.fullmatch(field.name)]
+        demand_columns(self.name, [field.name for field in columns])
+        kinds = {field.name: _kind_of(field.name, field.type) for field in columns}
+        faults = [_unfit(self.name, field.name, field.type) for field in columns if kinds[field.name] is None]
         if faults:
             raise EventFileUnfit(*faults)
         self._kinds: Mapping[str, _Kind] = {name: kind for name, kind in kinds.items() if kind is not None}
@@ -75,7 +75,7 @@ class ParquetEvents:
             yield from batched(self._rows())
 
     def _rows(self) -> Iterator[FileRow]:
-        for batch in self._opened.iter_batches(ROWS_AT_ONCE, use_threads=False):
+        for batch in self._opened.iter_batches(ROWS_AT_ONCE, columns=list(self._kinds), use_threads=False):
             yield from self._rows_of(batch)
 
     def _rows_of(self, batch: pa.RecordBatch) -> Iterator[FileRow]:
@@ -143,10 +143,10 @@ def _attribute_kind(given: pa.DataType) -> _Kind | None:
     return None
 
 
-def _expected(name: str) -> str:
-    if name in (*REQUIRED, EVENT_ID):
-        return _EXPECTED.get(name, "text")
-    return "text, numbers, truth values or times"
+def _unfit(file: str, name: str, given: pa.DataType) -> RowFault:
+    expected = _EXPECTED.get(name, "text" if name in REQUIRED else "text, numbers, truth values or times")
+    is_local = name == OCCURRED_AT and pa.types.is_timestamp(given)
+    return RowFault(file=file, row=0, column=name, code="NO_ZONE" if is_local else "WRONG_TYPE", expected=expected)
 
 
 def _values(array: pa.Array, kind: _Kind) -> tuple[list[Scalar | None], list[int]]:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -90,7 +91,6 @@ def table(**columns: pa.Array) -> pa.Table:
 
 
 COLUMNS: Mapping[str, tuple[str, pa.Array]] = {
-    "times without a zone": ("occurred_at", pa.array([0], pa.timestamp("us"))),
     "days": ("occurred_at", pa.array([17534], pa.date32())),
     "times as numbers": ("occurred_at", pa.array([1514980800])),
     "customers as fractions": ("customer_id", pa.array([1.0])),
@@ -107,6 +107,19 @@ def test_a_column_of_parquet_that_no_event_has_is_refused_by_name(tmp_path: Path
     column, cells = COLUMNS[name]
     pq.write_table(table(**{column: cells}), tmp_path / "e.parquet")
     assert refused(tmp_path / "e.parquet") == [(0, column, "WRONG_TYPE")]
+
+
+def test_times_of_parquet_that_have_no_zone_are_refused_by_their_column(tmp_path: Path) -> None:
+    pq.write_table(table(occurred_at=pa.array([0], pa.timestamp("us"))), tmp_path / "e.parquet")
+    assert refused(tmp_path / "e.parquet") == [(0, "occurred_at", "NO_ZONE")]
+
+
+def test_where_a_row_stood_in_a_table_of_pandas_is_no_attribute(tmp_path: Path) -> None:
+    """Else the same row of two tables would be two events."""
+    pd.DataFrame({**TOLD, "note": "x"}, index=[7]).to_parquet(tmp_path / "e.parquet")
+    assert "__index_level_0__" in pq.read_schema(tmp_path / "e.parquet").names
+    (row,) = rows_of(tmp_path / "e.parquet")
+    assert row.cells == {**TOLD, "note": "x"}
 
 
 def test_a_parquet_file_whose_names_stand_twice_is_refused(tmp_path: Path) -> None:
