@@ -147,4 +147,4 @@ def _age(age: timedelta) -> str:
 def _plain(value: Scalar | None) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
-    return round(value, 4) if isinstance(value, float) else value
+    return float(f"{value:.12g}") if isinstance(value, float) else value

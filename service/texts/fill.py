@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from features.values import Scalar
 from service.decision.constraints.registry import POLICY, group_of
 from service.decision.decide import Degradation
 from service.decision.verdict import Reason, ReasonKind
+from service.texts.rounding import beside, instant_text, number_text
 from service.texts.wording import (
     ALL_THE_SAME,
     BECAUSE,
@@ -112,17 +112,18 @@ def _unknown_text(reason: Reason, group: str, language: Language) -> str:
 def _shown(reason: Reason, language: Language) -> dict[str, _ShownValue]:
     """The parameters as people read them, without those that say nothing."""
     params = {k: v for k, v in reason.params.items() if v != "" and SAYS_NOTHING.get(k) != v}
-    shown = {name: _ShownValue(_value(name, value, language)) for name, value in params.items()}
+    shown = {n: _ShownValue(_value(n, params, language)) for n, value in params.items()}
     if reason.eligible_after is not None:
         shown["eligible_after"] = _ShownValue(
-            _instant(reason.eligible_after + timedelta(seconds=59, microseconds=999_999))
+            instant_text(reason.eligible_after + timedelta(seconds=59, microseconds=999_999))
         )
     if group_of(reason.code) in ("AUDIENCE", POLICY) and (observed := _observed(params)):
         shown["observed"] = _ShownValue(observed)
     return shown
 
 
-def _value(name: str, value: Scalar, language: Language) -> str:
+def _value(name: str, params: Mapping[str, Scalar], language: Language) -> str:
+    value = params[name]
     named = NAMES.get(name, {}).get(str(value))
     if named is not None:
         return named.by(language)
@@ -133,36 +134,24 @@ def _value(name: str, value: Scalar, language: Language) -> str:
     if name == "pool" or (name == "fact" and str(value).startswith(_FEED)):
         return re.split("[.:]", str(value), maxsplit=1)[-1]
     if not isinstance(value, float):
-        return _plain(value)
-    plain = f"{value * 100:.3g}%" if name == "p_outcome" else _number(value)
+        return _plain(name, params)
+    plain = f"{value * 100:.3g}%" if name == "p_outcome" else _plain(name, params)
     return plain if language is Language.EN else plain.replace(".", ",").replace("%", " %")
 
 
 def _observed(params: Mapping[str, Scalar]) -> str:
     """What the condition saw, as a condition would write it."""
     own = ("condition", "fact", "status")
-    return ", ".join(f"{name} = {_plain(value)}" for name, value in params.items() if name not in own)
+    return ", ".join(f"{name} = {_plain(name, params)}" for name in params if name not in own)
 
 
-def _plain(value: Scalar) -> str:
+def _plain(name: str, params: Mapping[str, Scalar]) -> str:
+    value = params[name]
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, datetime):
-        return _instant(value)
-    return _number(value) if isinstance(value, float) else str(value)
-
-
-def _number(value: float) -> str:
-    """Two decimals at most, none from 1,000 on; two digits of what is smaller than that."""
-    if not math.isfinite(value) or (value != 0 and abs(value) < 0.01):
-        return f"{value:.2g}"
-    rounded = f"{value:.0f}" if abs(value) >= 1000 else f"{value:.2f}".rstrip("0").rstrip(".")
-    return "0" if rounded == "-0" else rounded
-
-
-def _instant(at: datetime) -> str:
-    utc = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    return f"{utc:%Y-%m-%d %H:%M} UTC"
+        return instant_text(value, beside(params, name).instants)
+    return number_text(value, beside(params, name).numbers) if isinstance(value, float) else str(value)
 
 
 def _duration(seconds: int, language: Language) -> str:

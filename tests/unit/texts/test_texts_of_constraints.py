@@ -44,8 +44,8 @@ SENTENCES = (
     ),
     (
         deny("BUDGET", pool="budget:coupons", limit=2500.0, used=2499.99, needs=0.05),
-        "The budget “coupons” does not cover it: 2500 of 2500 are spent, this costs 0.05.",
-        "El presupuesto «coupons» no lo cubre: gastado 2500 de 2500, esto cuesta 0,05.",
+        "The budget “coupons” does not cover it: 2499.99 of 2500 are spent, this costs 0.05.",
+        "El presupuesto «coupons» no lo cubre: gastado 2499,99 de 2500, esto cuesta 0,05.",
     ),
     (
         deny("NEVER_WITH", other="make-up", state="enrolled"),

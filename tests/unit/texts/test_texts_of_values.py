@@ -63,6 +63,42 @@ def test_observed_value_is_rounded_and_in_utc(value: Scalar, shown: str) -> None
     assert text(given, "en") == f"The customer is not in the audience “a”; observed: context.x = {shown}."
 
 
+@pytest.mark.parametrize(
+    ("condition", "value", "shown"),
+    [
+        ("customer.a > 30.0", 29.999999, "29.999999"),
+        ("customer.a > 30.0", 29.99, "29.99"),
+        ("customer.a > 30.0", 30.0, "30"),
+        ("customer.a < 30", 30.004, "30.004"),
+        ("customer.a > 1000.0", 999.7, "999.7"),
+        ("customer.a > 1200.0", 1199.9999, "1199.9999"),
+        ("customer.a > -2.5", -2.5000001, "-2.5000001"),
+        ("customer.a > 0.001", 0.000999999, "0.000999999"),
+        ("customer.a > 30.0", 30.0 - 2**-48, "29.999999999999996"),
+        ('customer.a > timestamp("2017-12-03T05:00:00Z")', AT - timedelta(seconds=1), "2017-12-03 04:59 UTC"),
+        ('customer.a > timestamp("2017-12-03T05:00:01Z")', AT, "2017-12-03 05:00:00 UTC"),
+        (
+            'customer.a > timestamp("2017-12-03T05:00:00Z")',
+            AT + timedelta(microseconds=1),
+            "2017-12-03 05:00:00.000001 UTC",
+        ),
+    ],
+)
+def test_observed_value_never_reads_like_a_limit_that_it_is_not(condition: str, value: Scalar, shown: str) -> None:
+    """`30 is not more than 30` explains nothing."""
+    given = Reason(code="AUDIENCE", kind=ReasonKind.DENIED, params={"condition": condition, "customer.a": value})
+    assert text(given, "en").endswith(f"observed: customer.a = {shown}.")
+
+
+def test_two_values_of_one_sentence_never_read_alike_unless_they_are_equal() -> None:
+    spent = deny("BUDGET", pool="budget:may", used=99.9991, limit=100.0, needs=0.5)
+    assert "99.999 of 100 are spent" in text(spent, "en")
+    assert "gastado 99,999 de 100" in text(spent, "es")
+    compared: dict[str, Scalar] = {"condition": "customer.a > customer.b", "customer.a": 1234.4, "customer.b": 1234.5}
+    given = Reason(code="AUDIENCE", kind=ReasonKind.DENIED, params=compared)
+    assert text(given, "en").endswith("observed: customer.a = 1234.4, customer.b = 1234.5.")
+
+
 def test_instant_of_being_eligible_is_rounded_up() -> None:
     """Rounded down, the text would promise too early."""
     given = deny("CONTACT_CAP", eligible_after=AT + timedelta(microseconds=1))
