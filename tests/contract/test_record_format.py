@@ -18,7 +18,7 @@ from tests.contract.history import decided, engine_of, exported, imported, plain
 from tests.contract.rows import KEY, ONE_A_WEEK, committed, event, propose
 
 LATER_FORM = {"format": 3, "decision": "in another form"}
-REFUSED = "decision d1 is recorded in format 3, this program knows none above 2: use the later program"
+REFUSED = "decision d1 is recorded in format 3, this program knows 1 to 2: use the later program"
 
 
 async def rewrite(state: Store, record: Json) -> None:

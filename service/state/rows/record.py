@@ -20,7 +20,7 @@ def record_of(decision: Mapping[str, Any]) -> Json:
     found = record.get("format", 1)
     if found not in range(1, FORMAT + 1):
         raise RecordFormatUnknown(
-            f"decision {decision['decision_id']} is recorded in format {found}, this program knows none above {FORMAT}:"
+            f"decision {decision['decision_id']} is recorded in format {found}, this program knows 1 to {FORMAT}:"
             " use the later program"
         )
     return record
