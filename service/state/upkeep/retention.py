@@ -1,7 +1,8 @@
 """How long the rows of each table are kept, and which rows are past their time.
 
-What follows from events (incidents, consents, enrolments, customers) stays: it is the situation of today. All other
-rows go some time after nobody can need them any more, by whole days in UTC, so that all tables end at one instant.
+What follows from events (incidents, consents, enrolments, customers, latest events) stays: it is the situation of
+today. All other rows go some time after nobody can need them any more, by whole days in UTC, so that all tables end
+at one instant.
 """
 
 from __future__ import annotations
