@@ -209,10 +209,13 @@ async def test_facts_that_a_plan_does_not_look_at_do_not_move_its_decision(house
     assert not decision.facts.situation.has_events
 
 
-async def test_the_last_attempt_decides_by_what_came_last(house: House) -> None:
+@pytest.mark.parametrize(
+    "last", [opened("last"), event("last", "claim.opened", incident_id="i1")], ids=["built-in", "declared"]
+)
+async def test_the_last_attempt_decides_by_what_came_last(house: House, last: KnownEvent) -> None:
     """She buys something during each attempt, and while the last waits for its turn an incident is opened."""
     house.catalogues.offer(TO_ANYBODY)
-    house.state.tell(*(bought(f"e{n}") for n in range(ATTEMPTS - 1)), opened("last"))
+    house.state.tell(*(bought(f"e{n}") for n in range(ATTEMPTS - 1)), last)
     decision = await house.decide()
     assert (decision.terms.decision_id, codes(decision)) == (f"d{ATTEMPTS}", {"news": ["INCIDENT_OPEN"]})
     assert await contacts(house.state) == ()
