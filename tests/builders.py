@@ -19,7 +19,7 @@ from service.decision.constraints.rule import Condition, Rule
 from service.decision.constraints.stage import AtStage
 from service.decision.constraints.unknown import STRICT as STRICTLY
 from service.decision.constraints.unknown import OnUnknown
-from service.decision.decide import Decision, StateAtCommit, Terms, begin, conclude
+from service.decision.decide import Decision, DecisionTerms, StateAtCommit, begin, conclude
 from service.decision.evaluation import Evaluation
 from service.decision.facts import Contact, Facts, Situation, Use
 from service.decision.journey import Action, Journey, JourneyKind, Lever, Objective, Stage, StagePlan
@@ -296,4 +296,4 @@ def scores_of(plan: Plan, p_outcome: float = 0.5) -> dict[str, Score]:
 def decide(plan: Plan, known: Facts, *, limit: int = 50, scores: Mapping[str, Score] | None = None) -> Decision:
     """The whole pipeline; every journey scores 0.5 unless `scores` says otherwise."""
     chosen = scores_of(plan) if scores is None else scores
-    return conclude(begin(plan, known), chosen, Terms(decision_id="this", limit=limit))
+    return conclude(begin(plan, known), chosen, DecisionTerms(decision_id="this", limit=limit))

@@ -23,7 +23,7 @@ from service.application.scoring import Contributions, Scores, Scoring
 from service.catalogue.load import Catalogue
 from service.decision.constrain import constrain
 from service.decision.constraints.capacity import Pool
-from service.decision.decide import Decision, Draft, Terms, begin, conclude
+from service.decision.decide import Decision, DecisionTerms, Draft, begin, conclude
 from service.decision.enrolments import end_enrolments
 from service.decision.evaluation import Evaluation
 from service.decision.facts import Contact, Facts, Use
@@ -279,7 +279,7 @@ class Decider:
 
 def _concluded(draft: Draft, scores: Scores, hydrated: HydratedFacts, question: Question, decision_id: str) -> Decision:
     slots = draft.plan.channels[question.channel].slots
-    terms = Terms(
+    terms = DecisionTerms(
         decision_id=decision_id,
         limit=slots if question.limit is None else question.limit,
         model_version=scores.model_version,

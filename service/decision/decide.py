@@ -67,7 +67,7 @@ class StateAtCommit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class DecisionTerms:
     """What a decision is made under, beside the facts.
 
     `seed` feeds exploration; `model_version` is "" without a model.
@@ -88,7 +88,7 @@ class Decision:
     """
 
     draft: Draft
-    terms: Terms
+    terms: DecisionTerms
     scores: Mapping[str, Score]
     scored: tuple[ScoredCandidate, ...]
     selection: Selection
@@ -176,7 +176,7 @@ def begin(plan: Plan, facts: Facts) -> Draft:
     return Draft(read=facts, evaluation=evaluation, ended=ended, constrained=constrain_all(evaluation))
 
 
-def conclude(draft: Draft, scores: Mapping[str, Score], terms: Terms) -> Decision:
+def conclude(draft: Draft, scores: Mapping[str, Score], terms: DecisionTerms) -> Decision:
     """Orders the survivors and fills the slots. `scores` has an entry for each survivor's journey."""
     scored = arbitrate(draft.survivors, scores, draft.evaluation)
     selection = select(draft.evaluation, scored, decision_id=terms.decision_id, limit=terms.limit)

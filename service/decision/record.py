@@ -9,7 +9,7 @@ import json
 
 from features.values import FeatureStatus
 from service.decision.arbitrate import Score, ScoreSource
-from service.decision.decide import Decision, Degradation, StateAtCommit, Terms, begin, conclude, revise
+from service.decision.decide import Decision, DecisionTerms, Degradation, StateAtCommit, begin, conclude, revise
 from service.decision.facts_record import (
     Json,
     contact_rows,
@@ -45,7 +45,7 @@ def to_document(decision: Decision) -> Json:
 
 def replay(plan: Plan, recorded: Json) -> Decision:
     """Decides again from a record's `input`. Rescoring is a separate check: the recorded scores are used."""
-    terms = Terms(
+    terms = DecisionTerms(
         decision_id=recorded["decision_id"],
         limit=recorded["limit"],
         seed=recorded["seed"],

@@ -25,7 +25,7 @@ import pytest
 
 from service.bootstrap import uuid_of
 from service.decision.arbitrate import Score, ScoreSource
-from service.decision.decide import Decision, Terms, begin, conclude
+from service.decision.decide import Decision, DecisionTerms, begin, conclude
 from service.decision.facts import Situation
 from service.decision.plan import Plan
 from service.decision.variables import with_variables
@@ -65,7 +65,7 @@ def propose(plan: Plan, customer_id: str, situation: Situation | None = None) ->
     known = Situation(consents=consents) if situation is None else replace(situation, consents=consents)
     draft = begin(plan, with_variables(replace(customer(), customer_id=customer_id, situation=known)))
     scores = {c.journey_id: Score(p_outcome=0.1, source=ScoreSource.MODEL) for c in draft.survivors}
-    return conclude(draft, scores, Terms(decision_id=uuid_of(NOW), limit=1, model_version="m"))
+    return conclude(draft, scores, DecisionTerms(decision_id=uuid_of(NOW), limit=1, model_version="m"))
 
 
 class Recorder:

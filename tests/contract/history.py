@@ -17,7 +17,7 @@ from service.catalogue.load import parse
 from service.catalogue.objectives import KeptObjectives
 from service.catalogue.terms import terms_of
 from service.decision.arbitrate import Score, ScoreSource
-from service.decision.decide import Decision, Terms, begin, conclude
+from service.decision.decide import Decision, DecisionTerms, begin, conclude
 from service.decision.journey import JourneyKind
 from service.decision.reports.rows import OutcomeType
 from service.state.engines.engine import Engine
@@ -104,7 +104,7 @@ async def proposed(
     known = facts(channel=channel, now=now, situation=reading.situation, features=features, context=context)
     draft = begin(PLAN, replace(known, customer_id=customer_id))
     scores = {c.journey_id: Score(p_outcome=P_OUTCOME[c.journey_id], source=ScoreSource.MODEL) for c in draft.survivors}
-    return conclude(draft, scores, Terms(decision_id=decision_id, limit=limit, model_version="m1"))
+    return conclude(draft, scores, DecisionTerms(decision_id=decision_id, limit=limit, model_version="m1"))
 
 
 async def decided(state: Store, decision_id: str, **asked: Any) -> Decision:

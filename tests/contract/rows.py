@@ -12,7 +12,7 @@ from service.catalogue.terms import terms_of
 from service.decision.constraints.capacity import Pool
 from service.decision.constraints.cooldown import Cooldown, Rest
 from service.decision.constraints.registry import Cap
-from service.decision.decide import Decision, Terms, begin, conclude
+from service.decision.decide import Decision, DecisionTerms, begin, conclude
 from service.decision.facts import Contact, Situation
 from service.decision.journey import JourneyKind
 from service.decision.plan import Plan
@@ -116,7 +116,7 @@ def _decided(
 ) -> Decision:
     known = facts(channel=channel, now=now, situation=reading.situation, features=features)
     draft = begin(plan, replace(known, customer_id=customer_id))
-    return conclude(draft, scores_of(plan), Terms(decision_id=decision_id, limit=limit))
+    return conclude(draft, scores_of(plan), DecisionTerms(decision_id=decision_id, limit=limit))
 
 
 async def committed(state: Store, decision: Decision, key: RequestKey | None = None) -> Decision:

@@ -10,7 +10,7 @@ from service.decision.constraints.capacity import Pool
 from service.decision.constraints.cooldown import Cooldown, Rest
 from service.decision.constraints.feed import Feed
 from service.decision.constraints.registry import Policies
-from service.decision.decide import Degradation, Terms, begin, conclude
+from service.decision.decide import DecisionTerms, Degradation, begin, conclude
 from service.decision.journey import JourneyKind
 from service.decision.record import canonical, output, replay, to_document
 from service.decision.reports.rows import OutcomeType
@@ -132,7 +132,7 @@ async def test_features_of_every_status_and_numbers_that_are_not_finite_survive_
         context={"basket": -0.0},
         placement="home",
     )
-    terms = Terms(
+    terms = DecisionTerms(
         decision_id="d1",
         limit=1,
         seed=2**63,

@@ -26,7 +26,7 @@ from service.catalogue.cases.facts import (
 from service.catalogue.cases.features import stored_features
 from service.decision.arbitrate import Score, ScoreSource
 from service.decision.constrain import ConstraintResult
-from service.decision.decide import Draft, Terms, conclude
+from service.decision.decide import DecisionTerms, Draft, conclude
 from service.decision.evaluation import Evaluation
 from service.decision.facts import ANY, Facts
 from service.decision.plan import Plan
@@ -138,7 +138,7 @@ async def _contact(made: CaseContact, customer: str, state: SqlState, plan: Plan
     constrained = ConstraintResult(allowed=(made.candidate,), rejected=())
     draft = Draft(read=facts, evaluation=Evaluation(plan, facts), ended=(), constrained=constrained)
     scores = {journey_id: Score(p_outcome=0.5, source=ScoreSource.PRIOR)}
-    decision = conclude(draft, scores, Terms(decision_id=decision_id, limit=1))
+    decision = conclude(draft, scores, DecisionTerms(decision_id=decision_id, limit=1))
     committed = await state.commit(decision, None)
     assert isinstance(committed, Committed)
     assert committed.decision.picks

@@ -9,7 +9,7 @@ import pytest
 
 from features.values import FeatureStatus
 from service.decision.arbitrate import Score, ScoreSource
-from service.decision.decide import Terms, begin, conclude
+from service.decision.decide import DecisionTerms, begin, conclude
 from service.decision.facts import ANY, Consents, OpenIncidents
 from service.decision.journey import HELPING_KINDS
 from service.decision.plan import Plan
@@ -182,7 +182,7 @@ def test_apology_comes_first_while_an_incident_is_open(incident_class: str | Non
     """By its owners' expectations: the journeys of tier 1 have no history that could reorder them."""
     draft = begin(plan, _with_incident(BUYS_EVERYTHING, incident_class).asks(channel))
     priors = {c.journey_id: Score(p_outcome=c.journey.prior, source=ScoreSource.PRIOR) for c in draft.survivors}
-    decision = conclude(draft, priors, Terms(decision_id="d", limit=3))
+    decision = conclude(draft, priors, DecisionTerms(decision_id="d", limit=3))
     assert decision.picks[0].journey_id == "complaint-apology"
 
 
@@ -193,7 +193,7 @@ def test_pick_uses_up_a_cap_for_the_next_slot(plan: Plan) -> None:
         c.journey_id: Score(p_outcome=1.0 if c.kind == "feedback" else 0.0, source=ScoreSource.PRIOR)
         for c in draft.survivors
     }
-    decision = conclude(draft, scores, Terms(decision_id="d", limit=3))
+    decision = conclude(draft, scores, DecisionTerms(decision_id="d", limit=3))
     assert decision.picks[0].journey_id == "satisfaction-survey"
     withheld = {r.journey_id: r for r in decision.selection.rejected}
     assert list(withheld) == ["store-visit-effort"]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from features.values import FeatureStatus, Scalar
 from service.decision.arbitrate import Score
-from service.decision.decide import Degradation, StateAtCommit, Terms, begin, conclude, revise
+from service.decision.decide import DecisionTerms, Degradation, StateAtCommit, begin, conclude, revise
 from service.decision.facts import Facts
 from service.decision.record import canonical, output, replay, to_document
 from service.decision.variables import with_variables
@@ -21,7 +21,7 @@ from tests.strategies import KNOWN, LIMITS, SCORES, SETTLED, VALUES
 
 EMPTY = catalogue()
 TERMS = st.builds(
-    Terms,
+    DecisionTerms,
     decision_id=st.just("018c-this"),
     limit=LIMITS,
     seed=st.integers(0, 2**63 - 1),
@@ -38,7 +38,7 @@ def test_deciding_again_on_a_record_gives_the_recorded_output(
     made: Catalogue,
     known: Facts,
     scores: Mapping[str, Score],
-    terms: Terms,
+    terms: DecisionTerms,
     settled: StateAtCommit | None,
 ) -> None:
     """Whatever the scores and values, NaN and the infinities among them."""
@@ -56,7 +56,7 @@ def test_deciding_again_on_a_record_gives_the_recorded_output(
 def test_facts_come_back_from_a_record_as_they_were(known: Facts, context: Mapping[str, Scalar]) -> None:
     """Values are compared as text, for a NaN equals nothing."""
     facts = with_variables(replace(known, context=context))
-    decision = conclude(begin(EMPTY.plan, facts), {}, Terms(decision_id="this", limit=1))
+    decision = conclude(begin(EMPTY.plan, facts), {}, DecisionTerms(decision_id="this", limit=1))
     recorded = json.loads(canonical(to_document(decision)))
     again = replay(EMPTY.plan, recorded["input"]).facts_as_read
     assert again.situation == facts.situation

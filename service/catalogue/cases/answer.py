@@ -15,8 +15,7 @@ from service.catalogue.cases.facts import facts_of_case
 from service.catalogue.terms import Terms
 from service.decision.arbitrate import Score, ScoreSource
 from service.decision.constrain import Rejection
-from service.decision.decide import Decision, begin, conclude
-from service.decision.decide import Terms as DecisionTerms
+from service.decision.decide import Decision, DecisionTerms, begin, conclude
 from service.decision.plan import Plan
 from service.decision.tone import tone_of
 

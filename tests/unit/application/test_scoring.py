@@ -15,7 +15,7 @@ from features.encoder import JourneyRow
 from features.values import FeatureRow, FeatureStatus
 from service.application.scoring import Contributions, Scores, Scoring
 from service.decision.arbitrate import Score, ScoreSource
-from service.decision.decide import Decision, Degradation, Terms, begin, conclude
+from service.decision.decide import Decision, DecisionTerms, Degradation, begin, conclude
 from service.decision.facts import Facts
 from service.decision.plan import Candidate
 from tests.builders import NOW, Entry, catalogue, facts, feature, journey
@@ -135,7 +135,7 @@ def decided(version: str = "9f2a", known: Facts = KNOWN) -> Decision:
         "new": Score(p_outcome=0.8, source=ScoreSource.PRIOR),
         "old": Score(p_outcome=0.1, source=ScoreSource.MODEL),
     }
-    return conclude(begin(PLAN, known), scores, Terms(decision_id="d1", limit=2, model_version=version))
+    return conclude(begin(PLAN, known), scores, DecisionTerms(decision_id="d1", limit=2, model_version=version))
 
 
 @pytest.fixture

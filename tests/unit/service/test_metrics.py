@@ -11,7 +11,7 @@ from prometheus_client import generate_latest
 
 from features.values import FeatureStatus
 from service.decision.constraints.registry import Cap
-from service.decision.decide import Decision, Degradation, Terms, begin, conclude
+from service.decision.decide import Decision, DecisionTerms, Degradation, begin, conclude
 from service.decision.facts import Situation
 from service.decision.reports.rows import RowResult, RowStatus
 from service.metrics import JsonLines, Metrics
@@ -39,7 +39,7 @@ def decision() -> Decision:
     situation = Situation(contacts=(contact("capped"), contact("capped-too")))
     known = facts(situation=situation, features=[feature("segment", SECRET)])
     stale = Degradation(what="features.behaviour", status=FeatureStatus.STALE, effect="CONDITIONS_UNKNOWN")
-    terms = Terms(decision_id="d1", limit=1, model_version="9f2a", degraded=(stale,))
+    terms = DecisionTerms(decision_id="d1", limit=1, model_version="9f2a", degraded=(stale,))
     return conclude(begin(PLAN, replace(known, customer_id=CUSTOMER)), scores_of(PLAN), terms)
 
 

@@ -16,7 +16,7 @@ from service.application.decider import ReplayedDecision
 from service.application.scoring import Contributions
 from service.decision.constraints.registry import Cap
 from service.decision.constraints.rule import Span
-from service.decision.decide import Decision, Degradation, Terms, begin, conclude
+from service.decision.decide import Decision, DecisionTerms, Degradation, begin, conclude
 from service.decision.evaluation import Evaluation
 from service.decision.facts import Contact, Situation, SituationPart
 from service.decision.journey import Action, JourneyKind, Lever, Stage, StagePlan
@@ -71,7 +71,7 @@ STALE = Degradation(what="features.behaviour", status=FeatureStatus.STALE, effec
 
 def decision(limit: int = 1, placement: str | None = None) -> Decision:
     """`best` is ranked first, then `next`; `denied` is rejected."""
-    terms = Terms(decision_id="d1", limit=limit, model_version="9f2a", degraded=(STALE,))
+    terms = DecisionTerms(decision_id="d1", limit=limit, model_version="9f2a", degraded=(STALE,))
     return conclude(begin(PLAN, facts(placement=placement)), scores_of(PLAN), terms)
 
 
