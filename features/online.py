@@ -92,22 +92,22 @@ class OnlineFeatures:
 
     def renew(self, schema: FeatureSchema, key: CustomerKey | None = None) -> None:
         """From the next `read` on, what `schema` has, in the registry as it is now; the one before if it is broken."""
+        connection = None
+        try:
+            connection = self._connect(self._repo)
+        except Exception as error:  # noqa: BLE001 - each registry raises its own errors
+            log.warning("feature store cannot be opened anew, what is open stays: %s", _cause(error))
         with self._turn:
             self._views, self._key = schema.by_view, key
-            if self._connection is None:
-                return
-            try:
-                connection = self._connect(self._repo)
-            except Exception as error:  # noqa: BLE001 - each registry raises its own errors
-                log.warning("feature store cannot be opened anew, the open one stays: %s", _cause(error))
-                return
-            self._drop()
-            self._connection, self._opened_at = connection, self._monotonic()
+            if connection is not None:
+                self._drop()
+                self._connection, self._opened_at = connection, self._monotonic()
 
     def close(self) -> None:
         """Lets go of the store; a later `read` opens it again."""
         with self._turn:
             self._drop()
+            self._opened_at = -math.inf
 
     def _read(self, connection: Connection, customer_id: str, now: datetime) -> FeatureReading:
         values: dict[str, FeatureValue] = {}
@@ -144,25 +144,33 @@ class OnlineFeatures:
         return FeatureReading(values=values, degraded=faults, has_any_row=False)
 
     def _current(self) -> Connection | None:
-        """The open connection, opened anew when its file was replaced or, after trouble, when the pause is over."""
-        if self._connection is not None and not self._is_suspect and not self._connection.is_replaced():
+        """The open connection, opened anew when its file was replaced or, after trouble, when the pause is over.
+
+        Where the registry cannot be opened the one that is open goes on, unless its file is another.
+        """
+        is_replaced = self._connection is not None and self._connection.is_replaced()
+        if self._connection is not None and not self._is_suspect and not is_replaced:
             return self._connection
         now_s = self._monotonic()
         if now_s - self._opened_at < RETRY_S:
             return self._connection
-        self._drop()
         self._opened_at = now_s
         try:
-            self._connection = self._connect(self._repo)
+            connection = self._connect(self._repo)
         except Exception as error:  # noqa: BLE001 - a broken registry, file or setting: every view is UNAVAILABLE
             self._cause = _cause(error)
             log.warning("feature store cannot be opened: %s", self._cause)
+            if is_replaced:
+                self._drop()
+            return self._connection
+        self._drop()
+        self._connection = connection
         return self._connection
 
     def _drop(self) -> None:
         if self._connection is not None:
             self._connection.close()
-        self._connection, self._is_suspect, self._opened_at = None, False, -math.inf
+        self._connection, self._is_suspect = None, False
 
 
 def _values(

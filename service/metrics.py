@@ -51,6 +51,9 @@ class Metrics:
         self._versions: dict[str, str] = {}
         self._loads = Counter("rumbo_catalogue_loads", "Catalogues loaded.", ["result"], registry=self.registry)
         self._refused = Gauge("rumbo_catalogue_refused", "1 while a catalogue is refused.", registry=self.registry)
+        self.features_refused = Gauge(
+            "rumbo_features_refused", "1 while the registry has what cannot serve.", registry=self.registry
+        )
         self.feature_lag = Gauge(
             "rumbo_feature_lag_rows", "Changes the feature store was not told yet.", registry=self.registry
         )

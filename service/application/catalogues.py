@@ -54,9 +54,14 @@ class KeptCatalogues:
             await self.keep()
         return True
 
-    async def put_in_force(self, catalogue: Catalogue) -> None:
-        """Keeps a catalogue, then lets every decision that begins from now on use it. Raises: StateUnavailable."""
+    async def put_in_force(self, catalogue: Catalogue, terms: Terms | None = None) -> None:
+        """Keeps a catalogue, then lets every decision that begins from now on use it. Raises: StateUnavailable.
+
+        `terms`: those that it is bound by, if they are others than before; earlier ones are then bound anew.
+        """
         await self._keep(catalogue)
+        if terms is not None:
+            self._terms, self._parsed = terms, {}
         self._remember(catalogue)
         self._current = catalogue
 

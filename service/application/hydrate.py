@@ -78,6 +78,10 @@ class Hydrator:
         self._last_known_kills = LastKnownKills()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="features")
 
+    def renew(self, terms: Terms) -> None:
+        """By these terms are facts put together from now on."""
+        self._terms = terms
+
     async def warm(self, now: datetime) -> None:
         """Opens the feature store, which may cost seconds, before the first customer waits for it."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._features.read, PROBE, now)

@@ -10,7 +10,8 @@ from typing import Protocol
 from features.documents.files import Stamps
 from service.application.catalogues import KeptCatalogues
 from service.catalogue.documents.patience import Patience, patiently
-from service.catalogue.load import Catalogue, CatalogueFolder, CatalogueInvalid
+from service.catalogue.load import Catalogue, CatalogueFolder, CatalogueInvalid, rebound
+from service.catalogue.terms import Terms
 from service.metrics import Metrics
 from service.quiet_load import in_background
 from service.state.port import StateUnavailable
@@ -36,6 +37,7 @@ class CatalogueWatch:
         self._catalogues = catalogues
         self._metrics = metrics
         self._is_due = asyncio.Event()
+        self._turn = asyncio.Lock()
         self._listeners: list[Listener] = []
 
     def listen(self, listener: Listener) -> None:
@@ -64,6 +66,28 @@ class CatalogueWatch:
 
         While the state store is away it waits: a valid catalogue is not refused for that.
         """
+        async with self._turn:
+            await self._load_and_tell(sleep)
+
+    async def rebind(
+        self,
+        terms: Terms,
+        ready: Callable[[], Awaitable[None]],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """Puts the catalogue in force again by other terms, once `ready` has made their facts readable.
+
+        What lies in the folder is loaded by them next, for they may be what it waited for.
+        Raises: CatalogueInvalid where the one in force speaks of what they lack; nothing has changed then.
+        """
+        async with self._turn:
+            catalogue = await asyncio.to_thread(self._rebound, terms)
+            await ready()
+            await self._put_in_force(catalogue, sleep, terms)
+            self._folder.renew(terms)
+        self.reload()
+
+    async def _load_and_tell(self, sleep: Callable[[float], Awaitable[None]]) -> None:
         try:
             catalogue = await patiently(self._load)
             await self._put_in_force(catalogue, sleep)
@@ -80,10 +104,12 @@ class CatalogueWatch:
         self._metrics.in_force("catalogue", catalogue.version)
         await self._tell(is_valid=True)
 
-    async def _put_in_force(self, catalogue: Catalogue, sleep: Callable[[float], Awaitable[None]]) -> None:
+    async def _put_in_force(
+        self, catalogue: Catalogue, sleep: Callable[[float], Awaitable[None]], terms: Terms | None = None
+    ) -> None:
         while True:
             try:
-                return await self._catalogues.put_in_force(catalogue)
+                return await self._catalogues.put_in_force(catalogue, terms)
             except StateUnavailable as error:
                 log.warning("catalogue %s waits for the state store: %s", catalogue.version, error)
                 await sleep(AGAIN_AFTER_S)
@@ -91,6 +117,10 @@ class CatalogueWatch:
     def _load(self, patience: Patience) -> Catalogue:
         with in_background():
             return self._folder.load(patience)
+
+    def _rebound(self, terms: Terms) -> Catalogue:
+        with in_background():
+            return rebound(self._catalogues.current, terms)
 
     async def _tell(self, *, is_valid: bool) -> None:
         self._metrics.catalogue_loaded(is_valid=is_valid)

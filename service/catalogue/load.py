@@ -68,6 +68,10 @@ class CatalogueFolder:
         self._policies: tuple[PoliciesDocument, PoliciesDocument] | None = None
         self._last: Catalogue | None = None
 
+    def renew(self, terms: Terms) -> None:
+        """Binds by other terms whatever is loaded from now on. Not while anything is being loaded."""
+        self._binder, self._last = CatalogueBinder(terms), None
+
     def stamp(self) -> Stamps:
         """Differs as soon as a file of the catalogue was changed, added or removed."""
         return self._reader.stamp()
@@ -105,6 +109,11 @@ def parse(source: str, terms: Terms) -> Catalogue:
     except ValidationError as error:
         raise CatalogueInvalid(form_problems("source", error, CatalogueDocument)) from error
     return _bound(document, source, CatalogueBinder(terms, is_kept=True))
+
+
+def rebound(catalogue: Catalogue, terms: Terms) -> Catalogue:
+    """The same catalogue by other terms. Raises: CatalogueInvalid where it speaks of what they lack."""
+    return _bound(catalogue.document, catalogue.source, CatalogueBinder(terms))
 
 
 def _bound(

@@ -64,6 +64,15 @@ class Bank:
         for name, content in notes.items():
             (self.folder / f"{name}.yaml").write_text(content, encoding="utf-8")
 
+    def change_registry(self, *, adds: str = "", removes: str = "") -> None:
+        """As `feast apply` of other definitions does; holders are numbers."""
+        with chdir(self.repo), quiet_feast():
+            store, known = self.store(), definitions("INT64", {"wealth"})
+            gone: list[Any] = [store.get_feature_view(removes)] if removes else []
+            store.apply([known[adds]] if adds else [], objects_to_delete=gone, partial=False)
+            if adds:
+                store.materialize(NOW - timedelta(days=3), NOW + timedelta(days=1), feature_views=[adds])
+
     def store(self) -> FeatureStore:
         from feast import FeatureStore
 

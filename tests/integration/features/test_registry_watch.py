@@ -11,7 +11,7 @@ import pytest
 
 from features.company import CompanyInvalid, load_company
 from features.registry_watch import AGAIN_S, RegistryWatch
-from tests.companies.bank import REGISTRY, Bank, definitions, make_bank, quiet_feast
+from tests.companies.bank import REGISTRY, Bank, make_bank, quiet_feast
 
 CACHE_S = 60
 REGISTRIES = {
@@ -49,14 +49,6 @@ def watch(bank: Bank, clock: Clock) -> RegistryWatch:
     return RegistryWatch(load_company(bank.folder), monotonic=clock)
 
 
-def change(bank: Bank, *, adds: str = "", removes: str = "") -> None:
-    """As `feast apply` of other definitions does."""
-    with chdir(bank.repo), quiet_feast():
-        store, known = bank.store(), definitions("INT64", {"wealth"})
-        gone: list[Any] = [store.get_feature_view(removes)] if removes else []
-        store.apply([known[adds]] if adds else [], objects_to_delete=gone, partial=False)
-
-
 def registry_of(bank: Bank) -> Path:
     (file,) = bank.repo.glob("registry.*")
     return file
@@ -75,11 +67,11 @@ def test_a_registry_that_has_not_changed_is_nothing_new(watch: RegistryWatch, cl
 
 def test_a_view_that_was_added_is_there_within_the_cache_time(bank: Bank, watch: RegistryWatch, clock: Clock) -> None:
     before = watch.features
-    change(bank, adds="cards")
+    bank.change_registry(adds="cards")
     assert any(looks(watch, clock))
     assert set(watch.features.schema.by_view) == {"accounts", "claims"}  # `rating` is in two views
     assert "'rating' is in the views accounts and cards" in watch.faults[0]
-    change(bank, removes="accounts")
+    bank.change_registry(removes="accounts")
     assert any(looks(watch, clock))
     assert set(watch.features.schema.by_view) == {"cards", "claims"}
     assert watch.features.fingerprint != before.fingerprint
@@ -91,7 +83,7 @@ def test_a_registry_elsewhere_is_not_asked_before_its_cache_time_is_over(tmp_pat
     bank = make_bank(tmp_path / "bank", registry=REGISTRIES["sql"], **without("wealth", "cards", "visits"))
     bank.write("company: mybank\ncustomer: {entity: holder}\n")
     watch = RegistryWatch(load_company(bank.folder), monotonic=clock)
-    change(bank, removes="claims")
+    bank.change_registry(removes="claims")
     assert looks(watch, clock, pause_s=CACHE_S - 1) == [False, False]
     assert looks(watch, clock, pause_s=1) == [True, False]
 

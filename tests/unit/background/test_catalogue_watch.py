@@ -26,27 +26,9 @@ from service.state.store import SqlState
 from tests.builders import NOW
 from tests.example import TERMS
 from tests.stores import sqlite_state
+from tests.unit.background.looks import Looks
 
 JOURNEY = Path("journeys") / "rescue-basket.yaml"
-
-
-class Looks:
-    """A sleep that ends when the test says so: each `next` lets the watch look at the folder once."""
-
-    def __init__(self) -> None:
-        self._due: asyncio.Queue[None] = asyncio.Queue()
-        self._asleep = asyncio.Event()
-
-    async def sleep(self, seconds: float) -> None:
-        self._asleep.set()
-        await self._due.get()
-
-    async def next(self) -> None:
-        """Returns when the watch has looked, done what follows, and waits again."""
-        await self._asleep.wait()
-        self._asleep.clear()
-        self._due.put_nowait(None)
-        await self._asleep.wait()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
