@@ -95,8 +95,9 @@ class _OutcomeWriter:
         fingerprint = _fingerprint(outcome)
         if outcome.outcome_id in self._known:
             first, decision_id = self._known[outcome.outcome_id]
-            result = duplicate_or_reused(outcome.outcome_id, "outcome_id", first == fingerprint)
-            return replace(result, decision_id=decision_id) if first == fingerprint else result
+            is_same = first == fingerprint
+            result = duplicate_or_reused(outcome.outcome_id, "outcome_id", is_same)
+            return replace(result, decision_id=decision_id) if is_same else result
         contact = self._contact(outcome)
         if isinstance(contact, FieldFault):
             return RowResult(
