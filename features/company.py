@@ -193,7 +193,7 @@ WhichIncident = PlainOr[Name, IncidentFromDocument]
 
 
 class EventTypeDocument(Document):
-    """A type of events, beside the built-in ones."""
+    """A type of events: one of the company's own, or the `latest` of a built-in one."""
 
     attributes: dict[Name, AttributeType] = Field(default_factory=dict, description="What it may carry, with types.")
     latest: Name | None = Field(default=None, description="The feature that holds when the latest one happened.")
@@ -241,7 +241,7 @@ class CompanyDocument(Document):
         default=None, description="What Feast knows of incidents and consents; none: events alone tell of them."
     )
     events: dict[EventName, EventTypeDocument] = Field(
-        default_factory=dict, description="Types of events beside the built-in ones."
+        default_factory=dict, description="Types of events beside the built-in ones, of which each may be given `latest` and nothing else."
     )
     catalogue: Text = Field(default="catalogue/", description="The folder of policies.yaml and journeys/.")
     training: TrainingDocument = Field(default=TrainingDocument(), description="How models are trained.")

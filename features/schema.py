@@ -17,7 +17,7 @@ from features.derived import Formula
 from features.situation import ConsentFact, IncidentFact, SituationViews
 
 SCHEMA_FILE = Path(__file__).with_name("schema.json")
-_OPTIONAL = frozenset({"bounds", "levels", "stored_as", "formula", "is_situation"})
+_OPTIONAL = frozenset({"bounds", "levels", "stored_as", "formula", "is_situation", "is_event_time"})
 
 
 class FeatureType(StrEnum):
@@ -44,6 +44,7 @@ class FeatureSpec:
     `bounds`: the least and the greatest that a number can be; `levels`: all that a text can be; None where that is not
     known. `stored_as`: its name in the store, if that is another. `formula`: of one that is derived.
     `is_situation`: a list of incidents or consents, which rules read, and neither conditions nor models.
+    `is_event_time`: when something last happened, where the store has no such feature and events alone tell it.
     """
 
     name: str
@@ -59,6 +60,7 @@ class FeatureSpec:
     stored_as: str | None = None
     formula: Formula | None = None
     is_situation: bool = False
+    is_event_time: bool = False
 
     @property
     def is_derived(self) -> bool:
@@ -83,7 +85,7 @@ class FeatureSchema:
         """Stored features only, grouped by Feast view."""
         views: dict[str, list[FeatureSpec]] = {}
         for feature in self.features:
-            if not feature.is_derived:
+            if not feature.is_derived and not feature.is_event_time:
                 views.setdefault(feature.view, []).append(feature)
         return {view: tuple(specs) for view, specs in views.items()}
 
@@ -121,4 +123,5 @@ def _row(spec: FeatureSpec) -> dict[str, Any]:
     """What is not known of it is left out."""
     formula = None if spec.formula is None else str(spec.formula)
     written = {**asdict(spec), "formula": formula, "is_situation": spec.is_situation or None}
+    written["is_event_time"] = spec.is_event_time or None
     return {name: value for name, value in written.items() if value is not None or name not in _OPTIONAL}

@@ -24,8 +24,8 @@ from service.decision.reports.event_types import (
     name_attribute,
 )
 
-EVENTS_VIEW = "events"
-"""The view of features that events alone tell."""
+_VIEW = "events"
+"""What stands in the place of a view for features that events alone tell."""
 EXAMPLE_EVENTS: Mapping[str, EventTypeDocument] = {"purchase": EventTypeDocument(latest="last_purchase_at")}
 """The events of the example's rumbo.yaml."""
 _OWN = frozenset(name.split(".")[0] for name in BUILT_IN.by_name if "." in name)
@@ -153,11 +153,12 @@ def _with_latest(schema: FeatureSchema, types: EventTypes) -> FeatureSchema:
 def _latest_spec(latest: str, names: list[str]) -> FeatureSpec:
     return FeatureSpec(
         name=latest,
-        view=EVENTS_VIEW,
+        view=_VIEW,
         type=FeatureType.TIMESTAMP,
         unit="UTC instant",
         description=f"When the latest {' or '.join(names)} happened.",
         owner="",
         personal_data=PersonalData.PERSONAL,
         max_age_s=None,
+        is_event_time=True,
     )

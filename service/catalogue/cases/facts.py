@@ -16,7 +16,7 @@ from service.catalogue.cases.features import feature_faults, stored_features, ty
 from service.catalogue.cases.invalid import CaseInvalid, Path, no_journey
 from service.catalogue.documents.forms import instant_of
 from service.catalogue.incident_sources import with_incidents
-from service.catalogue.terms import EVENTS_VIEW, Terms
+from service.catalogue.terms import Terms
 from service.decision.constraints.consent_missing import ConsentMissing
 from service.decision.facts import (
     ANY,
@@ -111,7 +111,7 @@ def _is_known(
     case: CaseDocument, stored: Mapping[str, FeatureValue], situation: Situation, terms: Terms
 ) -> bool | None:
     told = {name for name, feature in stored.items() if feature.status is not FeatureStatus.NOT_FOUND}
-    has_event = any(terms.schema.by_name[name].view == EVENTS_VIEW for name in told)
+    has_event = any(terms.schema.by_name[name].is_event_time for name in told)
     if situation.has_events or has_event or (told and case.feature_store is None):
         return True
     return None if case.feature_store is not None else False

@@ -16,7 +16,6 @@ from service.catalogue.cases.invalid import CaseInvalid, Path
 from service.catalogue.conditions.slips.values import called, checked_type, rewritten
 from service.catalogue.documents.forms import parse_moment
 from service.catalogue.possible_values import PossibleValues
-from service.catalogue.terms import EVENTS_VIEW
 
 _PYTHON_TYPES: Mapping[FeatureType, type[Scalar]] = {
     FeatureType.STRING: str,
@@ -31,12 +30,12 @@ def stored_features(case: CaseDocument, schema: FeatureSchema, now: datetime) ->
     What the feature store alone tells has the status of that store, if the case says one. Raises: CaseInvalid.
     """
     given = {} if case.stranger else dict(_given(case, schema, now))
-    stored = (spec for specs in schema.by_view.values() for spec in specs)
+    stored = (spec for spec in schema.features if not spec.is_derived)
     return {spec.name: _as_stored(spec, given, case.feature_store) for spec in stored}
 
 
 def _as_stored(spec: FeatureSpec, given: Mapping[str, FeatureValue], store: FeatureStatus | None) -> FeatureValue:
-    if store is not None and spec.view != EVENTS_VIEW:
+    if store is not None and not spec.is_event_time:
         return FeatureValue(name=spec.name, status=store)
     return given.get(spec.name, FeatureValue(name=spec.name, status=FeatureStatus.NOT_FOUND))
 

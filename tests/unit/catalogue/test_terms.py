@@ -10,7 +10,7 @@ import pytest
 from features.company import Company, CompanyInvalid, load_company
 from features.derived import Age, Formula
 from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalData
-from service.catalogue.terms import EVENTS_VIEW, company_terms, terms_of
+from service.catalogue.terms import company_terms, terms_of
 from service.decision.reports.event_types import (
     BUILT_IN,
     Attribute,
@@ -119,10 +119,16 @@ def test_what_events_alone_tell_is_a_feature_before_those_that_are_derived(tmp_p
         "age_days",
     ]
     renewed = terms.schema.by_name["last_renewed_at"]
-    assert (renewed.view, renewed.type, renewed.max_age_s) == (EVENTS_VIEW, FeatureType.TIMESTAMP, None)
+    assert (renewed.type, renewed.max_age_s, renewed.is_event_time) == (FeatureType.TIMESTAMP, None, True)
     assert renewed.description == "When the latest card.renewed or card.replaced happened."
     assert terms.schema.by_name["first_account_at"] is ACCOUNT
     assert terms.events.latest == {"first_account_at", "last_renewed_at", "last_purchase_at"}
+
+
+def test_the_feature_store_is_asked_for_none_of_them_also_if_it_has_a_view_called_events(tmp_path: Path) -> None:
+    logins = replace(ACCOUNT, name="last_login_at", view="events")
+    terms = company_terms(company_of(tmp_path), FeatureSchema((*SCHEMA.features, logins)))
+    assert terms.schema.by_view == {"accounts": (ACCOUNT, CITY), "events": (logins,)}
 
 
 FAULTS = (
