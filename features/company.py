@@ -241,7 +241,8 @@ class CompanyDocument(Document):
         default=None, description="What Feast knows of incidents and consents; none: events alone tell of them."
     )
     events: dict[EventName, EventTypeDocument] = Field(
-        default_factory=dict, description="Types of events beside the built-in ones, of which each may be given `latest` and nothing else."
+        default_factory=dict,
+        description="Types of events beside the built-in ones, of which each may be given `latest` and nothing else.",
     )
     catalogue: Text = Field(default="catalogue/", description="The folder of policies.yaml and journeys/.")
     training: TrainingDocument = Field(default=TrainingDocument(), description="How models are trained.")
