@@ -17,7 +17,7 @@ PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "Settings: RUMBO_HOME=$(or $(RUMBO_HOME),.rumbo) (every embedded file)  RUMBO_PORT=$(or $(PORT),$(RUMBO_PORT),50051)" \
+	@echo "Settings: RUMBO_COMPANY=$(or $(RUMBO_COMPANY),complete_journey) (whose journeys)  RUMBO_PORT=$(or $(PORT),$(RUMBO_PORT),50051)" \
 	  "(of serve)  PYTHON=$(PYTHON) (3.11 or newer)"
 
 setup: $(READY) ## make .venv with every dependency at its locked version
@@ -26,7 +26,7 @@ demo: $(READY) ## decide for real customers: data, model, service, reasons (3 mi
 	$(BIN)/rumbo demo
 
 serve: $(READY) ## answer decisions over gRPC until Ctrl-C
-	$(BIN)/rumbo serve $(if $(PORT),--port $(PORT))
+	$(BIN)/rumbo serve --company $(or $(RUMBO_COMPANY),complete_journey) $(if $(PORT),--port $(PORT))
 
 test: $(READY) ## every test but the slow ones
 	$(PYTEST) -m "not slow and not proof"

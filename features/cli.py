@@ -1,4 +1,4 @@
-"""Commands of the features room: `rumbo prepare` and `rumbo features`."""
+"""`rumbo features`, and the options that say where things lie."""
 
 from __future__ import annotations
 
@@ -37,48 +37,17 @@ def strange_in(home: Path) -> str:
 home_option = click.option(
     "--home",
     type=_Home(file_okay=False, path_type=Path),
-    default=".rumbo",
     envvar="RUMBO_HOME",
-    show_default=True,
+    show_default=".rumbo in the company's folder",
     help="Folder of every embedded file.",
 )
-
-
-@click.command()
-@home_option
-@click.option("--now", metavar="ISO", help="Prepare as of this instant (RFC 3339) instead of the present.")
-def prepare(home: Path, now: str | None) -> None:
-    """Prepare the example's data: feature store, training table, consent seed.
-
-    Doing it again moves the data to the new day and keeps what was pushed since.
-    """
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-
-    from features.prepare import STEPS, prepare_home
-
-    at = datetime.now(UTC) if now is None else parse_instant(now)
-    console = Console()
-    columns = (TextColumn("{task.description:<42}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("Starting", total=STEPS)
-        begun = 0
-
-        def report(step: str) -> None:
-            nonlocal begun
-            if not console.is_terminal:
-                console.print(step)
-            progress.update(task, description=step, completed=begun)
-            begun += 1
-
-        dataset = prepare_home(home, at, report)
-        progress.update(task, description="Prepared", completed=STEPS)
-    console.print(
-        f"{dataset.source}, {dataset.shift_weeks} weeks later: purchases until {dataset.data_end:%Y-%m-%d %H:%M} UTC, "
-        f"in {home}",
-        highlight=False,
-        soft_wrap=True,
-    )
+company_option = click.option(
+    "--company",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="RUMBO_COMPANY",
+    show_default="the current folder, else the company of the home",
+    help="Folder of rumbo.yaml.",
+)
 
 
 @click.group()
@@ -87,17 +56,20 @@ def features() -> None:
 
 
 @features.command()
+@company_option
+@home_option
 @click.option(
     "--out",
     "file",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write it to this file, at once and only if there is no fault. Default: print it.",
 )
-def schema(file: Path | None) -> None:
-    """Print or write the feature schema (features/schema.json) as the Feast definitions give it now."""
-    from features.inventory import schema as defined
+def schema(company: Path | None, home: Path | None, file: Path | None) -> None:
+    """Print or write the company's features as JSON: names, types, units, owners, ages."""
+    from features.home import places
+    from features.registry import features_of
 
-    text = defined().dump()
+    text = features_of(places(company, home).demand_company()).schema.dump()
     if file is None:
         click.echo(text, nl=False)
     else:
@@ -105,29 +77,19 @@ def schema(file: Path | None) -> None:
         click.echo(f"wrote {file}")
 
 
-company_option = click.option(
-    "--company",
-    "folder",
-    type=click.Path(file_okay=False, path_type=Path),
-    envvar="RUMBO_COMPANY",
-    default=".",
-    show_default="the current folder",
-    help="Folder of rumbo.yaml.",
-)
-
-
 @features.command()
 @company_option
-def apply(folder: Path) -> None:
+@home_option
+def apply(company: Path | None, home: Path | None) -> None:
     """Register a company's Feast definitions: `feast apply`, whatever their files are called.
 
     Feast by itself, where Rumbo is installed, finds nothing in files named features.py, models.py, service.py or
     training.py, and says "No changes". Ends as Feast does.
     """
     import features.feast_apply
-    from features.company import load_company
+    from features.home import places
 
-    repo = load_company(folder).feature_repo
+    repo = places(company, home).demand_company().feature_repo
     # -P: not even our folder `features` is on the path of that process.
     program = [sys.executable, "-P", features.feast_apply.__file__, str(repo)]
     raise SystemExit(subprocess.run(program, check=False).returncode)
@@ -135,22 +97,23 @@ def apply(folder: Path) -> None:
 
 @features.command()
 @company_option
+@home_option
 @click.option("--customer", metavar="ID", help="Also read what the online store has of this customer.")
-def check(folder: Path, customer: str | None) -> None:
+def check(company: Path | None, home: Path | None, customer: str | None) -> None:
     """Check that a company's Feast repository can be served from: entity, key, types, ages.
 
     Every fault is told by file, line and column, and ends it with 1; what is left out is a notice. Nothing is changed.
     """
-    from features.company import load_company
+    from features.home import places
     from features.online import OnlineFeatures
     from features.registry import features_of
     from features.show import show_features, show_reading
 
-    company = load_company(folder)
-    found = features_of(company)
-    show_features(company.document.customer.entity, found)
+    known = places(company, home).demand_company()
+    found = features_of(known)
+    show_features(known.document.customer.entity, found)
     if customer is not None:
-        reader = OnlineFeatures(company.feature_repo, found.schema)
+        reader = OnlineFeatures(known.feature_repo, found.schema)
         show_reading(customer, reader.read(customer, datetime.now(UTC)))
         reader.close()
 

@@ -6,6 +6,7 @@ The stores' own interface (`online_read`, `online_write_batch`) gives event time
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from feast.repo_config import RepoConfig
 
 CONFIG_FILE = "feature_store.yaml"
+_METRICS_IN_FILES = ("PROMETHEUS_MULTIPROC_DIR", "PROMETHEUS_MULTIPROCESS_DIR")
 BEGINNING = datetime.fromtimestamp(0, UTC)
 SILENT_S: Final = 0.5
 """A server that says nothing for so long is away."""
@@ -137,8 +139,7 @@ def open_feature_store(repo: Path) -> FeatureStore:
 
     Raises: StoreUnavailable naming what is missing; Feast's own errors for a configuration that cannot be read.
     """
-    import prometheus_client  # noqa: F401, I001 - Feast, imported first, would turn the metrics of all into files
-
+    _import_feast()
     from feast import FeatureStore
     from feast.errors import FeastExtrasDependencyImportError, FeastModuleImportError
     from feast.repo_config import load_repo_config
@@ -164,6 +165,20 @@ def open_offline(repo: Path) -> Iterator[FeatureStore]:
     store = open_feature_store(repo.resolve())
     with chdir(repo):
         yield store
+
+
+def _import_feast() -> None:
+    """Imports Feast, which makes the metrics of its process, and of those that it starts, files that all share.
+
+    So the client of the metrics is imported before it, and the variables that say so are taken back.
+    """
+    import prometheus_client  # noqa: F401
+
+    new = [name for name in _METRICS_IN_FILES if name not in os.environ]
+    import feast  # noqa: F401
+
+    for name in new:
+        os.environ.pop(name, None)
 
 
 def _what_to_install(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""What a prepared home folder holds: which data, moved by how much, until when it reaches, and with which tables."""
+"""What a prepared company folder holds: which data, moved by how much, until when it reaches, and with which tables."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ FILE = "dataset.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
-    """The content of HOME/dataset.json: it goes before the first table is replaced, and comes last.
+    """The content of dataset.json: it goes before the first table is replaced, and comes last.
 
-    So where it lies, and the tables are what it says, the home is whole. `tables` has the sha256 of each by its path in
-    the home. `data_end` is the last instant of the data after the shift; `prepared_at` the clock of `rumbo prepare`.
+    So where it lies, and the tables are what it says, the folder is whole. `tables` has the sha256 of each by its path
+    there. `data_end` is the last instant of the data after the shift; `prepared_at` the clock of `rumbo prepare`.
     """
 
     source: str
@@ -30,9 +30,9 @@ class Dataset:
     tables: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, home: Path) -> Self:
+    def load(cls, folder: Path) -> Self:
         """Raises: HomeNotPrepared when the file is missing or not readable as such."""
-        path = home / FILE
+        path = folder / FILE
         try:
             fields = json.loads(path.read_text(encoding="utf-8"))
             return cls(
@@ -43,17 +43,17 @@ class Dataset:
                 tables={str(path): str(sha256) for path, sha256 in fields["tables"].items()},
             )
         except FileNotFoundError as error:
-            raise HomeNotPrepared(f"{path} does not exist: run `rumbo prepare --home {home}` first") from error
+            raise HomeNotPrepared(f"{path} does not exist: run `rumbo prepare --company {folder}` first") from error
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise HomeNotPrepared(f"{path} cannot be read: run `rumbo prepare --home {home}` again") from error
+            raise HomeNotPrepared(f"{path} cannot be read: run `rumbo prepare --company {folder}` again") from error
 
     @staticmethod
-    def forget(home: Path) -> None:
-        """From now on HOME is not prepared, until a description is saved again."""
-        remove(home / FILE)
+    def forget(folder: Path) -> None:
+        """From now on the folder is not prepared, until a description is saved again."""
+        remove(folder / FILE)
 
     def demand(self, table: str, file: Path) -> None:
-        """`table` is its path in the home, `file` where it is read from.
+        """`table` is its path in the folder, `file` where it is read from.
 
         Raises: HomeNotPrepared when the file is not what this describes.
         """
@@ -64,8 +64,8 @@ class Dataset:
         if not is_described:
             raise HomeNotPrepared(f"{file} is not the table that {FILE} describes: run `rumbo prepare` again")
 
-    def save(self, home: Path) -> None:
-        """Writes HOME/dataset.json in one step."""
+    def save(self, folder: Path) -> None:
+        """Writes dataset.json in one step."""
         fields = {
             "source": self.source,
             "shift_weeks": self.shift_weeks,
@@ -73,7 +73,7 @@ class Dataset:
             "prepared_at": _rfc3339(self.prepared_at),
             "tables": dict(self.tables),
         }
-        write_text(home / FILE, json.dumps(fields, indent=1, ensure_ascii=False) + "\n")
+        write_text(folder / FILE, json.dumps(fields, indent=1, ensure_ascii=False) + "\n")
 
 
 def _rfc3339(at: datetime) -> str:

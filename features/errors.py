@@ -16,15 +16,11 @@ class SourceMissing(RumboError):
 
 
 class HomeNotPrepared(RumboError):
-    """The home folder has no feature store that can be used; `rumbo prepare` makes one."""
+    """The folder has no data that can be trained on; `rumbo prepare` makes them."""
 
 
 class InvalidInstant(RumboError):
     """A text that should be an RFC 3339 instant is not one."""
-
-
-class DefinitionIncomplete(RumboError):
-    """A feature lacks a description, unit, owner or personal-data class, or its name is taken."""
 
 
 class StoreUnavailable(RumboError):

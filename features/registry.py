@@ -57,20 +57,40 @@ class CompanyFeatures:
     fingerprint: str
 
 
+class RegistryUnreadable(CompanyInvalid):
+    """There is no repository, or its registry cannot be read now: nothing is known of what it says."""
+
+
 def features_of(company: Company) -> CompanyFeatures:
     """Opens the company's repository and reads its features.
 
-    Raises: CompanyInvalid, also where there is no repository; Feast's own errors for a broken registry.
+    Raises: CompanyInvalid with what is wrong; RegistryUnreadable where there is none, or it cannot be read.
     """
-    return read_features(company, open_registry(company))
+    store = open_registry(company)
+    try:
+        return read_features(company, store)
+    except CompanyInvalid:
+        raise
+    except Exception as error:
+        raise _unreadable(company, _cause(error)) from error
 
 
 def open_registry(company: Company) -> FeatureStore:
-    """The company's repository. Raises: CompanyInvalid where it, or its registry, is missing."""
+    """The company's repository. Raises: RegistryUnreadable."""
     try:
         return open_feature_store(company.feature_repo)
     except StoreUnavailable as error:
-        raise CompanyInvalid((company.located(("features", "repo"), f"{error} in {company.feature_repo}"),)) from error
+        raise _unreadable(company, f"{error} in {company.feature_repo}") from error
+    except Exception as error:
+        raise _unreadable(company, _cause(error)) from error
+
+
+def _unreadable(company: Company, text: str) -> RegistryUnreadable:
+    return RegistryUnreadable((company.located(("features", "repo"), text),))
+
+
+def _cause(error: Exception) -> str:
+    return f"its registry cannot be read: {type(error).__name__}: {error}".partition("\n")[0]
 
 
 def read_features(company: Company, store: FeatureStore) -> CompanyFeatures:

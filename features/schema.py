@@ -1,22 +1,17 @@
-"""The feature schema: names, types, ages and owners, readable without Feast.
-
-The Feast definitions in `features/repo` are the source; `features/schema.json` is generated from them, committed,
-and a test fails when the two differ. Catalogue checking, the encoder and the online reader read this file only.
-"""
+"""The feature schema: names, types, ages and owners, as they are known without asking Feast."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from features.derived import Formula
 from features.situation import ConsentFact, IncidentFact, SituationViews
 
-SCHEMA_FILE = Path(__file__).with_name("schema.json")
 _OPTIONAL = frozenset({"bounds", "levels", "stored_as", "formula", "is_situation", "is_event_time"})
 
 
@@ -101,20 +96,21 @@ class FeatureSchema:
         return SituationViews(incidents=views.get(IncidentFact.feature), consents=views.get(ConsentFact.feature))
 
     @classmethod
-    def load(cls, path: Path = SCHEMA_FILE) -> FeatureSchema:
-        rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    def of(cls, rows: Sequence[Mapping[str, Any]]) -> FeatureSchema:
+        """As `dump` wrote it. Raises: ValueError, KeyError, TypeError."""
         return cls(tuple(map(_spec, rows)))
 
     def dump(self) -> str:
         return json.dumps([*map(_row, self.features)], indent=1, ensure_ascii=False) + "\n"
 
 
-def _spec(row: dict[str, Any]) -> FeatureSpec:
+def _spec(row: Mapping[str, Any]) -> FeatureSpec:
     formula = row.get("formula")
     read = {
         "type": FeatureType(row["type"]),
         "personal_data": PersonalData(row["personal_data"]),
         "formula": None if formula is None else Formula.parsed(formula),
+        **{name: tuple(row[name]) for name in ("bounds", "levels") if row.get(name) is not None},
     }
     return FeatureSpec(**{**row, **read})
 

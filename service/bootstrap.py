@@ -11,18 +11,18 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from math import inf
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from uuid_utils import uuid7
 
-from features.dataset import Dataset
-from features.errors import HomeNotPrepared
+from features.company import Company
+from features.home import demand_home_of, demanded, make_home_of
+from features.known import known_features
 from features.online import OnlineFeatures
 from features.push import SituationWriter
-from features.schema import FeatureSchema
+from features.registry import CompanyFeatures
 from features.situation import SituationViews
 from models.registry import fetch_tried_champion, stamp_of, trials_of
 from models.scorer import Scorer
@@ -41,7 +41,7 @@ from service.background.model_watch import ModelWatch
 from service.catalogue.documents.patience import Patience, patiently
 from service.catalogue.load import Catalogue, CatalogueFolder, load
 from service.catalogue.objective_windows import ObjectiveWindows
-from service.catalogue.terms import EXAMPLE_EVENTS, Terms, terms_of
+from service.catalogue.terms import Terms, company_terms
 from service.decision.facts import FactKind
 from service.decision.plan import Plan
 from service.metrics import Metrics
@@ -65,7 +65,6 @@ from service.wire.server import Application
 log = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
-EXAMPLE_SITUATION = SituationViews(incidents="incidents", consents="consents")
 """The push views of the example's rumbo.yaml."""
 
 
@@ -76,6 +75,27 @@ def system_clock() -> datetime:
 def uuid_of(at: datetime) -> str:
     """A UUID of version 7, which tells its time: a store that keeps decisions by day finds them by it."""
     return str(uuid7(nanoseconds=micros(at) * 1000))
+
+
+def company_of(settings: Settings) -> Company:
+    """The company that is worked for. Raises: CompanyUnknown, CompanyInvalid."""
+    return demanded(settings.company, settings.home)
+
+
+def catalogue_of(settings: Settings) -> Path:
+    """Where the journeys are: what the settings say goes before the company's. Raises: as `company_of`."""
+    return company_of(settings).catalogue if settings.catalogue is None else settings.catalogue
+
+
+def features_known(settings: Settings) -> CompanyFeatures:
+    """What is known of customers. Raises: as `company_of`; CompanyInvalid."""
+    return known_features(company_of(settings), settings.home)
+
+
+def terms_known(settings: Settings) -> Terms:
+    """What the company's rules may speak of. Raises: as `features_known`."""
+    company = company_of(settings)
+    return company_terms(company, known_features(company, settings.home).schema)
 
 
 def open_state(settings: Settings) -> SqlState:
@@ -91,21 +111,22 @@ def _open(settings: Settings, known: HomeStore) -> SqlState:
     if settings.state_url is None:
         known.demand_embedded(settings.state_file)
         engine = SqliteEngine(settings.state_file, settings.durability, expected=known.embedded)
-        state = SqlState(engine, ObjectiveWindows(), _fed(EXAMPLE_SITUATION))
+        state = SqlState(engine, ObjectiveWindows(), _fed(settings))
         known.keep(settings.home, embedded=state.engine.store_id)
         return state
     with _needing_postgres():
         from service.state.engines.postgres import PostgresEngine
     url = settings.state_url.get_secret_value()
     postgres = PostgresEngine(url, settings.durability, expected=known.postgresql)
-    state = SqlState(postgres, ObjectiveWindows(), _fed(EXAMPLE_SITUATION))
+    state = SqlState(postgres, ObjectiveWindows(), _fed(settings))
     if settings.home.is_dir():  # one that asks from elsewhere has none
         known.keep(settings.home, postgresql=state.engine.store_id)
     return state
 
 
-def _fed(views: SituationViews) -> frozenset[FactKind]:
-    """The kinds of facts that have a view to be pushed to."""
+def _fed(settings: Settings) -> frozenset[FactKind]:
+    """The kinds of facts that the company has a view for, to be pushed to."""
+    views = SituationViews() if settings.company is None else company_of(settings).situation
     named = {FactKind.INCIDENTS: views.incidents, FactKind.CONSENTS: views.consents}
     return frozenset(kind for kind, view in named.items() if view is not None)
 
@@ -147,20 +168,22 @@ async def application(
     A feature store or model that cannot be had degrades the answers; a catalogue or state store that cannot, ends it.
     `features` and `model` stand in for the configured ones.
 
-    Raises: CatalogueInvalid, HomeUnsafe, LoadEnded, StateUnavailable.
+    Raises: CompanyUnknown, CompanyInvalid, HomeForeign, CatalogueInvalid, HomeUnsafe, LoadEnded, StateUnavailable.
     """
+    company = company_of(settings)
+    demand_home_of(company, settings.home)
     doubts = demand_own(settings.home, trusts_group=settings.trust_group)
-    schema = FeatureSchema.load()
-    terms = terms_of(schema, EXAMPLE_EVENTS)
-    folder = CatalogueFolder(settings.catalogue, terms)
+    make_home_of(company, settings.home)
+    terms = await asyncio.to_thread(terms_known, settings)
+    folder = CatalogueFolder(catalogue_of(settings), terms)
     stamp = folder.stamp()
     first = await patiently(partial(_first_load, folder))
-    reader = OnlineFeatures(settings.feature_repo, schema) if features is None else features
+    reader = OnlineFeatures(company.feature_repo, terms.schema) if features is None else features
     async with AsyncExitStack() as opened:
         core = await _core(settings, clock, first, terms, reader, Scoring(model), opened)
         for doubt in doubts:
             log.warning(doubt)
-        tell_features = _feed_features(core, EXAMPLE_SITUATION, opened)
+        tell_features = _feed_features(core, company, opened)
         watch = CatalogueWatch(folder, stamp, core.catalogues, core.metrics)
         readiness = _readiness(core, watch)
         await _work(core, watch, opened)
@@ -206,7 +229,6 @@ async def _core(
     hydrator = Hydrator(reader, state, terms)
     opened.callback(hydrator.close)
     await hydrator.warm(clock())
-    _warn_of_age(settings, terms.schema, clock())
     metrics.in_force("catalogue", first.version)
     metrics.in_force("model", scoring.model_version)
     return _Core(
@@ -245,11 +267,12 @@ def _readiness(core: _Core, watch: CatalogueWatch) -> Readiness:
     return readiness
 
 
-def _feed_features(core: _Core, views: SituationViews, opened: AsyncExitStack) -> Callable[[], None]:
+def _feed_features(core: _Core, company: Company, opened: AsyncExitStack) -> Callable[[], None]:
     """Tells the feature store what events changed, if it has a view for it. Returns: what to call after events."""
+    views = company.situation
     if not views.named:
         return lambda: None
-    feed = FeatureFeed(core.state, SituationWriter(core.settings.feature_repo, views), core.metrics)
+    feed = FeatureFeed(core.state, SituationWriter(company.feature_repo, views), core.metrics)
     opened.callback(feed.close)
     _run(feed.run(), opened)
     return feed.wake
@@ -288,10 +311,12 @@ def _first_load(folder: CatalogueFolder, patience: Patience) -> Catalogue:
 @asynccontextmanager
 async def intake_only(settings: Settings, clock: Clock = system_clock) -> AsyncIterator[Intake]:
     """The path of events without a server, for loading them in bulk. Raises: CatalogueInvalid, StateUnavailable."""
-    terms = terms_of(FeatureSchema.load(), EXAMPLE_EVENTS)
+    company = company_of(settings)
+    make_home_of(company, settings.home)
+    terms = terms_known(settings)
     state = open_state(settings)
     try:
-        yield Intake(state, KeptCatalogues(load(settings.catalogue, terms), terms, state, clock), clock)
+        yield Intake(state, KeptCatalogues(load(catalogue_of(settings), terms), terms, state, clock), clock)
     finally:
         await state.close()
 
@@ -403,11 +428,10 @@ class HomeFacts:
 @asynccontextmanager
 async def facts_only(settings: Settings) -> AsyncIterator[HomeFacts]:
     """The facts of a service's home, whether it runs or not. Raises: as `kill_switch`."""
-    schema = FeatureSchema.load()
-    terms = terms_of(schema, EXAMPLE_EVENTS)
-    plan = load(settings.catalogue, terms).plan
+    company, terms = company_of(settings), terms_known(settings)
+    plan = load(catalogue_of(settings), terms).plan
     async with state_store(settings) as state:
-        reader = OnlineFeatures(settings.feature_repo, schema)
+        reader = OnlineFeatures(company.feature_repo, terms.schema)
         hydrator = Hydrator(reader, state, terms)
         try:
             yield HomeFacts(plan=plan, hydrator=hydrator)
@@ -453,19 +477,6 @@ def _shares(settings: Settings) -> dict[str, Share]:
         "RecordOutcomes": Share(settings.max_calls_record_outcomes),
         "GetDecision": Share(settings.max_calls_get_decision),
     }
-
-
-def _warn_of_age(settings: Settings, schema: FeatureSchema, now: datetime) -> None:
-    """Says at the start what every answer would have to say: the data is older than some view may be."""
-    try:
-        data_end = Dataset.load(settings.home).data_end
-    except HomeNotPrepared as error:
-        log.warning("no feature data: %s", error)
-        return
-    age_s = (now - data_end).total_seconds()
-    stale = [view for view, specs in schema.by_view.items() if any(age_s > (s.max_age_s or inf) for s in specs)]
-    if stale:
-        log.warning("the data ends %s: %s is stale; run `rumbo prepare` again", data_end.date(), ", ".join(stale))
 
 
 class _Champion:

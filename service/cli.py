@@ -40,11 +40,13 @@ FAULTS_OF_THE_MACHINE = frozenset(
 """Of disks, rights and limits; whatever else the system says is a fault of this program."""
 
 SHORT_HELP: Mapping[str, str] = {
-    "demo": "Decide for real customers, from data to reasons, in one go.",
-    "prepare": "Fill the embedded feature store with The Complete Journey.",
-    "features": "Look at the features: names, types, ages, owners.",
-    "train": "Learn the chance of redemption from past campaigns.",
+    "demo": "Decide for real customers of the example, from data to reasons, in one go.",
+    "prepare": "Make the folder of the example, with real data.",
     "seed": "Take in the example's consents, as events.",
+    "init": "Begin a company's folder over its own Feast repository.",
+    "features": "Look at the features: names, types, ages, owners.",
+    "train": "Learn from past decisions what meets an objective.",
+    "config": "Tell each setting, and what it is from.",
     "serve": "Answer decisions over gRPC.",
     "decide": "Ask a running service for one decision.",
     "decision": "Show a decision that was made: what was ranked, what was withheld, what followed.",

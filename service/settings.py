@@ -13,7 +13,7 @@ from pydantic import Field, ModelWrapValidatorHandler, SecretStr, ValidationErro
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from features.errors import RumboError
-from service.catalogue import EXAMPLE
+from features.home import HOME
 from service.state.engines.engine import Durability
 from service.state.engines.postgres_url import PostgresUrl
 from service.state.upkeep.retention import Retention
@@ -40,7 +40,9 @@ class SettingInvalid(RumboError):
 
 
 class Settings(BaseSettings):
-    """`home` holds every embedded file; everything else has a default that works on one machine.
+    """`company` is the folder of rumbo.yaml, `home` holds every embedded file, `catalogue` goes before the company's.
+
+    Everything else has a default that works on one machine.
 
     `state_url` names a PostgreSQL database, `postgresql://…`, for the state in place of a file in `home`; it may hold a
     password, so it is read from the environment and never shown. `keep_…_days` say how long rows of the state are kept.
@@ -62,8 +64,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="RUMBO_", frozen=True)
 
-    home: Path = Path(".rumbo")
-    catalogue: Path = EXAMPLE
+    company: Path | None = None
+    home: Path = Path(HOME)
+    catalogue: Path | None = None
     host: str = "127.0.0.1"
     port: int = Field(default=50051, ge=0, le=65535)
     metrics_port: int | None = Field(default=None, ge=0, le=65535)
@@ -112,10 +115,6 @@ class Settings(BaseSettings):
         """Where a caller on this machine finds the service."""
         host = ANY_HOST.get(self.host, self.host)
         return f"{host}:{self.port}"
-
-    @property
-    def feature_repo(self) -> Path:
-        return self.home / "feast"
 
     @property
     def state_file(self) -> Path:

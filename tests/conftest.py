@@ -1,7 +1,7 @@
 """Fixtures shared by all rooms; each is described where it is defined.
 
 `prometheus_client` comes first: Feast sets PROMETHEUS_MULTIPROC_DIR when it is imported, and a client that is imported
-after that would keep its metrics in files, shared by all registries of the process.
+after that, in a process that tests start too, would keep its metrics in files, shared by all registries.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import prometheus_client  # noqa: F401
 from hypothesis import HealthCheck, settings
 
-from tests.fixtures_features import NOW, complete_journey, own_feast, prepared_home, shopping
+from tests.fixtures_features import NOW, complete_journey, of_the_example, own_feast, prepared_company, shopping
 from tests.fixtures_postgres import postgres
 from tests.fixtures_service import seeded_home
 from tests.fixtures_stores import seeded_database
@@ -19,9 +19,10 @@ from tests.fixtures_valkey import valkey
 __all__ = [
     "NOW",
     "complete_journey",
+    "of_the_example",
     "own_feast",
     "postgres",
-    "prepared_home",
+    "prepared_company",
     "seeded_database",
     "seeded_home",
     "shopping",

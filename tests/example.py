@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from features.inventory import MODEL as MODEL
-from features.schema import FeatureSchema
-from service.catalogue.terms import EXAMPLE_EVENTS, terms_of
+from pathlib import Path
 
-SCHEMA = FeatureSchema.load()
-TERMS = terms_of(SCHEMA, EXAMPLE_EVENTS)
+import service.examples.complete_journey as complete_journey
+from features.company import load_company
+from features.registry import features_of
+from service.catalogue.terms import company_terms
+
+COMPANY = Path(complete_journey.__file__).parent
+EXAMPLE = COMPANY / "catalogue"
+"""Its catalogue."""
+_FEATURES = features_of(load_company(COMPANY))
+SCHEMA, MODEL = _FEATURES.schema, _FEATURES.model
+TERMS = company_terms(load_company(COMPANY), SCHEMA)

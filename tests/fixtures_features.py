@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from features.complete_journey.shopping import Shopping, read_shopping
-from features.complete_journey.source import SourceTables, read_source
-from features.prepare import prepare_home
+from service.examples.complete_journey.data.prepare import prepare_company
+from service.examples.complete_journey.data.shopping import Shopping, read_shopping
+from service.examples.complete_journey.data.source import SourceTables, read_source
+from tests.example import COMPANY
 
 NOW = datetime(2018, 1, 3, 12, 0, tzinfo=UTC)
 """The clock of the tests: at it the shift is 0 weeks, so stamps are those of the source."""
@@ -29,16 +30,32 @@ def shopping(complete_journey: SourceTables) -> Shopping:
 
 
 @pytest.fixture(scope="session")
-def prepared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home folder prepared at `NOW`, shared by the whole session: to be read only; `own_feast` is for the rest."""
-    home = tmp_path_factory.mktemp("prepared") / "home"
-    prepare_home(home, NOW)
-    return home
+def prepared_company(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example's folder prepared at `NOW`, shared by the whole session: to be read only."""
+    folder = tmp_path_factory.mktemp("prepared") / "company"
+    prepare_company(folder, NOW)
+    return folder
 
 
 @pytest.fixture
-def own_feast(prepared_home: Path, tmp_path: Path) -> Path:
-    """A copy of HOME/feast that a test may push to or damage; its registry points to the shared Parquet files."""
-    copy = tmp_path / "home" / "feast"
-    shutil.copytree(prepared_home / "feast", copy, ignore=shutil.ignore_patterns("data"))
+def own_feast(prepared_company: Path, tmp_path: Path) -> Path:
+    """A copy of its repository that a test may push to or damage; its registry points to the shared Parquet files."""
+    copy = tmp_path / "company" / "feast"
+    shutil.copytree(prepared_company / "feast", copy, ignore=shutil.ignore_patterns("data"))
     return copy
+
+
+@pytest.fixture
+def of_the_example(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands work for the example, whatever the home and the current folder."""
+    monkeypatch.setenv("RUMBO_COMPANY", str(COMPANY))
+
+
+def company_at(home: Path) -> Path:
+    """The folder of the company whose home this is: in tests, beside the home."""
+    return home.with_name(f"{home.name}-company")
+
+
+def feast_at(home: Path) -> Path:
+    """The Feast repository of that company."""
+    return company_at(home) / "feast"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -17,17 +18,19 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
+from features.company import load_company
+from features.home import FILE, HomeCompany, make_home_of, places
 from rumbo.decision.v1 import decision_pb2, events_pb2, outcomes_pb2, record_pb2
 from rumbo.decision.v1.service_pb2_grpc import DecisionServiceStub
 from service.application.hydrate import FeatureReader
 from service.application.scoring import Model
 from service.bootstrap import application, uuid_of
-from service.catalogue.load import EXAMPLE
-from service.commands.events import seed_consents
+from service.examples.complete_journey.seed import seed_consents
 from service.settings import Settings
 from service.state.engines.engine import Durability
 from service.wire.server import Address, serving
-from tests.fixtures_features import NOW
+from tests.example import EXAMPLE
+from tests.fixtures_features import NOW, company_at
 from tests.plain_catalogue import write_plain_catalogue
 
 if TYPE_CHECKING:
@@ -120,8 +123,9 @@ def settings_of(
 
     The time to drain is long, for on a busy machine a client takes seconds to notice that a server has stopped.
     """
-    own = home / "catalogue"
+    own, beside = home / "catalogue", company_at(home)
     return Settings(
+        company=places(beside if beside.is_dir() else None, home).company,
         home=home,
         catalogue=own if own.is_dir() else EXAMPLE,
         port=0,
@@ -174,9 +178,17 @@ async def settled_counts(home: Path) -> Mapping[str, int]:
 
 
 def copied(home: Path, place: Path, *, without: Iterable[str] = ()) -> Path:
-    """A copy of a home that a test may write to and damage; its registry points to the shared Parquet files."""
-    shutil.copytree(home, place, ignore=shutil.ignore_patterns("data", *without))
+    """A copy of a home and its company that a test may write to and damage, but for the tables of the features."""
+    shutil.copytree(home, place, ignore=shutil.ignore_patterns(*without))
+    copied_company(company_at(home), company_at(place))
+    if (known := HomeCompany.of(place)) is not None:
+        (place / FILE).write_text(json.dumps({"company": known.name, "folder": str(company_at(place))}))
     return place
+
+
+def copied_company(company: Path, place: Path) -> None:
+    """A copy of a company's folder, whose registry points to the shared Parquet files."""
+    shutil.copytree(company, place, ignore=shutil.ignore_patterns("data"))
 
 
 async def _seed(home: Path) -> None:
@@ -188,9 +200,11 @@ async def _seed(home: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def seeded_home(prepared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The prepared home with the example's consents, the plain catalogue and no model: shared, to be read only."""
-    home = copied(prepared_home, tmp_path_factory.mktemp("seeded") / "home")
+def seeded_home(prepared_company: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the example's consents, the plain catalogue and no model: shared, to be read only."""
+    home = tmp_path_factory.mktemp("seeded") / "home"
+    copied_company(prepared_company, company_at(home))
+    make_home_of(load_company(company_at(home)), home)
     write_plain_catalogue(home / "catalogue")
     asyncio.run(_seed(home))
     return home

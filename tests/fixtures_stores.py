@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from service.commands.events import seed_consents
+from service.examples.complete_journey.seed import seed_consents
 from tests.fixtures_service import STATE_URL, copied, settings_of
 from tests.postgres_server import PostgresServer, database_name, postgres_server
 

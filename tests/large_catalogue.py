@@ -6,7 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
-from service.catalogue.load import EXAMPLE
+from tests.example import EXAMPLE
 
 _CONDITION = re.compile(r"^(audience|exit_when): (?P<quote>'?)(?P<text>customer\..*?)(?P=quote)(?P<rest> +#.*)?$", re.M)
 

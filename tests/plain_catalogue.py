@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from service.catalogue.load import EXAMPLE
+from tests.example import EXAMPLE
 
 JOURNEY_RULES = (
     "cooldown",

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from features.cli import home_option
+from features.cli import company_option, home_option
 
 if TYPE_CHECKING:
+    from features.home import Places
     from training.pipeline import TrainingResult
 
 COLUMNS = {
@@ -30,24 +31,27 @@ ROWS = {
 
 
 @click.command()
+@company_option
 @home_option
 @click.option("--seeds", type=click.IntRange(1, 100), default=5, show_default=True, help="Models to fit and average.")
 @click.option("--json", "as_json", is_flag=True, help="Print metrics.json instead of a table.")
-def train(home: Path, seeds: int, as_json: bool) -> None:
+def train(company: Path | None, home: Path | None, seeds: int, as_json: bool) -> None:
     """Train the redemption model on campaign history and make it champion.
 
-    Needs a home made by `rumbo prepare`. Logs a run in HOME/mlflow and writes HOME/training/metrics.json.
+    Needs a company made by `rumbo prepare`. Logs a run in HOME/mlflow and writes HOME/training/metrics.json.
     """
     import json
 
-    trained = _with_progress(home, seeds)
+    from features.home import places
+
+    trained = _with_progress(places(company, home), seeds)
     if as_json:
         click.echo(json.dumps(trained.document, indent=1, sort_keys=True))
     else:
         _print_table(trained, seeds)
 
 
-def _with_progress(home: Path, seeds: int) -> TrainingResult:
+def _with_progress(where: Places, seeds: int) -> TrainingResult:
     """Trains while a bar on standard error says what is being done."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -62,7 +66,7 @@ def _with_progress(home: Path, seeds: int) -> TrainingResult:
 
         from training.pipeline import train_home
 
-        trained = train_home(home, seeds, announce)
+        trained = train_home(where.demand_company(), where.home, seeds, announce)
         progress.update(task, description="trained", completed=stages + 1)
     return trained
 

@@ -68,20 +68,20 @@ class CampaignHistory:
     fingerprint: str
 
 
-def read_history(home: Path, schema: FeatureSchema) -> CampaignHistory:
-    """Reads a prepared home.
+def read_history(folder: Path, schema: FeatureSchema) -> CampaignHistory:
+    """Reads a company's folder that was prepared.
 
     Raises: HomeNotPrepared when a file of `rumbo prepare` is missing, or a table is not the one that it describes.
     """
-    dataset = Dataset.load(home)
-    targeting = home / TARGETING
-    for path in (targeting, home / REPO / "feature_store.yaml"):
+    dataset = Dataset.load(folder)
+    targeting = folder / TARGETING
+    for path in (targeting, folder / REPO / "feature_store.yaml"):
         if not path.is_file():
-            raise HomeNotPrepared(f"{path} does not exist: run `rumbo prepare --home {home}` first")
-    _demand_tables(home, dataset)
-    table = point_in_time_table(home / REPO, targeting, schema)
-    _demand_tables(home, Dataset.load(home))  # nobody prepared the home anew while it was read
-    described = (home / DATASET_FILE).read_bytes()
+            raise HomeNotPrepared(f"{path} does not exist: run `rumbo prepare --company {folder}` first")
+    _demand_tables(folder, dataset)
+    table = point_in_time_table(folder / REPO, targeting, schema)
+    _demand_tables(folder, Dataset.load(folder))  # nobody prepared it anew while it was read
+    described = (folder / DATASET_FILE).read_bytes()
     return CampaignHistory(
         pairs=tuple(_pairs(table, schema)),
         dataset=dataset,
@@ -89,10 +89,10 @@ def read_history(home: Path, schema: FeatureSchema) -> CampaignHistory:
     )
 
 
-def _demand_tables(home: Path, dataset: Dataset) -> None:
+def _demand_tables(folder: Path, dataset: Dataset) -> None:
     """The tables are compared where the join reads them: where the registry says."""
-    dataset.demand(TARGETING.as_posix(), home / TARGETING)
-    for view, file in files_of_views(home / REPO).items():
+    dataset.demand(TARGETING.as_posix(), folder / TARGETING)
+    for view, file in files_of_views(folder / REPO).items():
         dataset.demand(f"{REPO}/data/{view}.parquet", file)
 
 

@@ -6,9 +6,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from features.company import Company
 from features.files import demand_writable, writing
-from features.inventory import MODEL
-from features.schema import FeatureSchema
+from features.registry import features_of
 from models.registry import PublishedModel, RunRecord, publish
 from training.evaluate import mean_of, spread_of
 from training.experiment import Announce, Experiment, run
@@ -29,17 +29,17 @@ class TrainingResult:
     document: dict[str, object]
 
 
-def train_home(home: Path, seeds: int, announce: Announce) -> TrainingResult:
-    """Trains on a prepared home, publishes the first seed's model as champion and writes metrics.json.
+def train_home(company: Company, home: Path, seeds: int, announce: Announce) -> TrainingResult:
+    """Trains on a prepared company, publishes the first seed's model as champion and writes metrics.json.
 
-    Raises: HomeNotPrepared; TooFewExamples; HomeMoved; BundleCorrupt, TrialUnfinished; CannotWrite.
+    Raises: CompanyInvalid; HomeNotPrepared; TooFewExamples; HomeMoved; BundleCorrupt, TrialUnfinished; CannotWrite.
     """
     announce("point-in-time join")
-    schema = FeatureSchema.load()
+    known = features_of(company)
     if home.is_dir():
         demand_writable(home)
-    history = read_history(home, schema)
-    experiment = run(split(history), schema, MODEL, range(seeds), announce)
+    history = read_history(company.folder, known.schema)
+    experiment = run(split(history), known.schema, known.model, range(seeds), announce)
     announce("MLflow run")
     with tempfile.TemporaryDirectory() as scratch:
         with writing(Path(scratch)):

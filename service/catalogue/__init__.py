@@ -3,7 +3,3 @@
 `schema` is the form of the files, `conditions` compiles CEL, `bind` turns documents into rules and candidates,
 `load` reads them.
 """
-
-from pathlib import Path
-
-EXAMPLE = Path(__file__).parent / "examples" / "complete_journey"

@@ -12,7 +12,6 @@ from pydantic import ValidationError
 
 from features.documents.files import Stamps
 from features.errors import RumboError
-from service.catalogue import EXAMPLE as EXAMPLE
 from service.catalogue.bind.catalogue import CatalogueBinder
 from service.catalogue.documents.journey import CatalogueDocument
 from service.catalogue.documents.patience import GoOn, always

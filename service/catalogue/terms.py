@@ -26,8 +26,6 @@ from service.decision.reports.event_types import (
 
 _VIEW = "events"
 """What stands in the place of a view for features that events alone tell."""
-EXAMPLE_EVENTS: Mapping[str, EventTypeDocument] = {"purchase": EventTypeDocument(latest="last_purchase_at")}
-"""The events of the example's rumbo.yaml."""
 _OWN = frozenset(name.split(".")[0] for name in BUILT_IN.by_name if "." in name)
 """The first words of the built-in types, which later versions may add to."""
 

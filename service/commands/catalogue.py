@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from features.cli import company_option, home_option
 from features.errors import RumboError
 from service.commands.interrupt import run
 from service.commands.options import chosen, reads_settings
@@ -21,6 +22,7 @@ from service.commands.options import chosen, reads_settings
 if TYPE_CHECKING:
     from rumbo.decision.v1 import decision_pb2
     from service.catalogue.check.check import Finding
+    from service.catalogue.terms import Terms
     from service.settings import Settings
     from service.state.port import StageCount
 
@@ -47,7 +49,8 @@ def _moment(context: click.Context, parameter: click.Parameter, value: str | Non
 
 
 @catalogue.command()
-@click.argument("folder", metavar="DIR", type=folder_option)
+@click.argument("folder", metavar="[DIR]", required=False, type=folder_option)
+@company_option
 @click.option(
     "--against", type=folder_option, metavar="OLD_DIR", help="An older catalogue: find ids that changed meaning."
 )
@@ -62,18 +65,25 @@ def _moment(context: click.Context, parameter: click.Parameter, value: str | Non
 @click.option("--json", "as_json", is_flag=True, help="The findings as a JSON array.")
 @click.option("--strict", is_flag=True, help="Fail on warnings and notices as well.")
 def check(
-    folder: Path, against: Path | None, now: datetime | date, home: Path | None, as_json: bool, strict: bool
+    folder: Path | None,
+    company: Path | None,
+    against: Path | None,
+    now: datetime | date,
+    home: Path | None,
+    as_json: bool,
+    strict: bool,
 ) -> None:
-    """Tell everything that is wrong with the catalogue in DIR; exit status 1 if there is an error."""
-    from features.schema import FeatureSchema
+    """Tell everything that is wrong with the catalogue in DIR; exit status 1 if there is an error.
+
+    DIR is the company's catalogue unless it is given. Without --company, the company is the one that DIR lies in.
+    """
     from service.catalogue.check.check import check as findings_of
     from service.catalogue.check.check import in_folder
     from service.catalogue.documents.problems import Severity
-    from service.catalogue.terms import EXAMPLE_EVENTS, terms_of
 
+    directory, terms = _under_review(folder, company, home)
     standing = [] if home is None else _standing(home)
-    terms = terms_of(FeatureSchema.load(), EXAMPLE_EVENTS)
-    findings = in_folder(findings_of(folder, terms, now, against, standing), folder)
+    findings = in_folder(findings_of(directory, terms, now, against, standing), directory)
     if as_json:
         click.echo(json.dumps([finding.fields() for finding in findings], indent=2, ensure_ascii=False))
     else:
@@ -82,6 +92,19 @@ def check(
         click.echo(_summary(findings))
     if any(strict or finding.severity is Severity.ERROR for finding in findings):
         raise click.exceptions.Exit(1)
+
+
+def _under_review(folder: Path | None, company: Path | None, home: Path | None) -> tuple[Path, Terms]:
+    """The catalogue, and what its rules may speak of. Raises: CompanyUnknown, CompanyInvalid, HomeForeign."""
+    from features.home import places
+    from features.known import known_features
+    from service.catalogue.terms import company_terms
+
+    found = places(company, home, within=folder)
+    known = found.demand_company()
+    return folder or chosen({}).catalogue or known.catalogue, company_terms(
+        known, known_features(known, found.home).schema
+    )
 
 
 def _standing(home: Path) -> list[StageCount]:
@@ -107,6 +130,8 @@ def _counted(count: int, name: str) -> str:
 
 @catalogue.command()
 @click.argument("folder", metavar="[DIR]", required=False, type=folder_option)
+@company_option
+@home_option
 @click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
 @click.option(
     "--gaps",
@@ -115,22 +140,20 @@ def _counted(count: int, name: str) -> str:
     show_default=True,
     help="What a constraint that no case decides is: an error, or only told.",
 )
-def test(folder: Path | None, as_json: bool, gaps: str) -> None:
+def test(folder: Path | None, company: Path | None, home: Path | None, as_json: bool, gaps: str) -> None:
     """Decide the cases in DIR/cases; exit status 1 unless each is met.
 
-    DIR is RUMBO_CATALOGUE, else the example, unless it is given.
+    DIR is the company's catalogue unless it is given. Without --company, the company is the one that DIR lies in.
 
     What a case does not list as eligible must be denied, and every constraint in use must be the only denial in one
     case and allow in another; with --gaps warn, those that are not are told, and fail nothing.
     """
-    from features.schema import FeatureSchema
     from service.catalogue.cases.run import read_cases
     from service.catalogue.cases.run import run as run_cases
     from service.catalogue.load import load
-    from service.catalogue.terms import EXAMPLE_EVENTS, terms_of
     from service.commands.show_catalogue import report_fields, show_report
 
-    directory, terms = chosen({"catalogue": folder}).catalogue, terms_of(FeatureSchema.load(), EXAMPLE_EVENTS)
+    directory, terms = _under_review(folder, company, home)
     report = run_cases(read_cases(directory), load(directory, terms).plan, terms)
     is_good = report.is_met and (gaps == "warn" or not report.has_gaps)
     if as_json:

@@ -15,7 +15,7 @@ from service.commands.options import chosen
 @click.option("--limit", type=int, help="Slots to fill. Default: the channel's.")
 @click.option("--locale", default="en", show_default=True, help="Language of the reasons: en or es.")
 @click.option("--address", envvar="RUMBO_ADDRESS", show_default="where `rumbo serve` listens here: 127.0.0.1:50051")
-@click.option("--dry-run", is_flag=True, help="Reserve and record nothing.")
+@click.option("--reserve", is_flag=True, help="Reserve and record, as a channel does. Default: look only.")
 @click.option("--json", "as_json", is_flag=True, help="The whole answer as JSON.")
 def decide(
     customer: str,
@@ -25,10 +25,10 @@ def decide(
     limit: int | None,
     locale: str,
     address: str | None,
-    dry_run: bool,
+    reserve: bool,
     as_json: bool,
 ) -> None:
-    """Ask a running service in which journey a customer should be now."""
+    """Ask a running service in which journey a customer should be now; nothing is reserved unless --reserve is said."""
     import json
 
     from rumbo.decision.v1 import decision_pb2
@@ -42,7 +42,7 @@ def decide(
         context=context_values(context),
         limit=limit,
         locale=locale,
-        dry_run=dry_run,
+        dry_run=not reserve,
         explain=decision_pb2.EXPLAIN_FULL,
     )
     with Client(address or chosen({}).address) as client:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from features.cli import home_option
+from features.cli import company_option, home_option
 
 if TYPE_CHECKING:
+    from features.home import Places
     from service.settings import Settings
 
 Callback = Callable[..., None]
@@ -23,12 +24,13 @@ Decorator = Callable[[Callback], Callback]
 
 _PORT: Final = click.IntRange(0, 65535)
 
-OPTIONS: Final[Mapping[str, Decorator]] = {
+OPTIONS: Final[dict[str, Decorator]] = {
+    "company": company_option,
     "home": home_option,
     "catalogue": click.option(
         "--catalogue",
         type=click.Path(exists=True, file_okay=False, path_type=Path),
-        show_default="the example",
+        show_default="the company's",
         help="Folder of journeys and policies.",
     ),
     "host": click.option("--host", show_default="127.0.0.1"),
@@ -42,7 +44,8 @@ OPTIONS: Final[Mapping[str, Decorator]] = {
 
 
 def reads_settings(*names: str) -> Decorator:
-    """Gives a command `settings`, of which those named have an option."""
+    """Gives a command `settings`, of which those named have an option, as has the company."""
+    names = ("company", *names)
 
     def decorate(command: Callback) -> Callback:
         @wraps(command)
@@ -58,7 +61,18 @@ def reads_settings(*names: str) -> Decorator:
 
 
 def chosen(options: Mapping[str, object]) -> Settings:
-    """Settings by those options that have a value, and by the environment. Raises: as `Settings`."""
+    """Settings by those options that have a value, by the environment, and by where this is called.
+
+    Raises: as `placed`.
+    """
+    return placed(options)[0]
+
+
+def placed(options: Mapping[str, object]) -> tuple[Settings, Places]:
+    """The settings, and what the company and the home among them are from. Raises: as `Settings`; HomeForeign."""
+    from features.home import places
     from service.settings import Settings
 
-    return Settings(**{name: value for name, value in options.items() if value is not None})  # type: ignore[arg-type]
+    said = Settings(**{name: value for name, value in options.items() if value is not None})  # type: ignore[arg-type]
+    found = places(said.company, said.home if "home" in said.model_fields_set else None)
+    return said.model_copy(update={"company": found.company, "home": found.home}), found

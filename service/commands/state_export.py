@@ -23,46 +23,42 @@ if TYPE_CHECKING:
 _DAY = click.DateTime(formats=["%Y-%m-%d"])
 
 
-def _print_schema(ctx: click.Context, parameter: click.Parameter, is_asked: bool) -> None:
-    """Prints the columns as a table of Markdown, and ends the command."""
-    if not is_asked:
-        return
-    from features.schema import FeatureSchema
-    from service.state.export.table import documented, export_schema
-
-    click.echo("| column | type | unit | what it is |\n|---|---|---|---|")
-    for column in documented(export_schema(FeatureSchema.load())):
-        click.echo("| " + " | ".join(text.replace("|", "\\|") for text in column) + " |")
-    ctx.exit()
-
-
 @click.command("export")
 @reads_settings("home")
-@click.option("--since", type=_DAY, metavar="YYYY-MM-DD", required=True, help="The first day (UTC).")
+@click.option("--since", type=_DAY, metavar="YYYY-MM-DD", help="The first day (UTC).")
 @click.option("--until", type=_DAY, metavar="YYYY-MM-DD", help="The day before which to stop. Default: none.")
 @click.option(
     "--to",
     "folder",
     type=click.Path(file_okay=False, path_type=Path),
-    required=True,
     help="The folder for day=YYYY-MM-DD/decisions.parquet.",
 )
-@click.option(
-    "--schema",
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=_print_schema,
-    help="Print what each column is, and end.",
-)
-def export_(settings: Settings, since: datetime, until: datetime | None, folder: Path) -> None:
+@click.option("--schema", "is_described", is_flag=True, help="Print what each column is, and end.")
+def export_(
+    settings: Settings, since: datetime | None, until: datetime | None, folder: Path | None, is_described: bool
+) -> None:
     """Write decisions and what became of them as Parquet, a folder a day.
 
     Days that were exported before are replaced, each at once. A reward is told once its window is over.
     """
+    if is_described:
+        _print_columns(settings)
+        return
+    if since is None or folder is None:
+        raise click.UsageError("--since and --to say what to export, and where to")
     with collecting_later():
         rows, days = run(_export(settings, since.date(), None if until is None else until.date(), folder))
     click.echo(f"{rows:,} rows of {days:,} days in {folder}" if days else "no decisions in these days")
+
+
+def _print_columns(settings: Settings) -> None:
+    """The columns as a table of Markdown."""
+    from service.bootstrap import features_known
+    from service.state.export.table import documented, export_schema
+
+    click.echo("| column | type | unit | what it is |\n|---|---|---|---|")
+    for column in documented(export_schema(features_known(settings).schema)):
+        click.echo("| " + " | ".join(text.replace("|", "\\|") for text in column) + " |")
 
 
 @click.command("import")
@@ -81,10 +77,8 @@ def import_(settings: Settings, place: Path, skip_bad: bool) -> None:
 
 async def _export(settings: Settings, since: date, until: date | None, folder: Path) -> tuple[int, int]:
     """Returns: rows and days."""
-    from features.schema import FeatureSchema
-    from service.bootstrap import state_store, system_clock
+    from service.bootstrap import state_store, system_clock, terms_known
     from service.catalogue.objectives import KeptObjectives
-    from service.catalogue.terms import EXAMPLE_EVENTS, terms_of
     from service.commands.progress import progress_bar
     from service.state.export.rewards import AsOf
     from service.state.export.write import Export
@@ -92,7 +86,7 @@ async def _export(settings: Settings, since: date, until: date | None, folder: P
     async with state_store(settings) as state:
         now = system_clock()
         as_of = AsOf(now=now, events_since=now - settings.retention.events)
-        terms = terms_of(FeatureSchema.load(), EXAMPLE_EVENTS)
+        terms = terms_known(settings)
         export = Export(state.engine, terms.schema, KeptObjectives(terms.events), folder, as_of)
         days, rows = await export.days(since, until), 0
         with progress_bar() as progress:
@@ -108,9 +102,7 @@ async def _export(settings: Settings, since: date, until: date | None, folder: P
 
 
 async def _import(settings: Settings, place: Path, *, skip_bad: bool) -> ImportCounts:
-    from features.schema import FeatureSchema
-    from service.bootstrap import state_store, system_clock
-    from service.catalogue.terms import EXAMPLE_EVENTS, terms_of
+    from service.bootstrap import features_known, state_store, system_clock
     from service.commands.progress import progress_bar
     from service.state.history.faults import HistoryInvalid, RowFault
     from service.state.history.take import HistoryImport
@@ -121,9 +113,8 @@ async def _import(settings: Settings, place: Path, *, skip_bad: bool) -> ImportC
     def skip(fault: RowFault) -> None:
         click.echo(f"skipped: {fault}", err=True)
 
-    terms = terms_of(FeatureSchema.load(), EXAMPLE_EVENTS)
     async with state_store(settings, is_made=True) as state:
-        history = HistoryImport(state.engine, terms.schema, place, system_clock())
+        history = HistoryImport(state.engine, features_known(settings).schema, place, system_clock())
         if history.ignored:
             click.echo(f"columns that mean nothing here: {', '.join(history.ignored)}", err=True)
         with progress_bar() as progress:

@@ -24,7 +24,7 @@ from rich.table import Table
 
 from rumbo.decision.v1 import decision_pb2
 from rumbo.decision.v1.service_pb2_grpc import DecisionServiceStub
-from service.commands.events import seed_consents
+from service.examples.complete_journey.seed import seed_consents
 from service.settings import Settings
 from tests.benchmarks.load import LoadFigures, lone, measure, warm
 from tests.benchmarks.results import tell

@@ -15,7 +15,7 @@ from time import perf_counter
 
 import grpc
 
-from service.catalogue.load import EXAMPLE
+from tests.example import EXAMPLE
 from tests.fixtures_service import STATE_URL
 
 Call = Callable[[int], Awaitable[object]]

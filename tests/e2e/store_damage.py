@@ -7,14 +7,15 @@ from pathlib import Path
 from rumbo.decision.v1 import decision_pb2, reason_pb2
 from tests.e2e.wire import HELPING, assert_each_accounted_for, journeys_on, offered, proposals, reasons_of
 from tests.example import SCHEMA
+from tests.fixtures_features import feast_at
 
 ALL_GONE = {f"features.{view}": "UNAVAILABLE" for view in SCHEMA.by_view}
 GARBAGE = b"This is no database. " * 4096
-FILE = Path("feast") / "online_store.db"
+FILE = "online_store.db"
 
 
 def make_garbage(home: Path) -> None:
-    (home / FILE).write_bytes(GARBAGE)
+    (feast_at(home) / FILE).write_bytes(GARBAGE)
 
 
 def assert_withheld_for(answer: decision_pb2.DecideResponse, channel: str) -> None:

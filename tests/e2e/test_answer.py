@@ -10,7 +10,6 @@ import pytest_asyncio
 import yaml
 
 from rumbo.decision.v1 import decision_pb2, reason_pb2
-from service.catalogue.load import EXAMPLE
 from tests.e2e.wire import (
     CHANNELS,
     REGULAR,
@@ -23,6 +22,7 @@ from tests.e2e.wire import (
     proposals,
     ranked_ids,
 )
+from tests.example import EXAMPLE
 from tests.fixtures_service import Service, copied, running
 
 SLOTS = {

@@ -19,7 +19,6 @@ from features.encoder import JourneyRow
 from features.values import FeatureRow
 from rumbo.decision.v1 import decision_pb2, reason_pb2
 from rumbo.decision.v1.service_pb2_grpc import DecisionServiceStub
-from service.catalogue.load import EXAMPLE
 from tests.e2e.wire import (
     APOLOGY,
     CHANNELS,
@@ -31,6 +30,7 @@ from tests.e2e.wire import (
     ranked_ids,
     resolved,
 )
+from tests.example import EXAMPLE
 from tests.fixtures_service import Clock, Service, ask_state, row_counts, running
 
 HELP = ("service", "resolution")

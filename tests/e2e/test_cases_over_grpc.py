@@ -9,9 +9,9 @@ import pytest
 
 from service.catalogue.cases.answer import differences
 from service.catalogue.cases.run import read_cases
-from service.catalogue.load import EXAMPLE, load
+from service.catalogue.load import load
 from tests.e2e.case_setup import CaseFeatures, CaseModel, ask, set_up, tear_down
-from tests.example import SCHEMA, TERMS
+from tests.example import EXAMPLE, SCHEMA, TERMS
 from tests.fixtures_service import running, settings_of
 from tests.stores import sqlite_state
 

@@ -18,7 +18,7 @@ from service.catalogue.load import load
 from tests.example import TERMS
 
 ROOT = Path(__file__).parents[2]
-START_S, CALL_S, END_S = 60, 30, 30
+START_S, CALL_S, END_S = 60, 120, 30
 
 
 @contextmanager
@@ -60,8 +60,8 @@ def test_serve_prints_its_address_answers_drains_on_sigterm_and_ends_well(own_ho
     with process("serve", "--home", str(own_home), "--port", "0") as serving:
         address = address_of(serving)
         asked = ("decide", "--customer", "46", "--channel", "web", "--address", address)
-        as_json = rumbo(*asked, "--json", "--limit", "2", "--context", "page=home")
-        as_table = rumbo(*asked, "--dry-run", "--locale", "es")
+        as_json = rumbo(*asked, "--reserve", "--json", "--limit", "2", "--context", "page=home")
+        as_table = rumbo(*asked, "--locale", "es")
         refused = rumbo("decide", "--customer", "46", "--channel", "fax", "--address", address)
         decision_id = json.loads(as_json.stdout)["decision_id"]
         shown = rumbo("decision", decision_id, "--address", address)
@@ -112,7 +112,7 @@ def test_serve_is_set_up_by_variables_alone(own_home: Path) -> None:
         address = address_of(serving)
         assert serving.stdout is not None
         metrics = serving.stdout.readline()
-        answered = rumbo("decide", "--customer", "46", "--channel", "web", "--address", address, "--dry-run", "--json")
+        answered = rumbo("decide", "--customer", "46", "--channel", "web", "--address", address, "--json")
         serving.send_signal(signal.SIGTERM)
         _, log = serving.communicate(timeout=END_S)
     assert address.startswith("127.0.0.2:")

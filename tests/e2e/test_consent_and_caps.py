@@ -25,7 +25,7 @@ from tests.e2e.wire import (
     resolved,
 )
 from tests.example import SCHEMA
-from tests.fixtures_features import NOW
+from tests.fixtures_features import NOW, feast_at
 from tests.fixtures_service import Service, running
 
 THANKS = "loyalty-thanks"
@@ -118,7 +118,7 @@ async def test_an_incident_that_is_opened_again_holds_though_its_resolution_was_
 async def test_a_withdrawal_that_only_the_feature_store_knows_holds_and_a_grant_there_opens_nothing(
     own_home: Path,
 ) -> None:
-    writer = SituationWriter(own_home / "feast", SCHEMA.situation)
+    writer = SituationWriter(feast_at(own_home), SCHEMA.situation)
     withdrawn, granted = ConsentStatus.WITHDRAWN, ConsentStatus.GRANTED
     said = (("marketing", "web", withdrawn), ("marketing", "sms", granted))
     writer.write(

@@ -25,6 +25,7 @@ from tests.e2e.wire import (
     ranked_ids,
     reasons_of,
 )
+from tests.fixtures_features import feast_at
 from tests.fixtures_service import row_counts, running, settled_counts
 
 if TYPE_CHECKING:
@@ -32,29 +33,29 @@ if TYPE_CHECKING:
 
 
 def make_zero_bytes(home: Path) -> None:
-    (home / FILE).write_bytes(b"")
+    (feast_at(home) / FILE).write_bytes(b"")
 
 
 def make_without_tables(home: Path) -> None:
-    (home / FILE).unlink()
-    with closing(sqlite3.connect(home / FILE)) as database:
+    (feast_at(home) / FILE).unlink()
+    with closing(sqlite3.connect(feast_at(home) / FILE)) as database:
         database.execute("VACUUM")
 
 
 def remove_file(home: Path) -> None:
-    (home / FILE).unlink()
+    (feast_at(home) / FILE).unlink()
 
 
 def remove_registry(home: Path) -> None:
-    (home / "feast" / "registry.db").unlink()
+    (feast_at(home) / "registry.db").unlink()
 
 
 def garble_registry(home: Path) -> None:
-    (home / "feast" / "registry.db").write_bytes(GARBAGE)
+    (feast_at(home) / "registry.db").write_bytes(GARBAGE)
 
 
 def remove_folder(home: Path) -> None:
-    shutil.rmtree(home / "feast")
+    shutil.rmtree(feast_at(home))
 
 
 DAMAGE = [
@@ -109,20 +110,20 @@ async def test_without_the_store_nobody_is_welcomed_as_a_stranger(own_home: Path
 
 
 async def test_without_the_store_events_are_kept_and_told_when_it_is_back(own_home: Path, tmp_path: Path) -> None:
-    shutil.copy(own_home / FILE, tmp_path / "whole.db")
+    shutil.copy(feast_at(own_home) / FILE, tmp_path / "whole.db")
     make_garbage(own_home)
     async with running(own_home) as service:
         await service.tell(opened())
         assert row_counts(own_home)["outbox"] == 1
         shutil.copy(tmp_path / "whole.db", tmp_path / "back.db")
-        (tmp_path / "back.db").replace(own_home / FILE)
+        (tmp_path / "back.db").replace(feast_at(own_home) / FILE)
         await settled_counts(own_home)
     assert '"case-1"' in stored_incidents(own_home)
 
 
 def stored_incidents(home: Path) -> str:
     """What the feature store says of the regular's incidents."""
-    connection = Connection.open(home / "feast")
+    connection = Connection.open(feast_at(home))
     row = connection.read("incidents", REGULAR)
     connection.close()
     return "" if row is None else row.values["incidents_json"].string_val

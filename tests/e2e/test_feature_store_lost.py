@@ -28,6 +28,7 @@ from tests.e2e.wire import (
     ranked_ids,
 )
 from tests.example import SCHEMA
+from tests.fixtures_features import feast_at
 from tests.fixtures_service import Service, running
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def seconds() -> Monotonic:
 @asynccontextmanager
 async def reading_by(home: Path, seconds: Monotonic) -> AsyncIterator[Service]:
     """A service whose reader tries again by the seconds of the test."""
-    reader = OnlineFeatures(home / "feast", SCHEMA, monotonic=seconds)
+    reader = OnlineFeatures(feast_at(home), SCHEMA, monotonic=seconds)
     async with running(home, features=reader) as service:
         yield service
     reader.close()
@@ -78,7 +79,7 @@ async def test_a_table_lost_while_serving_makes_that_view_alone_unavailable(
 @contextmanager
 def lost_table(home: Path, view: str) -> Iterator[None]:
     """The table of a view has another name meanwhile."""
-    with closing(sqlite3.connect(home / FILE)) as database:
+    with closing(sqlite3.connect(feast_at(home) / FILE)) as database:
         (table,) = database.execute("SELECT name FROM sqlite_schema WHERE name LIKE ?", (f"%{view}",)).fetchone()
         database.execute(f"ALTER TABLE {table} RENAME TO lost")
         yield
@@ -106,11 +107,11 @@ async def test_a_file_replaced_while_serving_is_noticed_and_so_is_its_return(
 ) -> None:
     async with reading_by(own_home, seconds) as service:
         before = await service.preview(REGULAR)
-        (own_home / FILE).rename(tmp_path / "aside.db")
+        (feast_at(own_home) / FILE).rename(tmp_path / "aside.db")
         make_garbage(own_home)
         seconds.pass_the_pause()
         assert degraded_of(await service.preview(REGULAR)) == {**ALL_GONE, "model": "UNAVAILABLE"}
-        (tmp_path / "aside.db").replace(own_home / FILE)
+        (tmp_path / "aside.db").replace(feast_at(own_home) / FILE)
         assert degraded_of(await service.preview(REGULAR)).keys() > ALL_GONE.keys(), "the pause is not over"
         seconds.pass_the_pause()
         assert await service.preview(REGULAR) == before
@@ -119,10 +120,10 @@ async def test_a_file_replaced_while_serving_is_noticed_and_so_is_its_return(
 async def test_a_store_that_comes_after_the_start_is_found_without_a_restart(
     own_home: Path, seconds: Monotonic, tmp_path: Path
 ) -> None:
-    (own_home / "feast").rename(tmp_path / "feast")
+    feast_at(own_home).rename(tmp_path / "feast")
     async with reading_by(own_home, seconds) as service:
         assert not offered(await service.preview(REGULAR), "web")
-        (tmp_path / "feast").rename(own_home / "feast")
+        (tmp_path / "feast").rename(feast_at(own_home))
         seconds.pass_the_pause()
         assert offered(await service.preview(REGULAR), "web")
 
@@ -131,14 +132,14 @@ async def test_a_store_that_comes_after_the_start_is_found_without_a_restart(
 async def test_a_file_overwritten_while_serving_opens_no_gate_and_is_read_again_once_it_is_whole(
     own_home: Path, seconds: Monotonic, content: bytes
 ) -> None:
-    whole = (own_home / FILE).read_bytes()
+    whole = (feast_at(own_home) / FILE).read_bytes()
     async with reading_by(own_home, seconds) as service:
         before = await service.preview(REGULAR)
-        (own_home / FILE).write_bytes(content)
+        (feast_at(own_home) / FILE).write_bytes(content)
         answer = await service.preview(SECOND_REGULAR)
         assert degraded_of(answer) == {**ALL_GONE, "model": "UNAVAILABLE"}
         assert_withheld_for(answer, "web")
-        (own_home / FILE).write_bytes(whole)
+        (feast_at(own_home) / FILE).write_bytes(whole)
         seconds.pass_the_pause()
         assert await service.preview(REGULAR) == before
 
@@ -170,7 +171,7 @@ class _Store:
 
 async def test_a_read_error_while_serving_withholds_until_it_is_over(own_home: Path, seconds: Monotonic) -> None:
     disk = FailingDisk()
-    reader = OnlineFeatures(own_home / "feast", SCHEMA, monotonic=seconds, connect=disk.open)
+    reader = OnlineFeatures(feast_at(own_home), SCHEMA, monotonic=seconds, connect=disk.open)
     async with running(own_home, features=reader) as service:
         before = await service.preview(REGULAR)
         disk.is_failing = True

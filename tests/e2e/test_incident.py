@@ -31,7 +31,7 @@ from tests.e2e.wire import (
     resolved,
 )
 from tests.example import SCHEMA
-from tests.fixtures_features import NOW
+from tests.fixtures_features import NOW, feast_at
 from tests.fixtures_service import Clock, Service, running
 
 HOUSEHOLDS = 500
@@ -56,9 +56,9 @@ class Visit:
 
 
 @pytest.fixture
-def households(prepared_home: Path) -> list[str]:
+def households(prepared_company: Path) -> list[str]:
     """500 real households, from the first to the last."""
-    known = pq.read_table(prepared_home / "feast" / "data" / "profile.parquet", columns=["customer_id"])
+    known = pq.read_table(prepared_company / "feast" / "data" / "profile.parquet", columns=["customer_id"])
     listed = sorted(set(known["customer_id"].to_pylist()), key=int)
     return [listed[i * len(listed) // HOUSEHOLDS] for i in range(HOUSEHOLDS)]
 
@@ -174,7 +174,7 @@ async def test_the_apology_comes_on_every_channel_at_each_of_its_stages(service:
 @pytest.fixture
 def ticketing(own_home: Path) -> Iterator[SituationWriter]:
     """A system that writes to the feature store and sends no events."""
-    writer = SituationWriter(own_home / "feast", SCHEMA.situation)
+    writer = SituationWriter(feast_at(own_home), SCHEMA.situation)
     yield writer
     writer.close()
 

@@ -22,8 +22,8 @@ from features.encoder import JourneyRow
 from features.values import FeatureRow
 from models.registry import fetch_champion
 from rumbo.decision.v1 import decision_pb2
-from service.catalogue.load import EXAMPLE
 from tests.e2e.wire import REGULAR, SECOND_REGULAR, allowed_ids, degraded_of
+from tests.example import EXAMPLE
 from tests.fixtures_service import running
 from tests.model_builders import resized
 

@@ -22,7 +22,7 @@ from service.metrics import JsonLines
 from service.wire.server import AddressTaken, serving
 from tests.e2e.wire import Refusal, event, invalid, opened, refusal_of, values
 from tests.example import SCHEMA
-from tests.fixtures_features import NOW
+from tests.fixtures_features import NOW, feast_at
 from tests.fixtures_service import Clock, Service, row_counts, running, settings_of
 
 SERVICE = "rumbo.decision.v1.DecisionService"
@@ -148,7 +148,7 @@ class Breaking:
     """A reader that keeps its promise never to raise until it `is_broken`."""
 
     def __init__(self, home: Path) -> None:
-        self._reader = OnlineFeatures(home / "feast", SCHEMA)
+        self._reader = OnlineFeatures(feast_at(home), SCHEMA)
         self.is_broken = False
 
     def read(self, customer_id: str, now: datetime) -> FeatureReading:

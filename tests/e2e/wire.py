@@ -16,7 +16,7 @@ from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from grpc_status import rpc_status
 
 from rumbo.decision.v1 import decision_pb2, events_pb2, journey_pb2, outcomes_pb2, reason_pb2, row_pb2, value_pb2
-from service.catalogue.load import EXAMPLE
+from tests.example import EXAMPLE
 from tests.fixtures_features import NOW
 
 CHANNELS = ("web", "app", "sms", "push", "call_center", "store", "email")

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from features.prepare import prepare_home
+from features.company import load_company
+from features.home import make_home_of
+from service.examples.complete_journey.data.prepare import prepare_company
+from tests.fixtures_features import company_at
 from tests.fixtures_service import STATE_URL
 from tests.fixtures_stores import store, without_state
 from tests.postgres_server import PostgresServer, database_name
@@ -20,7 +23,8 @@ __all__ = ["store"]
 def todays_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home prepared today, so that `rumbo serve` finds no fact of it stale: shared, to be read only."""
     home = tmp_path_factory.mktemp("today") / "home"
-    prepare_home(home, datetime.now(UTC))
+    prepare_company(company_at(home), datetime.now(UTC))
+    make_home_of(load_company(company_at(home)), home)
     return home
 
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import yaml
 
-from service.catalogue.load import EXAMPLE
+from tests.example import EXAMPLE
 
 T = TypeVar("T")
 

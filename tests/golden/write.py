@@ -14,13 +14,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.prepare import prepare_home
 from service.bootstrap import state_store
-from service.commands.events import seed_consents
+from service.examples.complete_journey.data.prepare import prepare_company
+from service.examples.complete_journey.seed import seed_consents
 from service.state.export.table import export_schema
 from service.state.history.take import HistoryImport
 from tests.example import SCHEMA
-from tests.fixtures_features import NOW
+from tests.fixtures_features import NOW, company_at
 from tests.fixtures_service import Clock, Service, settings_of, settled_counts
 from tests.golden.kept import (
     ANSWERS,
@@ -45,7 +45,7 @@ IMPORTED_ROWS = 20
 async def write(place: Path, *, is_store_kept: bool) -> None:
     """`place`: an empty folder."""
     home = place / "home"
-    prepare_home(home, NOW)
+    prepare_company(company_at(home), NOW)
     await seed_consents(settings_of(home))
     async with example_at(home, Clock(BEGIN)) as service:
         await settled_counts(home)

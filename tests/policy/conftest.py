@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from service.catalogue.load import EXAMPLE, load
+from service.catalogue.load import load
 from service.decision.plan import Plan
-from tests.example import TERMS
+from tests.example import EXAMPLE, TERMS
 
 
 @pytest.fixture(scope="session")

@@ -9,14 +9,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from features.values import FeatureStatus
-from service.catalogue.load import EXAMPLE, load
+from service.catalogue.load import load
 from service.decision.arbitrate import Score, ScoreSource
 from service.decision.decide import StateAtCommit, begin, revise
 from service.decision.facts import Enrolment, Facts, OpenIncidents
 from service.decision.journey import HELPING_KINDS, JourneyKind
 from service.decision.variables import with_variables
 from tests.builders import contact, decide, facts
-from tests.example import SCHEMA, TERMS
+from tests.example import EXAMPLE, SCHEMA, TERMS
 from tests.property.twin import ids
 from tests.strategies import (
     INSTANTS,

@@ -25,7 +25,7 @@
    a fact that it may lack gets its name in NAMES, under `fact`.
    `{name}` is a parameter of its reason, told as a duration if it ends in `_s`; a part in brackets is left out when its
    value is not known.
-5. Proof: a unit test in `tests/unit/decision`; in `service/catalogue/examples/complete_journey`, a journey that uses it
+5. Proof: a unit test in `tests/unit/decision`; in `service/examples/complete_journey/catalogue`, a journey that uses it
    and, under `cases`, one case where it alone denies and one where it allows; a row of the table in
    `service/guides/journey-owner.md`, in the order of BINDERS, and from that row alone the rule once more in
    `tests/oracle/rules.py`; `tests/oracle/plain.py` writes its parameter as YAML, `tests/oracle/draw.py` has its code in

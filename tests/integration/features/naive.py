@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import pyarrow as pa
 
-from features.complete_journey.source import SourceTables
+from service.examples.complete_journey.data.source import SourceTables
 
 LOCAL = ZoneInfo("America/New_York")
 CATEGORIES = {

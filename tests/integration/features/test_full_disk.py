@@ -17,10 +17,11 @@ from click.testing import CliRunner
 from features.dataset import Dataset
 from features.errors import CannotWrite, HomeNotPrepared
 from features.files import replacing, write_text
-from features.schema import SCHEMA_FILE
 from models.registry import fetch_champion
 from service.cli import main
-from tests.fixtures_service import copied
+from tests.example import COMPANY, SCHEMA
+from tests.fixtures_features import company_at
+from tests.fixtures_service import copied, copied_company
 
 PRLIMIT = shutil.which("prlimit") or ""
 UNSHARE = shutil.which("unshare") or ""
@@ -33,10 +34,10 @@ def rumbo_with_room_for(size: int, *arguments: str) -> subprocess.CompletedProce
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def rumbo_on_read_only(home: Path, command: str) -> subprocess.CompletedProcess[str]:
-    """The home lies on a mount of its own that only this process sees."""
-    rumbo = shlex.join([sys.executable, "-m", "service.cli", command, "--home", str(home)])
-    where = shlex.quote(str(home))
+def rumbo_on_read_only(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The folder lies on a mount of its own that only this process sees."""
+    rumbo = shlex.join([sys.executable, "-m", "service.cli", *arguments])
+    where = shlex.quote(str(folder))
     script = f"mount --bind {where} {where} && mount -o remount,ro,bind {where} && exec {rumbo}"
     return subprocess.run([UNSHARE, "-m", "sh", "-c", script], capture_output=True, text=True, check=False)
 
@@ -56,13 +57,13 @@ def assert_one_line(ended: subprocess.CompletedProcess[str], named: str) -> None
 @needs_prlimit
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(("room", "named"), [(4_096, ".parquet"), (900_000, "home")])
-def test_prepare_without_room_says_so_and_what_it_leaves_is_no_home(tmp_path: Path, room: int, named: str) -> None:
-    home = tmp_path / "home"
-    assert_one_line(rumbo_with_room_for(room, "prepare", "--home", str(home)), named)
+@pytest.mark.parametrize(("room", "named"), [(20_000, ".parquet"), (900_000, "company")])
+def test_prepare_without_room_says_so_and_what_it_leaves_is_not_prepared(tmp_path: Path, room: int, named: str) -> None:
+    folder = tmp_path / "company"
+    assert_one_line(rumbo_with_room_for(room, "prepare", "--company", str(folder)), named)
     with pytest.raises(HomeNotPrepared):
-        Dataset.load(home)
-    assert not list(home.rglob("*.draft"))
+        Dataset.load(folder)
+    assert not list(folder.rglob("*.draft"))
 
 
 @needs_prlimit
@@ -73,7 +74,7 @@ def test_train_without_room_says_so_and_registers_no_champion(trained_home: Path
     """Before it stands the model of an earlier training, which goes on serving."""
     home = copied(trained_home, tmp_path / "home")
     before = fetch_champion(home).version
-    assert_one_line(rumbo_with_room_for(room, "train", "--home", str(home)), "home")
+    assert_one_line(rumbo_with_room_for(room, "train", "--company", str(company_at(home)), "--home", str(home)), "home")
     assert fetch_champion(home).version == before
 
 
@@ -81,33 +82,35 @@ def test_train_without_room_says_so_and_registers_no_champion(trained_home: Path
 @pytest.mark.timeout(120)
 @pytest.mark.skipif(not can_mount(), reason="needs a right to mount in a name space of its own")
 @pytest.mark.parametrize("command", ["prepare", "train", "seed"])
-def test_a_home_on_a_disk_that_is_read_only_is_told_in_one_line(
-    prepared_home: Path, tmp_path: Path, command: str
+def test_a_company_and_home_on_a_disk_that_is_read_only_are_told_in_one_line(
+    prepared_company: Path, tmp_path: Path, command: str
 ) -> None:
-    home = copied(prepared_home, tmp_path / "home")
-    assert_one_line(rumbo_on_read_only(home, command), {"seed": "state.db"}.get(command, "home"))
+    folder = tmp_path / "company"
+    copied_company(prepared_company, folder)
+    (folder / ".rumbo").mkdir()
+    assert_one_line(rumbo_on_read_only(folder, command, "--company", str(folder)), "company")
 
 
 @pytest.mark.timeout(120)
 def test_a_schema_that_has_a_fault_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As `> features/schema.json` does not: a shell empties the file before the command begins."""
-    from features.repo import definitions
-
+    """As `> schema.json` does not: a shell empties the file before the command begins."""
     file = tmp_path / "schema.json"
     file.write_text("as it was", encoding="utf-8")
-    monkeypatch.setattr(definitions, "VIEWS", (*definitions.VIEWS, *definitions.VIEWS))
+    monkeypatch.chdir(tmp_path)
     failed = CliRunner().invoke(main, ["features", "schema", "--out", str(file)])
     assert failed.exit_code == 1
-    assert "unique" in failed.output
+    assert "no company" in failed.output
     assert file.read_text(encoding="utf-8") == "as it was"
     assert list(tmp_path.iterdir()) == [file]
 
 
 @pytest.mark.timeout(120)
 def test_a_schema_is_written_as_it_is_printed(tmp_path: Path) -> None:
-    written = CliRunner().invoke(main, ["features", "schema", "--out", str(tmp_path / "schema.json")])
+    written = CliRunner().invoke(
+        main, ["features", "schema", "--company", str(COMPANY), "--out", str(tmp_path / "schema.json")]
+    )
     assert written.exit_code == 0, written.output
-    assert (tmp_path / "schema.json").read_text(encoding="utf-8") == SCHEMA_FILE.read_text(encoding="utf-8")
+    assert (tmp_path / "schema.json").read_text(encoding="utf-8") == SCHEMA.dump()
 
 
 def test_an_export_that_cannot_be_written_is_told_by_name(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A home that `rumbo prepare` left half-way is never read: it is of two days, and one leaks into the other.
+"""A folder that `rumbo prepare` left half-way is never read: it is of two days, and one leaks into the other.
 
 What a process leaves that is killed at some moment is what lies on the disk at that moment: so the folder is copied at
 each step of one run.
@@ -18,11 +18,11 @@ import pytest
 
 from features.dataset import FILE, Dataset
 from features.errors import HomeNotPrepared
-from features.prepare import STEPS, TABLES, prepare_home
-from service.commands.events import CONSENTS, seed_consents
+from service.examples.complete_journey.data.prepare import STEPS, TABLES, prepare_company
+from service.examples.complete_journey.seed import CONSENTS, seed_consents
+from service.settings import Settings
 from tests.example import SCHEMA
 from tests.fixtures_features import NOW
-from tests.fixtures_service import settings_of
 from training.history import TARGETING, read_history
 
 EARLIER = NOW - timedelta(weeks=10)
@@ -33,17 +33,17 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
-def left_at(prepared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[int, Path]:
-    """What is left of a home by the step at whose beginning it was killed, while it was prepared for an earlier day."""
+def left_at(prepared_company: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[int, Path]:
+    """What is left by the step at whose beginning `prepare` was killed, while it went for an earlier day."""
     place = tmp_path_factory.mktemp("interrupted")
-    home = Path(shutil.copytree(prepared_home, place / "home"))
+    folder = Path(shutil.copytree(prepared_company, place / "folder"))
     left: dict[int, Path] = {}
 
     def copy(step: str) -> None:
-        left[len(left)] = Path(shutil.copytree(home, place / f"{len(left)}"))
+        left[len(left)] = Path(shutil.copytree(folder, place / f"{len(left)}"))
 
-    prepare_home(home, EARLIER, copy)
-    left[len(left)] = home
+    prepare_company(folder, EARLIER, copy)
+    left[len(left)] = folder
     return left
 
 
@@ -58,8 +58,8 @@ async def test_a_home_that_was_left_half_way_is_refused_by_training_and_seeding(
     with pytest.raises(HomeNotPrepared, match="rumbo prepare"):
         read_history(left_at[step], SCHEMA)
     with pytest.raises(HomeNotPrepared, match="rumbo prepare"):
-        await seed_consents(settings_of(left_at[step]))
-    assert not (left_at[step] / "state.db").exists()
+        await seed_consents(Settings(company=left_at[step], home=left_at[step] / ".rumbo"))
+    assert not (left_at[step] / ".rumbo").exists()
 
 
 @pytest.mark.parametrize("step", [0, 1])
@@ -72,23 +72,23 @@ def test_a_home_that_is_prepared_again_after_that_is_whole(left_at: Mapping[int,
     assert read_history(left_at[STEPS], SCHEMA).dataset.prepared_at == EARLIER
 
 
-def keep_the_description(home: Path, whole: Path) -> None:
+def keep_the_description(folder: Path, whole: Path) -> None:
     """As a file system may after a loss of power, or whoever puts it back by hand."""
-    shutil.copy(whole / FILE, home / FILE)
+    shutil.copy(whole / FILE, folder / FILE)
 
 
-def replace_the_targets(home: Path, whole: Path) -> None:
-    shutil.copy(whole / CONSENTS, home / TARGETING)
+def replace_the_targets(folder: Path, whole: Path) -> None:
+    shutil.copy(whole / CONSENTS, folder / TARGETING)
 
 
-def drop_the_targets(home: Path, whole: Path) -> None:
-    (home / TARGETING).unlink()
+def drop_the_targets(folder: Path, whole: Path) -> None:
+    (folder / TARGETING).unlink()
 
 
-def forget_the_tables(home: Path, whole: Path) -> None:
-    """As a home was described before its tables were."""
-    text = (home / FILE).read_text(encoding="utf-8")
-    (home / FILE).write_text(text.replace('"tables"', '"other"'), encoding="utf-8")
+def forget_the_tables(folder: Path, whole: Path) -> None:
+    """As a folder was described before its tables were."""
+    text = (folder / FILE).read_text(encoding="utf-8")
+    (folder / FILE).write_text(text.replace('"tables"', '"other"'), encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -103,37 +103,37 @@ def forget_the_tables(home: Path, whole: Path) -> None:
 )
 def test_tables_that_are_not_those_of_the_description_are_refused_by_name(
     left_at: Mapping[int, Path],
-    prepared_home: Path,
+    prepared_company: Path,
     step: int,
     change: Callable[[Path, Path], None],
     tmp_path: Path,
 ) -> None:
-    home = Path(shutil.copytree(left_at[step], tmp_path / "home"))
-    change(home, prepared_home)
+    folder = Path(shutil.copytree(left_at[step], tmp_path / "folder"))
+    change(folder, prepared_company)
     with pytest.raises(HomeNotPrepared, match=r"(parquet|dataset\.json) .*run `rumbo prepare"):
-        read_history(home, SCHEMA)
+        read_history(folder, SCHEMA)
 
 
 KILLED_HALF_WAY = """
 import os, signal, sys
 from datetime import datetime
 from pathlib import Path
-from features.prepare import prepare_home
+from service.examples.complete_journey.data.prepare import prepare_company
 
 def die(step):
     if "targeting" in step:
         os.kill(os.getpid(), signal.SIGKILL)
 
-prepare_home(Path(sys.argv[1]), datetime.fromisoformat(sys.argv[2]), die)
+prepare_company(Path(sys.argv[1]), datetime.fromisoformat(sys.argv[2]), die)
 """
 
 
-def test_prepare_killed_half_way_and_then_train_ends_with_one_line(prepared_home: Path, tmp_path: Path) -> None:
-    home = Path(shutil.copytree(prepared_home, tmp_path / "home"))
-    killed = subprocess.run([sys.executable, "-c", KILLED_HALF_WAY, str(home), EARLIER.isoformat()], check=False)
+def test_prepare_killed_half_way_and_then_train_ends_with_one_line(prepared_company: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(prepared_company, tmp_path / "folder"))
+    killed = subprocess.run([sys.executable, "-c", KILLED_HALF_WAY, str(folder), EARLIER.isoformat()], check=False)
     assert killed.returncode == -signal.SIGKILL
     trained = subprocess.run(
-        [sys.executable, "-m", "service.cli", "train", "--home", str(home)],
+        [sys.executable, "-m", "service.cli", "train", "--company", str(folder)],
         check=False,
         capture_output=True,
         text=True,
@@ -141,4 +141,4 @@ def test_prepare_killed_half_way_and_then_train_ends_with_one_line(prepared_home
     assert trained.returncode == 1
     assert "rumbo prepare" in trained.stderr.splitlines()[-1]
     assert "Traceback" not in trained.stderr
-    assert not (home / "mlflow").exists()
+    assert not (folder / ".rumbo").exists()

@@ -15,10 +15,10 @@ import pytest
 
 from features.dataset import Dataset
 from features.online import OnlineFeatures
-from features.prepare import prepare_home
 from features.push import SituationWriter
 from features.situation import IncidentFact, IncidentStatus
 from features.values import FeatureStatus
+from service.examples.complete_journey.data.prepare import prepare_company
 from tests.example import SCHEMA
 from tests.fixtures_features import NOW
 
@@ -31,8 +31,8 @@ INCIDENT = IncidentFact(
 
 
 @pytest.fixture
-def online(prepared_home: Path) -> Iterator[OnlineFeatures]:
-    reader = OnlineFeatures(prepared_home / "feast", SCHEMA)
+def online(prepared_company: Path) -> Iterator[OnlineFeatures]:
+    reader = OnlineFeatures(prepared_company / "feast", SCHEMA)
     yield reader
     reader.close()
 
@@ -52,15 +52,15 @@ def unavailable(reader: OnlineFeatures) -> set[str]:
     return views
 
 
-def test_the_dataset_says_until_when_it_reaches(prepared_home: Path) -> None:
-    dataset = Dataset.load(prepared_home)
+def test_the_dataset_says_until_when_it_reaches(prepared_company: Path) -> None:
+    dataset = Dataset.load(prepared_company)
     assert (dataset.shift_weeks, dataset.prepared_at) == (0, NOW)
     assert dataset.data_end == datetime(2018, 1, 1, 4, 1, 20, tzinfo=UTC)
 
 
-def test_no_drafts_are_left_behind(prepared_home: Path) -> None:
-    assert [path.name for path in prepared_home.rglob("*draft*")] == []
-    assert not list(prepared_home.rglob("*-wal"))
+def test_no_drafts_are_left_behind(prepared_company: Path) -> None:
+    assert [path.name for path in prepared_company.rglob("*draft*")] == []
+    assert not list(prepared_company.rglob("*-wal"))
 
 
 def test_a_household_has_every_fact_but_what_only_pushes_bring(online: OnlineFeatures) -> None:
@@ -86,9 +86,9 @@ def test_behaviour_carries_the_time_of_its_snapshot(online: OnlineFeatures) -> N
     assert online.read(STATED, NOW).values["spend_90d"].event_time == datetime(2018, 1, 1, 5, tzinfo=UTC)
 
 
-def test_the_online_store_serves_the_last_row_of_each_file(prepared_home: Path, online: OnlineFeatures) -> None:
+def test_the_online_store_serves_the_last_row_of_each_file(prepared_company: Path, online: OnlineFeatures) -> None:
     for view in ("profile", "purchases", "behaviour"):
-        rows = pq.read_table(prepared_home / f"feast/data/{view}.parquet").to_pylist()
+        rows = pq.read_table(prepared_company / f"feast/data/{view}.parquet").to_pylist()
         last = {row["customer_id"]: row for row in sorted(rows, key=lambda row: row["event_time"])}
         for customer in ("1", "718", "2489"):
             values = online.read(customer, NOW).values
@@ -96,16 +96,16 @@ def test_the_online_store_serves_the_last_row_of_each_file(prepared_home: Path, 
             assert served == {name: last[customer][name] for name in served}
 
 
-def test_history_is_joined_as_of_the_decision(prepared_home: Path) -> None:
+def test_history_is_joined_as_of_the_decision(prepared_company: Path) -> None:
     """The join gives the last row at or before each moment, also a second before a snapshot and right at it."""
     from feast import FeatureStore
 
     snapshot = datetime(2017, 8, 14, 5, tzinfo=UTC)
     moments = [snapshot - timedelta(seconds=1), snapshot]
-    store = FeatureStore(repo_path=str(prepared_home / "feast"))
+    store = FeatureStore(repo_path=str(prepared_company / "feast"))
     asked = pd.DataFrame({"customer_id": [STATED] * 2, "event_timestamp": moments})
     joined = store.get_historical_features(asked, store.get_feature_service("redemption")).to_df()
-    rows = pq.read_table(prepared_home / "feast/data/behaviour.parquet").to_pylist()
+    rows = pq.read_table(prepared_company / "feast/data/behaviour.parquet").to_pylist()
     spend = {row["event_time"]: row["spend_90d"] for row in rows if row["customer_id"] == STATED}
     found = joined.sort_values("event_timestamp")["spend_90d"].tolist()
     assert found == [spend[snapshot - timedelta(weeks=1)], spend[snapshot]]
@@ -170,14 +170,14 @@ def test_a_store_replaced_while_serving_is_noticed(own_feast: Path) -> None:
 
 
 @pytest.mark.slow
-def test_preparing_again_moves_the_data_and_keeps_what_was_pushed(prepared_home: Path, tmp_path: Path) -> None:
+def test_preparing_again_moves_the_data_and_keeps_what_was_pushed(prepared_company: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
-    shutil.copytree(prepared_home, home)
+    shutil.copytree(prepared_company, home)
     (home / "state.db").write_bytes(b"state")
     writer = SituationWriter(home / "feast", SCHEMA.situation)
     writer.write(STATED, [INCIDENT])
     later = NOW + timedelta(weeks=10, days=3)
-    prepare_home(home, later)
+    prepare_company(home, later)
     reading = OnlineFeatures(home / "feast", SCHEMA).read(STATED, later)
     assert reading.degraded == ()
     assert reading.values["incidents_json"].event_time == INCIDENT.at
@@ -188,11 +188,11 @@ def test_preparing_again_moves_the_data_and_keeps_what_was_pushed(prepared_home:
 
 
 @pytest.mark.slow
-def test_preparing_again_repairs_a_broken_store(prepared_home: Path, tmp_path: Path) -> None:
+def test_preparing_again_repairs_a_broken_store(prepared_company: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
-    shutil.copytree(prepared_home, home)
+    shutil.copytree(prepared_company, home)
     (home / "feast/online_store.db").write_bytes(b"garbage" * 1000)
     (home / "feast/registry.db").write_bytes(b"\xff" * 100)
-    prepare_home(home, NOW)
+    prepare_company(home, NOW)
     assert OnlineFeatures(home / "feast", SCHEMA).read(STATED, NOW).degraded == ()
     assert (home / "feast/online_store.db.broken").exists()

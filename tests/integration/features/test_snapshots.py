@@ -10,9 +10,9 @@ import pandas as pd
 import pyarrow.compute as pc
 import pytest
 
-from features.complete_journey import behaviour
-from features.complete_journey.shopping import Shopping, read_shopping
-from features.complete_journey.source import SourceTables
+from service.examples.complete_journey.data import behaviour
+from service.examples.complete_journey.data.shopping import Shopping, read_shopping
+from service.examples.complete_journey.data.source import SourceTables
 from tests.integration.features.naive import Household
 
 HOUSEHOLDS = (1, 718, 1029, 2489, 900)

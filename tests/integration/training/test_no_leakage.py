@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from features.complete_journey.source import SourceTables
 from features.encoder import Encoder
-from features.prepare import prepare_home
+from service.examples.complete_journey.data.prepare import prepare_company
+from service.examples.complete_journey.data.source import SourceTables
 from tests.example import MODEL, SCHEMA
 from tests.fixtures_features import NOW
 from training.history import Pair, encode, read_history
@@ -50,12 +50,12 @@ def with_another_future(source: SourceTables) -> SourceTables:
 
 
 def test_rewriting_the_future_leaves_every_earlier_row_as_it_was(
-    complete_journey: SourceTables, prepared_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    complete_journey: SourceTables, prepared_company: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     changed = with_another_future(complete_journey)
-    monkeypatch.setattr("features.prepare.read_source", lambda: changed)
-    prepare_home(tmp_path / "home", NOW)
-    before, after = (read_history(home, SCHEMA).pairs for home in (prepared_home, tmp_path / "home"))
+    monkeypatch.setattr("service.examples.complete_journey.data.prepare.read_source", lambda: changed)
+    prepare_company(tmp_path / "home", NOW)
+    before, after = (read_history(home, SCHEMA).pairs for home in (prepared_company, tmp_path / "home"))
 
     encoder = Encoder.fit((pair.row for pair in before), [pair.journey for pair in before], SCHEMA, MODEL)
     np.testing.assert_array_equal(known_by_moment(before, encoder), known_by_moment(after, encoder))

@@ -16,7 +16,7 @@ from features.values import FeatureStatus
 from models.registry import fetch_champion
 from models.scorer import Scorer
 from service.cli import main
-from tests.example import MODEL, SCHEMA
+from tests.example import COMPANY, MODEL, SCHEMA
 from tests.fixtures_features import NOW
 from training.evaluate import EvaluationMetrics, mean_of
 from training.experiment import Experiment, probabilities, run
@@ -27,8 +27,8 @@ pytestmark = pytest.mark.timeout(300)  # fixtures of the session prepare a home 
 
 
 @pytest.fixture(scope="module")
-def history(prepared_home: Path) -> CampaignHistory:
-    return read_history(prepared_home, SCHEMA)
+def history(prepared_company: Path) -> CampaignHistory:
+    return read_history(prepared_company, SCHEMA)
 
 
 @pytest.fixture(scope="module")
@@ -149,14 +149,14 @@ def test_a_run_logs_pictures_data_environment_and_bundle(trained_home: Path) -> 
     assert not list(artifacts.rglob("*.pkl"))
 
 
-def test_the_same_data_have_the_same_fingerprint(history: CampaignHistory, prepared_home: Path) -> None:
-    assert read_history(prepared_home, SCHEMA).fingerprint == history.fingerprint
+def test_the_same_data_have_the_same_fingerprint(history: CampaignHistory, prepared_company: Path) -> None:
+    assert read_history(prepared_company, SCHEMA).fingerprint == history.fingerprint
 
 
 def test_a_home_that_was_not_prepared_is_said_to_be_so(tmp_path: Path) -> None:
     with pytest.raises(HomeNotPrepared, match="rumbo prepare"):
         read_history(tmp_path, SCHEMA)
-    result = CliRunner().invoke(main, ["train", "--home", str(tmp_path)])
+    result = CliRunner().invoke(main, ["train", "--company", str(COMPANY), "--home", str(tmp_path)])
     assert result.exit_code == 1
     assert "rumbo prepare" in result.output
 

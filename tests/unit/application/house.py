@@ -13,7 +13,7 @@ from features.reading import FeatureReading
 from service.application.decider import Decider, Question
 from service.application.hydrate import FeatureReader, Hydrator
 from service.application.scoring import Model, Scoring
-from service.catalogue.load import EXAMPLE, Catalogue, load
+from service.catalogue.load import Catalogue, load
 from service.catalogue.objective_windows import ObjectiveWindows
 from service.decision.constraints.registry import Cap, Policies
 from service.decision.decide import Decision
@@ -28,7 +28,7 @@ from service.state.store import SqlState
 from service.timing import StepTimes
 from tests.builders import NOW, STRICT, Entry, catalogue, journey
 from tests.contract.rows import WEEK
-from tests.example import TERMS
+from tests.example import EXAMPLE, TERMS
 
 EXAMPLE_CATALOGUE = load(EXAMPLE, TERMS)
 NEWS = Entry(journey=journey("news", kind=JourneyKind.PROMOTIONAL), contact=Cap(at_most=1, per=WEEK))

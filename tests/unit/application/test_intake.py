@@ -13,7 +13,7 @@ import pytest
 
 from service.application.catalogues import KeptCatalogues
 from service.application.intake import ROWS_AT_ONCE, Intake
-from service.catalogue.load import EXAMPLE, Catalogue, load, parse
+from service.catalogue.load import Catalogue, load, parse
 from service.catalogue.objective_windows import ObjectiveWindows
 from service.decision.facts import FactKind
 from service.decision.reports.effects import KnownEvent
@@ -25,7 +25,7 @@ from service.state.rows.outbox import FED
 from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.rows import FAR
-from tests.example import TERMS
+from tests.example import EXAMPLE, TERMS
 from tests.stores import sqlite_state
 
 UNREAD = RowResult(row_id="u1", status=RowStatus.REJECTED, field="occurred_at", code="NOT_SET")

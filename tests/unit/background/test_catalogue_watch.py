@@ -19,12 +19,12 @@ from service.application.catalogues import KeptCatalogues
 from service.background.catalogue_watch import CatalogueWatch
 from service.background.feature_feed import stopped
 from service.catalogue.documents.patience import Patience, patiently
-from service.catalogue.load import EXAMPLE, CatalogueFolder
+from service.catalogue.load import CatalogueFolder
 from service.metrics import Metrics
 from service.state.engines.session import Sql
 from service.state.store import SqlState
 from tests.builders import NOW
-from tests.example import TERMS
+from tests.example import EXAMPLE, TERMS
 from tests.stores import sqlite_state
 from tests.unit.background.looks import Looks
 

@@ -16,7 +16,7 @@ import pytest
 from service.application.catalogues import KeptCatalogues
 from service.background.feature_feed import stopped
 from service.background.housekeeping import EVERY_S, FIRST_AFTER_S, Housekeeping
-from service.catalogue.load import EXAMPLE, load
+from service.catalogue.load import load
 from service.decision.constraints.capacity import Pool
 from service.decision.windows import RollingWindow
 from service.metrics import Metrics
@@ -25,7 +25,7 @@ from service.state.upkeep.prune import Upkeep
 from service.state.upkeep.retention import Retention
 from tests.builders import NOW
 from tests.contract.rows import committed, event, propose
-from tests.example import TERMS
+from tests.example import EXAMPLE, TERMS
 from tests.stores import sqlite_state
 
 DAY = timedelta(days=1)

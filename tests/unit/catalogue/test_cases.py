@@ -16,11 +16,11 @@ from service.catalogue.cases.document import CaseDocument
 from service.catalogue.cases.facts import facts_of_case
 from service.catalogue.cases.run import Case, CasesUnreadable, Report, read_cases, run
 from service.catalogue.incident_sources import incident_sources
-from service.catalogue.load import EXAMPLE, load
+from service.catalogue.load import load
 from service.catalogue.terms import Terms
 from service.decision.constraints.registry import BINDERS, group_of
 from service.decision.plan import Plan
-from tests.example import TERMS
+from tests.example import EXAMPLE, TERMS
 
 DEFAULTS = """\
 defaults:

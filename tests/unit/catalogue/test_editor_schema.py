@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from service.catalogue.documents.editor_schema import FOLDER, FORMS, json_schema, write, written
-from service.catalogue.load import EXAMPLE
+from tests.example import EXAMPLE
 
 FILES = (EXAMPLE / "policies.yaml", *(EXAMPLE / "journeys").glob("*.yaml"), *(EXAMPLE / "cases").glob("*.yaml"))
 SCHEMA_OF = {"journeys": "journey.json", "cases": "cases.json", EXAMPLE.name: "policies.json"}

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from features.complete_journey.journeys import JOURNEY_IDS
 from service.catalogue.documents.journey import JourneyDocument
 from service.catalogue.documents.policies import IncidentClassDocument
-from service.catalogue.load import EXAMPLE, Catalogue, load, parse
+from service.catalogue.load import Catalogue, load, parse
 from service.decision.constraints.registry import BINDERS, group_of
 from service.decision.journey import HELPING_KINDS, JourneyKind, Stage
-from tests.example import TERMS
+from service.examples.complete_journey.data.journeys import JOURNEY_IDS
+from tests.example import EXAMPLE, TERMS
 
 CHANNELS = {"email", "web", "app", "sms", "push", "call_center", "store"}
 HISTORY = {

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from service.catalogue.conditions.compile import ConditionInvalid, IncrementalCompiler
-from service.catalogue.load import EXAMPLE, Catalogue, CatalogueFolder, CatalogueInvalid, load
+from service.catalogue.load import Catalogue, CatalogueFolder, CatalogueInvalid, load
 from service.decision.variables import Variables
-from tests.example import TERMS
+from tests.example import EXAMPLE, TERMS
 
 PIZZA = "journeys/pizza-night-coupons.yaml"
 TIPS = "journeys/kitchen-tips.yaml"

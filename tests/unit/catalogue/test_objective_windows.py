@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from service.catalogue.load import EXAMPLE, load
+from service.catalogue.load import load
 from service.catalogue.objective_windows import ObjectiveWindows
 from service.catalogue.objectives import objectives_of
-from tests.example import TERMS
+from tests.example import EXAMPLE, TERMS
 
 SOURCE = '{"journeys": [{"journey": "news", "objective": {"within": "36h"}, "later": 1}], "policies": {}}'
 

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from service.catalogue.load import EXAMPLE
 from service.commands.catalogue import catalogue
+from tests.example import EXAMPLE
+
+pytestmark = pytest.mark.usefixtures("of_the_example")
 
 
 def run(*arguments: str) -> Result:

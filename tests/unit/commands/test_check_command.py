@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from service.catalogue.load import EXAMPLE
 from service.commands.catalogue import check
 from service.state.port import StateUnavailable
 from tests.contract.rows import event
+from tests.example import EXAMPLE
 from tests.stores import sqlite_state
+
+pytestmark = pytest.mark.usefixtures("of_the_example")
 
 FAULTY = Path(__file__).parents[1] / "catalogue" / "faulty"
 NOW = ("--now", "2026-06-01")

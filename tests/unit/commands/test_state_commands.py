@@ -34,6 +34,8 @@ from tests.postgres_server import PostgresServer, database_name
 from tests.stores import postgres_state, sqlite_state
 from tests.unit.state.test_schema import copied, old_file, written
 
+pytestmark = pytest.mark.usefixtures("of_the_example")
+
 ROOT = Path(__file__).parents[3]
 FAST = Durability.PROCESS_SAFE
 END_S = 150

@@ -25,6 +25,8 @@ from tests.contract.history import DAY, decided, plain, present, table_in
 from tests.example import SCHEMA
 from tests.stores import sqlite_state
 
+pytestmark = pytest.mark.usefixtures("of_the_example")
+
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:

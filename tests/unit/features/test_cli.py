@@ -8,16 +8,17 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from features.cli import features, parse_instant, prepare
+from features.cli import features, parse_instant
 from features.dataset import Dataset
 from features.errors import InvalidInstant
-from features.prepare import Report
-from features.schema import SCHEMA_FILE
+from service.examples.complete_journey.commands import prepare
+from service.examples.complete_journey.data.prepare import Report
+from tests.example import COMPANY, SCHEMA
 
 
-def test_features_schema_prints_the_committed_file() -> None:
-    result = CliRunner().invoke(features, ["schema"])
-    assert result.output == SCHEMA_FILE.read_text(encoding="utf-8")
+def test_features_schema_prints_what_the_registry_says() -> None:
+    result = CliRunner().invoke(features, ["schema", "--company", str(COMPANY)])
+    assert result.output == SCHEMA.dump()
 
 
 def test_an_instant_is_read_in_any_zone() -> None:
@@ -33,13 +34,13 @@ def test_what_is_no_instant_with_a_zone_is_refused(text: str) -> None:
 def test_prepare_tells_each_step_and_where_the_data_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[Path, datetime]] = []
 
-    def prepare_home(home: Path, now: datetime, report: Report) -> Dataset:
-        asked.append((home, now))
+    def prepare_company(folder: Path, now: datetime, report: Report) -> Dataset:
+        asked.append((folder, now))
         report("Reading")
         return Dataset(source="Example", shift_weeks=3, data_end=now - timedelta(days=2), prepared_at=now, tables={})
 
-    monkeypatch.setattr("features.prepare.prepare_home", prepare_home)
-    result = CliRunner().invoke(prepare, ["--home", str(tmp_path), "--now", "2018-01-03T12:00:00Z"])
+    monkeypatch.setattr("service.examples.complete_journey.data.prepare.prepare_company", prepare_company)
+    result = CliRunner().invoke(prepare, ["--company", str(tmp_path), "--now", "2018-01-03T12:00:00Z"])
     assert result.exit_code == 0
     assert asked == [(tmp_path, datetime(2018, 1, 3, 12, 0, tzinfo=UTC))]
     assert "Reading\n" in result.output

@@ -10,9 +10,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from features.complete_journey.journeys import campaign_journeys, dominant_categories
-from features.complete_journey.source import SourceTables
-from features.complete_journey.targeting import consents, targeting
+from service.examples.complete_journey.data.journeys import campaign_journeys, dominant_categories
+from service.examples.complete_journey.data.source import SourceTables
+from service.examples.complete_journey.data.targeting import consents, targeting
 
 JOURNEYS = {
     "pantry-mailer": ("A", "cold_cereal", [27]),

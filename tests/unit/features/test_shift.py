@@ -8,8 +8,8 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.complete_journey.shift import shift_table, shift_weeks, shifted
-from features.complete_journey.source import DATA_END
+from service.examples.complete_journey.data.shift import shift_table, shift_weeks, shifted
+from service.examples.complete_journey.data.source import DATA_END
 
 instants = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.complete_journey.weekly import DAY_S, WEEK_S, FactTimes, Ints, WeeklyGrid
+from service.examples.complete_journey.data.weekly import DAY_S, WEEK_S, FactTimes, Ints, WeeklyGrid
 
 FIRST_S = 100_000_000
 GRID = WeeklyGrid(first_s=FIRST_S, n_customers=3, n_weeks=6)

@@ -13,13 +13,13 @@ import pytest
 from click.testing import CliRunner
 from pydantic import SecretStr
 
-from service.catalogue import EXAMPLE
 from service.cli import main
 from service.commands.options import OPTIONS, chosen
 from service.commands.serve import serve
 from service.commands.variables import VariableUnknown, strangers
 from service.settings import SettingInvalid, Settings
 from service.state.engines.engine import Durability
+from tests.example import COMPANY, EXAMPLE
 
 HERE = Path(__file__).parent
 
@@ -37,6 +37,7 @@ def days(count: int) -> Sample:
 
 
 SAMPLES: Mapping[str, Sample] = {
+    "company": Sample(text="mybank", value=Path("mybank")),
     "home": Sample(text="elsewhere", value=Path("elsewhere")),
     "catalogue": Sample(text=str(HERE), value=HERE),
     "host": Sample(text="127.0.0.2", value="127.0.0.2"),
@@ -74,7 +75,7 @@ ARGUMENTS = {
 }
 """What commands demand beside their settings."""
 
-WITHOUT_SETTINGS = {"demo", "prepare", "train"}
+WITHOUT_SETTINGS = {"demo", "train", "features check", "features schema", "catalogue test"}
 """These read a home alone; what `demo` starts reads the rest."""
 
 
@@ -134,6 +135,7 @@ def test_without_variable_and_option_the_default_holds(command: click.Command, a
 @pytest.mark.parametrize("name", [name for name in Settings.model_fields if name in OPTIONS])
 def test_an_option_wins_over_its_variable(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     others: dict[str, Any] = {
+        "company": "other",
         "home": "other",
         "catalogue": str(EXAMPLE),
         "host": "127.0.0.3",
@@ -150,15 +152,16 @@ def test_an_option_wins_over_its_variable(name: str, monkeypatch: pytest.MonkeyP
 def test_commands_that_only_have_a_home_find_it_by_its_variable(
     name: str, command: click.Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert command.make_context(name, []).params["home"] == Path(".rumbo")
+    assert command.make_context(name, []).params["home"] is None
     monkeypatch.setenv("RUMBO_HOME", "elsewhere")
     assert command.make_context(name, []).params["home"] == Path("elsewhere")
     assert command.make_context(name, ["--home", "here"]).params["home"] == Path("here")
 
 
 def test_the_cases_that_are_tested_without_naming_a_folder_are_those_of_the_variable(tmp_path: Path) -> None:
-    """Not those of the example, which say nothing of the catalogue that is served."""
-    tested = CliRunner(env={"RUMBO_CATALOGUE": str(tmp_path)}).invoke(main, ["catalogue", "test"])
+    """Not those of the company, which say nothing of the catalogue that is served."""
+    env = {"RUMBO_CATALOGUE": str(tmp_path), "RUMBO_COMPANY": str(COMPANY)}
+    tested = CliRunner(env=env).invoke(main, ["catalogue", "test"])
     assert tested.exit_code == 1
     assert str(tmp_path) in tested.output
 
@@ -220,7 +223,7 @@ def test_a_variable_without_a_value_is_refused_by_name(name: str) -> None:
         list(strangers({name: ""}))
 
 
-@pytest.mark.parametrize("command", ["serve", "prepare", "train", "kills", "demo"])
+@pytest.mark.parametrize("command", ["serve", "train", "kills", "demo"])
 def test_a_home_without_a_name_is_refused(command: str) -> None:
     refused = CliRunner().invoke(main, [command, "--home", ""])
     assert refused.exit_code == 2

@@ -1,1 +1,0 @@
-"""The Feast repository: definitions alone, for `feast apply` imports every module of this folder."""

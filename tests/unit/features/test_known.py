@@ -1,0 +1,100 @@
+"""What is known of the features while nothing changes, and while their registry is away."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from pathlib import Path
+
+import pytest
+
+from features import known
+from features.company import Company, CompanyInvalid, load_company
+from features.known import FILE, known_features
+from features.registry import RegistryUnreadable, features_of
+from tests.example import COMPANY
+
+
+@pytest.fixture
+def company(tmp_path: Path) -> Company:
+    folder = tmp_path / "company"
+    shutil.copytree(COMPANY, folder, ignore=shutil.ignore_patterns("*.py", "catalogue", "__pycache__"))
+    return load_company(folder)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Who was asked to read the registry."""
+    asked: list[str] = []
+
+    def reading(company: Company) -> object:
+        asked.append(company.name)
+        return features_of(company)
+
+    monkeypatch.setattr(known, "features_of", reading)
+    return asked
+
+
+def test_a_registry_that_has_not_changed_is_not_opened_again(company: Company, home: Path, opened: list[str]) -> None:
+    first = known_features(company, home)
+    assert known_features(company, home) == first == features_of(company)
+    assert opened == ["complete_journey"]
+
+
+@pytest.mark.parametrize("file", ["rumbo.yaml", "features.yaml", "feast/feature_store.yaml", "feast/registry.db"])
+def test_it_is_read_again_as_soon_as_anything_changes_that_it_is_read_from(
+    company: Company, home: Path, opened: list[str], file: str
+) -> None:
+    known_features(company, home)
+    path = company.folder / file
+    path.write_bytes(path.read_bytes() + (b"\x12\x00" if file.endswith(".db") else b"\n"))
+    with contextlib.suppress(CompanyInvalid):
+        known_features(load_company(company.folder), home)
+    assert len(opened) == 2
+
+
+def test_another_note_is_known_at_once(company: Company, home: Path) -> None:
+    known_features(company, home)
+    notes = company.folder / "features.yaml"
+    notes.write_text(notes.read_text() + "\nspend_7d: {unit: EUR}\n")
+    assert known_features(company, home).schema.by_name["spend_7d"].unit == "EUR"
+
+
+@pytest.mark.parametrize("damage", ["gone", "garbled"])
+def test_while_the_registry_is_away_it_is_as_it_was(company: Company, home: Path, damage: str) -> None:
+    first, registry = known_features(company, home), company.feature_repo / "registry.db"
+    registry.unlink() if damage == "gone" else registry.write_bytes(b"\xff" * 100)
+    assert known_features(company, home) == first
+
+
+def test_a_home_that_never_knew_them_cannot_stand_in(company: Company, home: Path) -> None:
+    (company.feature_repo / "registry.db").unlink()
+    with pytest.raises(RegistryUnreadable, match=r"rumbo\.yaml:\d+:\d+: features\.repo: there is no registry"):
+        known_features(company, home)
+
+
+def test_what_is_wrong_is_not_covered_up_by_what_was_known(company: Company, home: Path) -> None:
+    known_features(company, home)
+    text = (company.folder / "rumbo.yaml").read_text()
+    (company.folder / "rumbo.yaml").write_text(text.replace("views: [demographics,", "views: [demography,"))
+    with pytest.raises(CompanyInvalid, match="no view 'demography'"):
+        known_features(load_company(company.folder), home)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"stamp": 1}'])
+def test_what_is_kept_is_not_believed_when_it_is_damaged(company: Company, home: Path, text: str) -> None:
+    known_features(company, home)
+    (home / FILE).write_text(text, encoding="utf-8")
+    assert known_features(company, home) == features_of(company)
+
+
+def test_nothing_is_written_where_there_is_no_home(company: Company, tmp_path: Path) -> None:
+    known_features(company, tmp_path / "absent")
+    assert not (tmp_path / "absent").exists()
