@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from features.files import write_parquet, write_text
 from service.application.home_access import HomeUnsafe, demand_own, private_files
 from service.cli import main
+from tests.example import COMPANY
 from tests.unit.commands.test_state_commands import Place, fill
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -103,7 +104,7 @@ def test_what_others_can_write_is_not_served_and_is_named(home: Path, name: str,
     path = home / name if name else home
     assert demand_own(home) == []
     path.chmod(path.stat().st_mode | mode)
-    result = rumbo(home, "serve", "--port", "0")
+    result = rumbo(home, "serve", "--port", "0", "--company", str(COMPANY))
     assert result.exit_code == 1
     (line,) = result.stderr.splitlines()
     assert line.startswith(f"Error: others can write {path}: run `chmod go-w` on it")
