@@ -132,6 +132,7 @@ def _line(decision: Decision, times: StepTimes, codes: Tally[str], *, is_dry_run
         "degraded": [f"{d.what}={d.status.value}" for d in decision.terms.degraded],
         "model": decision.terms.model_version,
         "catalogue": decision.plan.version,
+        "features": decision.terms.features_version,
         "us": {stage: round(seconds * 1e6) for stage, seconds in times.seconds.items()},
         "total_us": round(times.total * 1e6),
     }

@@ -283,6 +283,7 @@ def _concluded(draft: Draft, scores: Scores, hydrated: HydratedFacts, question: 
         decision_id=decision_id,
         limit=slots if question.limit is None else question.limit,
         model_version=scores.model_version,
+        features_version=hydrated.features_version,
         degraded=hydrated.degraded + scores.degraded,
     )
     return conclude(draft, {c.journey_id: scores.by_journey[c.journey_id] for c in draft.survivors}, terms)

@@ -61,11 +61,12 @@ class FactsRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HydratedFacts:
-    """The facts of a request. `reading`: what the feature store said, as it was read."""
+    """The facts of a request. `reading`: what the feature store said, as it was read, by which version of features."""
 
     facts: Facts
     degraded: tuple[Degradation, ...]
     reading: FeatureReading
+    features_version: str
 
 
 class Hydrator:
@@ -166,7 +167,7 @@ def merge(
     )
     facts = with_incidents(facts, terms.incidents)
     degraded = tuple(_degraded(reading.degraded, facts.situation, terms.schema))
-    return HydratedFacts(facts=facts, degraded=degraded, reading=reading)
+    return HydratedFacts(facts=facts, degraded=degraded, reading=reading, features_version=terms.features_version)
 
 
 def _incidents(state: StateReading, value: FeatureValue | None, now: datetime) -> OpenIncidents:

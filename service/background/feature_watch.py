@@ -56,10 +56,13 @@ class FeatureWatch:
         reader: RenewableReader,
         hydrator: Hydrator,
         catalogues: CatalogueWatch,
-        terms_of: Callable[[FeatureSchema], Terms],
+        terms_of: Callable[[FeatureSchema, str], Terms],
         metrics: Metrics,
     ) -> None:
-        """What `registry` has now is in force already. `terms_of` raises CompanyInvalid."""
+        """What `registry` has now is in force already.
+
+        `terms_of`: the terms by a schema and the version that names it; raises CompanyInvalid.
+        """
         self._registry = registry
         self._reader = reader
         self._hydrator = hydrator
@@ -104,10 +107,10 @@ class FeatureWatch:
 
         async def make_readable() -> None:
             await asyncio.to_thread(self._reader.renew, both, found.key)
-            self._hydrator.renew(self._terms_of(both))
+            self._hydrator.renew(self._terms_of(both, found.fingerprint))
 
         try:
-            terms = self._terms_of(found.schema)
+            terms = self._terms_of(found.schema, found.fingerprint)
             await self._catalogues.rebind(terms, make_readable, sleep)
         except CompanyInvalid as error:
             return error.faults

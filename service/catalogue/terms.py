@@ -50,12 +50,13 @@ class EventsInvalid(RumboError):
 class Terms:
     """`schema`: every feature that a condition may use; `events`: every type that can be recorded.
 
-    `incidents`: those that features tell of.
+    `incidents`: those that features tell of. `features_version`: of what the registry had; "" without one.
     """
 
     schema: FeatureSchema
     events: EventTypes
     incidents: tuple[IncidentSource, ...] = ()
+    features_version: str = ""
 
 
 def terms_of(schema: FeatureSchema, events: Mapping[str, EventTypeDocument]) -> Terms:
@@ -68,8 +69,8 @@ def terms_of(schema: FeatureSchema, events: Mapping[str, EventTypeDocument]) -> 
     return Terms(schema=_with_latest(schema, types), events=types)
 
 
-def company_terms(company: Company, schema: FeatureSchema) -> Terms:
-    """The terms of a company, and the incidents that its features tell of.
+def company_terms(company: Company, schema: FeatureSchema, features_version: str = "") -> Terms:
+    """The terms of a company, and the incidents that its features tell of. `features_version`: what names `schema`.
 
     Raises: CompanyInvalid with every fault of its events, else of its incidents' conditions, by line and column.
     """
@@ -78,7 +79,8 @@ def company_terms(company: Company, schema: FeatureSchema) -> Terms:
     except EventsInvalid as error:
         faults = (company.located(("events", *fault.path), fault.text) for fault in error.faults)
         raise CompanyInvalid(tuple(faults)) from error
-    return replace(terms, incidents=incident_sources_of(company, terms.schema))
+    incidents = incident_sources_of(company, terms.schema)
+    return replace(terms, incidents=incidents, features_version=features_version)
 
 
 def _event_type(name: str, document: EventTypeDocument) -> EventType:

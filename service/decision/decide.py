@@ -70,13 +70,14 @@ class StateAtCommit:
 class DecisionTerms:
     """What a decision is made under, beside the facts.
 
-    `seed` feeds exploration; `model_version` is "" without a model.
+    `seed` feeds exploration; `model_version` is "" without a model, `features_version` where no registry gave them.
     """
 
     decision_id: str
     limit: int
     seed: int = 0
     model_version: str = ""
+    features_version: str = ""
     degraded: tuple[Degradation, ...] = ()
 
 

@@ -50,6 +50,7 @@ def replay(plan: Plan, recorded: Json) -> Decision:
         limit=recorded["limit"],
         seed=recorded["seed"],
         model_version=recorded["model_version"],
+        features_version=recorded.get("features_version", ""),
         degraded=tuple(
             Degradation(what=d["what"], status=FeatureStatus(d["status"]), effect=d["effect"])
             for d in recorded["degraded"]
@@ -113,6 +114,7 @@ def _input(decision: Decision) -> Json:
         else {"contacts": contact_rows(settled.contacts), "uses": uses_document(settled.uses)},
         "scores": {k: [number_to_json(s.p_outcome), s.source.value] for k, s in decision.scores.items()},
         "model_version": terms.model_version,
+        **({"features_version": terms.features_version} if terms.features_version else {}),
         "catalogue_version": decision.plan.version,
         "degraded": [{"what": d.what, "status": d.status.value, "effect": d.effect} for d in terms.degraded],
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,8 @@ async def serving(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterat
     company = load_company(bank.folder)
     registry = RegistryWatch(company)
     found = registry.features
-    terms, metrics, looks = company_terms(company, found.schema), Metrics(), Looks()
+    terms_of = partial(company_terms, company)
+    terms, metrics, looks = terms_of(found.schema, found.fingerprint), Metrics(), Looks()
     folder = CatalogueFolder(company.catalogue, terms)
     stamp = folder.stamp()
     state = sqlite_state(tmp_path / "state.db")
@@ -115,7 +117,7 @@ async def serving(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterat
     reader = OnlineFeatures(bank.repo, found.schema, key=found.key)
     hydrator = Hydrator(reader, state, terms)
     catalogues = CatalogueWatch(folder, stamp, kept, metrics)
-    watch = FeatureWatch(registry, reader, hydrator, catalogues, lambda schema: company_terms(company, schema), metrics)
+    watch = FeatureWatch(registry, reader, hydrator, catalogues, terms_of, metrics)
     await hydrator.warm(NOW)
     running = asyncio.create_task(watch.run(looks.sleep))
     yield Serving(
@@ -130,6 +132,7 @@ async def test_while_the_registry_stays_so_does_everything(serving: Serving) -> 
     before = serving.kept.current
     await serving.look()
     assert serving.kept.current is before
+    assert (await serving.hydrated()).features_version == serving.watch.in_force.fingerprint
     assert await serving.allowed() == ["accounts", "claims"]
     assert await serving.degraded() == []
     assert serving.metric("rumbo_in_force", what="features", version=serving.watch.in_force.fingerprint) == 1
@@ -146,6 +149,7 @@ async def test_a_journey_that_waits_for_a_view_comes_into_force_with_it(serving:
     await serving.look()
     await serving.catalogues.load()
     assert serving.watch.in_force.fingerprint != before.fingerprint
+    assert (await serving.hydrated()).features_version == serving.watch.in_force.fingerprint
     assert await serving.statuses("balance", "claims_open") == [PRESENT, PRESENT]
     assert await serving.allowed() == ["accounts", "claims"]
     assert serving.metric("rumbo_in_force", what="features", version=serving.watch.in_force.fingerprint) == 1

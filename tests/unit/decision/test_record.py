@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -104,6 +105,15 @@ def test_the_record_says_which_form_it_has() -> None:
     document = to_document(decide(MADE.plan, facts()))
     assert list(document) == ["format", "input", "output"]
     assert document["format"] == 2
+
+
+def test_the_record_names_the_features_that_the_registry_had_and_one_without_them_is_read() -> None:
+    decided = decide(MADE.plan, facts())
+    of_registry = replace(decided, terms=replace(decided.terms, features_version="9f2a"))
+    recorded = to_document(of_registry)["input"]
+    assert recorded["features_version"] == "9f2a"
+    assert replay(MADE.plan, recorded).terms.features_version == "9f2a"
+    assert replay(MADE.plan, to_document(decided)["input"]).terms.features_version == ""
 
 
 def test_settling_over_no_contacts_is_not_the_same_as_not_settling() -> None:

@@ -118,6 +118,7 @@ def test_the_log_line_of_a_decision_is_one_json_object(metrics: Metrics, caplog:
         "degraded": ["features.behaviour=STALE"],
         "model": "9f2a",
         "catalogue": "test",
+        "features": "",
         "us": {"hydrate": 1500},
     }
 
