@@ -25,6 +25,7 @@ from pydantic import (
 from features.derived import Age, Formula
 from features.documents.files import FileUnfit, content_of
 from features.documents.form import PLAIN, STRUCTURED, Document, Form, PlainOr, form_faults, parsed
+from features.documents.hints import of_name
 from features.documents.nodes import NotReadable, decoded
 from features.documents.source import SourceFile, fault_line, place_in_text
 from features.errors import RumboError
@@ -56,7 +57,8 @@ def _interaction(value: object) -> Interaction:
 
 def _name(value: str) -> str:
     if not _NAME.fullmatch(value):
-        raise ValueError("a name is lower-case letters, digits and '_', starts with a letter, 63 at most")
+        hint = of_name(value, _NAME.pattern, "_")
+        raise ValueError(f"a name is lower-case letters, digits and '_', starts with a letter, 63 at most{hint}")
     return value
 
 

@@ -38,7 +38,7 @@ class Formula:
         """Raises: ValueError that says what is expected."""
         match = re.fullmatch(FORMULA, text)
         if match is None or match["function"] not in list(Age):
-            raise ValueError(f"expected one of {', '.join(f'{age}(FEATURE)' for age in Age)}")
+            raise ValueError(f"expected one of {', '.join(f'{age}(FEATURE)' for age in Age)}, not `{text}`")
         return cls(Age(match["function"]), match["source"])
 
     def __str__(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from pydantic import Field, RootModel
+from pydantic import Field, RootModel, field_validator
 
 from features.company import Name
 from features.documents.durations import Duration
@@ -23,6 +23,13 @@ class FeatureNote(Document):
     owner: str | None = Field(default=None, description="Who answers for it.")
     personal_data: PersonalData | None = Field(default=None, strict=False, description="Its personal-data class.")
     max_age: Duration | None = Field(default=None, description="How old it may be; default: its view's own ttl.")
+
+    @field_validator("range")
+    @classmethod
+    def _least_first(cls, ends: tuple[float, float] | None) -> tuple[float, float] | None:
+        if ends is not None and ends[0] > ends[1]:
+            raise ValueError(f"the least stands first: write [{ends[1]:.15g}, {ends[0]:.15g}]")
+        return ends
 
 
 class FeatureNotes(RootModel[dict[Name, FeatureNote]]):

@@ -84,7 +84,7 @@ def _error_text(fault: ErrorDetails, form: type[BaseModel]) -> str:
     """What is wrong and what may have been meant; where a scalar is of another type, how to write it."""
     kind, value, name = fault["type"], fault["input"], str(fault["loc"][-1]) if fault["loc"] else ""
     if kind == "missing":
-        return f"the field `{name}` is missing"
+        return "an entry is missing" if isinstance(fault["loc"][-1], int) else f"the field `{name}` is missing"
     if kind == "extra_forbidden":
         fields = fields_at(form, fault["loc"][:-1])
         listed = f": there are {', '.join(fields)}" if 0 < len(fields) <= _MAX_LISTED else ""
@@ -95,10 +95,16 @@ def _error_text(fault: ErrorDetails, form: type[BaseModel]) -> str:
     if kind in _EMPTY:
         return f"expected {expected}"
     if kind in _OF_FIELDS:
-        fields = fields_at(form, fault["loc"])
-        named = f" {', '.join(fields)}" if 0 < len(fields) <= _MAX_LISTED and kind != "dict_type" else ""
-        return f"expected {expected}{named}, not {shown(value)}{hints.of_fields(fields, value)}"
+        fields = _fields_of(form, fault.get("ctx", {}).get("class_name")) or fields_at(form, fault["loc"])
+        return f"expected {expected}{_named(fields, kind)}, not {shown(value)}{hints.of_fields(fields, value)}"
     return f"expected {expected}, not {shown(value)}{_hint(kind, value, expected, fault.get('ctx', {}))}"
+
+
+def _named(fields: tuple[str, ...], kind: str) -> str:
+    """The fields, if they are few and have names of their own."""
+    if kind == "dict_type" or not 0 < len(fields) <= _MAX_LISTED:
+        return "" if kind == "dict_type" else "s"
+    return f"{'s' if len(fields) > 1 else ''} {', '.join(fields)}"
 
 
 def _hint(kind: str, value: object, expected: str, limits: Mapping[str, Any]) -> str:
@@ -149,8 +155,8 @@ _EXPECTED: Mapping[str, str] = {
     "string_too_short": "a text that says something",
     "too_short": "at least one entry",
     "dict_type": "fields",
-    "model_type": "the fields",
-    "model_attributes_type": "the fields",
+    "model_type": "the field",
+    "model_attributes_type": "the field",
     "too_long": "fewer entries",
     "finite_number": _NUMBER,
     "list_type": "a list",
@@ -173,11 +179,24 @@ def meant(name: str, names: Iterable[str]) -> str:
 
 def fields_at(form: type[BaseModel], path: Iterable[str | int]) -> tuple[str, ...]:
     """The fields that a mapping at this path may have, in their order."""
-    forms = [form]
+    root = form.model_fields.get("root")
+    forms = [form] if root is None else list(_forms_in(root.annotation))
     for part in path:
         below = [model for f in forms for name, model in _forms_below(f) if name == part]
         forms = below or [f for f in forms if f.__name__ == part] or forms
     return tuple(dict.fromkeys(field.alias or name for f in forms for name, field in f.model_fields.items()))
+
+
+def _fields_of(form: type[BaseModel], name: str | None) -> tuple[str, ...]:
+    """Those of the part of a form that has this name; none if it has no such part."""
+    seen, ahead = set[type[BaseModel]](), [form]
+    while name is not None and ahead:
+        one = ahead.pop()
+        if one.__name__ == name:
+            return tuple(field.alias or own for own, field in one.model_fields.items())
+        seen.add(one)
+        ahead += [below for _, below in _forms_below(one) if below not in seen]
+    return ()
 
 
 def _forms_below(form: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:

@@ -10,6 +10,7 @@ _LONG = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _PER_CENT = re.compile(r"(?P<number>[0-9]+(?:[.,][0-9]+)?) ?%")
 _GROUPED = re.compile(r"-?[0-9]{1,3}(?:[_ '.,][0-9]{3})+")
 _CURRENCY = re.compile(r"(?:[€$£¥]|[A-Z]{3}) ?(?P<before>[0-9.]+)|(?P<after>[0-9.]+) ?(?:[€$£¥]|[A-Z]{3})")
+_ENDS = re.compile(r"(?P<least>-?[0-9]+(?:\.[0-9]+)?) ?(?:\.\.|-|to) ?(?P<greatest>-?[0-9]+(?:\.[0-9]+)?)")
 _DURATION = re.compile(r"P?T?(?P<count>[0-9]{1,5}) ?(?P<unit>[a-zA-ZÀ-ÿ]+)")
 _UNITS = {
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds", "segundos"), (1, "s")),
@@ -69,6 +70,9 @@ def of_whole_number(value: object) -> str:
 def of_list(value: object) -> str:
     if isinstance(value, dict):
         return ": put `- ` before it"
+    ends = _ENDS.fullmatch(value) if isinstance(value, str) else None
+    if ends is not None:
+        return f": write [{ends['least']}, {ends['greatest']}]"
     return f": write [{value}]" if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
 
 
@@ -83,7 +87,9 @@ def of_fields(fields: tuple[str, ...], value: object) -> str:
     """Of a plain value where fields are wanted."""
     if fields == ("es", "en") and isinstance(value, str):
         return f': write {{es: "{value}", en: "{value}"}}, each in its language'
-    return ": without a dash or brackets before it" if isinstance(value, list) else ""
+    if len(fields) == 1 and isinstance(value, str):
+        return f": write {{{fields[0]}: {value}}}"
+    return ": write `name: value`, without a dash or brackets" if isinstance(value, list) else ""
 
 
 def of_duration(value: object) -> str:
@@ -115,6 +121,13 @@ def of_day(value: object) -> str:
         return ""
     is_told = found.re is _DAY or int(found["day"]) > 12 or found["day"] == found["month"]
     return f": write {found['year']}-{int(found['month']):02}-{int(found['day']):02}" if is_told else ""
+
+
+def of_name(value: str, pattern: str, between: str) -> str:
+    """A name in the letters that it may have, with `between` in place of any other."""
+    allowed = re.sub(r"[^a-z0-9_-]+", between, value.lower()).strip("-_")
+    written = allowed if between == "-" else allowed.replace("-", between)
+    return f": write {written}" if re.fullmatch(pattern, written) else ""
 
 
 BY_KIND: Mapping[str, Callable[[object], str]] = {

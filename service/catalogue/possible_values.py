@@ -33,4 +33,4 @@ class PossibleValues:
         if low <= value <= high:
             return ""
         share = f": {value:g} % is written {value / 100:g}" if self.bounds == (0, 1) and 1 < value <= 100 else ""
-        return f"`{name}` is never {value:g}, it is {low:g} to {high:g}{share}"
+        return f"`{name}` is never {value:.15g}, it is {low:.15g} to {high:.15g}{share}"

@@ -21,12 +21,13 @@ from service.texts.fill import text
 
 def show_report(report: Report, *, are_gaps_faults: bool) -> None:
     """What differs, case by case, then what the meta-rule misses, then the count."""
-    console = table_console()
+    console, told = table_console(), set[str]()  # a fault of defaults is one of many cases
     for result in report.results:
         if not result.is_met:
             console.print(f"[bold red]{escape(str(result.case))}[/]", soft_wrap=True)
-            for fault in result.faults:
+            for fault in (fault for fault in result.faults if fault not in told):
                 console.print(escape(fault), soft_wrap=True)
+            told |= set(result.faults)
             if result.differences:
                 console.print(_differences(result))
     colour = "red" if are_gaps_faults else "yellow"

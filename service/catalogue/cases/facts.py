@@ -210,6 +210,10 @@ def contacts_of_case(case: CaseDocument, plan: Plan) -> Iterator[CaseContact]:
 
 
 def _contacted(document: ContactDocument, plan: Plan, n: int) -> Candidate:
+    if document.journey not in plan.lifetimes:
+        raise no_journey(document.journey, plan, ("contacts", n, "journey"))
+    if document.channel not in plan.channels:
+        raise _undeclared("channel", document.channel, plan.channels, ("contacts", n, "channel"))
     offered = next(
         (o for o in plan.journeys.get(document.channel, ()) if o.journey.journey_id == document.journey), None
     )

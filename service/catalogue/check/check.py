@@ -17,6 +17,7 @@ from pathlib import Path
 import yaml
 
 from features.documents.source import without_place
+from features.documents.yaml_slips import quoted
 from features.errors import RumboError
 from service.catalogue.bind.catalogue import BoundCatalogue, bind
 from service.catalogue.bind.policies import company_instant
@@ -33,6 +34,7 @@ from service.catalogue.check.texts import check_texts
 from service.catalogue.check.tones import check_tones
 from service.catalogue.check.under_check import CatalogueUnderCheck, catalogue_under_check
 from service.catalogue.check.values import check_values
+from service.catalogue.conditions.slips.writing import NO_SECOND
 from service.catalogue.documents.journey import CatalogueDocument
 from service.catalogue.documents.problems import POLICIES, FaultClass, Problem, Problems, Severity
 from service.catalogue.documents.source import CatalogueSource, read
@@ -176,15 +178,28 @@ def _near(source: CatalogueSource, ids: Iterable[str], terms: Terms) -> NearbyNa
 
 def _located(source: CatalogueSource, problem: Problem) -> Finding:
     place = source.place(problem)
+    text = without_place(problem.text) if problem.fault is FaultClass.FILE else problem.text
     return Finding(
         file=place.file,
         line=place.line,
         column=place.column,
         severity=problem.severity,
         fault=problem.fault,
-        text=without_place(problem.text) if problem.fault is FaultClass.FILE else problem.text,
+        text=text + (_comment_within(source, problem) if problem.fault is FaultClass.CONDITION else ""),
         suggestion=problem.suggestion,
     )
+
+
+def _comment_within(source: CatalogueSource, problem: Problem) -> str:
+    """What is said of a text in a condition that lacks its second quote, since a comment begins before it."""
+    file = source.files.get(source.file_of.get(problem.subject, problem.subject))
+    node = None if file is None else node_at(file.root, problem.path)
+    if file is None or file.text is None or not isinstance(node, yaml.ScalarNode) or node.style:
+        return ""
+    line = file.text.split("\n")[node.end_mark.line]
+    if NO_SECOND not in problem.text or not line[node.end_mark.column :].lstrip().startswith("#"):
+        return ""
+    return f", for ` #` begins a comment: put the whole in quotes, {quoted(line[node.start_mark.column :].rstrip())}"
 
 
 def in_folder(findings: Iterable[Finding], folder: Path) -> tuple[Finding, ...]:

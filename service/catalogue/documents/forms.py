@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Wi
 
 from features.documents.durations import LENGTH, format_duration, parse_duration
 from features.documents.form import Document, meant, shown
-from features.documents.hints import of_clock, of_day
+from features.documents.hints import of_clock, of_day, of_name
 from service.decision.windows import Per, Period, first_instant
 
 _MOMENT = re.compile(
@@ -43,7 +43,8 @@ def parse_moment(value: object) -> datetime | date:
     if form is None:
         raise ValueError(f"expected {_MOMENTS}, not {shown(value)}{of_day(value)}")
     if form["time"] and not form["zone"]:
-        raise ValueError("a time needs a zone, such as 2026-12-31T00:00:00Z; or give a date alone")
+        written = f"{form['day']}{form['time'].replace(' ', 'T')}" + ("" if form["time"].count(":") > 1 else ":00")
+        raise ValueError(f"a time needs a zone, such as {written}Z; or give a date alone")
     try:
         day = date.fromisoformat(form["day"])
         at = datetime.fromisoformat(form[0]).astimezone(UTC) if form["time"] else None
@@ -84,8 +85,7 @@ def _zone_meant(value: str) -> str:
 
 def _slug(value: str) -> str:
     if not re.fullmatch(_SLUG, value):
-        written = re.sub(r"[^a-z0-9_-]+", "-", value.lower()).strip("-")
-        hint = f": write {written}" if re.fullmatch(_SLUG, written) else ""
+        hint = of_name(value, _SLUG, "-")
         raise ValueError(f"an id is lower-case letters, digits, '-' and '_', starts with a letter, 63 at most{hint}")
     return value
 

@@ -30,5 +30,5 @@ def _slip(condition: Condition, entry: Node, wanted: str) -> Slip:
     token, kind = condition.tokens[index], checked_type(wanted.upper())
     written = rewritten(token.text, kind)
     hint = "" if written is None else f": write `{written}`"
-    said = f"`{token.text}` is {called(checked_type(entry.type.upper()))}, and what is looked for {called(kind)}"
+    said = f"`{token.text}` is {called(checked_type(entry.type.upper()))}, and `in` looks for {called(kind)} here"
     return Slip(said + hint, token.start)

@@ -19,6 +19,7 @@ from service.catalogue.conditions.slips.tokens import (
     is_operand_start,
 )
 
+NO_SECOND = "the text that begins here has no second"
 _SIGNS: Mapping[str, str] = {
     "=": "==",
     "===": "==",
@@ -95,7 +96,7 @@ def _open_text(token: Token) -> Slip:
         return Slip(
             f"the text that begins with {quote} ends with {other}: write the same quote at both ends", token.start
         )
-    return Slip(f"the text that begins here has no second {quote}", token.start)
+    return Slip(f"{NO_SECOND} {quote}", token.start)
 
 
 def _signs(condition: Condition) -> Iterator[Slip]:
