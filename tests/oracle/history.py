@@ -135,7 +135,8 @@ class Customer:
     withdrawals: list[tuple[str | None, str | None, datetime]] = field(default_factory=list)
     moves: dict[str, list[Move]] = field(default_factory=dict)
     contacts: list[Contact] = field(default_factory=list)
-    purchases: list[datetime] = field(default_factory=list)
+    happened: dict[str, list[datetime]] = field(default_factory=dict)
+    """When, by the feature that tells the latest time."""
     has_events: bool = False
 
     def moved(self, journey_id: str, move: Move) -> None:

@@ -194,7 +194,7 @@ class Play:
         return self._message(customer, "consent.granted", at, purpose=purpose, channel=channel)
 
     def _purchase(self, customer: Customer, at: datetime) -> events_pb2.Event:
-        customer.purchases.append(self._counts_at(at))
+        customer.happened.setdefault("last_purchase_at", []).append(self._counts_at(at))
         customer.has_events = True
         return self._message(customer, "purchase", at, amount=12.5)
 

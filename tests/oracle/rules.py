@@ -119,11 +119,10 @@ class Moment:
 
     def stored(self, name: str) -> Fact:
         fact = self.customer.stored.features.get(name, Fact(why=Why.MISSING))
-        if name == "last_purchase_at" and fact.why is not Why.UNREACHABLE:
-            reported = max(self.customer.purchases, default=None)
-            if reported is not None and (fact.why is not None or fact.at is None or reported > fact.at):
-                return Fact(at=reported)
-        return fact
+        reported = max(self.customer.happened.get(name, ()), default=None)
+        if reported is None or fact.why is Why.UNREACHABLE:
+            return fact
+        return Fact(at=reported) if fact.why is not None or fact.at is None or reported > fact.at else fact
 
     def _is_known(self) -> Fact:
         if self.customer.has_events or self.customer.stored.has_any_row:
