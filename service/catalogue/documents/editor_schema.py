@@ -7,17 +7,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from features.documents.form import Document
+from pydantic import BaseModel
+
+from features.company import CompanyDocument
 from features.files import write_text
+from features.notes import FeatureNotes
 from service.catalogue.cases.document import CasesDocument
 from service.catalogue.documents.journey import JourneyDocument
 from service.catalogue.documents.policies import PoliciesDocument
 
 FOLDER = Path(__file__).parents[1] / "json_schema"
-FORMS: dict[str, type[Document]] = {
+FORMS: dict[str, type[BaseModel]] = {
     "journey.json": JourneyDocument,
     "policies.json": PoliciesDocument,
     "cases.json": CasesDocument,
+    "rumbo.json": CompanyDocument,
+    "features.json": FeatureNotes,
 }
 
 

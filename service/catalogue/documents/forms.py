@@ -125,10 +125,12 @@ Money = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 class Titles(Document):
     """A text for people, in both languages."""
 
-    es: str = Field(min_length=1)
-    en: str = Field(min_length=1)
+    es: str = Field(min_length=1, description="The text in Spanish.")
+    en: str = Field(min_length=1, description="The text in English.")
 
 
 class CapDocument(Document):
-    at_most: int = Field(ge=1, le=1000)
-    per: Window
+    at_most: int = Field(ge=1, le=1000, description="So many, at most.")
+    per: Window = Field(
+        description="Within which time: a duration such as 7d, which rolls, or a calendar day, week or month."
+    )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,3 +55,30 @@ def test_only_what_changed_is_written(tmp_path: Path) -> None:
     assert list(write(tmp_path)) == []
     (tmp_path / "journey.json").write_text("{}", encoding="utf-8")
     assert [file.name for file in write(tmp_path)] == ["journey.json"]
+
+
+def _fields(schema: Any, where: str) -> Iterator[tuple[str, Any]]:
+    """Every field of a schema with the path to it, those of its definitions among them."""
+    if isinstance(schema, dict):
+        for name, field in schema.get("properties", {}).items():
+            yield f"{where}.{name}", field
+        for name, part in schema.items():
+            yield from _fields(part, where if name in ("properties", "$defs", "items", "anyOf") else f"{where}.{name}")
+    elif isinstance(schema, list):
+        for part in schema:
+            yield from _fields(part, where)
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_every_field_says_what_it_is(name: str) -> None:
+    """By itself: an editor shows it beside the field, whatever part the field refers to."""
+    fields = list(_fields(json_schema(name), ""))
+    assert len(fields) >= 7
+    assert [where for where, field in fields if not field.get("description", "").endswith(".")] == []
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_every_part_says_what_it_is(name: str) -> None:
+    schema = json_schema(name)
+    parts = {name: schema, **{part: form for part, form in schema.get("$defs", {}).items() if "enum" not in form}}
+    assert [part for part, form in parts.items() if not form.get("description")] == []
