@@ -50,6 +50,8 @@ class WithdrawalDocument(Document):
 
 
 class ResponseDocument(Document):
+    """What was reported of a contact."""
+
     type: Literal["ENGAGED", "ACCEPTED", "REJECTED", "CONVERTED", "NPS", "CES"] = Field(
         description="What was reported."
     )

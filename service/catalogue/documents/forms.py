@@ -130,6 +130,8 @@ class Titles(Document):
 
 
 class CapDocument(Document):
+    """How often something may happen within a time."""
+
     at_most: int = Field(ge=1, le=1000, description="So many, at most.")
     per: Window = Field(
         description="Within which time: a duration such as 7d, which rolls, or a calendar day, week or month."

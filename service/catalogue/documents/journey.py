@@ -46,6 +46,8 @@ class LeverDocument(Document):
 
 
 class ContextWeightDocument(Document):
+    """A weight of the moment."""
+
     when: str = Field(description="A condition: while it holds, the weight is used.")
     weight: Weight = Field(description="The factor, from 0.5 to 2, by which the journey's priority is multiplied.")
 
@@ -94,11 +96,15 @@ class CapacityDocument(Document):
 
 
 class NeverAfterDocument(Document):
+    """A journey that this one must not follow too soon."""
+
     journey: Slug = Field(description="The other journey.")
     within: Duration = Field(description="How long after that was shown this one is withheld.")
 
 
 class ToneChoiceDocument(Document):
+    """A tone, and when it is used."""
+
     when: str = Field(description="A condition: where it is the first that holds, this tone is used.")
     tone: Slug = Field(description="The tone.")
 
@@ -113,6 +119,8 @@ class ToneDocument(Document):
 
 
 class ActionDocument(Document):
+    """What is proposed at a stage on some channels."""
+
     id: Slug = Field(description="The name of the action, unique within the journey.")
     channels: tuple[Slug, ...] = Field(min_length=1, description="The channels on which it can be shown.")
     placements: tuple[Slug, ...] = Field(default=(), description="The places on those channels; none: any.")
@@ -125,6 +133,8 @@ class ActionDocument(Document):
 
 
 class StageDocument(Document):
+    """A stage of the journey."""
+
     stage: Stage = Field(description="One of the eight stages.")
     actions: tuple[ActionDocument, ...] = Field(min_length=1, description="What is proposed at this stage.")
 

@@ -93,6 +93,8 @@ class IncidentClassDocument(Document):
 
 
 class IncidentsDocument(Document):
+    """What open incidents allow."""
+
     default: PlainOr[tuple[JourneyKind, ...], IncidentClassDocument] = Field(
         default=HELPING,
         description="What an incident allows whose class is not listed: kinds, or the fields of a class.",
@@ -106,6 +108,8 @@ class IncidentsDocument(Document):
 
 
 class ConsentsDocument(Document):
+    """How consents come in."""
+
     feed: FeedDocument | None = Field(
         default=None, description="The source of consents, if rules rely on it only while it is heard from."
     )
