@@ -11,33 +11,32 @@ from typing import Final
 
 from features.company import Company, CompanyInvalid
 from features.connection import registry_file
-from features.registry import CompanyFeatures, open_registry, read_features
+from features.registry import CompanyFeatures, features_of, open_registry
 
 log = logging.getLogger(__name__)
 
 AGAIN_S: Final = 5.0
 """A registry that could not be used is read again after so long, unless its cache time is shorter."""
 
-Stamp = tuple[int, int, int, int] | None
+Stamps = tuple[tuple[int, int, int, int] | None, ...]
 
 
 class RegistryWatch:
     """A company's features as its registry last had them. Blocking, and not to be shared between threads."""
 
-    def __init__(self, company: Company, *, monotonic: Callable[[], float] = time.monotonic) -> None:
-        """Reads the registry. `monotonic`: seconds.
-
-        Raises: CompanyInvalid, and Feast's own errors for a broken registry: nothing was read before.
-        """
+    def __init__(
+        self, company: Company, known: CompanyFeatures, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`known`: the features as they were read before; the first look reads them anew. `monotonic`: seconds."""
         self._company = company
         self._monotonic = monotonic
-        self._file: Path | None = None
-        self._read: Stamp = None
-        self._seen: Stamp = None
-        self._due_s = math.inf
+        self._files: tuple[Path, ...] = ()
+        self._read: Stamps = ()
+        self._seen: Stamps = ()
+        self._due_s = -math.inf
         self._cache_s = math.inf
         self._faults: tuple[str, ...] = ()
-        self._features = self._read_registry()
+        self._features = known
 
     @property
     def features(self) -> CompanyFeatures:
@@ -52,8 +51,8 @@ class RegistryWatch:
     def look(self) -> bool:
         """Whether the features, or the faults, are others than before. To be asked often.
 
-        A registry in a file is read when the file has changed and two looks in a row found it so; any other within the
-        cache time of its configuration, of which 0 means never.
+        A registry in a file is read when two looks in a row found it, or the notes, changed and still; any other within
+        the cache time of its configuration, of which 0 means never.
         """
         if not self._is_due():
             return False
@@ -62,31 +61,34 @@ class RegistryWatch:
             self._features, self._faults = self._read_registry(), ()
         except CompanyInvalid as error:
             self._faults = error.faults
-        except Exception as error:  # noqa: BLE001 - each registry raises its own errors, and none may end a service
-            self._faults = (f"the registry cannot be read: {type(error).__name__}: {error}",)
         if (self._features.fingerprint, self._faults) == before:
             return False
         self._tell()
         return True
 
     def _is_due(self) -> bool:
-        if self._file is None:
+        if not self._files:
             return self._monotonic() >= self._due_s
-        stamp = _stamp(self._file)
-        is_still, self._seen = stamp == self._seen, stamp
-        return is_still and stamp != self._read
+        stamps = self._stamps()
+        is_still, self._seen = stamps == self._seen, stamps
+        return is_still and stamps != self._read
 
     def _read_registry(self) -> CompanyFeatures:
-        self._read = self._seen
+        """Raises: CompanyInvalid."""
         self._due_s = self._monotonic() + min(AGAIN_S, self._cache_s)
-        store = open_registry(self._company)
-        self._file = registry_file(store.config, self._company.feature_repo)
-        self._cache_s = store.config.registry.cache_ttl_seconds or math.inf
-        if self._file is not None and self._read is None:
-            self._read = self._seen = _stamp(self._file)
-        found = read_features(self._company, store)
+        self._read = self._seen
+        config = open_registry(self._company).config
+        file = registry_file(config, self._company.feature_repo)
+        notes = self._company.notes
+        self._files = () if file is None else (file, *(() if notes is None else (notes,)))
+        self._cache_s = config.registry.cache_ttl_seconds or math.inf
+        self._read = self._seen = self._stamps()
+        found = features_of(self._company)
         self._due_s = self._monotonic() + self._cache_s
         return found
+
+    def _stamps(self) -> Stamps:
+        return tuple(map(_stamp, self._files))
 
     def _tell(self) -> None:
         version = self._features.fingerprint
@@ -98,7 +100,7 @@ class RegistryWatch:
             log.info("the registry has features %s", version)
 
 
-def _stamp(file: Path) -> Stamp:
+def _stamp(file: Path) -> tuple[int, int, int, int] | None:
     """Differs as soon as the file does; None while there is none."""
     try:
         status = file.stat()

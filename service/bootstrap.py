@@ -23,6 +23,7 @@ from features.known import known_features
 from features.online import OnlineFeatures
 from features.push import SituationWriter
 from features.registry import CompanyFeatures
+from features.registry_watch import RegistryWatch
 from features.situation import SituationViews
 from models.registry import fetch_tried_champion, stamp_of, trials_of
 from models.scorer import Scorer
@@ -35,6 +36,7 @@ from service.application.last_known_kills import keep_reading
 from service.application.scoring import Model, Scoring
 from service.background.catalogue_watch import CatalogueWatch
 from service.background.feature_feed import FeatureFeed, stopped
+from service.background.feature_watch import FeatureWatch
 from service.background.housekeeping import Housekeeping
 from service.background.kill_readers import KillReader
 from service.background.model_watch import ModelWatch
@@ -95,7 +97,8 @@ def features_known(settings: Settings) -> CompanyFeatures:
 def terms_known(settings: Settings) -> Terms:
     """What the company's rules may speak of. Raises: as `features_known`."""
     company = company_of(settings)
-    return company_terms(company, known_features(company, settings.home).schema)
+    known = known_features(company, settings.home)
+    return company_terms(company, known.schema, known.fingerprint)
 
 
 def open_state(settings: Settings) -> SqlState:
@@ -174,19 +177,22 @@ async def application(
     demand_home_of(company, settings.home)
     doubts = demand_own(settings.home, trusts_group=settings.trust_group)
     make_home_of(company, settings.home)
-    terms = await asyncio.to_thread(terms_known, settings)
+    known = await asyncio.to_thread(features_known, settings)
+    terms = company_terms(company, known.schema, known.fingerprint)
     folder = CatalogueFolder(catalogue_of(settings), terms)
     stamp = folder.stamp()
     first = await patiently(partial(_first_load, folder))
-    reader = OnlineFeatures(company.feature_repo, terms.schema) if features is None else features
+    online = OnlineFeatures(company.feature_repo, known.schema, key=known.key)
     async with AsyncExitStack() as opened:
-        core = await _core(settings, clock, first, terms, reader, Scoring(model), opened)
+        core = await _core(settings, clock, first, terms, features or online, Scoring(model), opened)
         for doubt in doubts:
             log.warning(doubt)
         tell_features = _feed_features(core, company, opened)
         watch = CatalogueWatch(folder, stamp, core.catalogues, core.metrics)
         readiness = _readiness(core, watch)
         await _work(core, watch, opened)
+        if features is None:
+            _run(_feature_watch(core, company, known, online, watch).run(), opened)
         if model is None:
             await _watch_models(core, opened)
         await readiness.look()
@@ -288,6 +294,15 @@ async def _work(core: _Core, watch: CatalogueWatch, opened: AsyncExitStack) -> N
     housekeeping = Housekeeping(upkeep, core.catalogues, core.metrics, core.clock)
     for work in (watch.run(), housekeeping.run(), keep_reading(kills.read)):
         _run(work, opened)
+
+
+def _feature_watch(
+    core: _Core, company: Company, known: CompanyFeatures, online: OnlineFeatures, catalogues: CatalogueWatch
+) -> FeatureWatch:
+    """Follows the company's registry; `known` is in force."""
+    terms_of = partial(company_terms, company)
+    registry = RegistryWatch(company, known)
+    return FeatureWatch(registry, online, core.hydrator, catalogues, terms_of, core.metrics)
 
 
 async def _watch_models(core: _Core, opened: AsyncExitStack) -> None:

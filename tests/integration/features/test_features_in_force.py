@@ -13,6 +13,7 @@ import pytest
 
 from features.company import load_company
 from features.online import OnlineFeatures
+from features.registry import features_of
 from features.registry_watch import RegistryWatch
 from features.values import FeatureStatus
 from service.application.catalogues import KeptCatalogues
@@ -106,8 +107,8 @@ async def serving(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterat
     bank.write(RUMBO)
     write_catalogue(bank.folder / "catalogue", accounts=BALANCE, **({"claims": CLAIMS} if has_claims else {}))
     company = load_company(bank.folder)
-    registry = RegistryWatch(company)
-    found = registry.features
+    found = features_of(company)
+    registry = RegistryWatch(company, found)
     terms_of = partial(company_terms, company)
     terms, metrics, looks = terms_of(found.schema, found.fingerprint), Metrics(), Looks()
     folder = CatalogueFolder(company.catalogue, terms)

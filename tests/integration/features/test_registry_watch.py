@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from features.company import CompanyInvalid, load_company
+from features.company import load_company
+from features.registry import features_of
 from features.registry_watch import AGAIN_S, RegistryWatch
 from tests.companies.bank import REGISTRY, Bank, make_bank, quiet_feast
 
@@ -46,7 +47,15 @@ def clock() -> Clock:
 @pytest.fixture
 def watch(bank: Bank, clock: Clock) -> RegistryWatch:
     bank.write("company: mybank\ncustomer: {entity: holder}\nfeatures: {repo: feast/}\n")
-    return RegistryWatch(load_company(bank.folder), monotonic=clock)
+    return watch_of(bank, clock)
+
+
+def watch_of(bank: Bank, clock: Clock) -> RegistryWatch:
+    """Which has looked once."""
+    company = load_company(bank.folder)
+    watch = RegistryWatch(company, features_of(company), monotonic=clock)
+    assert not watch.look()
+    return watch
 
 
 def registry_of(bank: Bank) -> Path:
@@ -82,7 +91,7 @@ def test_a_view_that_was_added_is_there_within_the_cache_time(bank: Bank, watch:
 def test_a_registry_elsewhere_is_not_asked_before_its_cache_time_is_over(tmp_path: Path, clock: Clock) -> None:
     bank = make_bank(tmp_path / "bank", registry=REGISTRIES["sql"], **without("wealth", "cards", "visits"))
     bank.write("company: mybank\ncustomer: {entity: holder}\n")
-    watch = RegistryWatch(load_company(bank.folder), monotonic=clock)
+    watch = watch_of(bank, clock)
     bank.change_registry(removes="claims")
     assert looks(watch, clock, pause_s=CACHE_S - 1) == [False, False]
     assert looks(watch, clock, pause_s=1) == [True, False]
@@ -134,7 +143,28 @@ def test_a_registry_that_cannot_be_read_leaves_what_was_read_until_it_is_mended(
     assert watch.features == before
 
 
-def test_a_registry_that_cannot_be_used_at_the_start_is_refused(bank: Bank) -> None:
-    registry_of(bank).unlink()
-    with pytest.raises(CompanyInvalid, match="there is no registry"):
-        RegistryWatch(load_company(bank.folder))
+def test_a_registry_that_changed_or_went_before_the_first_look_is_seen_by_it(bank: Bank, clock: Clock) -> None:
+    bank.write("company: mybank\ncustomer: {entity: holder}\n")
+    company = load_company(bank.folder)
+    known = features_of(company)
+    bank.change_registry(removes="claims")
+    watch = RegistryWatch(company, known, monotonic=clock)
+    assert watch.look()
+    assert set(watch.features.schema.by_view) == {"accounts"}
+    mend = _missing(registry_of(bank))
+    watch = RegistryWatch(company, known, monotonic=clock)
+    assert watch.look()
+    assert "there is no registry" in watch.faults[0]
+    mend()
+    clock.now_s += AGAIN_S
+    assert watch.look()
+    assert (set(watch.features.schema.by_view), watch.faults) == ({"accounts"}, ())
+
+
+def test_notes_that_change_are_read_again_too(tmp_path: Path, clock: Clock) -> None:
+    bank = make_bank(tmp_path / "bank", **without("wealth", "cards", "visits"))
+    bank.write("company: mybank\ncustomer: {entity: holder}\nfeatures: {notes: features.yaml}\n", features="{}\n")
+    watch = watch_of(bank, clock)
+    (bank.folder / "features.yaml").write_text("balance: {max_age: 7d}\n", encoding="utf-8")
+    assert looks(watch, clock) == [False, True]
+    assert watch.features.schema.by_name["balance"].max_age_s == 7 * 86_400.0
