@@ -14,7 +14,8 @@ from service.catalogue.conditions.tree import Call, Constant, ListOf, Name, Node
 from service.catalogue.documents.problems import FaultClass, Problems
 from service.catalogue.possible_values import PossibleValues
 
-_COMPARES = frozenset({"_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_"})
+_EQUALS = frozenset({"_==_", "_!=_"})
+_COMPARES = _EQUALS | {"_<_", "_<=_", "_>_", "_>=_"}
 
 
 def check_values(catalogue: CatalogueUnderCheck, schema: FeatureSchema, problems: Problems) -> bool:
@@ -38,7 +39,7 @@ def _never(tree: Node, possible: Mapping[str, PossibleValues]) -> Iterator[tuple
 
 
 def _compared(node: Node) -> Iterator[tuple[str, Constant]]:
-    """The names in a node, each with a constant that it is compared with."""
+    """The names in a node, each with a constant that it is compared with; no text that others come before or after."""
     if not isinstance(node, Call) or len(node.args) != 2:
         return
     left, right = node.args
@@ -46,7 +47,8 @@ def _compared(node: Node) -> Iterator[tuple[str, Constant]]:
         listed = right.elements if isinstance(right, ListOf) else ()
         yield from ((_named(left), entry) for entry in listed if isinstance(entry, Constant))
     elif node.function in _COMPARES:
-        yield from ((_named(a), b) for a, b in ((left, right), (right, left)) if isinstance(b, Constant))
+        pairs = [(_named(a), b) for a, b in ((left, right), (right, left)) if isinstance(b, Constant)]
+        yield from (pair for pair in pairs if node.function in _EQUALS or not isinstance(pair[1].value, str))
 
 
 def _named(node: Node) -> str:

@@ -22,6 +22,7 @@ from service.catalogue.check.proof.terms import (
     equal,
     less,
 )
+from service.catalogue.conditions.slips.values import as_written
 from service.catalogue.conditions.tree import Call, Constant, Node
 
 T = TypeVar("T")
@@ -109,7 +110,7 @@ def _same(_: OperatorContext, node: Call, args: tuple[Term, ...]) -> Term:
 def _written_instant(_: OperatorContext, node: Call, args: tuple[Term, ...]) -> Term:
     written = node.args[0]
     if not isinstance(written, Constant) or not isinstance(written.value, str):
-        raise NotModelled(f"`{node.function}` of a text that is not written out")
+        raise NotModelled(f"`{as_written(node.function)}` of a text that is not written out")
     return instants.constant(node.function, written.value)
 
 

@@ -30,6 +30,7 @@ from service.catalogue.check.proof.terms import (
     text_value,
 )
 from service.catalogue.check.proof.variables import Variables
+from service.catalogue.conditions.slips.values import as_written
 from service.catalogue.conditions.tree import (
     Call,
     Comprehension,
@@ -156,7 +157,7 @@ class Translation:
         args = tuple(self.term(arg) for arg in node.args)
         try:
             if node.overload not in OPERATORS:
-                raise NotModelled(f"`{node.function}`")
+                raise NotModelled(f"`{as_written(node.function)}`")
             return OPERATORS[node.overload](self, node, args)
         except NotModelled as gap:
             return self._opaque(node, str(gap), ok=all_ok(args))

@@ -67,6 +67,12 @@ def several(type_name: str) -> str:
     return "lists" if type_name.startswith("list(") else "values of this kind"
 
 
+def as_written(function: str) -> str:
+    """A function or an operator as a condition writes it, of CEL's name for it."""
+    written = {"_?_:_": "? :", "_[_]": "[…]"}.get(function, function.strip("_@"))
+    return written or function
+
+
 def types_in(listed: str) -> tuple[str, ...]:
     """The types of `(string, list(int))`."""
     found, depth, begins = list[str](), 0, 1
