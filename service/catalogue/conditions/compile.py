@@ -127,8 +127,16 @@ class ConditionCompiler:
         return self._compiled[text]
 
     def _new(self, text: str) -> CelCondition:
+        expression = self._checked(text)
+        names = tuple(
+            name for name in referenced_names(expression) if name in self.types
+        )  # without those a macro binds
+        return CelCondition(text, names, expression, self._env, self._comparisons, self._row(expression, text))
+
+    def _checked(self, text: str) -> cel.Expression:
+        """Raises: ConditionInvalid if it cannot be read, is mistyped, or is no claim."""
         if len(text) > MAX_CONDITION and not self.is_kept:
-            raise ConditionInvalid(f"a condition has at most {MAX_CONDITION} characters, this has {len(text)}")
+            raise ConditionInvalid(f"a condition has at most {MAX_CONDITION} characters, this has {len(text)}", 0)
         try:
             expression = self._env.compile(text)
         except RuntimeError as error:
@@ -137,10 +145,7 @@ class ConditionCompiler:
             raise _invalid(asked)
         if expression.return_type().name() != "BOOL":
             raise ConditionInvalid(undecided(text, expression.return_type().name()), 0)
-        names = tuple(
-            name for name in referenced_names(expression) if name in self.types
-        )  # without those a macro binds
-        return CelCondition(text, names, expression, self._env, self._comparisons, self._row(expression, text))
+        return expression
 
     def _row(self, expression: cel.Expression, text: str) -> int | None:
         """Where its comparisons stand; None if it makes none. Raises: ConditionInvalid for constants that fail."""

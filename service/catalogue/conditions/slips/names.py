@@ -63,11 +63,8 @@ def asked_whether_there(condition: Condition, types: Mapping[str, str]) -> Itera
     tokens = condition.tokens
     for i, token in enumerate(tokens[:-2]):
         is_call = token.kind is Kind.NAME and token.text == "has" and tokens[i + 1].text == "("
-        if (
-            is_call
-            and tokens[i + 2].text in types
-            and tokens[condition.closing(i + 1)] is tokens[min(i + 3, len(tokens) - 1)]
-        ):
+        inside = tokens[i + 2 : condition.closing(i + 1)]
+        if is_call and len(inside) == 1 and inside[0].text in types:
             yield Slip(f"`has` cannot ask for a fact: {MISSING}; leave it out", token.start)
 
 

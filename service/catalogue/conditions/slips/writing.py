@@ -37,8 +37,6 @@ _WORDLESS = frozenset({"if", "then", "else", "elif", "when", "where", "select", 
 _CURLED = "\u201c\u201d\u201e\u00ab\u00bb\u201f\u2018\u2019\u201a\u2039\u203a\u0060\u00b4"
 """Quotes of languages and word processors."""
 _MATCHES = frozenset({"like", "matches", "contains", "startswith", "endswith", "includes", "has"})
-
-
 _BACKSLASH = re.compile(
     r"(?<!\\)(?:\\\\)*\\(?![abfnrtv\\?\"'`]|[xX][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-3][0-7]{2})"
 )
@@ -66,9 +64,8 @@ def unread(condition: Condition, offset: int) -> Slip:
         return Slip(f"something is missing after `{short(last.text)}`", last.start)
     token = condition.tokens[index]
     before = f" after `{short(condition.tokens[index - 1].text)}`" if index else ""
-    return Slip(
-        f"`{short(token.text)}` cannot stand here{before}: something before it is missing or too much", token.start
-    )
+    text = f"`{short(token.text)}` cannot stand here{before}: something before it is missing or too much"
+    return Slip(text, token.start)
 
 
 def _texts(condition: Condition) -> Iterator[Slip]:
@@ -84,7 +81,6 @@ def _texts(condition: Condition) -> Iterator[Slip]:
     for token in condition.tokens:
         if token.kind is Kind.OPEN_TEXT:
             yield _open_text(token)
-
     for token in condition.tokens:
         if token.kind is Kind.TEXT and not re.match("[bB]?[rR]", token.text) and _BACKSLASH.search(token.text):
             yield Slip(r"a backslash in a text is written twice: `\\`", token.start)
@@ -93,9 +89,8 @@ def _texts(condition: Condition) -> Iterator[Slip]:
 def _open_text(token: Token) -> Slip:
     quote, other = token.text[0], {"'": '"', '"': "'"}[token.text[0]]
     if other in token.text[1:]:
-        return Slip(
-            f"the text that begins with {quote} ends with {other}: write the same quote at both ends", token.start
-        )
+        text = f"the text that begins with {quote} ends with {other}: write the same quote at both ends"
+        return Slip(text, token.start)
     return Slip(f"{NO_SECOND} {quote}", token.start)
 
 
