@@ -1,8 +1,20 @@
-"""The console that tables are printed on."""
+"""Where tables and the progress of a command are shown."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 _WIDTH = 110
 """Columns of what goes to a file."""
@@ -12,3 +24,17 @@ def table_console() -> Console:
     """A console as wide as the terminal, or of a fixed width where there is none."""
     console = Console()
     return console if console.is_terminal else Console(width=_WIDTH)
+
+
+@contextmanager
+def progress_bar(count: ProgressColumn | None = None) -> Iterator[Progress]:
+    """A bar on standard error. `count`: how it says what is done; default: so many of so many."""
+    columns = (
+        TextColumn("{task.description:<10}"),
+        BarColumn(),
+        MofNCompleteColumn() if count is None else count,
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        yield progress

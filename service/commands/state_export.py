@@ -79,7 +79,7 @@ async def _export(settings: Settings, since: date, until: date | None, folder: P
     """Returns: rows and days."""
     from service.bootstrap import state_store, system_clock, terms_known
     from service.catalogue.objectives import KeptObjectives
-    from service.commands.progress import progress_bar
+    from service.commands.console import progress_bar
     from service.state.export.rewards import AsOf
     from service.state.export.write import Export
 
@@ -103,7 +103,7 @@ async def _export(settings: Settings, since: date, until: date | None, folder: P
 
 async def _import(settings: Settings, place: Path, *, skip_bad: bool) -> ImportCounts:
     from service.bootstrap import features_known, state_store, system_clock
-    from service.commands.progress import progress_bar
+    from service.commands.console import progress_bar
     from service.state.history.faults import HistoryInvalid, RowFault
     from service.state.history.take import HistoryImport
 

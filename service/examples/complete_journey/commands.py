@@ -73,8 +73,8 @@ def seed(settings: Settings) -> None:
     """Take in the example's consents, through the same path as any event."""
     from service.examples.complete_journey.seed import seed_consents
 
-    accepted, known = run(seed_consents(settings))
-    click.echo(f"consents: {accepted} taken in, {known} known already")
+    counts = run(seed_consents(settings))
+    click.echo(f"consents: {counts.accepted} taken in, {counts.known} known already")
 
 
 @click.command()

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from service.cli import main
 from tests.event_files import as_csv
+from tests.example import COMPANY
 
 TOLD: Mapping[str, Any] = {
     "event_id": "e1",
@@ -26,7 +27,9 @@ NO_AMOUNT: Mapping[str, Any] = {**TOLD, "event_id": 'e"3', "amount": None}
 
 
 def load(home: Path, file: Path, *options: str | Path) -> Result:
-    return CliRunner().invoke(main, ["events", "load", "--home", str(home), str(file), *map(str, options)])
+    return CliRunner().invoke(
+        main, ["events", "load", "--company", str(COMPANY), "--home", str(home), str(file), *map(str, options)]
+    )
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ def targeting(source: SourceTables) -> pa.Table:
 
 
 def consents(source: SourceTables) -> pa.Table:
-    """One row per opt-in (customer_id, purpose, channel, occurred_at), at the start of the first campaign received."""
+    """One event per opt-in (customer_id, purpose, channel), at the start of the first campaign received."""
     first = _sent(source).groupby("household_id")["decided_at"].min()
     rows = pd.DataFrame(
         [
@@ -67,6 +67,9 @@ def consents(source: SourceTables) -> pa.Table:
         columns=["customer_id", "purpose", "channel", "occurred_at"],
     )
     rows["occurred_at"] = rows["occurred_at"].dt.as_unit("us")
+    rows["source"], rows["type"] = "example", "consent.granted"
+    day = rows["occurred_at"].dt.strftime("%Y%m%d")
+    rows["event_id"] = "example-" + rows["customer_id"] + "-" + rows["purpose"] + "-" + rows["channel"] + "-" + day
     return pa.Table.from_pandas(rows, preserve_index=False).replace_schema_metadata()
 
 

@@ -45,12 +45,12 @@ def load(settings: Settings, file: Path, refused: Path | None) -> None:
     """
     from service.application.bulk.load import LoadCounts
 
-    listed = _beside(file) if refused is None else refused
+    listed = refused_beside(file) if refused is None else refused
     if listed.resolve() == file.resolve():
         raise click.BadParameter("it is the file of events itself", param_hint="'--refused'")
     counts = LoadCounts()
     try:
-        run(_load(settings, file, listed, counts))
+        run(load_file(settings, file, listed, counts))
     except (KeyboardInterrupt, RumboError) as error:
         if counts.row or isinstance(error, KeyboardInterrupt):
             rest = "load the file again for the rest, of which some may be known by then"
@@ -62,14 +62,15 @@ def load(settings: Settings, file: Path, refused: Path | None) -> None:
         raise click.exceptions.Exit(1)
 
 
-async def _load(settings: Settings, file: Path, listed: Path, counts: LoadCounts) -> None:
+async def load_file(settings: Settings, file: Path, listed: Path, counts: LoadCounts) -> None:
+    """`listed`: where rows that are refused are. Raises: CannotWrite, EventFileUnfit, and as `intake_only`."""
     from rich.progress import TaskProgressColumn
 
     from service.application.bulk.formats import open_events
     from service.application.bulk.load import EventLoad
     from service.application.bulk.refused import RefusedFile
     from service.bootstrap import intake_only
-    from service.commands.progress import progress_bar
+    from service.commands.console import progress_bar
 
     with open_events(file) as opened, RefusedFile(listed) as refused:
         async with intake_only(settings) as intake:
@@ -82,7 +83,7 @@ async def _load(settings: Settings, file: Path, listed: Path, counts: LoadCounts
                 await EventLoad(intake, counts, refused.write).take(opened, report)
 
 
-def _beside(file: Path) -> Path:
+def refused_beside(file: Path) -> Path:
     """Beside the file, or in the current folder where that cannot be written to."""
     folder = file.parent if os.access(file.parent, os.W_OK) else Path()
     return folder / f"{file.name}.refused.csv"
