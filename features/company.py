@@ -111,7 +111,7 @@ class ModelDocument(Document):
     interactions: dict[Name, Interacting] = Field(
         default_factory=dict,
         description="By column: a feature whose name depends on a journey's attribute in braces, such as "
-        "spend_{category}_90d, or a ratio of two, such as spend_{category}_90d / spend_90d, which is missing where it "
+        "spend_{product}_90d, or a ratio of two, such as spend_{product}_90d / spend_90d, which is missing where it "
         "would divide by 0 or less.",
     )
 

@@ -15,8 +15,8 @@ _NUMBERS = frozenset({FeatureType.DOUBLE, FeatureType.INT})
 JOURNEY_COLUMNS = ("journey_id", "journey_kind")
 """What a model sees of every journey, beside its attributes."""
 EXPECTED = (
-    "expected a feature's name with an attribute of a journey in braces, such as spend_{category}_90d, or a ratio of "
-    "two, such as spend_{category}_90d / spend_90d"
+    "expected a feature's name with an attribute of a journey in braces, such as spend_{product}_90d, or a ratio of "
+    "two, such as spend_{product}_90d / spend_90d"
 )
 
 

@@ -6,8 +6,9 @@ import hashlib
 import json
 import re
 import signal
+import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -153,3 +154,50 @@ def test_it_decides_learns_of_events_and_outcomes_and_exports(
         assert set(table["customer_id"].to_pylist()) >= {HOLDER}
     home = json.loads((company / ".rumbo" / "company.json").read_text(encoding="utf-8"))
     assert home == {"company": "mybank", "folder": str(company)}
+
+
+CLAIMS = "situation: {incidents: {claims: {when: customer.claims_open > 0}}}"
+
+
+def with_situation(company: Path, said: str) -> None:
+    file = company / "rumbo.yaml"
+    lines = [line for line in file.read_text(encoding="utf-8").splitlines() if not line.startswith("situation:")]
+    file.write_text("\n".join([*lines, said, ""]), encoding="utf-8")
+
+
+def test_its_own_claims_close_the_gate_and_nothing_waits_for_a_feed(company: Path, bank: Bank) -> None:
+    """A customer whom nobody knows may have a claim; where one is known of, the reason says since when."""
+    with_situation(company, CLAIMS)
+    said("catalogue", "check", "--company", str(company))
+    claims = pq.read_table(bank.repo / "data" / "claims.parquet").to_pydict()
+    open_of = dict(zip(claims["holder_no"], claims["claims_open"], strict=True))
+    claimant = str(next(number for number, is_open in open_of.items() if is_open))
+    assert not open_of[int(HOLDER)]
+    with served(company) as (client, _):
+        tell(client, "consent.granted", purpose="marketing", channel="app")
+        assert ranked(asked(client)) == [OFFER, HELP]
+        assert "INCIDENT_OPEN" in denied(asked(client, claimant), OFFER)
+        assert "INCIDENT_OPEN" in denied(asked(client, "9" * 30), OFFER)
+        tell(client, "incident.opened", incident_id="i-1")
+        assert denied(asked(client), OFFER)[:1] == ["INCIDENT_OPEN"]
+    with closing(sqlite3.connect(company / ".rumbo" / "state.db")) as database:
+        assert database.execute("SELECT count(*) FROM outbox").fetchall() == [(0,)]
+
+
+UNTELLABLE = {
+    CLAIMS.replace("claims_open", "claim"): "situation.incidents.claims.when: unknown name `customer.claim`",
+    "situation: {incidents: {view: tickets}}": "situation.incidents.view: the registry has no view 'tickets'",
+    "situation: {consents: {view: claims}}": "situation.consents.view: the view 'claims' is no push view",
+}
+
+
+def test_a_situation_that_nothing_can_tell_is_refused_by_name_at_check_and_start(company: Path) -> None:
+    for situation, told in UNTELLABLE.items():
+        with_situation(company, situation)
+        line = len((company / "rumbo.yaml").read_text(encoding="utf-8").splitlines())
+        refused = rumbo("catalogue", "check", "--company", str(company))
+        assert refused.returncode == 1, refused
+        assert f"rumbo.yaml:{line}:" in refused.stderr
+        assert told in refused.stderr
+    started = rumbo("serve", "--company", str(company))
+    assert (started.returncode, started.stderr) == (1, refused.stderr)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 import yaml
 from cel_expr_python import cel
 
+from features.derived import Age, Formula
 from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalData
 from service.catalogue.check.proof.bounds import Assignment, is_possible
 from service.catalogue.check.proof.solver import Bounds, Satisfiability, Solver, SolverAnswer, bounds_of
@@ -160,6 +162,13 @@ def test_bounds_follow_from_the_unit() -> None:
         "g": (-50.0, None),
         "h": (None, 9.5),
     }
+
+
+@pytest.mark.parametrize(("age", "low"), [(Age.DAYS_SINCE, 0.0), (Age.DAYS_UNTIL, -3_652_059.0)])
+def test_days_until_an_instant_are_below_0_once_it_is_over(age: Age, low: float) -> None:
+    derived = replace(_spec("a", FeatureType.DOUBLE, "days"), formula=Formula(age, "at"))
+    found = bounds_of(FeatureSchema((derived,)))["customer.a"]
+    assert (found.low, found.high) == (low, 3_652_059.0)
 
 
 @pytest.mark.parametrize(

@@ -92,8 +92,6 @@ def _noted_bounds(feature: FeatureSpec) -> Bounds | None:
 def _unit_bounds(feature: FeatureSpec) -> Bounds | None:
     if feature.type not in (FeatureType.INT, FeatureType.DOUBLE):
         return None
-    if feature.bounds is not None:
-        return Bounds(low=feature.bounds[0], high=feature.bounds[1])
     if feature.formula is not None and feature.formula.function is Age.DAYS_UNTIL:
         return Bounds(low=-LONGEST_DAYS, high=LONGEST_DAYS)
     stated = _RANGE.search(feature.unit)
