@@ -11,7 +11,7 @@ import yaml
 
 from features.documents.nodes import NotReadable, compose
 
-_BLOCK = ("|", ">")
+_BLOCK, _WHITE = ("|", ">"), " \t\r\n"
 _WRITTEN_TWICE = {"'": ("'",), '"': ('"', "\\")}
 """By the quotes of a text: the characters that take two in the file."""
 _IN_TEXT = re.compile(r" \(line (?P<line>\d+), column (?P<column>\d+)\)$")
@@ -89,10 +89,10 @@ def _place_in_lines(file: str, raw: str, node: yaml.ScalarNode, column: int) -> 
         line, at = line + 1, 0
     elif node.style in _WRITTEN_TWICE:
         at += 1
-    ahead = sum(1 for character in node.value[:column] if not character.isspace())
+    ahead = sum(1 for character in node.value[:column] if character not in _WHITE)
     for number in range(line, len(lines)):
         for k in range(at, len(lines[number])):
-            if lines[number][k].isspace():
+            if lines[number][k] in _WHITE:
                 continue
             if ahead == 0:
                 return Place(file=file, line=number + 1, column=k + 1)

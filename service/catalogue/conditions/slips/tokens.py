@@ -34,7 +34,7 @@ class Token:
 
 
 _FORM = re.compile(
-    r"(?P<skipped>\s+|//[^\n]*)"
+    r"(?P<skipped>[ \t\r\n\f]+|//[^\n]*)"
     r"|(?P<text>[rRbB]{0,2}(?:\"{3}[\s\S]*?\"{3}|'{3}[\s\S]*?'{3})"
     r"|(?:[bB]?[rR][bB]?)(?:\"[^\"\n]*\"|'[^'\n]*')"
     r"|[bB]?(?:\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'))"
@@ -43,7 +43,7 @@ _FORM = re.compile(
     r"|(?P<name>[^\W\d]\w*(?:\.[^\W\d]\w*)*)"
     r"|(?P<operator>===|!==|&&&|==|!=|<=|>=|=>|=<|<>|&&|\|\||\*\*|\+\+|->|[-&|=<>!+*/%?:,.])"
     r"|(?P<bracket>[()\[\]{}])"
-    r"|(?P<other>\S)"
+    r"|(?P<other>[\s\S])"
 )
 OPENS = {"(": ")", "[": "]", "{": "}"}
 """By the bracket that opens, the one that closes it."""

@@ -30,7 +30,16 @@ _SIGNS: Mapping[str, str] = {
     "&": "&&",
     "&&&": "&&",
     "|": "||",
+    "\u2265": ">=",
+    "\u2264": "<=",
+    "\u2260": "!=",
+    "\u2013": "-",
+    "\u2014": "-",
+    "\u2212": "-",
+    "\u00d7": "*",
+    "\u00f7": "/",
 }
+"""What stands for an operator elsewhere, signs of print and of mathematics among them."""
 _WORDS: Mapping[str, str] = {"and": "&&", "or": "||", "is": "==", "equals": "==", "eq": "=="}
 _IN_CAPITALS = frozenset({"IN", "In"})
 _WORDLESS = frozenset({"if", "then", "else", "elif", "when", "where", "select", "case", "end", "let", "for", "return"})
@@ -96,7 +105,7 @@ def _open_text(token: Token) -> Slip:
 
 def _signs(condition: Condition) -> Iterator[Slip]:
     for i, token in enumerate(condition.tokens):
-        if token.kind is Kind.OPERATOR and token.text in _SIGNS:
+        if token.kind in (Kind.OPERATOR, Kind.OTHER) and token.text in _SIGNS:
             yield Slip(f"`{token.text}` is written `{_SIGNS[token.text]}`", token.start)
         elif token.text in ("++", "**", "->"):
             yield Slip(f"there is no `{token.text}` in a condition", token.start)
@@ -207,6 +216,9 @@ def _brackets(condition: Condition) -> Iterator[Slip]:
 
 def _characters(condition: Condition) -> Iterator[Slip]:
     for token in condition.tokens:
+        if token.kind is Kind.OTHER and (token.text.isspace() or not token.text.isprintable()):
+            yield Slip(f"a character that cannot be seen (U+{ord(token.text):04X}): write a plain space", token.start)
+            return
         if token.kind is Kind.OTHER and token.text not in _CURLED:
             yield Slip(f"`{token.text}` has no meaning in a condition: leave it out", token.start)
             return
@@ -251,6 +263,7 @@ _TIERS: tuple[tuple[_Rule, ...], ...] = (
     (_texts,),
     (_signs, _words, _wordless, numeral_slips, _lists),
     (_brackets,),
-    (_characters, _gaps),
+    (_characters,),
+    (_gaps,),
 )
 """What is found in one of them makes what the next would find doubtful."""
