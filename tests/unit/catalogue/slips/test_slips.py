@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 import yaml
 
-from features.company import CompanyDocument, CompanyInvalid, read_form
+from features.company import CompanyDocument, CompanyInvalid, load_company, read_form
 from features.notes import FeatureNotes
 from service.catalogue.cases.run import CasesUnreadable, read_cases, run
 from service.catalogue.check.check import check
+from service.catalogue.incident_sources import incident_sources_of
 from service.catalogue.load import load
-from tests.unit.catalogue.slips.catalogue import BASE, JOURNEY, NOW, TERMS, changed
+from tests.unit.catalogue.slips.catalogue import BASE, JOURNEY, NOW, SCHEMA, TERMS, changed
 from tests.unit.catalogue.slips.words import library_words
 
 Slip = Mapping[str, Any]
@@ -75,6 +76,15 @@ def test_file_of_a_company_is_told_at_its_place(slip: Slip, tmp_path: Path) -> N
     assert list(raised.value.faults) == slip["told"]
 
 
+def test_condition_of_a_company_is_told_at_its_column(tmp_path: Path) -> None:
+    """An incident that features tell of, by a condition over customer.* alone."""
+    condition = {"old": "customer.claims_open > 0", "new": "customer.baskets_90d > 3.0 and situation.open_incidents"}
+    company = load_company(changed(tmp_path / "new", {"rumbo.yaml": [condition]}))
+    with pytest.raises(CompanyInvalid) as raised:
+        incident_sources_of(company, SCHEMA)
+    assert raised.value.faults == ("rumbo.yaml:10:57: situation.incidents.claims.when: `and` is written `&&`",)
+
+
 def test_catalogue_without_a_slip_is_told_nothing_of() -> None:
     assert list(check(BASE, TERMS, NOW)) == []
     assert list(told_of_cases(BASE)) == []
@@ -87,6 +97,24 @@ def test_what_is_told_has_a_place_and_no_word_of_a_library(slip: Slip) -> None:
     for line in slip["told"]:
         assert re.match(r"([a-z./]+:\d+:)?\d+: .", line)
         assert library_words(line) == []
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "found no matching overload for '_>_' applied to '(double, int)'",
+        "ERROR: <input>:1:29: Syntax error: mismatched input 'and' expecting <EOF>",
+        "undeclared reference to 'gold' (in container '')",
+        "Syntax error: token recognition error at: '= '",
+        "while parsing a block mapping: did not find expected key",
+        "mapping values are not allowed in this context",
+        "Input should be a valid dictionary or instance of Titles",
+        "a condition must be true or false, this is DOUBLE",
+    ],
+)
+def test_words_of_libraries_are_known_as_such(raw: str) -> None:
+    """What CEL, libyaml and pydantic say themselves."""
+    assert library_words(raw) != []
 
 
 def test_typical_slips_are_many_and_each_is_made_once() -> None:
