@@ -23,13 +23,14 @@ def show_report(report: Report, *, are_gaps_faults: bool) -> None:
     """What differs, case by case, then what the meta-rule misses, then the count."""
     console, told = table_console(), set[str]()  # a fault of defaults is one of many cases
     for result in report.results:
-        if not result.is_met:
+        faults = [fault for fault in result.faults if fault not in told]
+        told |= set(faults)
+        if result.differences or faults:
             console.print(f"[bold red]{escape(str(result.case))}[/]", soft_wrap=True)
-            for fault in (fault for fault in result.faults if fault not in told):
-                console.print(escape(fault), soft_wrap=True)
-            told |= set(result.faults)
-            if result.differences:
-                console.print(_differences(result))
+        for fault in faults:
+            console.print(escape(fault), soft_wrap=True)
+        if result.differences:
+            console.print(_differences(result))
     colour = "red" if are_gaps_faults else "yellow"
     for what, missing in (("denies alone", report.never_denies), ("is allowed by", report.never_allows)):
         for constraint in missing:

@@ -117,6 +117,11 @@ class Condition:
         own = BINDING.get(self.tokens[index].text, _TIGHTEST) if self.is_between(index) else _TIGHTEST
         return tuple(self._taken(range(index + 1, len(self.tokens)), lambda binding: binding <= own, OPENS, CLOSES))
 
+    def clause(self, index: int) -> tuple[Token, ...]:
+        """What stands after the token at `index`, up to the next `&&` or `||`."""
+        ends = BINDING["&&"]
+        return tuple(self._taken(range(index + 1, len(self.tokens)), lambda binding: binding <= ends, OPENS, CLOSES))
+
     def closing(self, index: int) -> int:
         """The index of the bracket that closes the one at `index`; that of the last token if none does."""
         depth = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 from service.catalogue.conditions.slips.numerals import is_listed, numeral_slips
 from service.catalogue.conditions.slips.slip import NO_NULL, NULLS, Slip, short
@@ -121,12 +121,17 @@ def _words(condition: Condition) -> Iterator[Slip]:
         if token.kind is not Kind.NAME:
             continue
         word = token.text.lower()
-        follows = i > 0 and is_operand_end(tokens[i - 1])
+        follows = i > 0 and is_operand_end(tokens[i - 1]) and not _is_word(tokens[i - 1])
         after = tokens[i + 1] if i + 1 < len(tokens) else None
         if word == "not" and after is not None:
             yield _not(condition, i, follows=follows)
-        elif follows and tokens[i - 1].text.lower() != "not":
+        elif follows:
             yield from _joining(condition, i, word)
+
+
+def _is_word(token: Token) -> bool:
+    """Whether it is a word that stands for an operator."""
+    return token.kind is Kind.NAME and token.text.lower() in {"not", "in", *_WORDS}
 
 
 def _not(condition: Condition, index: int, *, follows: bool) -> Slip:
@@ -139,11 +144,11 @@ def _not(condition: Condition, index: int, *, follows: bool) -> Slip:
         text = NO_NULL if after.text.lower() in NULLS else "`is not` is written `!=`"
         return Slip(text, tokens[index - 1].start)
     if follows:
-        return Slip(
-            "`not` cannot stand between two values: write `!=`, or `!(…)` before a whole comparison", token.start
-        )
-    negated = condition.shown(condition.after(index))
-    is_whole = len(condition.after(index)) == 1 or after.text == "("
+        text = "`not` cannot stand between two values: write `!=`, or `!(…)` before a whole comparison"
+        return Slip(text, token.start)
+    clause = tuple(takewhile(lambda one: one.text == "in" or not _is_word(one), condition.clause(index)))
+    is_bracketed = after.text == "(" and condition.closing(index + 1) == index + len(clause)
+    negated, is_whole = condition.shown(clause), len(clause) == 1 or is_bracketed
     return Slip(f"`not` is written `!`: `!{negated if is_whole else f'({negated})'}`", token.start)
 
 
