@@ -43,7 +43,7 @@ def train_home(company: Company, home: Path, seeds: int, announce: Announce) -> 
     announce("MLflow run")
     with tempfile.TemporaryDirectory() as scratch:
         with writing(Path(scratch)):
-            write_files(Path(scratch), experiment, history, home)
+            write_files(Path(scratch), experiment, history, company.folder)
         published = publish(home, _record(experiment, history, Path(scratch)))
     return TrainingResult(
         experiment=experiment,

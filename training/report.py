@@ -26,13 +26,16 @@ BINS = 10
 SHOWN_FEATURES = 25
 
 
-def write_files(folder: Path, experiment: Experiment, history: CampaignHistory, home: Path) -> None:
-    """Everything that is logged beside the bundle: calibration.png, importance.png, data.json, environment.json."""
+def write_files(folder: Path, experiment: Experiment, history: CampaignHistory, company: Path) -> None:
+    """Everything that is logged beside the bundle: calibration.png, importance.png, data.json, environment.json.
+
+    `company`: the folder that was prepared.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     champion = experiment.champion
     _save(calibration_curve(experiment.test_label, champion), folder / "calibration.png")
     _save(importance(champion), folder / "importance.png")
-    source = json.loads((home / "dataset.json").read_text(encoding="utf-8"))
+    source = json.loads((company / "dataset.json").read_text(encoding="utf-8"))
     _write(folder / "data.json", {"sha256": history.fingerprint, "pairs": pair_counts(experiment), "dataset": source})
     _write(folder / "environment.json", environment())
 
