@@ -22,8 +22,8 @@ KEPT: dict[str, Any] = json.loads(Path(__file__).with_name("kept_matrix.json").r
 """Of the encoder whose ages and interactions were constants: every column, some rows, and a hash of all rows."""
 
 
-def test_the_matrix_of_real_households_is_what_it_was_bit_for_bit(prepared_home: Path) -> None:
-    parts = split(read_history(prepared_home, SCHEMA))
+def test_the_matrix_of_real_households_is_what_it_was_bit_for_bit(prepared_company: Path) -> None:
+    parts = split(read_history(prepared_company, SCHEMA))
     journeys = {pair.journey.journey_id: pair.journey for pair in parts.training}
     encoder = Encoder.fit((pair.row for pair in parts.training), journeys.values(), SCHEMA, MODEL)
     training, test = encode(parts.training, encoder).matrix, encode(parts.test, encoder).matrix
