@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import yaml
 
 _NAME = re.compile(r"^(?P<indent>\s*(?:- )*)(?P<name>[\w.-]+)(?P<sign>\s*[:=]\s*)(?P<value>.*)$")
+_BEGINS = re.compile(r"(?:^|[:\-,]\s+|[{\[]\s*)$")
+"""Before a value: nothing, or what a value stands after."""
 _ENDS = re.compile(r",\s+\w+:\s|\s*[}\]]*\s*$")
 _BAD_START = re.compile("start any token|alphabetic or numeric|comment or line break|mapping keys|block sequence")
 _CLOSES = {"{": "}", "[": "]"}
@@ -126,6 +128,8 @@ def _cut_short(stop: _Stop) -> Iterator[YamlSlip]:
         yield YamlSlip(f"the text ended at this {last}: within it write {within}", stop.at_line, closed)
     else:
         start = _opening(stop.line, closed)
+        if not _BEGINS.search(stop.line[:start]):
+            return
         text = _ended(stop.line[start], stop.line[start:], is_flow="flow" in stop.context)
         yield YamlSlip(text, stop.at_line, start)
 

@@ -19,6 +19,8 @@ from service.catalogue.conditions.slips.tokens import (
     is_operand_start,
 )
 
+_ENDS = 3
+"""Words of `10 and 20`."""
 NO_SECOND = "the text that begins here has no second"
 _SIGNS: Mapping[str, str] = {
     "=": "==",
@@ -161,13 +163,16 @@ def _joining(condition: Condition, index: int, word: str) -> Iterator[Slip]:
         return
     if word == "is" and following in NULLS:
         yield Slip(NO_NULL, token.start)
-    elif word in _WORDS:
+    elif word in _WORDS and not (index > 1 and tokens[index - 2].text.lower() == "between"):
         yield Slip(f"`{token.text}` is written `{_WORDS[word]}`", token.start)
     elif token.text in _IN_CAPITALS:
         yield Slip(f"`{token.text}` is written `in`", token.start)
     elif word == "between":
-        name = condition.shown(condition.before(index)) or "X"
-        yield Slip(f"`between` is written as two comparisons: `{name} >= … && {name} <= …`", token.start)
+        name, ends = condition.shown(condition.before(index)) or "X", tokens[index + 1 : index + 4]
+        is_whole = len(ends) == _ENDS and ends[1].text.lower() == "and"
+        least, greatest = (ends[0].text, ends[2].text) if is_whole else ("…", "…")
+        text = f"`between` is written as two comparisons: `{name} >= {least} && {name} <= {greatest}`"
+        yield Slip(text, token.start)
     elif word in _MATCHES:
         name = condition.shown(condition.before(index)) or "X"
         text = f'`{token.text}` is written as a call, such as `{name}.contains("…")` or `{name}.startsWith("…")`'
