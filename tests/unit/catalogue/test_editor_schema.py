@@ -12,8 +12,14 @@ import pytest
 from service.catalogue.documents.editor_schema import FOLDER, FORMS, json_schema, write, written
 from tests.example import EXAMPLE
 
-FILES = (EXAMPLE / "policies.yaml", *(EXAMPLE / "journeys").glob("*.yaml"), *(EXAMPLE / "cases").glob("*.yaml"))
-SCHEMA_OF = {"journeys": "journey.json", "cases": "cases.json", EXAMPLE.name: "policies.json"}
+FILES = {
+    EXAMPLE.parent / "rumbo.yaml": "rumbo.json",
+    EXAMPLE.parent / "features.yaml": "features.json",
+    EXAMPLE / "policies.yaml": "policies.json",
+    **dict.fromkeys((EXAMPLE / "journeys").glob("*.yaml"), "journey.json"),
+    **dict.fromkeys((EXAMPLE / "cases").glob("*.yaml"), "cases.json"),
+}
+"""Of the example, by the form that they have."""
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -27,7 +33,7 @@ def test_example_file_names_its_schema(file: Path) -> None:
     first = file.read_text(encoding="utf-8").splitlines()[0]
     named = re.fullmatch(r"# yaml-language-server: \$schema=(\S+)", first)
     assert named is not None
-    assert (file.parent / named[1]).resolve() == FOLDER / SCHEMA_OF[file.parent.name]
+    assert (file.parent / named[1]).resolve() == FOLDER / FILES[file]
 
 
 def test_fields_go_by_the_names_that_the_files_use() -> None:
