@@ -33,11 +33,19 @@ def lines_of(answers: Sequence[Answer]) -> list[str]:
     """A line a question: its number, and a hash of its answer and of what was said to the reports before it."""
     lines, said = list[str](), list[Json]()
     for one in answers:
-        said.append(one.document)
+        said.append(as_before(one.document))
         if one.is_of_question:
             lines.append(f"{len(lines):04} {one.asked} {digest(said)}")
             said.clear()
     return lines
+
+
+def as_before(document: Json) -> Json:
+    """Without what an answer tells since these lines were kept: the decision that an outcome was given to."""
+    results = document.get("results")
+    if results is None:
+        return document
+    return {**document, "results": [{name: r[name] for name in r if name != "decision_id"} for r in results]}
 
 
 def whole(answers: Sequence[Answer]) -> Json:

@@ -11,7 +11,8 @@ import pytest
 from service.catalogue.load import parse
 from service.decision.record import output, replay
 from service.state.port import IMPORTED
-from tests.example import TERMS
+from tests.example import COMPANY, TERMS
+from tests.fixtures_features import company_at
 from tests.fixtures_service import STATE_URL, Clock, ask_state, copied, settings_of
 from tests.fixtures_stores import home_on
 from tests.golden.kept import ANSWERS, DIGESTS, RECORDS, STORE, lines_of, records_of, told, whole
@@ -76,6 +77,7 @@ def home_of_before(kept: KeptStore, store: str, request: pytest.FixtureRequest, 
     """A home whose state an earlier program left, brought to the step of today as its operator would; no features."""
     home = tmp_path / "home"
     home.mkdir()
+    company_at(home).symlink_to(COMPANY)
     if store == "sqlite":
         kept.restore(settings_of(home))
         yield home

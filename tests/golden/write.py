@@ -19,7 +19,7 @@ from service.examples.complete_journey.data.prepare import prepare_company
 from service.examples.complete_journey.seed import seed_consents
 from service.state.export.table import export_schema
 from service.state.history.take import HistoryImport
-from tests.example import SCHEMA
+from tests.example import COMPANY, SCHEMA
 from tests.fixtures_features import NOW, company_at
 from tests.fixtures_service import Clock, Service, settings_of, settled_counts
 from tests.golden.kept import (
@@ -58,6 +58,7 @@ async def write(place: Path, *, is_store_kept: bool) -> None:
         KeptStore.of(home / "state.db").write(STORE)
     kept, before = KeptStore.read(STORE), place / "before"
     before.mkdir()
+    company_at(before).symlink_to(COMPANY)
     kept.restore(settings_of(before))
     RECORDS.write_text(written(await records_of(before, place / "table", kept.decision_ids)) + "\n")
 
