@@ -145,4 +145,4 @@ async def test_the_metrics_say_whether_a_model_is_in_force(
         for sample in family.samples
         if sample.name == "rumbo_in_force"
     }
-    assert found == {"catalogue": 1.0, "model": in_force}
+    assert found == {"catalogue": 1.0, "features": 1.0, "model": in_force}
