@@ -105,7 +105,7 @@ def check(company: Path | None, home: Path | None, customer: str | None) -> None
     Every fault is told by file, line and column, and ends it with 1; what is left out is a notice. Nothing is changed.
     """
     from features.home import places
-    from features.online import OnlineFeatures
+    from features.one_row import row_of
     from features.registry import features_of
     from features.show import show_features, show_reading
 
@@ -113,9 +113,7 @@ def check(company: Path | None, home: Path | None, customer: str | None) -> None
     found = features_of(known)
     show_features(known.document.customer.entity, found)
     if customer is not None:
-        reader = OnlineFeatures(known.feature_repo, found.schema)
-        show_reading(customer, reader.read(customer, datetime.now(UTC)))
-        reader.close()
+        show_reading(customer, row_of(known, found, customer, datetime.now(UTC)))
 
 
 def parse_instant(text: str) -> datetime:

@@ -125,6 +125,10 @@ class Encoder:
         _demand_order(columns)
         return cls(columns)
 
+    def misfits(self, schema: FeatureSchema) -> tuple[str, ...]:
+        """The columns that these features can no longer fill, or fill with something else, each in a few words."""
+        return tuple(text for column in self._columns if (text := _misfit(column, schema)) is not None)
+
     def _customer_part(self, row: FeatureRow, at: datetime) -> list[float]:
         ages = {name: formula.value(name, row, at) for name, formula in self._ages.items()}
         return [
@@ -143,6 +147,22 @@ class Encoder:
         ]
         cells.extend(_interact(formula, known, row, journey.attributes) for formula, known in self._interactions)
         return cells
+
+
+def _misfit(column: Column, schema: FeatureSchema) -> str | None:
+    known = schema.by_name
+    if column.part is ColumnSource.INTERACTION:
+        lost = sorted(column.features - known.keys())
+        return f"{column.name}: there is no feature {', '.join(lost)}" if lost else None
+    if column.part is not ColumnSource.CUSTOMER:
+        return None
+    spec = known.get(column.name)
+    if spec is None:
+        return f"{column.name}: there is no such feature"
+    if spec.formula != column.formula:
+        return f"{column.name}: it was {column.formula or 'stored'}, it is {spec.formula or 'stored'}"
+    was, is_now = column.levels is not None, spec.type is FeatureType.STRING
+    return None if was == is_now else f"{column.name}: it was {'text' if was else 'a number'}, it is {spec.type}"
 
 
 def _document(column: Column) -> dict[str, object]:

@@ -25,7 +25,8 @@ from features.push import SituationWriter
 from features.registry import CompanyFeatures
 from features.registry_watch import RegistryWatch
 from features.situation import SituationViews
-from models.registry import fetch_tried_champion, stamp_of, trials_of
+from models.bundle import Bundle
+from models.registry import fetch_champion, fetch_tried_champion, stamp_of, trials_of
 from models.scorer import Scorer
 from service.application.catalogues import KeptCatalogues
 from service.application.decider import Decider
@@ -49,9 +50,9 @@ from service.decision.plan import Plan
 from service.metrics import Metrics
 from service.quiet_load import collecting_later
 from service.settings import Settings
-from service.state.engines.inventory import StoreStatus
+from service.state.engines.inventory import Heard, StoreStatus
 from service.state.engines.session import micros
-from service.state.engines.sqlite import SqliteEngine, demand_there, migrate_file, store_in, survey_of
+from service.state.engines.sqlite import SqliteEngine, demand_there, heard_by, migrate_file, store_in, survey_of
 from service.state.engines.store_file import FolderInUse, set_aside
 from service.state.home import HomeStore
 from service.state.port import StateUnavailable
@@ -344,6 +345,20 @@ def survey(settings: Settings) -> StoreStatus:
     with _needing_postgres():
         from service.state.engines import postgres_schema
     return postgres_schema.survey_of(settings.state_url.get_secret_value())
+
+
+def heard(settings: Settings) -> Heard:
+    """What the configured store, which stands at the last step, was told. Raises: StateUnavailable."""
+    if settings.state_url is None:
+        return heard_by(settings.state_file)
+    with _needing_postgres():
+        from service.state.engines import postgres_schema
+    return postgres_schema.heard_by(settings.state_url.get_secret_value())
+
+
+def champion(settings: Settings) -> Bundle:
+    """The model that a service of this home would serve. Raises: as `fetch_champion`."""
+    return fetch_champion(settings.home)
 
 
 def migrate_state(settings: Settings) -> tuple[str | None, str | None]:

@@ -44,6 +44,7 @@ SHORT_HELP: Mapping[str, str] = {
     "prepare": "Make the folder of the example, with real data.",
     "seed": "Take in the example's consents, as events.",
     "init": "Begin a company's folder over its own Feast repository.",
+    "doctor": "Look whether all is well: company, features, catalogue, home, model, consents, ports, clock.",
     "features": "Look at the features: names, types, ages, owners.",
     "train": "Learn from past decisions what meets an objective.",
     "config": "Tell each setting, and what it is from.",

@@ -8,13 +8,16 @@ from types import TracebackType
 from typing import Any, Self
 
 import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 
 from features.errors import RumboError
-from rumbo.decision.v1 import decision_pb2, events_pb2, outcomes_pb2, record_pb2, value_pb2
+from rumbo.decision.v1 import decision_pb2, events_pb2, outcomes_pb2, record_pb2, service_pb2, value_pb2
 from rumbo.decision.v1.service_pb2_grpc import DecisionServiceStub
 
 TIMEOUT_S = 30.0
+SERVES_S = 2.0
+SERVICE = service_pb2.DESCRIPTOR.services_by_name["DecisionService"].full_name
 
 
 class CallFailed(RumboError):
@@ -78,6 +81,17 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._channel.close()
+
+
+def serves(address: str) -> bool:
+    """Whether a service of Rumbo answers there, well or not."""
+    with grpc.insecure_channel(address) as channel:
+        stub: Any = health_pb2_grpc.HealthStub(channel)
+        try:
+            stub.Check(health_pb2.HealthCheckRequest(service=SERVICE), timeout=SERVES_S)
+        except grpc.RpcError:
+            return False
+    return True
 
 
 def context_values(pairs: Iterable[str]) -> dict[str, value_pb2.Value]:

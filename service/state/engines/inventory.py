@@ -32,6 +32,17 @@ TABLES = (
 MOST_COUNTED = 1_000_000
 """Of a larger table PostgreSQL says about how many rows it has, which it knows without counting."""
 _OLDEST = Sql("SELECT count(*) AS waiting, min(queued_at) AS oldest FROM outbox")
+_NEWEST = Sql(
+    "SELECT max(at) AS at FROM (SELECT max(received_at) AS at FROM events UNION ALL SELECT max(received_at)"
+    " FROM outcomes UNION ALL SELECT max(decided_at) FROM requests) AS newest"
+)
+"""By columns that have an index."""
+_CONSENTS = Sql(
+    "SELECT c.purpose, c.channel, count(*) AS customers FROM consents c WHERE c.granted_at IS NOT NULL"
+    " AND NOT EXISTS (SELECT 1 FROM consents w WHERE w.customer_id = c.customer_id AND w.purpose IN (c.purpose, '*')"
+    " AND w.channel IN (c.channel, '*') AND w.withdrawn_at >= c.granted_at)"
+    " GROUP BY c.purpose, c.channel ORDER BY c.purpose, c.channel"
+)
 _SIZES = Sql(
     "SELECT named.name, sum(pg_total_relation_size(part.oid)) AS bytes, sum(greatest(c.reltuples, 0)) AS about"
     " FROM unnest(string_to_array(?, ',')) AS named (name)"
@@ -68,6 +79,26 @@ class StoreStatus:
     name: str
     step: str | None
     inventory: Inventory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What a store was told. `received_at`: its newest row; None of an empty one.
+
+    `consents`: of how many customers one holds, by purpose and channel, if of any.
+    """
+
+    received_at: datetime | None
+    consents: Mapping[tuple[str, str], int]
+
+
+def heard_in(session: Session) -> Heard:
+    """Of a store at the last step; looks through all consents."""
+    newest, consents = session.query(_NEWEST, _CONSENTS)
+    return Heard(
+        received_at=optional_instant(newest[0]["at"]),
+        consents={(row["purpose"], row["channel"]): row["customers"] for row in consents},
+    )
 
 
 def file_inventory(session: Session, file: Path) -> Inventory:

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import tuple_row
 
-from service.state.engines.inventory import Inventory, StoreStatus, database_inventory
+from service.state.engines.inventory import Heard, Inventory, StoreStatus, database_inventory, heard_in
 from service.state.engines.postgres_connection import connect, connected, unhurried
 from service.state.engines.postgres_session import Connection, PostgresSession, advisory_key, answering, first_line
 from service.state.engines.postgres_url import PostgresUrl
@@ -61,6 +61,12 @@ def survey_of(url: str) -> StoreStatus:
         has_known_tables = step is not None and step <= HEAD
         inventory = database_inventory(PostgresSession(connection)) if has_known_tables else Inventory()
         return StoreStatus(name=f"PostgreSQL {info.dbname} at {info.host}", step=step, inventory=inventory)
+
+
+def heard_by(url: str) -> Heard:
+    """What a store at the last step was told. Raises: StateUnavailable."""
+    with answering(), connected(PostgresUrl.read(url)) as connection:
+        return heard_in(PostgresSession(connection))
 
 
 def migrate_database(url: str) -> tuple[str | None, str | None]:

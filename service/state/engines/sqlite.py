@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from service.state.engines.engine import CHUNK, Durability
 from service.state.engines.group_commit import GroupCommit
-from service.state.engines.inventory import Inventory, StoreStatus, file_inventory
+from service.state.engines.inventory import Heard, Inventory, StoreStatus, file_inventory, heard_in
 from service.state.engines.session import BatchCache, Row, Session, Sql, Transaction, carry_out
 from service.state.engines.steps import (
     CURRENT,
@@ -333,6 +333,13 @@ def survey_of(file: Path) -> StoreStatus:
         step = _version(connection)
         inventory = file_inventory(SqliteSession(connection), file) if step <= HEAD else Inventory()
         return StoreStatus(name=str(file), step=step, inventory=inventory)
+
+
+def heard_by(file: Path) -> Heard:
+    """What a store at the last step was told. Raises: StateUnavailable."""
+    with opened(file) as connection:
+        connection.row_factory = sqlite3.Row
+        return heard_in(SqliteSession(connection))
 
 
 def migrate_file(file: Path) -> tuple[str, str]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
+from features.derived import Formula
 from features.encoder import Encoder, JourneyRow
 from features.interactions import ModelFeatures
+from features.schema import FeatureSchema, FeatureType
 from features.values import FeatureStatus, FeatureValue, Scalar
 from tests.example import MODEL, SCHEMA
 
@@ -181,3 +184,19 @@ def test_ages_and_interactions_are_kept_with_their_formulas(encoder: Encoder) ->
     share = kept["affinity_share_90d"]
     assert share["formula"] == "spend_{category}_90d / spend_90d"
     assert {"spend_90d", "spend_makeup_90d"} < set(share["features"])
+
+
+def test_columns_that_features_can_no_longer_fill_are_told_by_name(encoder: Encoder) -> None:
+    assert encoder.misfits(SCHEMA) == ()
+    known = SCHEMA.by_name
+    changed = {
+        "age_band": replace(known["age_band"], type=FeatureType.INT),
+        "recency_days": replace(known["recency_days"], formula=Formula.parsed("days_until(last_purchase_at)")),
+    }
+    later = FeatureSchema(tuple(changed.get(s.name, s) for s in SCHEMA.features if s.name != "spend_90d"))
+    assert encoder.misfits(later) == (
+        "age_band: it was text, it is int",
+        "spend_90d: there is no such feature",
+        "recency_days: it was days_since(last_purchase_at), it is days_until(last_purchase_at)",
+        "affinity_share_90d: there is no feature spend_90d",
+    )
