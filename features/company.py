@@ -31,12 +31,12 @@ from features.documents.source import SourceFile, fault_line, place_in_text
 from features.errors import RumboError
 from features.interactions import FORMULA as INTERACTION
 from features.interactions import Interaction
+from features.names import NAME, WORDS
 from features.situation import SituationViews
 
 COMPANY_FILE = "rumbo.yaml"
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _EVENT = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
-_IN_VIEW = re.compile(r"[^.\s]+\.[^.\s]+")
+_IN_VIEW = re.compile(r"[^.\s]+\.[^\s](.*[^\s])?")
 
 
 class CompanyInvalid(RumboError):
@@ -56,8 +56,10 @@ def _interaction(value: object) -> Interaction:
 
 
 def _name(value: str) -> str:
-    if not _NAME.fullmatch(value):
-        hint = of_name(value, _NAME.pattern, "_")
+    if value in WORDS:
+        raise ValueError(f"'{value}' is a word of conditions, so it is no name")
+    if not NAME.fullmatch(value):
+        hint = of_name(value, NAME.pattern, "_")
         raise ValueError(f"a name is lower-case letters, digits and '_', starts with a letter, 63 at most{hint}")
     return value
 
@@ -79,7 +81,7 @@ def _none(value: object) -> object:
     return None if value == "none" else value
 
 
-Name = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": f"^{_NAME.pattern}$"})]
+Name = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": f"^{NAME.pattern}$"})]
 EventName = Annotated[str, AfterValidator(_event_type)]
 InView = Annotated[str, AfterValidator(_in_view)]
 Derived = Annotated[

@@ -20,6 +20,7 @@ from features.derived import DERIVED_VIEW
 from features.documents.form import meant
 from features.errors import StoreUnavailable
 from features.interactions import ModelFeatures
+from features.names import in_yaml, is_name, name_like
 from features.notes import FeatureNote, FeatureNotes, noted
 from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalData
 from features.situation import ConsentFact, IncidentFact
@@ -241,13 +242,18 @@ class _Reader:
     def _specs(self, view: FeatureView) -> Iterator[FeatureSpec]:
         ttl = None if view.ttl is None else view.ttl.total_seconds()
         left_out: dict[str, list[str]] = defaultdict(list)
+        unnamed: list[str] = []
         for field in self._chosen(view):
-            if str(field.dtype) in TYPES:
+            if str(field.dtype) not in TYPES:
+                left_out[str(field.dtype)].append(field.name)
+            elif is_name(self._name(view, field)):
                 yield self._spec(view, field, ttl or None)
             else:
-                left_out[str(field.dtype)].append(field.name)
+                unnamed.append(field.name)
         for kind, names in left_out.items():
             self._notices.append(f"{view.name}: no condition reads {kind}, so it is left out: {_listed(names)}")
+        if unnamed:
+            self._notices.append(_unnamed(view.name, unnamed))
 
     def _chosen(self, view: FeatureView) -> Sequence[FeastField]:
         """The features of a view; of a service, those that it lists."""
@@ -255,11 +261,14 @@ class _Reader:
             return view.features
         return [field for field in view.features if field.name in self._of_service[view.name]]
 
+    def _name(self, view: FeatureView, field: FeastField) -> str:
+        return self._document.names.get(f"{view.name}.{field.name}", field.name)
+
     def _spec(self, view: FeatureView, field: FeastField, ttl_s: float | None) -> FeatureSpec:
         tags = {**field.tags}
         age = view.tags.get(MAX_AGE_TAG)
         personal = tags.get("personal_data", "")
-        name = self._document.names.get(f"{view.name}.{field.name}", field.name)
+        name = self._name(view, field)
         return FeatureSpec(
             name=name,
             view=view.name,
@@ -354,6 +363,12 @@ class _Reader:
 
     def _fault(self, path: tuple[str | int, ...], text: str) -> None:
         self._faults.append(self._company.located(path, text))
+
+
+def _unnamed(view: str, features: Sequence[str]) -> str:
+    """Of features that the registry calls as no condition can."""
+    hint = f"features: {{names: {{{in_yaml(f'{view}.{features[0]}')}: {name_like(features[0]) or 'a_name'}}}}}"
+    return f"{view}: no condition can say these, so they are left out: {_listed(features)}: name them, such as {hint}"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -9,11 +9,13 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
+from features.cli import company_option
 from features.home import Origin
 from service.commands.options import OPTIONS, Callback, placed
 
@@ -62,6 +64,26 @@ def show(context: click.Context, /, as_json: bool, **given: Any) -> None:
         click.echo(json.dumps([asdict(line) for line in shown], indent=2, ensure_ascii=False))
     else:
         _print(shown)
+
+
+@config.command()
+@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(file_okay=False, path_type=Path))
+@company_option
+def schema(folder: Path | None, company: Path | None) -> None:
+    """Write the JSON Schemas of a company's files into DIR (default: .schema in its folder), for editors.
+
+    Of rumbo.yaml, features.yaml, policies, journeys and cases. The files that `rumbo init` wrote name them; after an
+    upgrade they are written anew by this.
+    """
+    from features.draft import SCHEMAS
+    from features.home import places
+    from service.catalogue.documents.editor_schema import write
+
+    changed = list(write(folder or places(company).demand_company().folder / SCHEMAS))
+    for file in changed:
+        click.echo(f"wrote {file}")
+    if not changed:
+        click.echo("nothing changed")
 
 
 def _print(shown: Iterable[Shown]) -> None:

@@ -6,9 +6,10 @@ Heavy imports stay inside, so that `--help` is quick.
 from __future__ import annotations
 
 import os
-import re
+import shlex
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from string import Template
@@ -16,7 +17,10 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from features.connection import CONFIG_FILE
 from features.errors import RumboError
+from features.files import write_text
+from features.names import is_name, name_like
 
 if TYPE_CHECKING:
     from features.draft import Draft
@@ -29,6 +33,14 @@ REPO: Final = Path("feast")
 
 class FolderTaken(RumboError):
     """A folder in which something of a company lies already."""
+
+
+class NameUnfit(RumboError):
+    """A name that no company can have."""
+
+
+class RepositoryMissing(RumboError):
+    """A folder that is no Feast repository."""
 
 
 @click.command()
@@ -45,25 +57,77 @@ class FolderTaken(RumboError):
 def init(folder: Path, repo: Path | None, entity: str | None, name: str | None) -> None:
     """Write a first rumbo.yaml, features.yaml and catalogue into DIR: one service and one promotional journey.
 
-    What they say of features is drafted from the registry of the Feast repository. What is there already stays, and
-    nothing is written then.
+    What they say of features is drafted from the registry of the Feast repository. Where DIR has any of them already,
+    nothing is written. The files name their forms for editors, which lie in DIR/.schema.
     """
     from features.draft import draft_of, notes_of
-    from features.files import write_text
 
     _demand_room(folder)
-    feast = folder / REPO if repo is None else repo
-    company = name or re.sub(r"[^a-z0-9_]+", "_", folder.resolve().name.lower()).strip("_")
+    company = _company(folder) if name is None else _demanded(name)
+    feast = _repository(folder / REPO if repo is None else repo)
     draft = draft_of(feast, company=company, named=_named(feast, folder), entity=entity)
     found = _read(replace(draft, repo=str(feast.resolve())))
-    for path, text in _starter(found.schema).items():
-        write_text(folder / path, text)
-    write_text(folder / "features.yaml", notes_of(found.schema.features))
-    write_text(folder / "rumbo.yaml", draft.text())
+    _write(
+        folder,
+        {
+            **_starter(found.schema),
+            **_schemas(),
+            Path("features.yaml"): notes_of(found.schema.features),
+            Path("rumbo.yaml"): draft.text(),
+        },
+    )
     click.echo(f"{folder}: company {company}, {len(found.schema.features)} features of {draft.entity}, two journeys")
     for notice in found.notices:
         click.echo(f"notice: {notice}")
-    click.echo(f"next: rumbo features check --company {folder}, rumbo catalogue test --company {folder}")
+    where = shlex.quote(str(folder))
+    click.echo(f"next: rumbo features check --company {where}, rumbo catalogue test --company {where}")
+
+
+def _demanded(name: str) -> str:
+    """Raises: NameUnfit."""
+    if not is_name(name):
+        hint = f", such as {name_like(name)}" if name_like(name) else ""
+        raise NameUnfit(
+            f"--company {name!r}: a company's name is lower-case letters, digits and '_', starts with a letter, has 63"
+            f" at most{hint}: nothing was written"
+        )
+    return name
+
+
+def _company(folder: Path) -> str:
+    """The name that the folder's own makes. Raises: NameUnfit."""
+    name = name_like(folder.resolve().name)
+    if not name:
+        raise NameUnfit(f"no company can be called as {folder} is: name it by --company: nothing was written")
+    return name
+
+
+def _repository(repo: Path) -> Path:
+    """Raises: RepositoryMissing."""
+    if not (repo / CONFIG_FILE).is_file():
+        raise RepositoryMissing(
+            f"{repo} is no Feast repository, for there is no {CONFIG_FILE}: name yours by --feast, or begin one there"
+            f" with `feast init`, and register it: nothing was written"
+        )
+    return repo
+
+
+def _write(folder: Path, files: Mapping[Path, str]) -> None:
+    """All of them or none. Raises: CannotWrite."""
+    made = [path for path in (folder, *(folder / file.parent for file in files)) if not path.exists()]
+    try:
+        for file, text in files.items():
+            write_text(folder / file, text)
+    except BaseException:
+        for file in files:
+            with suppress(OSError):
+                (folder / file).unlink(missing_ok=True)
+        for path in sorted(
+            {*made, *(p for one in made for p in one.parents if p.is_relative_to(folder))}, reverse=True
+        ):
+            with suppress(OSError):
+                path.rmdir()
+        raise
 
 
 def _read(draft: Draft) -> CompanyFeatures:
@@ -78,7 +142,7 @@ def _read(draft: Draft) -> CompanyFeatures:
 
 
 def _demand_room(folder: Path) -> None:
-    taken = [name for name in ("rumbo.yaml", "features.yaml", "catalogue") if (folder / name).exists()]
+    taken = [name for name in ("rumbo.yaml", "features.yaml", "catalogue", ".schema") if (folder / name).exists()]
     if taken:
         raise FolderTaken(f"{folder} has {', '.join(taken)} already: nothing was written")
 
@@ -94,6 +158,14 @@ def _starter(schema: FeatureSchema) -> Mapping[Path, str]:
     words = _audience(schema)
     files = sorted(path for path in STARTER.rglob("*.yaml"))
     return {path.relative_to(STARTER): Template(path.read_text(encoding="utf-8")).substitute(words) for path in files}
+
+
+def _schemas() -> Mapping[Path, str]:
+    """The forms of all these files, for editors."""
+    from features.draft import SCHEMAS
+    from service.catalogue.documents.editor_schema import FORMS, written
+
+    return {Path(SCHEMAS) / name: written(name) for name in FORMS}
 
 
 def _audience(schema: FeatureSchema) -> dict[str, str]:
