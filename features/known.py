@@ -20,6 +20,7 @@ from features.company import Company
 from features.connection import CONFIG_FILE
 from features.customer_key import CustomerKey, KeyType
 from features.files import write_text
+from features.home import HomeCompany
 from features.interactions import ModelFeatures
 from features.registry import CompanyFeatures, RegistryUnreadable, features_of
 from features.schema import FeatureSchema
@@ -45,7 +46,8 @@ def known_features(company: Company, home: Path) -> CompanyFeatures:
             raise
         log.warning("the features are those that were read last, schema %s: %s", kept.features.fingerprint, error)
         return kept.features
-    if home.is_dir():
+    owner = HomeCompany.of(home)
+    if owner is not None and owner.name == company.name:  # nothing is made where there is no home
         _Kept(stamp=stamp, features=found).save(home)
     return found
 

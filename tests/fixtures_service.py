@@ -180,7 +180,8 @@ async def settled_counts(home: Path) -> Mapping[str, int]:
 def copied(home: Path, place: Path, *, without: Iterable[str] = ()) -> Path:
     """A copy of a home and its company that a test may write to and damage, but for the tables of the features."""
     shutil.copytree(home, place, ignore=shutil.ignore_patterns(*without))
-    copied_company(company_at(home), company_at(place))
+    if company_at(home).exists() and not company_at(place).exists():
+        copied_company(company_at(home), company_at(place))
     if (known := HomeCompany.of(place)) is not None:
         (place / FILE).write_text(json.dumps({"company": known.name, "folder": str(company_at(place))}))
     return place

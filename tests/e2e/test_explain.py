@@ -72,6 +72,7 @@ def test_journey_without_anything_on_a_channel_is_an_error_of_the_caller(own_hom
     assert "no journey 'pantry-mailer' with something to show on sms" in str(result.exception)
 
 
+@pytest.mark.usefixtures("of_the_example")
 def test_home_without_a_store_is_an_error_of_the_caller(tmp_path: Path) -> None:
     result = explain(tmp_path, "pantry-mailer", "--customer", REGULAR, "--channel", "web")
     assert result.exit_code != 0

@@ -7,7 +7,7 @@ import json
 import logging
 import re
 import urllib.request
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from service.metrics import JsonLines
 from service.wire.server import AddressTaken, serving
 from tests.e2e.wire import Refusal, event, invalid, opened, refusal_of, values
 from tests.example import SCHEMA
-from tests.fixtures_features import NOW, feast_at
+from tests.fixtures_features import feast_at
 from tests.fixtures_service import Clock, Service, row_counts, running, settings_of
 
 SERVICE = "rumbo.decision.v1.DecisionService"
@@ -125,15 +125,6 @@ async def test_each_decision_is_one_line_of_the_log_without_personal_data(
     assert {line["ranked"] for line in lines} == {1}
     assert {line["message"] for line in lines} == {"decided"}
     assert not [line for line in written if re.search(STRANGER, line)]
-
-
-@pytest.mark.parametrize(("days", "is_said"), [(0, False), (40, True)])
-async def test_a_start_on_old_data_says_which_views_are_stale(
-    own_home: Path, caplog: pytest.LogCaptureFixture, days: int, is_said: bool
-) -> None:
-    async with running(own_home, Clock(NOW + timedelta(days=days))):
-        said = [record.getMessage() for record in caplog.records if "behaviour is stale" in record.getMessage()]
-    assert bool(said) == is_said
 
 
 async def test_a_taken_port_is_an_error_for_people(service: Service, own_home: Path) -> None:

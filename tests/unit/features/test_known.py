@@ -10,6 +10,7 @@ import pytest
 
 from features import known
 from features.company import Company, CompanyInvalid, load_company
+from features.home import make_home_of
 from features.known import FILE, known_features
 from features.registry import RegistryUnreadable, features_of
 from tests.example import COMPANY
@@ -23,9 +24,9 @@ def company(tmp_path: Path) -> Company:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
+def home(company: Company, tmp_path: Path) -> Path:
     folder = tmp_path / "home"
-    folder.mkdir()
+    make_home_of(company, folder)
     return folder
 
 
@@ -96,5 +97,8 @@ def test_what_is_kept_is_not_believed_when_it_is_damaged(company: Company, home:
 
 
 def test_nothing_is_written_where_there_is_no_home(company: Company, tmp_path: Path) -> None:
-    known_features(company, tmp_path / "absent")
+    (tmp_path / "empty").mkdir()
+    for folder in (tmp_path / "absent", tmp_path / "empty"):
+        known_features(company, folder)
     assert not (tmp_path / "absent").exists()
+    assert list((tmp_path / "empty").iterdir()) == []
