@@ -249,6 +249,7 @@ def _on_demand(accounts: FeatureView) -> Any:
     from feast.types import Float64
 
     schema = [Field(name="is_wealthy", dtype=Float64)]
+    wealth.__module__ = __name__  # Feast makes it one of `__main__`, and would look for its source there the next time
     return on_demand_feature_view(sources=[accounts], schema=schema)(wealth)
 
 
