@@ -6,12 +6,11 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from features.connection import BEGINNING, open_offline
-from features.reading import is_stale
 from features.schema import FeatureSchema, FeatureSpec
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ class _Latest:
     """The latest row of each customer in one view: her key, when it was so, and the columns by feature."""
 
     keys: pa.ChunkedArray
-    times: Sequence[datetime]
+    times: pa.ChunkedArray
     columns: Mapping[str, pa.ChunkedArray]
 
 
@@ -74,7 +73,7 @@ def coverage_of(repo: Path, schema: FeatureSchema, now: datetime) -> Coverage:
         if view in found
         for spec in specs
     }
-    times = [at for rows in found.values() for at in rows.times]
+    times = [at for rows in found.values() if (at := pc.max(rows.times).as_py()) is not None]
     return Coverage(customers=customers, present=present, notices=tuple(notices), latest_at=max(times, default=None))
 
 
@@ -102,10 +101,13 @@ def sample_customer(repo: Path, schema: FeatureSchema, now: datetime) -> SampleC
 def _newest_row(
     store: FeatureStore, view: str, specs: Sequence[FeatureSpec], now: datetime
 ) -> list[tuple[datetime, str]]:
+    import pyarrow.compute as pc
+
     for within in WITHIN:
         rows = _latest_rows(store, view, specs, (BEGINNING if within is None else now - within, now + AHEAD))
-        if rows.times:
-            return [max(zip(rows.times, map(str, rows.keys.to_pylist()), strict=True))]
+        if len(rows.times):
+            newest = pc.max(rows.times)
+            return [(newest.as_py(), str(rows.keys[pc.index(rows.times, newest).as_py()].as_py()))]
     return []
 
 
@@ -154,7 +156,7 @@ def _latest_rows(store: FeatureStore, name: str, specs: Sequence[FeatureSpec], p
     table = job.to_arrow()
     return _Latest(
         keys=table[key],
-        times=[_aware(time) for time in table[at].to_pylist()],
+        times=_instants(table[at]),
         columns={spec.name: table[column(spec.stored_as or spec.name)] for spec in specs},
     )
 
@@ -168,17 +170,20 @@ def _count(rows: _Latest, spec: FeatureSpec, now: datetime) -> int:
     """Of how many customers it is PRESENT: there, no NaN, and not too old."""
     import pyarrow.compute as pc
 
-    is_there = pc.is_valid(rows.columns[spec.name].combine_chunks())
-    if str(rows.columns[spec.name].type) in ("float", "double"):
-        is_there = pc.and_(
-            is_there, pc.invert(pc.fill_null(pc.is_nan(rows.columns[spec.name].combine_chunks()), False))
-        )
-    return sum(
-        there and not is_stale(at, now, spec.max_age_s)
-        for there, at in zip(is_there.to_pylist(), rows.times, strict=True)
-    )
+    values = rows.columns[spec.name]
+    is_present = pc.is_valid(values)
+    if str(values.type) in ("float", "double"):
+        is_present = pc.and_(is_present, pc.invert(pc.fill_null(pc.is_nan(values), False)))
+    if spec.max_age_s is not None:
+        is_present = pc.and_(is_present, pc.greater_equal(rows.times, now - timedelta(seconds=spec.max_age_s)))
+    return int(pc.sum(is_present).as_py() or 0)
 
 
-def _aware(time: datetime) -> datetime:
-    """Feast takes times without a zone for UTC."""
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+def _instants(times: pa.ChunkedArray) -> pa.ChunkedArray:
+    """To the microsecond in UTC, which Feast takes times without a zone for."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if times.type.tz is None:
+        times = pc.assume_timezone(times, "UTC")
+    return times.cast(pa.timestamp("us", tz="UTC"), safe=False)

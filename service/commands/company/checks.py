@@ -35,14 +35,14 @@ def _row(patient: Patient) -> Found:
     from features.values import FeatureStatus
 
     sample = patient.sample if patient.customer is None else None
-    customer = patient.customer or (None if sample is None else sample.customer_id)
-    if customer is None:
-        return doubt("whose row to read is not known, for no offline source can be read", "name one by --customer")
-    reading = row_of(patient.company, patient.features, customer, patient.now)
+    customer = patient.customer or ("" if sample is None else sample.customer_id)
+    reading = row_of(patient.company, patient.features, customer, patient.now)  # nobody's tells whether it can be read
     counts = Counter(value.status for value in reading.values.values())
-    text = f"customer {customer}: " + ", ".join(f"{counts[s]} {s}" for s in FeatureStatus if counts[s])
+    text = f"customer {customer or 'nobody'}: " + ", ".join(f"{counts[s]} {s}" for s in FeatureStatus if counts[s])
     if broken := [f for f in reading.degraded if f.status is FeatureStatus.UNAVAILABLE]:
         return fault(f"{text}; {broken[0].view}: {broken[0].cause}")
+    if not customer:
+        return doubt("whose row to read is not known, for no offline source can be read", "name one by --customer")
     if not reading.has_any_row:
         return doubt(text, "fill the online store: `feast materialize`" if sample else "is there such a customer?")
     if stale := next(iter(reading.degraded), None):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import chdir
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
@@ -14,7 +17,7 @@ from features.company import load_company
 from features.coverage import Coverage, coverage_of
 from features.registry import features_of
 from service.cli import main
-from tests.companies.bank import HOLDERS, NOW, RUMBO, Bank, make_bank
+from tests.companies.bank import FIRST_HOLDER, HOLDERS, NOW, RUMBO, Bank, make_bank, quiet_feast
 
 SOON, LATER = NOW + timedelta(hours=1), NOW + timedelta(days=1, seconds=1)
 """Rows are of the day before `NOW`; those of claims are relied on for 2 days."""
@@ -64,6 +67,40 @@ def test_a_view_whose_history_cannot_be_read_is_blank_and_a_notice(without_claim
     assert found.present["balance"] == 1.0
     (notice,) = found.notices
     assert notice.startswith("claims: its offline source cannot be read")
+
+
+def test_columns_of_other_names_are_found_and_of_rows_of_one_customer_the_newest_counts(bank: Bank) -> None:
+    """As a table of a warehouse is mapped: other names, times without a zone, rows that follow one another, a NaN."""
+    from feast import FeatureView, Field, FileSource
+    from feast.types import Float64
+
+    keys = [FIRST_HOLDER, FIRST_HOLDER, FIRST_HOLDER + 1, FIRST_HOLDER + 2]
+    at = [(NOW - timedelta(days=age)).replace(tzinfo=None) for age in (9, 1, 1, 1)]
+    table = pa.table(
+        {
+            "HOLDER": pa.array(keys, pa.int64()),
+            "AT": pa.array(at, pa.timestamp("us")),
+            "SHARE": pa.array([None, 0.5, float("nan"), None], pa.float64()),
+        }
+    )
+    pq.write_table(table, bank.repo / "data" / "mapped.parquet")
+    mapping = {"HOLDER": "holder_no", "AT": "as_of", "SHARE": "share"}
+    with chdir(bank.repo), quiet_feast():
+        store = bank.store()
+        view = FeatureView(
+            name="mapped",
+            entities=[store.get_entity("holder")],
+            ttl=timedelta(days=3),
+            source=FileSource(
+                name="mapped", path="data/mapped.parquet", timestamp_field="as_of", field_mapping=mapping
+            ),
+            schema=[Field(name="share", dtype=Float64)],
+        )
+        store.apply([view])
+        found = counted(bank)
+        store.apply([], objects_to_delete=[view], partial=False)
+    assert found.notices == ()
+    assert found.present["share"] == 1 / HOLDERS
 
 
 def test_the_command_tells_it_of_features_and_ages_and_of_nothing_else(

@@ -18,7 +18,7 @@ from service.commands.company.checks import WRITTEN
 from service.commands.company.checks_of_home import KEPT
 from service.commands.company.examination import Check, Finding, Patient, State, examine, good
 from service.settings import Settings
-from tests.companies.bank import HOLDERS, NOW, RUMBO, Bank, make_bank, push_views
+from tests.companies.bank import FIRST_HOLDER, HOLDERS, NOW, RUMBO, Bank, make_bank, push_views
 from tests.e2e.test_second_company import hashes
 from tests.model_builders import bundle
 from tests.unit.models.test_registry import record
@@ -223,7 +223,7 @@ def test_a_row_that_is_too_old_is_a_doubt_that_names_its_view(bank: Bank) -> Non
     (found,) = examine(patient, [check for check in WRITTEN if check.name == "row"])
     assert (found.state, "claims: 6.0 days old" in found.text) == (State.DOUBT, True)
     assert patient.sample is not None
-    assert patient.sample.customer_id == str(100_000 + HOLDERS)
+    assert FIRST_HOLDER <= int(patient.sample.customer_id) < FIRST_HOLDER + HOLDERS
 
 
 def test_what_no_check_foresees_is_a_fault_of_its_own_part_alone(tmp_path: Path) -> None:
@@ -250,3 +250,16 @@ def test_views_that_rumbo_pushes_to_are_looked_at_and_nothing_is_pushed(tmp_path
     (bank.repo / "online.db").unlink()
     found = list(examine(Patient(settings=settings, customer=None, now=NOW), checks))
     assert (found[-1].state, "online.db" in found[-1].text) == (State.FAULT, True)
+
+
+def test_without_history_no_row_is_known_but_a_store_that_is_gone_is_told(tmp_path: Path) -> None:
+    bank = make_bank(tmp_path, wealth=None)
+    for file in (bank.repo / "data").iterdir():
+        file.unlink()
+    settings = Settings(company=bank.folder, home=bank.folder / ".rumbo")
+    checks = [check for check in WRITTEN if check.name == "row"]
+    (found,) = examine(Patient(settings=settings, customer=None, now=NOW), checks)
+    assert (found.state, found.todo) == (State.DOUBT, "name one by --customer")
+    (bank.repo / "online.db").unlink()
+    (found,) = examine(Patient(settings=settings, customer=None, now=NOW), checks)
+    assert (found.state, "there is no online.db" in found.text) == (State.FAULT, True)
