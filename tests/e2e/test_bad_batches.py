@@ -87,7 +87,7 @@ async def test_of_a_batch_of_bad_events_between_good_ones_only_the_good_are_kept
     assert [r.status for r in results] == expected
     assert [r.event_id for r in results] == [row.event_id for row in rows]
     assert [rejection_of(r) for r in results[1::2]] == [(field, code) for field, code, _ in BAD_EVENTS]
-    assert await change(service, before) == {"events": len(BAD_EVENTS) + 1, "customers": 1}
+    assert await change(service, before) == {"events": len(BAD_EVENTS) + 1, "customers": 1, "latest_events": 1}
 
 
 async def test_of_a_batch_of_bad_outcomes_between_good_ones_only_the_good_are_kept(service: Service) -> None:
@@ -132,10 +132,10 @@ async def test_a_thousand_events_in_one_call_are_each_told_and_kept_once(service
     assert [r.event_id for r in results] == [row.event_id for row in rows]
     told = [r.status for r in results]
     assert (told.count(ACCEPTED), told[MANY // 2], told[-1]) == (MANY - 2, REJECTED, DUPLICATE)
-    assert await change(service, before) == {"events": MANY - 2, "customers": 100}
+    assert await change(service, before) == {"events": MANY - 2, "customers": 100, "latest_events": 100}
     again = await service.tell(*rows)
     assert {r.status for i, r in enumerate(again) if i != MANY // 2} == {DUPLICATE}
-    assert await change(service, before) == {"events": MANY - 2, "customers": 100}
+    assert await change(service, before) == {"events": MANY - 2, "customers": 100, "latest_events": 100}
 
 
 async def test_a_row_more_than_a_thousand_makes_the_whole_call_invalid(service: Service) -> None:
@@ -162,7 +162,7 @@ async def test_an_event_of_more_than_64_attributes_is_rejected_alone(service: Se
     results = events_pb2.RecordEventsResponse.FromString(await sent_raw(service, "RecordEvents", raw)).results
     assert [r.status for r in results] == [ACCEPTED, REJECTED, REJECTED, ACCEPTED, REJECTED]
     assert {rejection_of(results[i]) for i in (1, 2, 4)} == {("attributes", "TOO_MANY")}
-    assert await change(service, before) == {"events": 2, "customers": 1}
+    assert await change(service, before) == {"events": 2, "customers": 1, "latest_events": 1}
 
 
 async def test_too_many_attributes_hide_no_row_without_an_id(service: Service) -> None:
@@ -180,7 +180,7 @@ async def test_one_id_twice_in_a_batch_is_a_duplicate_or_a_reuse_by_its_content(
     results = await service.tell(first, same, other, purchase("twice", event_id="once"))
     assert [r.status for r in results] == [ACCEPTED, DUPLICATE, REJECTED, ACCEPTED]
     assert rejection_of(results[2]) == ("event_id", "ID_REUSED")
-    assert await change(service, before) == {"events": 2, "customers": 1}
+    assert await change(service, before) == {"events": 2, "customers": 1, "latest_events": 1}
 
 
 async def test_an_event_id_belongs_to_the_first_customer_it_came_with(service: Service) -> None:

@@ -17,6 +17,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from features.reading import FeatureReading
 from rumbo.decision.v1 import decision_pb2
+from service.application.hydrate import PROBE
 from tests.e2e.hostile import Raw
 from tests.e2e.wire import ACCEPTED, Refusal, event, outcome, refusal_of, rejection_of
 from tests.fixtures_service import Service, row_counts, running
@@ -37,7 +38,7 @@ class Gate:
 
     def read(self, customer_id: str, now: datetime) -> FeatureReading:
         self.asked.append(customer_id)
-        if customer_id:  # a probe asks for nobody
+        if customer_id != PROBE:
             assert self.is_open.wait(30)
         return FeatureReading(values={}, degraded=(), has_any_row=False)
 

@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from features.company import load_company
+from features.home import make_home_of
+from tests.example import COMPANY
 from tests.fixtures_service import STATE_URL
 from tests.oracle.draw import Draw
 from tests.oracle.judge import Coverage
@@ -43,6 +46,7 @@ class Result:
 def run(task: Task) -> Result:
     """Plays in a folder that is gone afterwards."""
     with _silent(), tempfile.TemporaryDirectory(prefix="oracle-") as home:
+        make_home_of(load_company(COMPANY), Path(home))
         if task.state_url is not None:
             (Path(home) / STATE_URL).write_text(task.state_url)
         return asyncio.run(_run(task, Path(home)))

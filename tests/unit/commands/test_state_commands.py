@@ -137,6 +137,7 @@ def test_status_of_a_store_in_order_counts_its_rows_and_what_waits(place: Place)
     assert {table: held["rows"] for table, held in status["tables"].items() if held["rows"]} == {
         "customers": 2,
         "events": 2,
+        "latest_events": 1,
         "incidents": 1,
         "moves": 1,
         "enrolments": 1,
@@ -261,7 +262,7 @@ def test_prune_deletes_what_it_foretold_and_says_so(place: Place) -> None:
     assert set(json.loads(place.run("prune", "--force", "--json").stdout).values()) == {0}
     status = json.loads(place.run("status", "--json").output)
     left = {table: held["rows"] for table, held in status["tables"].items() if held["rows"]}
-    assert left == {"customers": 2, "incidents": 1, "moves": 1, "enrolments": 1, "outbox": 1}
+    assert left == {"customers": 2, "latest_events": 1, "incidents": 1, "moves": 1, "enrolments": 1, "outbox": 1}
 
 
 def test_prune_shows_a_table_and_a_bar(place: Place) -> None:
