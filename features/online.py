@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -123,6 +124,9 @@ class OnlineFeatures:
                 self._is_suspect = True
                 if self._monotonic() - began_s >= SLOW_S:
                     return self._fell_silent(error)
+                if type(error) is sqlite3.DatabaseError:  # the file is damaged, not one view: kept pages say nothing
+                    self._cause = _cause(error)
+                    return self._nothing_read()
                 faults.append(_unavailable(view, error))
                 values.update(_without_values(specs, FeatureStatus.UNAVAILABLE))
                 continue

@@ -40,8 +40,7 @@ def declaring(company: Path) -> Path:
     """The company, with events of its own, an age that follows from one, and a journey that speaks of both."""
     file = company / "rumbo.yaml"
     lines = [line for line in file.read_text().splitlines() if not line.lstrip().startswith("#")]
-    notes = "  notes: features.yaml"
-    assert notes in lines
+    notes = next(line for line in lines if line.startswith("  notes: features.yaml"))
     text = "\n".join(lines).replace(notes, f"{notes}\n  derived: {{renewal_days: days_since(last_renewed_at)}}")
     file.write_text(f"{text}\n{DECLARED}")
     (company / "catalogue" / "journeys" / "thanks.yaml").write_text(THANKS)
