@@ -16,6 +16,7 @@ from pathlib import Path
 import grpc
 import uvloop
 
+from features.home import places
 from service.bootstrap import application
 from service.quiet_load import kept_for_good
 from service.settings import Settings
@@ -52,7 +53,7 @@ async def decide(home: Path, catalogue: Path) -> None:
     def clock() -> datetime:
         return NOW + NOON + timedelta(seconds=time.monotonic() - begins)
 
-    settings = Settings(home=home, catalogue=catalogue, port=0, metrics_port=0)
+    settings = Settings(company=places(home=home).company, home=home, catalogue=catalogue, port=0, metrics_port=0)
     async with application(settings, clock) as app, serving(app, settings) as address:
         with kept_for_good():
             _say(address.port, address.metrics_port or 0)
