@@ -68,7 +68,6 @@ from service.wire.server import Application
 log = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
-"""The push views of the example's rumbo.yaml."""
 
 
 def system_clock() -> datetime:

@@ -87,14 +87,14 @@ def schema(folder: Path | None, company: Path | None) -> None:
 
 
 def _print(shown: Iterable[Shown]) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from service.commands.console import table_console
 
     table = Table("setting", "value", "from")
     for line in shown:
         table.add_row(line.name, line.value, line.origin)
-    console = Console(highlight=False)
-    (console if console.is_terminal else Console(width=WIDTH, highlight=False)).print(table)
+    table_console(WIDTH, highlight=False).print(table)
 
 
 def _settings(context: click.Context, settings: Settings, found: Places, company: Company | None) -> Iterator[Shown]:

@@ -20,10 +20,10 @@ _WIDTH = 110
 """Columns of what goes to a file."""
 
 
-def table_console() -> Console:
-    """A console as wide as the terminal, or of a fixed width where there is none."""
-    console = Console()
-    return console if console.is_terminal else Console(width=_WIDTH)
+def table_console(width: int = _WIDTH, *, highlight: bool = True) -> Console:
+    """A console as wide as the terminal, or of this width where there is none."""
+    console = Console(highlight=highlight)
+    return console if console.is_terminal else Console(width=width, highlight=highlight)
 
 
 @contextmanager
