@@ -42,8 +42,8 @@ def evidence(logged: Logged, policy: Matrix, reward_model: Matrix, slates: Slate
 
     Args:
         policy: (n, J) probabilities, rows add up to 1 inside the eligible set (`policies.checked`).
-        reward_model: (n, J) expected reward of each journey in each row, from a model that has not seen the row
-            (cross-fitted), else DR is not unbiased.
+        reward_model: (n, J) expected reward of each journey in each row, finite also where it is not eligible, from a
+            model that has not seen the row (cross-fitted), else DR is not unbiased.
         slates: the decisions, to sum rewards over their slots; the reward model is then of the slot's own reward.
     """
     ones = np.ones(logged.rows)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit.training.off_policy.logs import log_of
 from training.off_policy.difference import difference
-from training.off_policy.estimators import NoOverlap, clustered_error, dm, dr, ips, snips
+from training.off_policy.estimators import NoOverlap, clustered_error, dm, dr, dr_shrinkage, ips, snips
 from training.off_policy.evidence import Evidence, evidence, evidence_of_logging
 from training.off_policy.intervals import Estimate, estimates, normal
 from training.off_policy.logged import EmptyLog, Logged, LogUnfit
@@ -38,6 +38,15 @@ def test_the_sum_over_slots_is_per_decision() -> None:
     assert dm(SEEN).value == pytest.approx((1 + 1.5 + 2.5 + 3 + 2) / 2)
     corrections = 3 * (3 - 1) + 2 * (1 - 2) + 1.5 * (4 - 3) + 2 * (2 - 3) + 1 * (6 - 2)
     assert dr(SEEN).value == pytest.approx((1.5 * 1 + 1.5 + 2.5 + 3 + 2 * 2 + corrections) / 2)
+
+
+def test_shrinkage_over_slots_keeps_the_model_of_slates() -> None:
+    """With a model that knows each shown reward there is nothing to shrink, and both are its value of the slates."""
+    known = MODEL.copy()
+    known[np.arange(5), LOG.shown] = LOG.reward
+    seen = evidence(LOG, POLICY, known, SLATES)
+    assert dr_shrinkage(seen).value == pytest.approx((seen.reached * seen.expected).sum() / 2)
+    assert dr_shrinkage(seen).value == dr(seen).value != dm(seen).value
 
 
 def test_self_normalised_is_by_slot() -> None:

@@ -74,6 +74,23 @@ def test_each_reason_stands_alone_in_some_log(made: Callable[[], tuple[Logged, M
     assert told.verdict == "thin"
 
 
+def test_limits_themselves_are_not_thin() -> None:
+    """100 effective rows, 1 % of the rows, 5 % of the weight in one, 1 % of the mass: enough. A little off: thin."""
+    for rows, reasons in ((99, (Reason.FEW_EFFECTIVE_ROWS,)), (100, ())):
+        log = log_of([0, 1] * 50, [0.5] * 100, [0.0] * 100).take(np.arange(rows))
+        assert support(log, uniform(log)).reasons == reasons
+    for rows, reasons in ((399, (Reason.SMALL_EFFECTIVE_SHARE,)), (400, ())):
+        log = log_of([1] * rows + [0] * (40_000 - rows), [0.01] * 40_000, [0.0] * 40_000)
+        assert support(log, constant(log, 1)).reasons == reasons
+    for share, reasons in ((0.051, (Reason.ONE_ROW_DOMINATES,)), (0.049, ())):
+        heavy = share * 1999 / (1 - share)
+        log = log_of([0, 1] * 1000, [0.5] * 1999 + [0.5 / heavy], [0.0] * 2000)
+        assert support(log, uniform(log)).reasons == reasons
+    for share, reasons in ((0.011, (Reason.WITHOUT_SUPPORT,)), (0.009, ())):
+        log = log_of([0, 1] * 200, [0.5] * 400, [0.0] * 400, journeys=3)
+        assert support(log, np.tile([1.0 - share, 0.0, share], (400, 1))).reasons == reasons
+
+
 def test_no_reason_is_without_its_log() -> None:
     assert len(Reason) == 5
 
