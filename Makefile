@@ -10,13 +10,14 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # A process a core, up to four; a file's tests stay together, so that what they share is made once.
 PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
+BENCH := $(BIN)/python -m pytest -o python_files='bench_*.py' -s --timeout 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-all prove check proto bench
+.PHONY: help setup demo serve test test-all prove check proto bench bench-learn
 .PHONY: check-format check-lint check-types check-layers check-protos
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "Settings: RUMBO_COMPANY=$(or $(RUMBO_COMPANY),complete_journey) (whose journeys)  RUMBO_PORT=$(or $(PORT),$(RUMBO_PORT),50051)" \
 	  "(of serve)  PYTHON=$(PYTHON) (3.11 or newer)"
 
@@ -45,7 +46,10 @@ proto: $(READY) ## generate protos/gen from the .proto files
 	$(BIN)/python protos/generate.py
 
 bench: $(READY) ## measure: a table and bench.json (8 minutes)
-	$(BIN)/python -m pytest tests/benchmarks -o python_files='bench_*.py' -s --timeout 0
+	$(BENCH) tests/benchmarks --ignore tests/benchmarks/bench_learn.py
+
+bench-learn: $(READY) ## measure how tables are encoded and learnt from
+	$(BENCH) tests/benchmarks/bench_learn.py
 
 check-format: $(READY)
 	$(BIN)/ruff format --check

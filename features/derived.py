@@ -8,13 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, UTC, datetime, timedelta
 from enum import StrEnum
 
 from features.values import FeatureRow, FeatureStatus, FeatureValue
 
 DERIVED_VIEW = "derived"
 DAY = timedelta(days=1)
+GREGORIAN_CYCLE = 400
+"""Years after which the calendar repeats to the day."""
 FORMULA = r"(?P<function>[a-z_]+)\((?P<source>[a-z][a-z0-9_]*)\)"
 
 
@@ -77,6 +79,8 @@ def days_until(instant: datetime, at: datetime) -> float:
 def days_to_anniversary(start: datetime, at: datetime) -> float:
     """Days to the next yearly return of `start` (UTC), at the earliest a year after it; 0 at that very instant."""
     start, at = start.astimezone(UTC), at.astimezone(UTC)
+    if max(start.year, at.year) + 1 >= MAXYEAR:  # it may return in a year that no datetime has: so say 9999-12-31
+        start, at = (time.replace(year=time.year - GREGORIAN_CYCLE) for time in (start, at))
     years = max(at.year - start.year, 1)
     upcoming = _anniversary(start, years)
     if upcoming < at:

@@ -1,7 +1,7 @@
 """The one encoder: a customer's facts and the journeys in question become the model's matrix.
 
-Training and serving both call `Encoder.matrix`, so a model never sees two readings of one fact. What is not PRESENT
-and what was not seen in training is NaN, which LightGBM treats as missing.
+Serving calls `Encoder.matrix`; `features.columns` encodes whole tables, equal to it bit for bit, so a model never sees
+two readings of one fact. What is not PRESENT and what was not seen in training is NaN: LightGBM's missing value.
 """
 
 from __future__ import annotations
@@ -53,19 +53,24 @@ class Column:
     formula: Formula | Interaction | None = None
     features: frozenset[str] = frozenset()
 
+    @property
+    def codes(self) -> dict[str, float] | None:
+        """What each level is encoded as; None of a column of numbers."""
+        return None if self.levels is None else {level: float(i) for i, level in enumerate(self.levels)}
+
 
 class Encoder:
     """Encodes (customer, moment, journeys); immutable once built, safe to share between threads."""
 
     def __init__(self, columns: Sequence[Column]) -> None:
         """`columns` in matrix order: all of the customer part, then of the journey part, then the interactions."""
-        self._columns = tuple(columns)
-        self.columns: tuple[str, ...] = tuple(column.name for column in self._columns)
-        self.categorical: tuple[str, ...] = tuple(c.name for c in self._columns if c.levels is not None)
-        self._customer = _plan(self._columns, ColumnSource.CUSTOMER)
-        self._journey = _plan(self._columns, ColumnSource.JOURNEY)
-        self._ages = {c.name: c.formula for c in self._columns if isinstance(c.formula, Formula)}
-        self._interactions = tuple((c.formula, c.features) for c in self._columns if isinstance(c.formula, Interaction))
+        self.layout = tuple(columns)
+        self.columns: tuple[str, ...] = tuple(column.name for column in self.layout)
+        self.categorical: tuple[str, ...] = tuple(c.name for c in self.layout if c.levels is not None)
+        self._customer = self._plan(ColumnSource.CUSTOMER)
+        self._journey = self._plan(ColumnSource.JOURNEY)
+        self._ages = {c.name: c.formula for c in self.layout if isinstance(c.formula, Formula)}
+        self._interactions = tuple((c.formula, c.features) for c in self.layout if isinstance(c.formula, Interaction))
 
     @classmethod
     def fit(
@@ -87,14 +92,22 @@ class Encoder:
         Raises: KeyError when `features` names something the schema does not hold; ValueError when two columns have one
             name, such as an interaction's and a journey's attribute.
         """
-        specs = _encodable(schema, model) if features is None else [schema.by_name[name] for name in features]
-        strings = [spec.name for spec in specs if spec.type is FeatureType.STRING]
-        seen = _levels(rows, strings)
+        strings = [spec.name for spec in _chosen(schema, model, features) if spec.type is FeatureType.STRING]
+        return cls.fit_columns(_levels(rows, strings), journeys, schema, model, features=features)
+
+    @classmethod
+    def fit_columns(
+        cls,
+        levels: Mapping[str, tuple[str, ...]],
+        journeys: Iterable[JourneyRow],
+        schema: FeatureSchema,
+        model: ModelFeatures,
+        *,
+        features: Sequence[str] | None = None,
+    ) -> Encoder:
+        """As `fit` to rows whose string features have these levels, sorted, as `columns.facts.levels_of` finds them."""
         columns = [
-            *(
-                Column(name=s.name, part=ColumnSource.CUSTOMER, levels=seen.get(s.name), formula=s.formula)
-                for s in specs
-            ),
+            *(_customer_column(spec, levels) for spec in _chosen(schema, model, features)),
             *_journey_columns(journeys),
             *_interaction_columns(model, schema),
         ]
@@ -107,16 +120,27 @@ class Encoder:
         Derived features are computed here from the timestamps in `row`, even when `row` carries them already.
         Returns: (n_journeys, n_columns), in the order of `columns`; NaN where a value is not PRESENT or unknown.
         """
-        out = np.empty((len(journeys), len(self._columns)), dtype=np.float64)
+        out = np.empty((len(journeys), len(self.layout)), dtype=np.float64)
         width = len(self._customer)
         out[:, :width] = self._customer_part(row, at)
         if journeys:
             out[:, width:] = [self._journey_part(row, journey) for journey in journeys]
         return out
 
+    def journey_cells(self, journey: JourneyRow) -> list[float]:
+        """The journey part of a row, which depends on no customer."""
+        facts = {
+            "journey_id": journey.journey_id,
+            "journey_kind": journey.kind,
+            **journey.attributes,
+        }
+        return [
+            math.nan if codes is None else codes.get(facts.get(name, ""), math.nan) for name, codes in self._journey
+        ]
+
     def to_json(self) -> str:
         """The encoder as JSON text; `from_json` of it encodes identically."""
-        return json.dumps([_document(column) for column in self._columns], ensure_ascii=False)
+        return json.dumps([_document(column) for column in self.layout], ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> Encoder:
@@ -127,7 +151,7 @@ class Encoder:
 
     def misfits(self, schema: FeatureSchema) -> tuple[str, ...]:
         """The columns that these features can no longer fill, or fill with something else, each in a few words."""
-        return tuple(text for column in self._columns if (text := _misfit(column, schema)) is not None)
+        return tuple(text for column in self.layout if (text := _misfit(column, schema)) is not None)
 
     def _customer_part(self, row: FeatureRow, at: datetime) -> list[float]:
         ages = {name: formula.value(name, row, at) for name, formula in self._ages.items()}
@@ -137,16 +161,13 @@ class Encoder:
         ]
 
     def _journey_part(self, row: FeatureRow, journey: JourneyRow) -> list[float]:
-        facts = {
-            "journey_id": journey.journey_id,
-            "journey_kind": journey.kind,
-            **journey.attributes,
-        }
-        cells = [
-            math.nan if codes is None else codes.get(facts.get(name, ""), math.nan) for name, codes in self._journey
-        ]
+        cells = self.journey_cells(journey)
         cells.extend(_interact(formula, known, row, journey.attributes) for formula, known in self._interactions)
         return cells
+
+    def _plan(self, part: ColumnSource) -> tuple[tuple[str, dict[str, float] | None], ...]:
+        """(feature, codes of its levels or None) per column of one part."""
+        return tuple((column.name, column.codes) for column in self.layout if column.part is part)
 
 
 def _misfit(column: Column, schema: FeatureSchema) -> str | None:
@@ -200,18 +221,6 @@ def _demand_order(columns: Sequence[Column]) -> None:
         raise ValueError("two columns have one name")
 
 
-def _plan(columns: Sequence[Column], part: ColumnSource) -> tuple[tuple[str, dict[str, float] | None], ...]:
-    """(feature, codes of its levels or None) per column of one part."""
-    return tuple(
-        (
-            c.name,
-            None if c.levels is None else {level: float(i) for i, level in enumerate(c.levels)},
-        )
-        for c in columns
-        if c.part is part
-    )
-
-
 def _encodable(schema: FeatureSchema, model: ModelFeatures) -> list[FeatureSpec]:
     """Everything a model may learn from: numbers, flags and strings, without rules' facts and raw instants."""
     return [
@@ -219,6 +228,16 @@ def _encodable(schema: FeatureSchema, model: ModelFeatures) -> list[FeatureSpec]
         for spec in schema.features
         if not spec.is_situation and spec.name not in model.leave_out and spec.type is not FeatureType.TIMESTAMP
     ]
+
+
+def _chosen(schema: FeatureSchema, model: ModelFeatures, features: Sequence[str] | None) -> list[FeatureSpec]:
+    """Raises: KeyError when `features` names something the schema does not hold."""
+    return _encodable(schema, model) if features is None else [schema.by_name[name] for name in features]
+
+
+def _customer_column(spec: FeatureSpec, levels: Mapping[str, tuple[str, ...]]) -> Column:
+    known = levels.get(spec.name, ()) if spec.type is FeatureType.STRING else None
+    return Column(name=spec.name, part=ColumnSource.CUSTOMER, levels=known, formula=spec.formula)
 
 
 def _interaction_columns(model: ModelFeatures, schema: FeatureSchema) -> list[Column]:
@@ -234,8 +253,8 @@ def _levels(rows: Iterable[FeatureRow], names: Sequence[str]) -> dict[str, tuple
     for row in rows:
         for name, levels in seen.items():
             value = row.get(name)
-            if value is not None and value.is_present:
-                levels.add(str(value.value))
+            if value is not None and value.is_present and isinstance(value.value, str):
+                levels.add(value.value)
     return {name: tuple(sorted(levels)) for name, levels in seen.items()}
 
 

@@ -95,6 +95,7 @@ def test_what_is_no_formula_is_told_what_is_expected(text: str) -> None:
         (datetime(2017, 12, 31, tzinfo=UTC), datetime(2018, 1, 1, tzinfo=UTC), 364.0),
         (datetime(2016, 2, 29, tzinfo=UTC), datetime(2017, 2, 27, tzinfo=UTC), 1.0),
         (datetime(2016, 2, 29, tzinfo=UTC), datetime(2020, 2, 28, tzinfo=UTC), 1.0),
+        (datetime(9999, 12, 31, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC), 367.0),  # and 10000 is a leap year
     ],
 )
 def test_an_anniversary_returns_every_year(start: datetime, at: datetime, days: float) -> None:
