@@ -39,9 +39,6 @@ NEAR_EDGES = st.builds(lambda edge, offset: edge - offset, st.sampled_from([e fo
 INSTANTS = NEAR_EDGES | st.sampled_from(EDGES) | st.datetimes(timezones=st.just(UTC))
 MOMENTS = st.just(MOMENT) | INSTANTS.filter(lambda at: 1800 < at.year < 2200)
 
-NUMBERS = ("spend", "spend_a", "spend_b", "spend_a_b", "visits")
-TEXTS = ("tier", "city")
-TIMES = ("seen_at", "opened_at")
 VALUES: Mapping[FeatureType, st.SearchStrategy[Scalar]] = {
     FeatureType.DOUBLE: st.sampled_from([0.0, -0.0, 1.0, -1.0, 1e-310, 1e308]) | st.floats(),
     FeatureType.INT: st.integers(-2, 2) | st.integers(-(2**63), 2**63 - 1),
@@ -49,9 +46,6 @@ VALUES: Mapping[FeatureType, st.SearchStrategy[Scalar]] = {
     FeatureType.STRING: st.sampled_from(["gold", "silver", "", "ñ"]) | st.text(max_size=2),
     FeatureType.TIMESTAMP: INSTANTS,
 }
-NUMBER_TYPES = st.sampled_from([FeatureType.DOUBLE, FeatureType.DOUBLE, FeatureType.INT, FeatureType.BOOL])
-SOURCES = st.sampled_from([*TIMES, *TIMES, "tier", "spend", "unheard_of"])
-"""Of ages; some are no instants."""
 INTERACTIONS = st.sampled_from(
     ["spend_{product}", "spend_{product} / spend", "spend_{product} / spend_{other}", "{product} / visits"]
 )
@@ -62,6 +56,61 @@ JOURNEYS = st.builds(
     attributes=st.dictionaries(
         st.sampled_from(["product", "other"]), st.sampled_from(["a", "b", "a_b", "c", "visits", "", "x}{y"])
     ),
+)
+
+
+def _spec(name: str, kind: FeatureType, formula: Formula | None = None) -> FeatureSpec:
+    return FeatureSpec(
+        name=name,
+        view="derived" if formula else "facts",
+        type=kind,
+        unit="",
+        description="",
+        owner="",
+        personal_data=PersonalData.NONE,
+        max_age_s=None,
+        formula=formula,
+    )
+
+
+def _facts(spec: FeatureSpec) -> st.SearchStrategy[FeatureValue | None]:
+    """PRESENT, with a value that does not count, without one, or none at all."""
+    name, values = st.just(spec.name), VALUES[spec.type]
+    present = st.builds(FeatureValue, name=name, status=st.just(FeatureStatus.PRESENT), value=values)
+    stale = st.builds(FeatureValue, name=name, status=st.just(FeatureStatus.STALE), value=values)
+    empty = st.sampled_from(
+        [None, *(FeatureValue(name=spec.name, status=s) for s in (FeatureStatus.NULL, FeatureStatus.NOT_FOUND))]
+    )
+    return st.one_of(present, present, present, stale, empty)
+
+
+TYPES = {
+    "spend": FeatureType.DOUBLE,
+    "spend_a": FeatureType.DOUBLE,
+    "spend_b": FeatureType.INT,
+    "spend_a_b": FeatureType.DOUBLE,
+    "visits": FeatureType.INT,
+    "is_member": FeatureType.BOOL,
+    "tier": FeatureType.STRING,
+    "city": FeatureType.STRING,
+    "seen_at": FeatureType.TIMESTAMP,
+    "opened_at": FeatureType.TIMESTAMP,
+}
+"""What rows and tables hold, by name; a schema has some of it."""
+STORED = [_spec(name, kind) for name, kind in TYPES.items()]
+SOURCES = ("seen_at", "opened_at", "tier", "spend", "unheard_of")
+"""Of ages; some are no instants."""
+AGES = [_spec(f"{age}_{source}", FeatureType.DOUBLE, Formula(age, source)) for age in Age for source in SOURCES]
+SCHEMAS = st.builds(
+    lambda stored, ages: FeatureSchema((*stored, *ages)),
+    st.lists(st.sampled_from(STORED), unique=True) | st.just(STORED),
+    st.lists(st.sampled_from(AGES), unique=True, max_size=4),
+)
+ROWS = st.fixed_dictionaries({spec.name: _facts(spec) for spec in STORED}).map(
+    lambda facts: {name: fact for name, fact in facts.items() if fact is not None}
+)
+MODELS = st.lists(INTERACTIONS.map(Interaction.parsed), max_size=3).map(
+    lambda formulas: ModelFeatures(interactions={f"together_{i}": formula for i, formula in enumerate(formulas)})
 )
 
 
@@ -79,7 +128,7 @@ class Case:
 
     @property
     def columns(self) -> FeatureColumns:
-        return _columns(self.rows, self.moments, self.schema)
+        return _columns(self.rows, self.moments)
 
     def encoder(self) -> Encoder:
         return Encoder.fit(self.rows[: self.trained], self.journeys[: self.trained], self.schema, self.model)
@@ -91,57 +140,32 @@ class Case:
         return np.array(matrices).reshape(len(self.rows), len(self.journeys), len(encoder.columns))
 
 
-def _spec(name: str, kind: FeatureType, formula: Formula | None = None) -> FeatureSpec:
-    return FeatureSpec(
-        name=name,
-        view="derived" if formula else "facts",
-        type=kind,
-        unit="",
-        description="",
-        owner="",
-        personal_data=PersonalData.NONE,
-        max_age_s=None,
-        formula=formula,
-    )
-
-
-@st.composite
-def schemas(draw: st.DrawFn) -> FeatureSchema:
-    stored = [_spec(name, draw(NUMBER_TYPES)) for name in NUMBERS]
-    stored.extend(_spec(name, FeatureType.STRING) for name in TEXTS)
-    stored.extend(_spec(name, FeatureType.TIMESTAMP) for name in TIMES)
-    kept = draw(st.lists(st.sampled_from(stored), unique_by=lambda spec: spec.name))
-    formulas = draw(st.lists(st.builds(Formula, st.sampled_from(Age), SOURCES), max_size=4))
-    ages = (_spec(f"age_{i}", FeatureType.DOUBLE, formula) for i, formula in enumerate(formulas))
-    return FeatureSchema((*kept, *ages))
-
-
-def _facts(spec: FeatureSpec) -> st.SearchStrategy[FeatureValue | None]:
-    """PRESENT, with a value that does not count, without one, or none at all."""
-    name, values = st.just(spec.name), VALUES[spec.type]
-    present = st.builds(FeatureValue, name=name, status=st.just(FeatureStatus.PRESENT), value=values)
-    stale = st.builds(FeatureValue, name=name, status=st.just(FeatureStatus.STALE), value=values)
-    empty = st.builds(FeatureValue, name=name, status=st.sampled_from(["NULL", "NOT_FOUND"]).map(FeatureStatus))
-    return st.one_of(present, present, present, stale, empty, st.none())
-
-
-@st.composite
-def cases(draw: st.DrawFn) -> Case:
-    schema = draw(schemas())
-    row = st.tuples(*(_facts(spec) for spec in schema.features))
-    rows = draw(st.lists(row.map(lambda facts: {f.name: f for f in facts if f is not None}), max_size=6))
-    journeys = draw(st.lists(JOURNEYS, min_size=1, max_size=4))
-    formulas = draw(st.lists(INTERACTIONS.map(Interaction.parsed), max_size=3))
-    size = len(rows)
+def _case(
+    schema: FeatureSchema,
+    model: ModelFeatures,
+    rows: Sequence[tuple[FeatureRow, datetime, int]],
+    journeys: Sequence[JourneyRow],
+    trained: int,
+) -> Case:
     return Case(
         schema=schema,
-        model=ModelFeatures(interactions={f"together_{i}": formula for i, formula in enumerate(formulas)}),
-        rows=rows,
-        moments=draw(st.lists(MOMENTS, min_size=size, max_size=size)),
+        model=model,
+        rows=[row for row, _, _ in rows],
+        moments=[at for _, at, _ in rows],
         journeys=journeys,
-        which=np.array(draw(st.lists(st.integers(0, len(journeys) - 1), min_size=size, max_size=size)), dtype=np.intp),
-        trained=draw(st.integers(0, 4)),
+        which=np.array([which % len(journeys) for _, _, which in rows], dtype=np.intp),
+        trained=trained,
     )
+
+
+CASES = st.builds(
+    _case,
+    SCHEMAS,
+    MODELS,
+    st.lists(st.tuples(ROWS, MOMENTS, st.integers(0, 11)), max_size=6),
+    st.lists(JOURNEYS, min_size=1, max_size=4),
+    st.integers(0, 4),
+)
 
 
 def _known(rows: Sequence[FeatureRow], name: str) -> list[Scalar | None]:
@@ -159,19 +183,18 @@ def _text(values: Sequence[Scalar | None]) -> TextColumn:
     return TextColumn(codes=np.array(codes, dtype=np.int32), levels=levels)
 
 
-def _columns(rows: Sequence[FeatureRow], moments: Sequence[datetime], schema: FeatureSchema) -> FeatureColumns:
-    stored = {spec.name: spec.type for spec in schema.features if not spec.is_derived}
-    known = {name: _known(rows, name) for name in stored}
+def _columns(rows: Sequence[FeatureRow], moments: Sequence[datetime]) -> FeatureColumns:
+    known = {name: _known(rows, name) for name in TYPES}
     apart = (FeatureType.STRING, FeatureType.TIMESTAMP)
     return FeatureColumns(
         at=_instants(moments),
         numbers={
             name: np.array([np.nan if value is None else value for value in known[name]], dtype=np.float64)
-            for name, kind in stored.items()
+            for name, kind in TYPES.items()
             if kind not in apart
         },
-        texts={name: _text(known[name]) for name, kind in stored.items() if kind is FeatureType.STRING},
-        instants={name: _instants(known[name]) for name, kind in stored.items() if kind is FeatureType.TIMESTAMP},
+        texts={name: _text(known[name]) for name, kind in TYPES.items() if kind is FeatureType.STRING},
+        instants={name: _instants(known[name]) for name, kind in TYPES.items() if kind is FeatureType.TIMESTAMP},
     )
 
 
@@ -183,8 +206,7 @@ def _table(case: Case) -> pa.Table:
         FeatureType.STRING: pa.dictionary(pa.int8(), pa.string()),
         FeatureType.TIMESTAMP: pa.timestamp("us", "UTC"),
     }
-    stored = [spec for spec in case.schema.features if not spec.is_derived]
-    columns = {spec.name: pa.array(_known(case.rows, spec.name), types[spec.type]) for spec in stored}
+    columns = {name: pa.array(_known(case.rows, name), types[kind]) for name, kind in TYPES.items()}
     return pa.table({"at": pa.array(case.moments, pa.timestamp("us", "UTC")), **columns})
 
 
@@ -196,7 +218,7 @@ def assert_same_bits(found: Matrix, expected: Matrix) -> None:
     assert np.array_equal(found[there].view(np.uint64), expected[there].view(np.uint64))
 
 
-@given(cases())
+@given(CASES)
 def test_a_table_is_encoded_as_its_rows_are(case: Case) -> None:
     encoder, rows = case.encoder(), np.arange(len(case.rows))
     found = matrix_of(encoder, case.columns, case.journeys, case.which)
@@ -204,7 +226,7 @@ def test_a_table_is_encoded_as_its_rows_are(case: Case) -> None:
     assert_same_bits(found, case.expected(encoder)[rows, case.which])
 
 
-@given(cases())
+@given(CASES)
 def test_every_row_beside_one_journey_is_encoded_as_alone(case: Case) -> None:
     encoder, columns = case.encoder(), case.columns
     expected, customer = case.expected(encoder), customer_matrix(encoder, columns)
@@ -213,7 +235,7 @@ def test_every_row_beside_one_journey_is_encoded_as_alone(case: Case) -> None:
         assert_same_bits(matrix_for(encoder, columns, journey, customer), expected[:, i])
 
 
-@given(cases())
+@given(CASES)
 def test_customers_and_journeys_are_encoded_by_themselves(case: Case) -> None:
     encoder, expected = case.encoder(), case.expected(case.encoder())
     customer, journey = customer_matrix(encoder, case.columns), journey_matrix(encoder, case.journeys)
@@ -223,7 +245,7 @@ def test_customers_and_journeys_are_encoded_by_themselves(case: Case) -> None:
         assert_same_bits(journey, expected[0, :, width : width + journey.shape[1]])
 
 
-@given(cases())
+@given(CASES)
 def test_an_encoder_is_fitted_to_columns_as_to_their_rows(case: Case) -> None:
     learnt = case.columns.take(slice(case.trained))
     journeys = case.journeys[: case.trained]
@@ -231,11 +253,10 @@ def test_an_encoder_is_fitted_to_columns_as_to_their_rows(case: Case) -> None:
     assert found.to_json() == case.encoder().to_json()
 
 
-@given(cases())
+@given(CASES)
 def test_a_table_from_arrow_is_encoded_as_its_rows_are(case: Case) -> None:
     encoder = case.encoder()
-    stored = [spec.name for spec in case.schema.features if not spec.is_derived]
-    columns = columns_of(_table(case), stored, "at")
+    columns = columns_of(_table(case), list(TYPES), "at")
     found = matrix_of(encoder, columns, case.journeys, case.which)
     assert_same_bits(found, case.expected(encoder)[np.arange(len(case.rows)), case.which])
 
