@@ -31,6 +31,7 @@ EDGES = [
     *(MOMENT.replace(year=year) for year in LEAPS),
     *(MOMENT.replace(year=year, day=28) for year in YEARS),
     *(datetime(year, month, 1, tzinfo=UTC) for year in YEARS for month in (1, 3)),
+    *(datetime(year, 2, 29, tzinfo=UTC) for year in LEAPS),
     datetime.max.replace(tzinfo=UTC),
 ]
 """Leap days, their anniversaries at the very instant, the ends of months, years and of time itself."""

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from features.columns.arrow import ColumnUnfit, columns_of
-from features.columns.encode import BLOCK, matrix_of
+from features.columns.encode import BLOCK, matrix_for, matrix_of
 from features.columns.facts import FeatureColumns, TextColumn, levels_of
 from features.encoder import Encoder, JourneyRow
 from features.values import FeatureStatus, FeatureValue, Scalar
@@ -85,6 +85,29 @@ def _row(i: int) -> dict[str, FeatureValue]:
     )
     present = FeatureStatus.PRESENT
     return {name: FeatureValue(name=name, status=present, value=value) for name, value in known[i].items()}
+
+
+def test_a_ratio_is_of_what_is_above_0_and_of_nothing_else() -> None:
+    encoder = Encoder.fit_columns({}, JOURNEYS, SCHEMA, MODEL)
+    spend = {"spend_makeup_90d": np.full(6, 3.0), "spend_90d": np.array([2.0, 0.0, -0.0, -2.0, np.nan, np.inf])}
+    columns = FeatureColumns(at=COLUMNS.at[[0] * 6], numbers=spend, texts={}, instants={})
+    share = matrix_for(encoder, columns, JOURNEYS[0])[:, encoder.columns.index("affinity_share_90d")]
+    np.testing.assert_array_equal(share, [1.5, *[np.nan] * 5])
+
+
+def test_a_ratio_that_no_float_holds_is_infinite_as_it_is_in_serving() -> None:
+    encoder = Encoder.fit_columns({}, JOURNEYS, SCHEMA, MODEL)
+    spend = {"spend_makeup_90d": np.array([1e308]), "spend_90d": np.array([1e-10])}
+    columns = FeatureColumns(at=COLUMNS.at[:1], numbers=spend, texts={}, instants={})
+    assert matrix_for(encoder, columns, JOURNEYS[0])[0, encoder.columns.index("affinity_share_90d")] == np.inf
+
+
+def test_an_interaction_reads_no_column_that_was_no_feature_in_training() -> None:
+    encoder = Encoder.fit_columns({}, JOURNEYS, SCHEMA, MODEL)
+    journey = JourneyRow(journey_id="new", kind="loyalty", attributes={"category": "unheard_of"})
+    numbers = {"spend_unheard_of_90d": np.array([9.0])}
+    columns = FeatureColumns(at=COLUMNS.at[:1], numbers=numbers, texts={}, instants={})
+    assert np.isnan(matrix_for(encoder, columns, journey)[0, encoder.columns.index("affinity_spend_90d")])
 
 
 @pytest.mark.parametrize("which", [[0, 1, 3], [0, 1, -1], [0, 1]])
