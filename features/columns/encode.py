@@ -73,10 +73,8 @@ def matrix_for(
     which = np.zeros(columns.size, dtype=np.intp)
     if customer is None:
         return matrix_of(encoder, columns, [journey], which)
-    of_journey, interactions = (
-        journey_matrix(encoder, [journey]),
-        _interaction_cells(encoder, columns, [journey], which),
-    )
+    of_journey = journey_matrix(encoder, [journey])
+    interactions = _interaction_cells(encoder, columns, [journey], which)
     width, beyond = customer.shape[1], customer.shape[1] + of_journey.shape[1]
     out = np.empty((columns.size, len(encoder.layout)))
     out[:, :width] = customer

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -266,6 +267,14 @@ def test_a_table_from_arrow_is_encoded_as_its_rows_are(case: Case) -> None:
 def test_ages_at_the_edges_of_the_calendar_are_those_of_serving(
     age: Age, pairs: Sequence[tuple[datetime, datetime]]
 ) -> None:
+    expected = np.array([Formula(age, "seen_at").days(instant, at) for instant, at in pairs])
+    instants, moments = zip(*pairs, strict=True)
+    assert_same_bits(days(age, _instants(instants), _instants(moments)), expected)
+
+
+@pytest.mark.parametrize("age", list(Age))
+def test_ages_between_all_edges_of_the_calendar_are_those_of_serving(age: Age) -> None:
+    pairs = [(instant, at) for instant in EDGES for at in EDGES if 1800 < at.year < 2200]
     expected = np.array([Formula(age, "seen_at").days(instant, at) for instant, at in pairs])
     instants, moments = zip(*pairs, strict=True)
     assert_same_bits(days(age, _instants(instants), _instants(moments)), expected)
