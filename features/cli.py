@@ -66,8 +66,8 @@ def features() -> None:
 )
 def schema(company: Path | None, home: Path | None, file: Path | None) -> None:
     """Print or write the company's features as JSON: names, types, units, owners, ages."""
-    from features.home import places
-    from features.registry import features_of
+    from features.company.home import places
+    from features.company.registry import features_of
 
     text = features_of(places(company, home).demand_company()).schema.dump()
     if file is None:
@@ -86,12 +86,12 @@ def apply(company: Path | None, home: Path | None) -> None:
     Feast by itself, where Rumbo is installed, finds nothing in files named features.py, models.py, service.py or
     training.py, and says "No changes". Ends as Feast does.
     """
-    import features.feast_apply
-    from features.home import places
+    from features.company import feast_apply
+    from features.company.home import places
 
     repo = places(company, home).demand_company().feature_repo
     # -P: not even our folder `features` is on the path of that process.
-    program = [sys.executable, "-P", features.feast_apply.__file__, str(repo)]
+    program = [sys.executable, "-P", feast_apply.__file__, str(repo)]
     raise SystemExit(subprocess.run(program, check=False).returncode)
 
 
@@ -104,10 +104,10 @@ def check(company: Path | None, home: Path | None, customer: str | None) -> None
 
     Every fault is told by file, line and column, and ends it with 1; what is left out is a notice. Nothing is changed.
     """
-    from features.home import places
-    from features.one_row import row_of
-    from features.registry import features_of
-    from features.show import show_features, show_reading
+    from features.company.home import places
+    from features.company.one_row import row_of
+    from features.company.registry import features_of
+    from features.company.show import show_features, show_reading
 
     known = places(company, home).demand_company()
     found = features_of(known)

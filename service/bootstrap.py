@@ -17,14 +17,14 @@ from uuid import uuid4
 
 from uuid_utils import uuid7
 
-from features.company import Company
-from features.home import demand_home_of, demanded, make_home_of
-from features.known import known_features
-from features.online import OnlineFeatures
-from features.push import SituationWriter
-from features.registry import CompanyFeatures
-from features.registry_watch import RegistryWatch
+from features.company.company import Company
+from features.company.home import demand_home_of, demanded, make_home_of
+from features.company.known import known_features
+from features.company.registry import CompanyFeatures
+from features.company.registry_watch import RegistryWatch
 from features.situation import SituationViews
+from features.store.online import OnlineFeatures
+from features.store.push import SituationWriter
 from models.bundle import Bundle
 from models.registry import fetch_champion, fetch_tried_champion, stamp_of, trials_of
 from models.scorer import Scorer

@@ -12,8 +12,8 @@ from typing import Any, Final, Self
 from pydantic import Field, ModelWrapValidatorHandler, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from features.company.home import HOME
 from features.errors import RumboError
-from features.home import HOME
 from service.state.engines.engine import Durability
 from service.state.engines.postgres_url import PostgresUrl
 from service.state.upkeep.retention import Retention

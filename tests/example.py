@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import service.examples.complete_journey as complete_journey
-from features.company import load_company
-from features.registry import features_of
+from features.company.company import load_company
+from features.company.registry import features_of
 from service.catalogue.terms import company_terms
 
 COMPANY = Path(complete_journey.__file__).parent

@@ -18,8 +18,8 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-from features.company import load_company
-from features.home import FILE, HomeCompany, make_home_of, places
+from features.company.company import load_company
+from features.company.home import FILE, HomeCompany, make_home_of, places
 from rumbo.decision.v1 import decision_pb2, events_pb2, outcomes_pb2, record_pb2
 from rumbo.decision.v1.service_pb2_grpc import DecisionServiceStub
 from service.application.hydrate import FeatureReader

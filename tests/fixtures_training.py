@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from features.company import load_company
+from features.company.company import load_company
 from tests.fixtures_features import company_at
 from training.pipeline import train_home
 

@@ -11,7 +11,7 @@ import click
 from features.cli import company_option, home_option
 
 if TYPE_CHECKING:
-    from features.home import Places
+    from features.company.home import Places
     from training.pipeline import TrainingResult
 
 COLUMNS = {
@@ -42,7 +42,7 @@ def train(company: Path | None, home: Path | None, seeds: int, as_json: bool) ->
     """
     import json
 
-    from features.home import places
+    from features.company.home import places
 
     trained = _with_progress(places(company, home), seeds)
     if as_json:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from features.connection import open_feature_store, open_offline
 from features.errors import HomeNotPrepared
 from features.schema import FeatureSchema
+from features.store.connection import open_feature_store, open_offline
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,9 +6,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from features.company import Company
+from features.company.company import Company
+from features.company.registry import features_of
 from features.files import demand_writable, writing
-from features.registry import features_of
 from models.registry import PublishedModel, RunRecord, publish
 from training.evaluate import mean_of, spread_of
 from training.experiment import Announce, Experiment, run

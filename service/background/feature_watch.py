@@ -10,10 +10,10 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol
 
-from features.company import CompanyInvalid
-from features.customer_key import CustomerKey
-from features.registry import CompanyFeatures
+from features.company.company import CompanyInvalid
+from features.company.registry import CompanyFeatures
 from features.schema import FeatureSchema
+from features.store.customer_key import CustomerKey
 from service.application.hydrate import Hydrator
 from service.background.catalogue_watch import CatalogueWatch
 from service.catalogue.load import CatalogueInvalid

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from features.company import Company, CompanyInvalid
+from features.company.company import Company, CompanyInvalid
 from features.schema import FeatureSchema
 from service.catalogue.conditions.compile import CelCondition, ConditionCompiler, ConditionInvalid, feature_types
 from service.decision.constraints.audience import CUSTOMER

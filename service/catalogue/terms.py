@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from features.company import Company, CompanyInvalid, EventTypeDocument, IncidentFromDocument
+from features.company.company import Company, CompanyInvalid
+from features.company.document import EventTypeDocument, IncidentFromDocument
 from features.errors import RumboError
 from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalData
 from service.catalogue.incident_sources import IncidentSource, incident_sources_of

@@ -96,8 +96,8 @@ def check(
 
 def _under_review(folder: Path | None, company: Path | None, home: Path | None) -> tuple[Path, Terms]:
     """The catalogue, and what its rules may speak of. Raises: CompanyUnknown, CompanyInvalid, HomeForeign."""
-    from features.home import places
-    from features.known import known_features
+    from features.company.home import places
+    from features.company.known import known_features
     from service.catalogue.terms import company_terms
 
     found = places(company, home, within=folder)

@@ -16,12 +16,12 @@ import click
 from click.core import ParameterSource
 
 from features.cli import company_option
-from features.home import Origin
+from features.company.home import Origin
 from service.commands.options import OPTIONS, Callback, placed
 
 if TYPE_CHECKING:
-    from features.company import Company
-    from features.home import Places
+    from features.company.company import Company
+    from features.company.home import Places
     from service.settings import Settings
 
 SECRET = "set, and not shown"
@@ -75,8 +75,8 @@ def schema(folder: Path | None, company: Path | None) -> None:
     Of rumbo.yaml, features.yaml, policies, journeys and cases. The files that `rumbo init` wrote name them; after an
     upgrade they are written anew by this.
     """
-    from features.draft import SCHEMAS
-    from features.home import places
+    from features.company.draft import SCHEMAS
+    from features.company.home import places
     from service.catalogue.documents.editor_schema import write
 
     changed = list(write(folder or places(company).demand_company().folder / SCHEMAS))

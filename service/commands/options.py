@@ -16,7 +16,7 @@ import click
 from features.cli import company_option, home_option
 
 if TYPE_CHECKING:
-    from features.home import Places
+    from features.company.home import Places
     from service.settings import Settings
 
 Callback = Callable[..., None]
@@ -70,7 +70,7 @@ def chosen(options: Mapping[str, object]) -> Settings:
 
 def placed(options: Mapping[str, object]) -> tuple[Settings, Places]:
     """The settings, and what the company and the home among them are from. Raises: as `Settings`; HomeForeign."""
-    from features.home import places
+    from features.company.home import places
     from service.settings import Settings
 
     said = Settings(**{name: value for name, value in options.items() if value is not None})  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ from pathlib import Path
 import grpc
 import uvloop
 
-from features.home import places
+from features.company.home import places
 from service.bootstrap import application
 from service.quiet_load import kept_for_good
 from service.settings import Settings

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from features.company import EventTypeDocument, IncidentFromDocument
+from features.company.document import EventTypeDocument, IncidentFromDocument
 from features.values import FeatureValue, Scalar
 from service.catalogue.terms import terms_of
 from service.decision.constraints.capacity import Pool

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from features.company import EventTypeDocument, IncidentFromDocument
+from features.company.document import EventTypeDocument, IncidentFromDocument
 from features.derived import Age, Formula
 from features.reading import FeatureReading
 from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalData

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from features.push import SituationWriter
 from features.situation import ConsentFact, ConsentStatus
+from features.store.push import SituationWriter
 from rumbo.decision.v1 import decision_pb2, reason_pb2, record_pb2
 from tests.e2e.wire import (
     CHANNELS,

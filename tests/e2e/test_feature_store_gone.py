@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from features.connection import Connection
+from features.store.connection import Connection
 from rumbo.decision.v1 import reason_pb2
 from tests.e2e.store_damage import ALL_GONE, FILE, GARBAGE, assert_withheld_for, make_garbage
 from tests.e2e.wire import (

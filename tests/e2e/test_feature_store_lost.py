@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from features.connection import Connection
-from features.online import RETRY_S, OnlineFeatures
+from features.store.connection import Connection
+from features.store.online import RETRY_S, OnlineFeatures
 from tests.e2e.store_damage import ALL_GONE, FILE, GARBAGE, assert_withheld_for, make_garbage
 from tests.e2e.wire import (
     APOLOGY,

@@ -11,8 +11,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from features.push import SituationWriter
 from features.situation import IncidentFact, IncidentStatus
+from features.store.push import SituationWriter
 from rumbo.decision.v1 import decision_pb2, journey_pb2
 from tests.e2e.wire import (
     APOLOGY,

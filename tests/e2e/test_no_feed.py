@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from features.online import OnlineFeatures
+from features.store.online import OnlineFeatures
 from tests.e2e.wire import REGULAR, offered, opened
 from tests.example import SCHEMA
 from tests.fixtures_features import NOW, company_at, feast_at

@@ -15,8 +15,8 @@ import grpc
 import pytest
 from grpc_reflection.v1alpha import reflection_pb2
 
-from features.online import OnlineFeatures
 from features.reading import FeatureReading
+from features.store.online import OnlineFeatures
 from service.bootstrap import application
 from service.metrics import JsonLines
 from service.wire.server import AddressTaken, serving

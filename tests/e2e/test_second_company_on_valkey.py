@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from features.company import load_company
-from features.online import OnlineFeatures
-from features.registry import features_of
+from features.company.company import load_company
+from features.company.registry import features_of
 from features.situation import ConsentFact, IncidentFact, IncidentStatus, parse
+from features.store.online import OnlineFeatures
 from rumbo.decision.v1 import decision_pb2
 from tests.companies.bank import Bank, make_bank, push_views, redis_at
 from tests.e2e.test_command_line import rumbo

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from features.company import load_company
-from features.home import make_home_of
+from features.company.company import load_company
+from features.company.home import make_home_of
 from service.examples.complete_journey.data.prepare import prepare_company
 from tests.fixtures_features import company_at
 from tests.fixtures_service import STATE_URL

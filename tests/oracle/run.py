@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from features.company import load_company
-from features.home import make_home_of
+from features.company.company import load_company
+from features.company.home import make_home_of
 from tests.example import COMPANY
 from tests.fixtures_service import STATE_URL
 from tests.oracle.draw import Draw

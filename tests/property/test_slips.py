@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from features.company import CompanyDocument
+from features.company.document import CompanyDocument
 from features.documents.form import form_faults, parsed
 from features.documents.nodes import NotReadable
 from features.documents.source import place_in_text

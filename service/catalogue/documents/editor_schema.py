@@ -9,9 +9,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from features.company import CompanyDocument
+from features.company.document import CompanyDocument
+from features.company.notes import FeatureNotes
 from features.files import write_text
-from features.notes import FeatureNotes
 from service.catalogue.cases.document import CasesDocument
 from service.catalogue.documents.journey import JourneyDocument
 from service.catalogue.documents.policies import PoliciesDocument

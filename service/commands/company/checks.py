@@ -31,7 +31,7 @@ def _terms(patient: Patient) -> Found:
 
 
 def _row(patient: Patient) -> Found:
-    from features.one_row import row_of
+    from features.company.one_row import row_of
     from features.values import FeatureStatus
 
     sample = patient.sample if patient.customer is None else None
@@ -83,7 +83,7 @@ def _cases(patient: Patient) -> Found:
 
 def _situation(patient: Patient) -> Found:
     """Whether Rumbo can push what it was told: the registry says which views, the row check that the store is there."""
-    from features.connection import Connection
+    from features.store.connection import Connection
 
     named = patient.company.situation.named
     if not named:

@@ -14,7 +14,7 @@ FAR: Final = timedelta(minutes=5)
 
 
 def _home(patient: Patient) -> Found:
-    from features.home import HomeCompany, demand_home_of
+    from features.company.home import HomeCompany, demand_home_of
     from service.application.home_access import demand_own
 
     home = patient.settings.home

@@ -13,9 +13,9 @@ from features.errors import RumboError
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from features.company import Company
-    from features.coverage import SampleCustomer
-    from features.registry import CompanyFeatures
+    from features.company.company import Company
+    from features.company.registry import CompanyFeatures
+    from features.store.coverage import SampleCustomer
     from service.catalogue.documents.policies import PoliciesDocument
     from service.catalogue.terms import Terms
     from service.settings import Settings
@@ -81,7 +81,7 @@ class Patient:
     @cached_property
     def features(self) -> CompanyFeatures:
         """As the registry has them now, whatever the home keeps."""
-        from features.registry import features_of
+        from features.company.registry import features_of
 
         return features_of(self.company)
 
@@ -100,7 +100,7 @@ class Patient:
 
     @cached_property
     def sample(self) -> SampleCustomer | None:
-        from features.coverage import sample_customer
+        from features.store.coverage import sample_customer
 
         return sample_customer(self.company.feature_repo, self.features.schema, self.now)
 

@@ -15,7 +15,7 @@ from features.cli import features
 from service.commands.options import reads_settings
 
 if TYPE_CHECKING:
-    from features.coverage import Coverage
+    from features.store.coverage import Coverage
     from service.settings import Settings
 
 __all__ = ["features"]
@@ -41,7 +41,7 @@ def variables(settings: Settings, is_counted: bool, as_json: bool) -> None:
     listed = list(vocabulary(terms, policies))
     counted = None
     if is_counted:
-        from features.coverage import coverage_of
+        from features.store.coverage import coverage_of
 
         counted = coverage_of(company_of(settings).feature_repo, terms.schema, system_clock())
     notices = list(_notices(has_policies=policies is not None, counted=counted))

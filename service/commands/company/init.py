@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from features.connection import CONFIG_FILE
 from features.errors import RumboError
 from features.files import write_text
 from features.names import is_name, name_like
+from features.store.connection import CONFIG_FILE
 
 if TYPE_CHECKING:
-    from features.draft import Draft
-    from features.registry import CompanyFeatures
+    from features.company.draft import Draft
+    from features.company.registry import CompanyFeatures
     from features.schema import FeatureSchema, FeatureSpec
 
 STARTER: Final = Path(__file__).parent / "starter"
@@ -60,7 +60,7 @@ def init(folder: Path, repo: Path | None, entity: str | None, name: str | None) 
     What they say of features is drafted from the registry of the Feast repository. Where DIR has any of them already,
     nothing is written. The files name their forms for editors, which lie in DIR/.schema.
     """
-    from features.draft import draft_of, notes_of
+    from features.company.draft import draft_of, notes_of
 
     _demand_room(folder)
     company = _company(folder) if name is None else _demanded(name)
@@ -132,8 +132,8 @@ def _write(folder: Path, files: Mapping[Path, str]) -> None:
 
 def _read(draft: Draft) -> CompanyFeatures:
     """The features as the company that is drafted will have them; nothing is written where it will be."""
-    from features.company import COMPANY_FILE, load_company
-    from features.registry import features_of
+    from features.company.company import COMPANY_FILE, load_company
+    from features.company.registry import features_of
 
     with tempfile.TemporaryDirectory() as scratch:
         (Path(scratch) / "features.yaml").write_text("{}\n", encoding="utf-8")
@@ -162,7 +162,7 @@ def _starter(schema: FeatureSchema) -> Mapping[Path, str]:
 
 def _schemas() -> Mapping[Path, str]:
     """The forms of all these files, for editors."""
-    from features.draft import SCHEMAS
+    from features.company.draft import SCHEMAS
     from service.catalogue.documents.editor_schema import FORMS, written
 
     return {Path(SCHEMAS) / name: written(name) for name in FORMS}

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from features.coverage import Coverage
+from features.store.coverage import Coverage
 from service.catalogue.vocabulary import Place, Variable
 from service.decision.constraints.audience import CUSTOMER
 

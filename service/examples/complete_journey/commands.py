@@ -83,7 +83,7 @@ def seed(settings: Settings) -> None:
 @click.option("--locale", default="en", show_default=True, help="Language of the reasons: en or es.")
 def demo(company: Path, home: Path | None, locale: str) -> None:
     """Decide for real customers: prepare, train, serve, and tell a short story."""
-    from features.home import places
+    from features.company.home import places
     from service.examples.complete_journey.demo import run_demo
 
     run_demo(company, places(company, home).home, locale)

@@ -14,8 +14,8 @@ CONSENTS = Path("seed") / "consents.parquet"
 
 async def seed_consents(settings: Settings) -> LoadCounts:
     """Raises: HomeNotPrepared, StateUnavailable."""
+    from features.company.home import demanded
     from features.dataset import Dataset
-    from features.home import demanded
     from service.application.bulk.load import LoadCounts
     from service.commands.events import load_file, refused_beside
 

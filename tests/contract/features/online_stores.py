@@ -8,8 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from features.company import load_company
-from features.registry import CompanyFeatures, features_of
+from features.company.company import load_company
+from features.company.registry import CompanyFeatures, features_of
 from tests.companies.bank import SQLITE, Bank, make_bank, push_views, redis_at
 from tests.valkey_server import ValkeyServer
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from features.company import load_company
-from features.online import OnlineFeatures
+from features.company.company import load_company
+from features.company.registry import CompanyFeatures, features_of
 from features.reading import FeatureReading
-from features.registry import CompanyFeatures, features_of
+from features.store.online import OnlineFeatures
 from features.values import FeatureStatus
 from tests.companies.bank import FIRST_HOLDER, NOW, Bank, definitions, make_bank, quiet_feast
 from tests.contract.features.online_stores import OnlineStore

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from features.company import load_company
-from features.online import OnlineFeatures
-from features.registry import features_of
+from features.company.company import load_company
+from features.company.registry import features_of
+from features.store.online import OnlineFeatures
 from features.values import FeatureStatus
 from service.application.hydrate import FactsRequest, HydratedFacts, Hydrator
 from service.catalogue.terms import Terms, company_terms

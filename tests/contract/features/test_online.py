@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from features.online import RETRY_S, OnlineFeatures
 from features.reading import FeatureReading
+from features.store.online import RETRY_S, OnlineFeatures
 from features.values import FeatureStatus
 from service.application.hydrate import PROBE
 from tests.companies.bank import FIRST_HOLDER, NOW, WITHOUT_RATING

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from features.errors import StoreUnavailable
-from features.online import OnlineFeatures
-from features.push import SituationWriter
 from features.situation import ConsentFact, ConsentStatus, IncidentFact, IncidentStatus, parse
+from features.store.online import OnlineFeatures
+from features.store.push import SituationWriter
 from features.values import FeatureValue
 from tests.companies.bank import NOW
 from tests.contract.features.online_stores import KEYS, Banks

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from features.company import load_company
-from features.online import OnlineFeatures
+from features.company.company import load_company
+from features.company.registry import read_features
 from features.reading import FeatureReading
-from features.registry import read_features
 from features.schema import FeatureSchema
+from features.store.online import OnlineFeatures
 from features.values import FeatureStatus
 from tests.companies.bank import FIRST_HOLDER, NOW, Bank, make_bank
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from features.company import load_company
-from features.registry import features_of
+from features.company.company import load_company
+from features.company.registry import features_of
 from tests.companies.bank import configuration
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]  # each imports Feast in two processes

@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from features.company import load_company
-from features.coverage import Coverage, coverage_of
-from features.registry import features_of
+from features.company.company import load_company
+from features.company.registry import features_of
+from features.store.coverage import Coverage, coverage_of
 from service.cli import main
 from tests.companies.bank import FIRST_HOLDER, HOLDERS, NOW, RUMBO, Bank, make_bank, quiet_feast
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from features.company import load_company
-from features.online import OnlineFeatures
-from features.registry import features_of
-from features.registry_watch import RegistryWatch
+from features.company.company import load_company
+from features.company.registry import features_of
+from features.company.registry_watch import RegistryWatch
+from features.store.online import OnlineFeatures
 from features.values import FeatureStatus
 from service.application.catalogues import KeptCatalogues
 from service.application.hydrate import FactsRequest, HydratedFacts, Hydrator

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from features.company import load_company
-from features.connection import SILENT_S, Connection
-from features.online import RETRY_S, OnlineFeatures
-from features.registry import features_of
-from features.text_rows import TextCell, TextRow
+from features.company.company import load_company
+from features.company.registry import features_of
+from features.store.connection import SILENT_S, Connection
+from features.store.online import RETRY_S, OnlineFeatures
+from features.store.text_rows import TextCell, TextRow
 from features.values import FeatureStatus
 from tests.companies.bank import FIRST_HOLDER, NOW, Bank, configuration, make_bank, push_views, redis_at
 from tests.valkey_server import ValkeyServer

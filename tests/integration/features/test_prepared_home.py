@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.dataset import Dataset
-from features.online import OnlineFeatures
-from features.push import SituationWriter
 from features.situation import IncidentFact, IncidentStatus
+from features.store.online import OnlineFeatures
+from features.store.push import SituationWriter
 from features.values import FeatureStatus
 from service.examples.complete_journey.data.prepare import prepare_company
 from tests.example import SCHEMA

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from features.errors import SituationUnreadable, StoreUnavailable
-from features.online import OnlineFeatures
-from features.push import SituationWriter
 from features.situation import IncidentFact, IncidentStatus, parse
+from features.store.online import OnlineFeatures
+from features.store.push import SituationWriter
 from tests.example import SCHEMA
 from tests.fixtures_features import NOW
 

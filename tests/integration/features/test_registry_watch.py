@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from features.company import load_company
-from features.registry import features_of
-from features.registry_watch import AGAIN_S, RegistryWatch
+from features.company.company import load_company
+from features.company.registry import features_of
+from features.company.registry_watch import AGAIN_S, RegistryWatch
 from tests.companies.bank import REGISTRY, Bank, make_bank, quiet_feast
 
 CACHE_S = 60

@@ -10,10 +10,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from features.company import CompanyInvalid, load_company
-from features.connection import open_offline
-from features.online import OnlineFeatures
-from features.registry import features_of
+from features.company.company import CompanyInvalid, load_company
+from features.company.registry import features_of
+from features.store.connection import open_offline
+from features.store.online import OnlineFeatures
 from features.values import FeatureStatus
 from tests.companies.bank import FIRST_HOLDER, NOW, REGISTRY, Bank, make_bank
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from features.errors import SituationUnreadable, StoreUnavailable
-from features.online import OnlineFeatures
-from features.push import SituationWriter
 from features.situation import Fact, IncidentFact
+from features.store.online import OnlineFeatures
+from features.store.push import SituationWriter
 from service.background.feature_feed import BATCH, FIRST_PAUSE_S, LONGEST_PAUSE_S, FeatureFeed, stopped
 from service.metrics import Metrics
 from service.state.engines.engine import Durability

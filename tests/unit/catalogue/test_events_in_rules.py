@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from features.company import EventTypeDocument
+from features.company.document import EventTypeDocument
 from features.derived import Age, Formula
 from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalData
 from features.values import FeatureStatus, Scalar

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
-from features.company import CompanyInvalid, load_company
+from features.company.company import CompanyInvalid, load_company
 from features.schema import FeatureSchema
 from features.values import FeatureStatus, FeatureValue
 from service.catalogue.conditions.compile import ConditionInvalid

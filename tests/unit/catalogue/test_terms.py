@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from features.company import Company, CompanyInvalid, load_company
+from features.company.company import Company, CompanyInvalid, load_company
 from features.derived import Age, Formula
 from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalData
 from service.catalogue.terms import company_terms, terms_of

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pytest
 from click.testing import CliRunner
 
-from features.company import EventTypeDocument
+from features.company.document import EventTypeDocument
 from service.catalogue.bind.catalogue import bind
 from service.catalogue.conditions.compile import ConditionCompiler, ConditionInvalid
 from service.catalogue.documents.journey import CatalogueDocument

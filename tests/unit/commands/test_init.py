@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
-from features.company import load_company
+from features.company.company import load_company
+from features.company.registry import features_of
 from features.errors import CannotWrite
-from features.registry import features_of
 from service.catalogue.documents.editor_schema import FORMS, written
 from service.cli import main
 from service.commands.company.init import _write

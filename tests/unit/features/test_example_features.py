@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from features.company import load_company
-from features.registry import features_of
+from features.company.company import load_company
+from features.company.registry import features_of
 from service.examples.complete_journey.data import behaviour, customers
 from service.examples.complete_journey.data.shopping import Shopping
 from service.examples.complete_journey.data.source import SourceTables

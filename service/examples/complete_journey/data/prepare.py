@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
-from features.company import COMPANY_FILE, CompanyInvalid, load_company
-from features.connection import CONFIG_FILE
+from features.company.company import COMPANY_FILE, CompanyInvalid, load_company
 from features.dataset import Dataset
 from features.errors import RumboError
-from features.feast_internals import release_online
 from features.files import replacing, sha256_of, write_parquet, write_text, writing
+from features.store.connection import CONFIG_FILE
+from features.store.feast_internals import release_online
 from service.examples.complete_journey.data import behaviour, customers, targeting
 from service.examples.complete_journey.data.shift import shift_table, shift_weeks, shifted
 from service.examples.complete_journey.data.shopping import read_shopping

@@ -6,8 +6,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from features.connection import CONFIG_FILE
 from features.files import replacing
+from features.store.connection import CONFIG_FILE
 
 REGISTRY = "registry.db"
 REPO = Path(__file__).parent

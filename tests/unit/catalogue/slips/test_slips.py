@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from features.company import CompanyDocument, CompanyInvalid, load_company, read_form
-from features.notes import FeatureNotes
+from features.company.company import CompanyInvalid, load_company, read_form
+from features.company.document import CompanyDocument
+from features.company.notes import FeatureNotes
 from service.catalogue.cases.run import CasesUnreadable, read_cases, run
 from service.catalogue.check.check import check
 from service.catalogue.incident_sources import incident_sources_of

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Self
 
-from features.company import COMPANY_FILE, Company, load_company
+from features.company.company import COMPANY_FILE, Company, load_company
 from features.errors import RumboError
 from features.files import write_text
 

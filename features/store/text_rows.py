@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from features.connection import Connection
 from features.errors import StoreUnavailable
-from features.feast_internals import RedisCell, sqlite_database
+from features.store.connection import Connection
+from features.store.feast_internals import RedisCell, sqlite_database
 
 if TYPE_CHECKING:
     from feast.protos.feast.types.EntityKey_pb2 import EntityKey

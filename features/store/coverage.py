@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from features.connection import BEGINNING, open_offline
 from features.schema import FeatureSchema, FeatureSpec
+from features.store.connection import BEGINNING, open_offline
 
 if TYPE_CHECKING:
     import pyarrow as pa

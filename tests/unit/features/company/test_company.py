@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from features.company import CompanyInvalid, IncidentFromDocument, company_json_schema, load_company
+from features.company.company import CompanyInvalid, company_json_schema, load_company
+from features.company.document import IncidentFromDocument
 from features.derived import Age, Formula
 from features.interactions import Interaction
 

@@ -13,17 +13,17 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from features.company import Company, CompanyInvalid, read_form
-from features.connection import open_feature_store
-from features.customer_key import CustomerKey, KeyType
+from features.company.company import Company, CompanyInvalid, read_form
+from features.company.notes import FeatureNote, FeatureNotes, noted
 from features.derived import DERIVED_VIEW
 from features.documents.form import meant
 from features.errors import StoreUnavailable
 from features.interactions import ModelFeatures
 from features.names import in_yaml, is_name, name_like
-from features.notes import FeatureNote, FeatureNotes, noted
 from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalData
 from features.situation import ConsentFact, IncidentFact
+from features.store.connection import open_feature_store
+from features.store.customer_key import CustomerKey, KeyType
 
 if TYPE_CHECKING:
     from feast import Entity, FeatureStore, FeatureView

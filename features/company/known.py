@@ -16,14 +16,14 @@ from typing import Any, Final
 
 import yaml
 
-from features.company import Company
-from features.connection import CONFIG_FILE
-from features.customer_key import CustomerKey, KeyType
+from features.company.company import Company
+from features.company.home import HomeCompany
+from features.company.registry import CompanyFeatures, RegistryUnreadable, features_of
 from features.files import write_text
-from features.home import HomeCompany
 from features.interactions import ModelFeatures
-from features.registry import CompanyFeatures, RegistryUnreadable, features_of
 from features.schema import FeatureSchema
+from features.store.connection import CONFIG_FILE
+from features.store.customer_key import CustomerKey, KeyType
 
 log = logging.getLogger(__name__)
 

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.cli import features
-from features.company import CompanyInvalid, load_company
-from features.customer_key import CustomerKey, KeyType
+from features.company.company import CompanyInvalid, load_company
+from features.company.registry import CompanyFeatures, read_features
 from features.derived import Age, Formula
 from features.interactions import Interaction, ModelFeatures
-from features.registry import CompanyFeatures, read_features
 from features.schema import FeatureType, PersonalData
 from features.situation import SituationViews
+from features.store.customer_key import CustomerKey, KeyType
 from service.commands.variables import strangers
 from tests.companies.bank import FIRST_HOLDER, RUMBO, SQLITE, Bank, make_bank, push_views
 

@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from features.customer_key import CustomerKey
 from features.errors import StoreUnavailable
-from features.feast_internals import release
+from features.store.customer_key import CustomerKey
+from features.store.feast_internals import release
 
 if TYPE_CHECKING:
     from feast import FeatureStore, FeatureView

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field, RootModel, field_validator
 
-from features.company import Name
+from features.company.document import Name
 from features.documents.durations import Duration
 from features.documents.form import Document
 from features.schema import FeatureSpec, PersonalData

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from features.connection import open_feature_store
-from features.customer_key import KeyType
+from features.company.registry import TYPES
 from features.errors import RumboError, StoreUnavailable
 from features.names import in_yaml, is_name, name_like
-from features.registry import TYPES
 from features.schema import FeatureSpec
+from features.store.connection import open_feature_store
+from features.store.customer_key import KeyType
 
 if TYPE_CHECKING:
     from feast import Entity, FeatureStore, FeatureView

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from features.company import Company, load_company
-from features.home import CompanyUnknown, HomeForeign, Origin, demand_home_of, make_home_of, places
+from features.company.company import Company, load_company
+from features.company.home import CompanyUnknown, HomeForeign, Origin, demand_home_of, make_home_of, places
 
 
 def company(folder: Path, name: str = "mybank") -> Company:

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from features.company import Company, CompanyInvalid
-from features.connection import registry_file
-from features.registry import CompanyFeatures, features_of, open_registry
+from features.company.company import Company, CompanyInvalid
+from features.company.registry import CompanyFeatures, features_of, open_registry
+from features.store.connection import registry_file
 
 log = logging.getLogger(__name__)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from features.company import Company
-from features.online import OnlineFeatures
+from features.company.company import Company
+from features.company.registry import CompanyFeatures
 from features.reading import FeatureReading
-from features.registry import CompanyFeatures
+from features.store.online import OnlineFeatures
 
 
 def row_of(company: Company, found: CompanyFeatures, customer_id: str, now: datetime) -> FeatureReading:

@@ -6,10 +6,10 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from features.connection import Connection
 from features.errors import RumboError, StoreUnavailable
 from features.situation import Fact, SituationViews, merge, parse, render
-from features.text_rows import TextCell, TextRow
+from features.store.connection import Connection
+from features.store.text_rows import TextCell, TextRow
 
 
 class SituationWriter:

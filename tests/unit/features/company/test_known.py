@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from features import known
-from features.company import Company, CompanyInvalid, load_company
-from features.home import make_home_of
-from features.known import FILE, known_features
-from features.registry import RegistryUnreadable, features_of
+from features.company import known
+from features.company.company import Company, CompanyInvalid, load_company
+from features.company.home import make_home_of
+from features.company.known import FILE, known_features
+from features.company.registry import RegistryUnreadable, features_of
 from tests.example import COMPANY
 
 

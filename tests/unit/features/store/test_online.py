@@ -10,10 +10,10 @@ from typing import cast
 import pytest
 from feast.protos.feast.types.Value_pb2 import NULL, Value
 
-from features.connection import Connection, StoredRow
 from features.errors import StoreUnavailable
-from features.online import RETRY_S, SLOW_S, OnlineFeatures
 from features.reading import FeatureReading
+from features.store.connection import Connection, StoredRow
+from features.store.online import RETRY_S, SLOW_S, OnlineFeatures
 from features.values import FeatureStatus, FeatureValue
 from tests.example import SCHEMA
 

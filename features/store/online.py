@@ -15,11 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from features.connection import Connection, StoredRow
-from features.customer_key import CustomerKey
 from features.errors import ValueUnfit
 from features.reading import FeatureReading, ViewFault, is_stale
 from features.schema import FeatureSchema, FeatureSpec, FeatureType
+from features.store.connection import Connection, StoredRow
+from features.store.customer_key import CustomerKey
 from features.values import FeatureStatus, FeatureValue, Scalar
 
 if TYPE_CHECKING:

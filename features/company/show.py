@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from features.company.registry import CompanyFeatures
 from features.reading import FeatureReading
-from features.registry import CompanyFeatures
 from features.schema import FeatureSpec
 from features.values import FeatureValue
 
