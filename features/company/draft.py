@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from features.company.registry import TYPES
+from features.company.registry_reader import TYPES
 from features.errors import RumboError, StoreUnavailable
 from features.names import in_yaml, is_name, name_like
 from features.schema import FeatureSpec

@@ -10,7 +10,7 @@ from datetime import timedelta
 from feast import Field
 from feast.types import FeastType
 
-from features.company.registry import MAX_AGE_TAG
+from features.company.registry_reader import MAX_AGE_TAG
 from features.schema import PersonalData
 
 FOREVER = timedelta(0)

@@ -1,0 +1,105 @@
+"""What `rumbo.yaml` and the notes add to the features of a registry, and whether it fits them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+from features.company.company import Company, CompanyInvalid, read_form
+from features.company.notes import FeatureNote, FeatureNotes, noted
+from features.company.registry_reader import Remarks, listed
+from features.derived import DERIVED_VIEW
+from features.documents.form import meant
+from features.interactions import ModelFeatures
+from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalData
+
+
+class Supplements:
+    """Names, notes, ages and the model's part, as the company says them."""
+
+    def __init__(self, company: Company, remarks: Remarks) -> None:
+        self._company = company
+        self._document = company.document.features
+        self._remarks = remarks
+
+    def check_names(self, specs: Sequence[FeatureSpec]) -> None:
+        """One name, one feature; and what has another name in rumbo.yaml is there."""
+        by_name: dict[str, list[FeatureSpec]] = defaultdict(list)
+        for spec in specs:
+            by_name[spec.name].append(spec)
+        for name, same in by_name.items():
+            if len(same) > 1:
+                second = same[-1]
+                stored = second.stored_as or name
+                hint = f"features: {{names: {{{second.view}.{stored}: {second.view}_{stored}}}}}"
+                views = " and ".join(spec.view for spec in same)
+                self._remarks.fault(
+                    ("features",), f"'{name}' is in the views {views}: name one of them, such as {hint}"
+                )
+        known = {f"{spec.view}.{spec.stored_as or spec.name}" for spec in specs}
+        for place in self._document.names:
+            if place not in known:
+                self._remarks.fault(("features", "names", place), "there is no such feature, or it is not read")
+
+    def noted(self, specs: Sequence[FeatureSpec]) -> list[FeatureSpec]:
+        """With what the notes say, which goes before the registry."""
+        notes = self._notes()
+        for name in sorted(notes.keys() - {spec.name for spec in specs}):
+            self._remarks.notice(f"{self._document.notes}: {name} is no feature that is read")
+        found = [noted(spec, notes.get(spec.name)) for spec in specs]
+        for name in [s.name for s in specs if s.formula is not None and s.name in notes and notes[s.name].max_age]:
+            self._remarks.notice(f"{self._document.notes}: {name} is as old as its source: its max_age is not read")
+        bare = [spec.name for spec in found if not (spec.unit and spec.owner and spec.description)]
+        if bare:
+            self._remarks.notice(f"without description, unit or owner: {listed(bare)}")
+        return found
+
+    def _notes(self) -> Mapping[str, FeatureNote]:
+        if self._document.notes is None:
+            return {}
+        try:
+            return read_form(self._company.folder, self._document.notes, FeatureNotes)[1].root
+        except CompanyInvalid as error:
+            self._remarks.faults += error.faults
+            return {}
+
+    def check_formulas(self, specs: Sequence[FeatureSpec]) -> None:
+        """A derived age has an instant to be counted from: a feature, or the latest of an event type."""
+        types = {spec.name: spec.type for spec in specs}
+        latest = {event.latest for event in self._company.document.events.values() if event.latest}
+        for name, formula in self._document.derived.items():
+            path = ("features", "derived", name)
+            if name in types:
+                self._remarks.fault(path, f"'{name}' is a feature already")
+            if formula.source not in types and formula.source not in latest:
+                self._remarks.fault(path, f"'{formula.source}' is no feature, nor the `latest` of an event type")
+            elif types.get(formula.source, FeatureType.TIMESTAMP) is not FeatureType.TIMESTAMP:
+                self._remarks.fault(path, f"'{formula.source}' is {types[formula.source]}, not an instant")
+
+    def derived(self, specs: Sequence[FeatureSpec]) -> Iterator[FeatureSpec]:
+        """In the order of rumbo.yaml. It ages with its source, so it declares no age of its own."""
+        by_name = {spec.name: spec for spec in specs}
+        for name, formula in self._document.derived.items():
+            source = by_name.get(formula.source)
+            yield FeatureSpec(
+                name=name,
+                view=DERIVED_VIEW,
+                type=FeatureType.DOUBLE,
+                unit="days",
+                description=f"{formula}, when a decision is made.",
+                owner="" if source is None else source.owner,
+                personal_data=PersonalData.PERSONAL if source is None else source.personal_data,
+                max_age_s=None,
+                formula=formula,
+            )
+
+    def model(self, schema: FeatureSchema) -> ModelFeatures:
+        """What a model sees: all that is named must be there."""
+        said = self._document.model
+        model = ModelFeatures(leave_out=frozenset(said.leave_out), interactions=said.interactions)
+        for name in sorted(model.leave_out - schema.by_name.keys()):
+            path = ("features", "model", "leave_out", said.leave_out.index(name))
+            self._remarks.fault(path, f"there is no feature '{name}'{meant(name, schema.by_name)}")
+        for name, fault in model.faults(schema):
+            self._remarks.fault(("features", "model", "interactions", name), fault)
+        return model
