@@ -24,7 +24,8 @@ from rumbo.decision.v1 import decision_pb2, events_pb2, outcomes_pb2, record_pb2
 from rumbo.decision.v1.service_pb2_grpc import DecisionServiceStub
 from service.application.hydrate import FeatureReader
 from service.application.scoring import Model
-from service.bootstrap import application, uuid_of
+from service.bootstrap.clock import uuid_of
+from service.bootstrap.serve import application
 from service.examples.complete_journey.seed import seed_consents
 from service.settings import Settings
 from service.state.engines.engine import Durability

@@ -1,4 +1,4 @@
-"""State stores over an engine, as `service.bootstrap` makes them."""
+"""State stores over an engine, as `service.bootstrap.store` makes them."""
 
 from __future__ import annotations
 

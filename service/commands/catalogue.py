@@ -109,7 +109,7 @@ def _under_review(folder: Path | None, company: Path | None, home: Path | None) 
 
 def _standing(home: Path) -> list[StageCount]:
     """Raises: StateUnavailable, if there is no store too."""
-    from service.bootstrap import state_store
+    from service.bootstrap.store import state_store
 
     async def read() -> list[StageCount]:
         async with state_store(chosen({"home": home})) as state:
@@ -215,7 +215,8 @@ def schema(folder: Path | None) -> None:
 
 
 async def _explain(journey: str, request: decision_pb2.DecideRequest, settings: Settings, *, as_json: bool) -> None:
-    from service.bootstrap import facts_only, system_clock
+    from service.bootstrap.clock import system_clock
+    from service.bootstrap.parts import facts_only
     from service.commands.show_catalogue import explanation_fields, show_explanation
     from service.decision.decide import begin
     from service.wire.requests import question

@@ -69,7 +69,7 @@ async def load_file(settings: Settings, file: Path, listed: Path, counts: LoadCo
     from service.application.bulk.formats import open_events
     from service.application.bulk.load import EventLoad
     from service.application.bulk.refused import RefusedFile
-    from service.bootstrap import intake_only
+    from service.bootstrap.parts import intake_only
     from service.commands.console import progress_bar
 
     with open_events(file) as opened, RefusedFile(listed) as refused:

@@ -40,7 +40,8 @@ def kill(settings: Settings, target: str, why: str) -> None:
     that runs has read the list, 10 s at most; exit status 1 names those that have not.
     """
     from service.background.kill_readers import demand_read
-    from service.bootstrap import kill_switch, system_clock
+    from service.bootstrap.clock import system_clock
+    from service.bootstrap.store import kill_switch
     from service.commands.kill_targets import doubt
     from service.state.port import StateUnavailable
 
@@ -65,7 +66,7 @@ def kill(settings: Settings, target: str, why: str) -> None:
 def unkill(settings: Settings, target: str) -> None:
     """Let a target of `rumbo kill` run again; waits for every service as that does."""
     from service.background.kill_readers import demand_read
-    from service.bootstrap import kill_switch
+    from service.bootstrap.store import kill_switch
 
     async def reset() -> None:
         async with kill_switch(settings) as switch:
@@ -81,7 +82,7 @@ def unkill(settings: Settings, target: str) -> None:
 @reads_settings("home")
 def kills(settings: Settings) -> None:
     """List what is killed, since when and why."""
-    from service.bootstrap import kill_switch
+    from service.bootstrap.store import kill_switch
 
     async def read() -> list[Kill]:
         async with kill_switch(settings) as switch:

@@ -51,7 +51,7 @@ async def _serve(settings: Settings) -> None:
     import asyncio
     import signal
 
-    from service.bootstrap import application
+    from service.bootstrap.serve import application
     from service.quiet_load import kept_for_good
     from service.wire.server import serving
 

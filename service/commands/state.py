@@ -36,7 +36,8 @@ state.add_command(import_)
 @click.option("--json", "as_json", is_flag=True, help="The status as JSON.")
 def status(settings: Settings, as_json: bool) -> None:
     """Tell which store it is, where its tables stand and what it holds; exit status 1 if they must be migrated."""
-    from service.bootstrap import survey, system_clock
+    from service.bootstrap.clock import system_clock
+    from service.bootstrap.store import survey
     from service.commands.show_state import show_status, status_fields
     from service.state.engines.steps import HEAD
 
@@ -57,7 +58,7 @@ def migrate(settings: Settings) -> None:
     One transaction: all or nothing. Several may do it at once: one does it, the others wait for it. Of PostgreSQL the
     database may be empty; a file is made by `rumbo serve`.
     """
-    from service.bootstrap import migrate_state
+    from service.bootstrap.store import migrate_state
 
     before, after = migrate_state(settings)
     if before == after:
@@ -74,7 +75,7 @@ def init(settings: Settings, is_confirmed: bool) -> None:
 
     For a home whose store is gone for good, or that shall have another one. Nothing is deleted.
     """
-    from service.bootstrap import init_state, lost_by_init
+    from service.bootstrap.store import init_state, lost_by_init
 
     lost = lost_by_init(settings)
     if lost is not None and not is_confirmed:
@@ -92,7 +93,7 @@ def backup(settings: Settings, file: Path, overwrites: bool) -> None:
 
     FILE is checked, and appears whole or not at all. A database is backed up with its own tools.
     """
-    from service.bootstrap import back_up_state
+    from service.bootstrap.store import back_up_state
     from service.commands.show_state import show_backup
 
     show_backup(back_up_state(settings, file, overwrites=overwrites), file)
@@ -107,7 +108,7 @@ def restore(settings: Settings, file: Path) -> None:
     FILE is checked first. The store that was there is kept beside it. What came after the copy is forgotten: ids that
     are sent again count again, and what was killed since then runs.
     """
-    from service.bootstrap import restore_state
+    from service.bootstrap.store import restore_state
     from service.commands.show_state import show_restored
 
     show_restored(restore_state(settings, file), settings.home)
@@ -139,7 +140,8 @@ def prune(settings: Settings, dry_run: bool, is_forced: bool, as_json: bool) -> 
 
 
 async def _count(settings: Settings, rows: dict[str, int], *, is_forced: bool) -> None:
-    from service.bootstrap import state_store, system_clock
+    from service.bootstrap.clock import system_clock
+    from service.bootstrap.store import state_store
     from service.state.upkeep.prune import Upkeep
 
     async with state_store(settings) as store:
@@ -151,7 +153,8 @@ async def _count(settings: Settings, rows: dict[str, int], *, is_forced: bool) -
 
 async def _prune(settings: Settings, rows: dict[str, int], *, is_forced: bool) -> None:
     """`rows` has what went by table, also if it ends half-way."""
-    from service.bootstrap import state_store, system_clock
+    from service.bootstrap.clock import system_clock
+    from service.bootstrap.store import state_store
     from service.commands.show_state import pruning
     from service.state.upkeep.prune import Upkeep
 

@@ -53,7 +53,7 @@ def export_(
 
 def _print_columns(settings: Settings) -> None:
     """The columns as a table of Markdown."""
-    from service.bootstrap import features_known
+    from service.bootstrap.company import features_known
     from service.state.export.table import documented, export_schema
 
     click.echo("| column | type | unit | what it is |\n|---|---|---|---|")
@@ -77,7 +77,9 @@ def import_(settings: Settings, place: Path, skip_bad: bool) -> None:
 
 async def _export(settings: Settings, since: date, until: date | None, folder: Path) -> tuple[int, int]:
     """Returns: rows and days."""
-    from service.bootstrap import state_store, system_clock, terms_known
+    from service.bootstrap.clock import system_clock
+    from service.bootstrap.company import terms_known
+    from service.bootstrap.store import state_store
     from service.catalogue.objectives import KeptObjectives
     from service.commands.console import progress_bar
     from service.state.export.rewards import AsOf
@@ -102,7 +104,9 @@ async def _export(settings: Settings, since: date, until: date | None, folder: P
 
 
 async def _import(settings: Settings, place: Path, *, skip_bad: bool) -> ImportCounts:
-    from service.bootstrap import features_known, state_store, system_clock
+    from service.bootstrap.clock import system_clock
+    from service.bootstrap.company import features_known
+    from service.bootstrap.store import state_store
     from service.commands.console import progress_bar
     from service.state.history.faults import HistoryInvalid, RowFault
     from service.state.history.take import HistoryImport

@@ -23,7 +23,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from service.bootstrap import uuid_of
+from service.bootstrap.clock import uuid_of
 from service.decision.arbitrate import Score, ScoreSource
 from service.decision.decide import Decision, DecisionTerms, begin, conclude
 from service.decision.facts import Situation

@@ -17,7 +17,7 @@ import grpc
 import uvloop
 
 from features.company.home import places
-from service.bootstrap import application
+from service.bootstrap.serve import application
 from service.quiet_load import kept_for_good
 from service.settings import Settings
 from service.wire.server import serving

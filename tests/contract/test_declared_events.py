@@ -21,7 +21,7 @@ from service.application.decider import Decider, Question
 from service.application.hydrate import Hydrator
 from service.application.intake import Intake
 from service.application.scoring import Scoring
-from service.bootstrap import uuid_of
+from service.bootstrap.clock import uuid_of
 from service.catalogue.load import parse
 from service.catalogue.objectives import KeptObjectives
 from service.catalogue.terms import terms_of

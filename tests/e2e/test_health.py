@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from features.reading import FeatureReading, ViewFault
 from features.values import FeatureStatus
-from service.bootstrap import application
+from service.bootstrap.serve import application
 from service.wire.readiness import HealthPart
 from tests.e2e.outages import Outage, Place
 from tests.example import SCHEMA

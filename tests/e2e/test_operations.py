@@ -17,7 +17,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 
 from features.reading import FeatureReading
 from features.store.online import OnlineFeatures
-from service.bootstrap import application
+from service.bootstrap.serve import application
 from service.metrics import JsonLines
 from service.wire.server import AddressTaken, serving
 from tests.e2e.wire import Refusal, event, invalid, opened, refusal_of, values

@@ -12,7 +12,7 @@ import pytest
 
 from models.registry import fetch_champion
 from rumbo.decision.v1 import decision_pb2, outcomes_pb2, record_pb2
-from service.bootstrap import state_store
+from service.bootstrap.store import state_store
 from service.state.engines.session import Sql, Transaction
 from tests.e2e.wire import REGULAR, Refusal, at, event, opened, outcome, ranked_ids, refusal_in, resolved, values
 from tests.fixtures_features import NOW

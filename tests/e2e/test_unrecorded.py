@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rumbo.decision.v1 import reason_pb2
-from service.bootstrap import kill_switch
+from service.bootstrap.store import kill_switch
 from service.state.engines.engine import Durability
 from tests.e2e.outages import AWAY, OUTAGES, Outage, Place, place_of
 from tests.e2e.store_damage import make_garbage

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from service.bootstrap import state_store
+from service.bootstrap.store import state_store
 from service.catalogue.objectives import KeptObjectives
 from service.state.export.rewards import AsOf
 from service.state.export.write import Export

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from psycopg.rows import dict_row
 from sqlalchemy.pool import NullPool
 
-from service.bootstrap import migrate_state
+from service.bootstrap.store import migrate_state
 from service.settings import Settings
 from service.state.engines.partitions import make_day
 from service.state.engines.session import from_micros as from_micros

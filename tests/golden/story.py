@@ -22,7 +22,7 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from grpc_status import rpc_status
 
 from rumbo.decision.v1 import decision_pb2, events_pb2, outcomes_pb2, record_pb2
-from service.bootstrap import kill_switch
+from service.bootstrap.store import kill_switch
 from tests.e2e.wire import CHANNELS, at, values
 from tests.fixtures_features import NOW
 from tests.fixtures_service import Clock, Service, running, settings_of

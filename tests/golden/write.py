@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from service.bootstrap import state_store
+from service.bootstrap.store import state_store
 from service.examples.complete_journey.data.prepare import prepare_company
 from service.examples.complete_journey.seed import seed_consents
 from service.state.export.table import export_schema

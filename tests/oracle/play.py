@@ -17,8 +17,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from rumbo.decision.v1 import decision_pb2, events_pb2, outcomes_pb2, row_pb2
 from rumbo.decision.v1.service_pb2_grpc import DecisionServiceStub
 from rumbo.decision.v1.value_pb2 import Value
-from service import bootstrap
-from service.bootstrap import application, kill_switch
+from service.bootstrap import serve
+from service.bootstrap.serve import application
+from service.bootstrap.store import kill_switch
 from service.state.port import KillSwitch
 from service.wire.handler import Handler
 from service.wire.server import serving
@@ -65,7 +66,7 @@ async def played(home: Path, draw: Draw, *, over_grpc: bool = False) -> AsyncIte
     history = frozenset(j for j in world.catalogue.journeys if draw.likely(0.6))
     model = OutsideModel(history) if draw.likely(0.9) else None
     async with AsyncExitStack() as stack:
-        stack.enter_context(patch.object(bootstrap, "SituationWriter", UntoldFeatures))
+        stack.enter_context(patch.object(serve, "SituationWriter", UntoldFeatures))
         app = await stack.enter_async_context(application(settings, clock, features=features, model=model))
         kills = await stack.enter_async_context(kill_switch(settings))
         play = Play(draw=draw, world=world, clock=clock, service=InProcess(app.handler), kills=kills)

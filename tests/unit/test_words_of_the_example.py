@@ -18,7 +18,7 @@ def files() -> list[Path]:
 
 
 def test_there_is_something_to_look_at() -> None:
-    assert {"company.py", "bootstrap.py", "0001_tables.py", "journey.json"} <= {file.name for file in files()}
+    assert {"company.py", "registry.py", "0001_tables.py", "journey.json"} <= {file.name for file in files()}
 
 
 def test_no_file_that_serves_has_a_word_of_the_example() -> None:

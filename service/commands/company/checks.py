@@ -51,7 +51,7 @@ def _row(patient: Patient) -> Found:
 
 
 def _catalogue(patient: Patient) -> Found:
-    from service.bootstrap import catalogue_of
+    from service.bootstrap.company import catalogue_of
     from service.catalogue.check.check import check, in_folder
     from service.catalogue.documents.problems import Severity
 
@@ -66,7 +66,7 @@ def _catalogue(patient: Patient) -> Found:
 
 
 def _cases(patient: Patient) -> Found:
-    from service.bootstrap import catalogue_of
+    from service.bootstrap.company import catalogue_of
     from service.catalogue.cases.run import read_cases
     from service.catalogue.cases.run import run as run_cases
     from service.catalogue.load import load

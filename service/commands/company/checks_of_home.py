@@ -45,7 +45,7 @@ def _store(patient: Patient) -> Found:
 
 def _model(patient: Patient) -> Found:
     from models.errors import ModelMissing, RegistryUnusable
-    from service.bootstrap import champion
+    from service.bootstrap.parts import champion
 
     try:
         bundle = champion(patient.settings)

@@ -35,7 +35,7 @@ def doctor(settings: Settings, customer: str | None, as_json: bool) -> None:
     A line each: ✓ good, ! worth a look, ✗ wrong, and what to do. Exit status 1 if anything is wrong. Nothing is
     changed, and no home is made.
     """
-    from service.bootstrap import system_clock
+    from service.bootstrap.clock import system_clock
     from service.commands.company.checks import WRITTEN
     from service.commands.company.checks_of_home import KEPT
     from service.commands.company.examination import Patient, examine

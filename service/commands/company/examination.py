@@ -74,7 +74,7 @@ class Patient:
 
     @cached_property
     def company(self) -> Company:
-        from service.bootstrap import company_of
+        from service.bootstrap.company import company_of
 
         return company_of(self.settings)
 
@@ -93,7 +93,7 @@ class Patient:
 
     @cached_property
     def policies(self) -> PoliciesDocument | None:
-        from service.bootstrap import catalogue_of
+        from service.bootstrap.company import catalogue_of
         from service.catalogue.documents.source import Reader
 
         return Reader(catalogue_of(self.settings)).read().policies
@@ -107,7 +107,7 @@ class Patient:
     @cached_property
     def store(self) -> StoreStatus | None:
         """None where there is no store yet."""
-        from service.bootstrap import survey
+        from service.bootstrap.store import survey
         from service.state.home import HomeStore
 
         settings = self.settings
@@ -119,7 +119,7 @@ class Patient:
     @cached_property
     def heard(self) -> Heard:
         """Of a store that stands at the last step."""
-        from service.bootstrap import heard
+        from service.bootstrap.store import heard
 
         return heard(self.settings)
 

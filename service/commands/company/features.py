@@ -31,7 +31,8 @@ def variables(settings: Settings, is_counted: bool, as_json: bool) -> None:
     With --coverage, the share of the customers of whom it is PRESENT: by the latest row of each in the offline source
     of every view, of all whom some view has.
     """
-    from service.bootstrap import catalogue_of, company_of, system_clock, terms_known
+    from service.bootstrap.clock import system_clock
+    from service.bootstrap.company import catalogue_of, company_of, terms_known
     from service.catalogue.documents.source import Reader
     from service.catalogue.vocabulary import vocabulary
     from service.commands.company.show_variables import show_variables, variable_fields

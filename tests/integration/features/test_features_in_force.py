@@ -55,7 +55,7 @@ PRESENT, UNAVAILABLE = FeatureStatus.PRESENT, FeatureStatus.UNAVAILABLE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
-    """The parts of a service that follow a registry, as `service.bootstrap` joins them."""
+    """The parts of a service that follow a registry, as `service.bootstrap.serve` joins them."""
 
     bank: Bank
     hydrator: Hydrator

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from service.bootstrap import state_store
+from service.bootstrap.store import state_store
 from service.decision.facts import FactKind, Situation
 from service.settings import Settings
 from service.state.engines.session import micros

@@ -1,0 +1,279 @@
+"""From settings to a running application."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine, Hashable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from features.company.company import Company
+from features.company.home import demand_home_of, make_home_of
+from features.company.registry import CompanyFeatures
+from features.company.registry_watch import RegistryWatch
+from features.store.online import OnlineFeatures
+from features.store.push import SituationWriter
+from models.registry import fetch_tried_champion, stamp_of, trials_of
+from models.scorer import Scorer
+from service.application.catalogues import KeptCatalogues
+from service.application.decider import Decider
+from service.application.home_access import demand_own
+from service.application.hydrate import FeatureReader, Hydrator
+from service.application.intake import Intake
+from service.application.last_known_kills import keep_reading
+from service.application.scoring import Model, Scoring
+from service.background.catalogue_watch import CatalogueWatch
+from service.background.feature_feed import FeatureFeed, stopped
+from service.background.feature_watch import FeatureWatch
+from service.background.housekeeping import Housekeeping
+from service.background.kill_readers import KillReader
+from service.background.model_watch import ModelWatch
+from service.bootstrap.clock import Clock, system_clock, uuid_of
+from service.bootstrap.company import catalogue_of, company_of, features_known
+from service.bootstrap.store import (
+    open_state,
+)
+from service.catalogue.documents.patience import Patience, patiently
+from service.catalogue.load import Catalogue, CatalogueFolder
+from service.catalogue.terms import Terms, company_terms
+from service.metrics import Metrics
+from service.quiet_load import collecting_later
+from service.settings import Settings
+from service.state.store import SqlState
+from service.state.upkeep.prune import Upkeep
+from service.wire.admission import Share
+from service.wire.door import Door
+from service.wire.handler import Handler
+from service.wire.readiness import HealthPart, Readiness
+from service.wire.server import Application
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Core:
+    """What decides and records, without a wire and with nothing in the background."""
+
+    settings: Settings
+    clock: Clock
+    state: SqlState
+    catalogues: KeptCatalogues
+    hydrator: Hydrator
+    scoring: Scoring
+    metrics: Metrics
+
+
+@asynccontextmanager
+async def application(
+    settings: Settings,
+    clock: Clock = system_clock,
+    *,
+    features: FeatureReader | None = None,
+    model: Model | None = None,
+    new_id: Callable[[datetime], str] = uuid_of,
+) -> AsyncIterator[Application]:
+    """A ready application; on the way out, and where it cannot be made, what was opened is closed, the last first.
+
+    A feature store or model that cannot be had degrades the answers; a catalogue or state store that cannot, ends it.
+    `features` and `model` stand in for the configured ones.
+
+    Raises: CompanyUnknown, CompanyInvalid, HomeForeign, CatalogueInvalid, HomeUnsafe, LoadEnded, StateUnavailable.
+    """
+    company = company_of(settings)
+    demand_home_of(company, settings.home)
+    doubts = demand_own(settings.home, trusts_group=settings.trust_group)
+    make_home_of(company, settings.home)
+    known = await asyncio.to_thread(features_known, settings)
+    terms = company_terms(company, known.schema, known.fingerprint)
+    folder = CatalogueFolder(catalogue_of(settings), terms)
+    stamp = folder.stamp()
+    first = await patiently(partial(_first_load, folder))
+    online = OnlineFeatures(company.feature_repo, known.schema, key=known.key)
+    async with AsyncExitStack() as opened:
+        core = await _core(settings, clock, first, terms, features or online, Scoring(model), opened)
+        for doubt in doubts:
+            log.warning(doubt)
+        tell_features = _feed_features(core, company, opened)
+        watch = CatalogueWatch(folder, stamp, core.catalogues, core.metrics)
+        readiness = _readiness(core, watch)
+        await _work(core, watch, opened)
+        if features is None:
+            _run(_feature_watch(core, company, known, online, watch).run(), opened)
+        if model is None:
+            await _watch_models(core, opened)
+        await readiness.look()
+        _run(readiness.run(), opened)
+        intake = Intake(core.state, core.catalogues, clock, tell_features)
+        yield Application(
+            handler=Handler(
+                decider=_decider(core, new_id), intake=intake, catalogues=core.catalogues, metrics=core.metrics
+            ),
+            door=Door(
+                _shares(settings),
+                Share(settings.max_calls_large),
+                core.metrics,
+                lambda: new_id(clock()),
+                readiness.doubt,
+            ),
+            intake=intake,
+            metrics=core.metrics,
+            watch=watch,
+            readiness=readiness,
+        )
+
+
+async def _core(
+    settings: Settings,
+    clock: Clock,
+    first: Catalogue,
+    terms: Terms,
+    reader: FeatureReader,
+    scoring: Scoring,
+    opened: AsyncExitStack,
+) -> _Core:
+    """The store, with the first catalogue kept in it, the features and the model."""
+    metrics = Metrics()
+    state = await _state_of_service(settings)
+    opened.push_async_callback(state.close)
+    opened.callback(scoring.close)
+    catalogues = KeptCatalogues(first, terms, state, clock)
+    await catalogues.keep()
+    hydrator = Hydrator(reader, state, terms)
+    opened.callback(hydrator.close)
+    await hydrator.warm(clock())
+    metrics.in_force("catalogue", first.version)
+    metrics.in_force("model", scoring.model_version)
+    return _Core(
+        settings=settings,
+        clock=clock,
+        state=state,
+        catalogues=catalogues,
+        hydrator=hydrator,
+        scoring=scoring,
+        metrics=metrics,
+    )
+
+
+async def _state_of_service(settings: Settings) -> SqlState:
+    state = open_state(settings)
+    try:
+        await state.engine.demand_service()
+    except BaseException:
+        await state.close()
+        raise
+    return state
+
+
+def _decider(core: _Core, new_id: Callable[[datetime], str]) -> Decider:
+    return Decider(
+        catalogues=core.catalogues,
+        hydrator=core.hydrator,
+        scoring=core.scoring,
+        state=core.state,
+        clock=core.clock,
+        new_id=new_id,
+        allows_unrecorded=core.settings.allow_unrecorded,
+    )
+
+
+def _readiness(core: _Core, watch: CatalogueWatch) -> Readiness:
+    """What each part of the service says of itself."""
+    readiness = Readiness(
+        {
+            HealthPart.STATE: core.catalogues.confirm,
+            HealthPart.FEATURES: lambda: core.hydrator.has_features(core.clock()),
+            HealthPart.MODEL: core.scoring.has_model,
+        }
+    )
+    watch.listen(lambda *, is_valid: readiness.tell(HealthPart.CATALOGUE, works=is_valid))
+    return readiness
+
+
+def _feed_features(core: _Core, company: Company, opened: AsyncExitStack) -> Callable[[], None]:
+    """Tells the feature store what events changed, if it has a view for it. Returns: what to call after events."""
+    views = company.situation
+    if not views.named:
+        return lambda: None
+    feed = FeatureFeed(core.state, SituationWriter(company.feature_repo, views), core.metrics)
+    opened.callback(feed.close)
+    _run(feed.run(), opened)
+    return feed.wake
+
+
+async def _work(core: _Core, watch: CatalogueWatch, opened: AsyncExitStack) -> None:
+    """Starts what goes on beside the calls. The kill list is read once before."""
+    remember = core.hydrator.remember_kills
+    kills = KillReader(core.state, remember, core.clock, service_id=uuid4().hex, name=_whereabouts())
+    await kills.join()
+    opened.push_async_callback(kills.leave)
+    upkeep = Upkeep(core.state.engine, core.settings.retention)
+    housekeeping = Housekeeping(upkeep, core.catalogues, core.metrics, core.clock)
+    for work in (watch.run(), housekeeping.run(), keep_reading(kills.read)):
+        _run(work, opened)
+
+
+def _feature_watch(
+    core: _Core, company: Company, known: CompanyFeatures, online: OnlineFeatures, catalogues: CatalogueWatch
+) -> FeatureWatch:
+    """Follows the company's registry; `known` is in force."""
+    terms_of = partial(company_terms, company)
+    registry = RegistryWatch(company, known)
+    return FeatureWatch(registry, online, core.hydrator, catalogues, terms_of, core.metrics)
+
+
+async def _watch_models(core: _Core, opened: AsyncExitStack) -> None:
+    """Serves the champion of the home, and each that follows it. The first is tried before this returns."""
+    models = ModelWatch(_Champion(core.settings.home), core.scoring, core.metrics)
+    _run(models.run(), opened)
+    opened.callback(models.stop)
+    await models.first()
+
+
+def _run(work: Coroutine[Any, Any, None], opened: AsyncExitStack) -> None:
+    """In the background until `opened` is closed."""
+    opened.push_async_callback(stopped, asyncio.create_task(work))
+
+
+def _first_load(folder: CatalogueFolder, patience: Patience) -> Catalogue:
+    with collecting_later():
+        return folder.load(patience)
+
+
+def _whereabouts() -> str:
+    """Which process this is, for who must look after it."""
+    return f"process {os.getpid()} on {socket.gethostname()}"
+
+
+def _shares(settings: Settings) -> dict[str, Share]:
+    """The limit of calls by method: each has its own, so that none keeps another one waiting."""
+    return {
+        "Decide": Share(settings.max_calls_decide),
+        "RecordEvents": Share(settings.max_calls_record_events),
+        "RecordOutcomes": Share(settings.max_calls_record_outcomes),
+        "GetDecision": Share(settings.max_calls_get_decision),
+    }
+
+
+class _Champion:
+    """The champion of a home, as a `ModelSource`."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._trials = trials_of(home)
+
+    def stamp(self) -> Hashable:
+        return stamp_of(self._home)
+
+    def load(self) -> Model:
+        return Scorer(fetch_tried_champion(self._home, self._trials))
+
+    def stop(self) -> None:
+        self._trials.stop()
