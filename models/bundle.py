@@ -1,4 +1,4 @@
-"""A trained model at rest: LightGBM text, and one JSON manifest with all that is needed to score. Never a pickle.
+"""A trained model at rest: LightGBM texts, and one JSON manifest with all that is needed to score. Never a pickle.
 
 `load` compares every byte with its hash before anything is parsed, so a damaged bundle is refused, not guessed at.
 """
@@ -7,27 +7,37 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from zipfile import BadZipFile
 
 from features.encoder import Encoder
 from features.files import read_regular
 from models.calibration import Calibration
 from models.errors import BundleCorrupt, BundleOutdated
+from models.learnt import EVIDENCE_FILE, LearntPolicy
 
-FORMAT = 2
+FORMAT = 3
 MODEL_FILE = "model.txt"
 MANIFEST_FILE = "manifest.json"
 VERSION_CHARS = 16  # 64 bits of the content hash
 MAX_MODEL_BYTES = 256 * 1024 * 1024
 MAX_MANIFEST_BYTES = 16 * 1024 * 1024
+MAX_TEXTS = 1000
+_PART = re.compile(r"[a-z][a-z0-9-]*\.(txt|npz)")
+"""A file of a bundle lies in its folder."""
+_STRANGE = re.compile(r'[^\S ]|[,:"\[\]{}]|^$')
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bundle:
-    """Everything that decides a score, and the test metrics the model was published with."""
+    """Everything that decides a score, and the test metrics the model was published with.
+
+    `model_text` gives P(met) of every journey, or its mean reward where that is all that was learnt.
+    """
 
     model_text: str
     encoder: Encoder
@@ -35,6 +45,18 @@ class Bundle:
     history: frozenset[str]  # ids of the journeys the model was trained on
     objective: str  # what the probability is of, in words
     metrics: Mapping[str, float] = field(default_factory=dict)
+    policy: LearntPolicy | None = None
+
+    @cached_property
+    def parts(self) -> Mapping[str, bytes]:
+        """Every file but the manifest, by name."""
+        if self.policy is None:
+            return {MODEL_FILE: self.model_text.encode()}
+        return {
+            MODEL_FILE: self.model_text.encode(),
+            **{file: text.encode() for file, text in sorted(self.policy.texts.items())},
+            EVIDENCE_FILE: self.policy.evidence.to_bytes(),
+        }
 
     @cached_property
     def sha256(self) -> str:
@@ -47,11 +69,12 @@ class Bundle:
         return self.sha256[:VERSION_CHARS]
 
     def save(self, folder: Path) -> None:
-        """Writes the bundle's two files; the folder is made when it is not there."""
+        """Writes the bundle's files, the manifest last; the folder is made when it is not there."""
         folder.mkdir(parents=True, exist_ok=True)
         manifest = self._manifest()
         text = json.dumps({**manifest, "content_sha256": _content_hash(manifest)}, indent=1, ensure_ascii=False)
-        (folder / MODEL_FILE).write_bytes(self.model_text.encode())
+        for file, content in self.parts.items():
+            (folder / file).write_bytes(content)
         (folder / MANIFEST_FILE).write_bytes(text.encode() + b"\n")
 
     @classmethod
@@ -62,43 +85,65 @@ class Bundle:
         """
         root = within or folder
         manifest = _read_manifest(_read(folder / MANIFEST_FILE, root, MAX_MANIFEST_BYTES))
-        model = _read(folder / MODEL_FILE, root, MAX_MODEL_BYTES)
+        parts = _read_parts(folder, root, manifest)
         try:
-            return cls._from(manifest, model)
+            return cls._from(manifest, parts)
         except _UNREADABLE as error:
             raise BundleCorrupt(MANIFEST_FILE, f"does not describe a model: {error}") from error
 
     @classmethod
-    def _from(cls, manifest: Mapping[str, object], model: bytes) -> Bundle:
-        parts, calibration, history, metrics = (manifest[k] for k in ("parts", "calibration", "history", "metrics"))
-        if not (isinstance(parts, dict) and isinstance(calibration, dict) and isinstance(metrics, dict)):
-            raise TypeError("parts, calibration and metrics are objects")
+    def _from(cls, manifest: Mapping[str, object], parts: Mapping[str, bytes]) -> Bundle:
+        calibration, history, metrics, policy = (manifest[k] for k in ("calibration", "history", "metrics", "policy"))
+        if not (isinstance(calibration, dict) and isinstance(metrics, dict)):
+            raise TypeError("calibration and metrics are objects")
         if not isinstance(history, list):
             raise TypeError("history is a list")
-        if parts[MODEL_FILE] != _sha256(model):
-            raise BundleCorrupt(MODEL_FILE, "its bytes do not match the sha256 in the manifest")
         return cls(
-            model_text=model.decode(),
+            model_text=parts[MODEL_FILE].decode(),
             encoder=Encoder.from_json(json.dumps(manifest["encoder"])),
             calibration=Calibration.from_json(calibration),
             history=frozenset(str(journey_id) for journey_id in history),
             objective=str(manifest["objective"]),
             metrics={str(name): float(value) for name, value in metrics.items()},
+            policy=None if policy is None else _policy(policy, parts),
         )
 
     def _manifest(self) -> dict[str, object]:
         return {
             "format": FORMAT,
             "objective": self.objective,
-            "parts": {MODEL_FILE: _sha256(self.model_text.encode())},
+            "parts": {file: _sha256(content) for file, content in self.parts.items()},
             "encoder": json.loads(self.encoder.to_json()),
             "calibration": self.calibration.to_json(),
             "history": sorted(self.history),
             "metrics": dict(sorted(self.metrics.items())),
+            "policy": None if self.policy is None else self.policy.to_json(),
         }
 
 
-_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError)
+def column_names(columns: Sequence[str]) -> list[str]:
+    """The columns' names as LightGBM takes them: those with characters that its texts use otherwise get a number."""
+    return [f"column_{i}" if _STRANGE.search(name) else name.replace(" ", "_") for i, name in enumerate(columns)]
+
+
+def _policy(policy: object, parts: Mapping[str, bytes]) -> LearntPolicy:
+    if not isinstance(policy, dict):
+        raise TypeError("policy is an object")
+    texts = {str(file): parts[file].decode() for file in policy["texts"]}
+    return LearntPolicy.from_json(policy, texts, parts[EVIDENCE_FILE])
+
+
+_UNREADABLE = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    OSError,
+    EOFError,
+    BadZipFile,
+)
 """What reading JSON of any form may raise: ArithmeticError for a number beyond any float, RecursionError for depth."""
 
 
@@ -118,6 +163,21 @@ def _checked(manifest: object) -> dict[str, object]:
     if manifest.pop("content_sha256", None) != _content_hash(manifest):
         raise BundleCorrupt(MANIFEST_FILE, "its content does not match its sha256")
     return manifest
+
+
+def _read_parts(folder: Path, root: Path, manifest: Mapping[str, object]) -> dict[str, bytes]:
+    """Every file that the manifest names, as it says it is."""
+    named = manifest.get("parts")
+    if not isinstance(named, dict) or MODEL_FILE not in named or len(named) > MAX_TEXTS:
+        raise BundleCorrupt(MANIFEST_FILE, f"does not describe a model: it names no {MODEL_FILE}, or too many files")
+    parts = {}
+    for file, sha256 in named.items():
+        if not _PART.fullmatch(file):
+            raise BundleCorrupt(MANIFEST_FILE, f"names a file {file!r}, which is none of a bundle")
+        parts[file] = _read(folder / file, root, MAX_MODEL_BYTES)
+        if sha256 != _sha256(parts[file]):
+            raise BundleCorrupt(file, "its bytes do not match the sha256 in the manifest")
+    return parts
 
 
 def _refuse(constant: str) -> object:

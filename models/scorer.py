@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from features.encoder import JourneyRow
 from features.values import FeatureRow
-from models.bundle import MODEL_FILE, Bundle
+from models.bundle import MODEL_FILE, Bundle, column_names
 from models.errors import BundleCorrupt
 
 
@@ -41,8 +41,7 @@ class Scorer:
         wanted, encoded = self._booster.num_feature(), len(bundle.encoder.columns)
         if wanted != encoded:
             raise BundleCorrupt(MODEL_FILE, f"has {wanted} columns, the encoder in the manifest {encoded}")
-        named = [name.replace(" ", "_") for name in bundle.encoder.columns]
-        if [name.replace(" ", "_") for name in self._booster.feature_name()] != named:
+        if self._booster.feature_name() != column_names(bundle.encoder.columns):
             raise BundleCorrupt(MODEL_FILE, "has other columns, or in another order, than the encoder in the manifest")
         self._encoder = bundle.encoder
         self._calibration = bundle.calibration

@@ -172,10 +172,12 @@ def try_out(bundle: Bundle) -> None:
     """Scores two unknown customers: without any fact, for each journey with history. Raises: BundleCorrupt."""
     from models.scorer import Scorer
 
-    try:
-        demand_trees(bundle.model_text)
-    except TreesMalformed as error:
-        raise BundleCorrupt(MODEL_FILE, f"has trees that cannot be walked: {error}") from error
+    texts = {} if bundle.policy is None else bundle.policy.texts
+    for file, text in {MODEL_FILE: bundle.model_text, **texts}.items():
+        try:
+            demand_trees(text)
+        except TreesMalformed as error:
+            raise BundleCorrupt(file, f"has trees that cannot be walked: {error}") from error
     journeys = [JourneyRow(journey_id=one, kind="", attributes={}) for one in ("", *sorted(bundle.history))]
     at = datetime(2000, 1, 1, tzinfo=UTC)
     try:

@@ -1,4 +1,4 @@
-"""`rumbo train`. Heavy libraries are imported when the command runs, so that `rumbo --help` is quick."""
+"""`rumbo train` of the example's campaigns."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-
-from features.cli import company_option, home_option
 
 if TYPE_CHECKING:
     from features.company.home import Places
@@ -30,16 +28,8 @@ ROWS = {
 }
 
 
-@click.command()
-@company_option
-@home_option
-@click.option("--seeds", type=click.IntRange(1, 100), default=5, show_default=True, help="Models to fit and average.")
-@click.option("--json", "as_json", is_flag=True, help="Print metrics.json instead of a table.")
-def train(company: Path | None, home: Path | None, seeds: int, as_json: bool) -> None:
-    """Train the redemption model on campaign history and make it champion.
-
-    Needs a company made by `rumbo prepare`. Logs a run in HOME/mlflow and writes HOME/training/metrics.json.
-    """
+def train_company(company: Path | None, home: Path | None, seeds: int, as_json: bool) -> None:
+    """Trains on what `rumbo prepare` made, and makes it champion: a run in HOME/mlflow, HOME/training/metrics.json."""
     import json
 
     from features.company.home import places

@@ -1,0 +1,78 @@
+"""Logs of randomised decisions with known truth: what each journey is really worth to each customer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+Matrix = NDArray[np.float64]
+START = np.datetime64("2026-01-01", "us")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulatedLog:
+    """A plain table, and `truth` (n, J): the mean reward of each journey in each row."""
+
+    table: pa.Table
+    truth: Matrix
+    features: tuple[str, ...]
+
+    @property
+    def best_constant(self) -> float:
+        return float(self.truth.mean(axis=0).max())
+
+    def value(self, probability: Matrix) -> float:
+        """The mean reward of a policy (n, J)."""
+        return float((self.truth * probability).sum(axis=1).mean())
+
+
+def simulated(
+    seed: int,
+    *,
+    rows: int = 4000,
+    journeys: int = 3,
+    heterogeneity: float = 0.0,
+    money: bool = False,
+    met_share: float = 0.12,
+    days: int = 1,
+    rows_a_customer: int = 1,
+    with_sets: bool = False,
+) -> SimulatedLog:
+    """Journeys differ by a little for everyone, and by `heterogeneity` (log-odds) with the sign of a feature each.
+
+    `money`: what is met brings a lognormal amount, of a mean that depends on another feature. `with_sets`: each row
+    could have what its column `allowed` says, one journey at least; else all.
+    """
+    draw = np.random.default_rng(seed)
+    x = draw.normal(size=(rows, journeys + 3))
+    segment = draw.integers(0, 4, rows)
+    base = np.log(met_share / (1.0 - met_share)) + 0.5 * x[:, 0] + 0.2 * (segment == 2)
+    sign = np.where(x[:, 1 : journeys + 1] > 0.0, 1.0, -1.0)
+    log_odds = base[:, None] + 0.1 * np.arange(journeys) + heterogeneity * sign
+    p = 1.0 / (1.0 + np.exp(-log_odds))
+    eligible = draw.random((rows, journeys)) < (0.7 if with_sets else 1.0)
+    eligible[np.arange(rows), draw.integers(0, journeys, rows)] = True
+    shown = np.argmax(np.where(eligible, draw.random(eligible.shape), -1.0), axis=1)
+    met = draw.random(rows) < p[np.arange(rows), shown]
+    mean = np.exp(1.0 + 0.3 * x[:, -1]) if money else np.ones(rows)
+    spread = 1.5
+    amount = mean * np.exp(spread * draw.normal(size=rows) - spread**2 / 2.0) if money else mean
+    names = tuple(f"x{i}" for i in range(x.shape[1]))
+    table = pa.table(
+        {
+            "customer_id": [f"c{i // rows_a_customer}" for i in range(rows)],
+            "decided_at": pa.array(START + draw.integers(0, days, rows) * np.timedelta64(1, "D")).cast(
+                pa.timestamp("us", "UTC")
+            ),
+            "journey_id": [f"j{j}" for j in shown],
+            "propensity": 1.0 / eligible.sum(axis=1),
+            "reward": np.where(met, amount, 0.0),
+            **dict(zip(names, x.T, strict=True)),
+            "segment": [f"s{s}" for s in segment],
+            **({"allowed": [[f"j{j}" for j in np.flatnonzero(row)] for row in eligible]} if with_sets else {}),
+        }
+    )
+    return SimulatedLog(table=table, truth=p * mean[:, None], features=(*names, "segment"))

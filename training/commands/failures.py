@@ -1,0 +1,26 @@
+"""How a log, a bundle or an option that cannot be used ends a command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from models.errors import BundleCorrupt
+from training.log.errors import LogInvalid
+
+
+class Refusal(click.ClickException):
+    """Input that cannot be used: it ends a command as an option that is wrong does."""
+
+    exit_code = 2
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """What is wrong with the input becomes one line on standard error, and exit status 2."""
+    try:
+        yield
+    except (LogInvalid, BundleCorrupt) as error:
+        raise Refusal(str(error)) from error

@@ -1,0 +1,116 @@
+"""The options that say which columns of a log say what, and what a contact costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from training.log.options import LogColumns
+
+
+class JourneyCost(click.ParamType[tuple[str, float]]):
+    """`JOURNEY=NUMBER`."""
+
+    name = "JOURNEY=NUMBER"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, float]:
+        if isinstance(value, tuple):
+            return value
+        journey, separator, number = str(value).rpartition("=")
+        if not separator or not journey:
+            self.fail(f"{value!r} is not like welcome=0.25", param, ctx)
+        return journey, finite(number, value, self, param, ctx)
+
+
+class ColumnOrNumber(click.ParamType[str | float]):
+    """The name of a column, or a number."""
+
+    name = "COLUMN|NUMBER"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str | float:
+        try:
+            number = float(value)
+        except ValueError:
+            return str(value)
+        return finite(str(number), value, self, param, ctx)
+
+
+class Names(click.ParamType[tuple[str, ...]]):
+    """Names with commas between them."""
+
+    name = "A,B,…"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        if isinstance(value, tuple):
+            return value
+        names = tuple(name.strip() for name in str(value).split(",") if name.strip())
+        if len(set(names)) < len(names):
+            self.fail(f"a name stands twice in {value!r}", param, ctx)
+        return names
+
+
+def finite(
+    text: str, value: object, kind: click.ParamType[Any], param: click.Parameter | None, ctx: click.Context | None
+) -> float:
+    """The number in a text. Raises: click.BadParameter unless it is finite."""
+    try:
+        number = float(text)
+    except ValueError:
+        kind.fail(f"{text!r} in {value!r} is no number", param, ctx)
+    if number != number or number in (float("inf"), float("-inf")):
+        kind.fail(f"{text!r} in {value!r} is no finite number", param, ctx)
+    return number
+
+
+Command = Callable[..., Any]
+log_option = click.option(
+    "--log",
+    "log",
+    type=click.Path(exists=True, path_type=Path),
+    help="A Parquet or CSV file, or a folder of them: the exported table or a plain one.",
+)
+cost_option = click.option(
+    "--cost", "costs", type=JourneyCost(), multiple=True, help="What a contact of a journey costs. Repeatable."
+)
+against_option = click.option(
+    "--uplift-against", "against", metavar="JOURNEY", help="Rank by the gain over this journey."
+)
+eligible_option = click.option(
+    "--eligible", metavar="COLUMN", help="What each row could be shown: lists of ids, or texts such as a|b."
+)
+_COLUMNS: tuple[Callable[[Command], Command], ...] = (
+    click.option("--reward", metavar="COLUMN", default="reward", show_default=True, help="What came of it."),
+    click.option("--value", type=ColumnOrNumber(), help="What the reward is multiplied by."),
+    click.option("--surrogate", metavar="COLUMN", help="A denser outcome, which the order is learnt from."),
+    click.option("--journey", metavar="COLUMN", default="journey_id", show_default=True, help="What was shown."),
+    click.option(
+        "--propensity", metavar="COLUMN", default="propensity", show_default=True, help="The probability of that."
+    ),
+    eligible_option,
+    click.option(
+        "--features", type=Names(), default=(), help="The features; of an exported log all, if none is named."
+    ),
+    click.option("--categorical", type=Names(), default=(), help="Those of them whose values are names."),
+    click.option("--group", metavar="COLUMN", help="The column within whose values ranking is measured."),
+)
+
+
+def column_options(command: Command) -> Command:
+    """All of them; the command gets each by its name."""
+    for option in reversed(_COLUMNS):
+        command = option(command)
+    return command
+
+
+def columns_from(given: dict[str, Any]) -> LogColumns:
+    """Takes the options of `column_options` out of a command's arguments."""
+    names = ("reward", "value", "surrogate", "journey", "propensity", "eligible", "features", "categorical", "group")
+    return LogColumns(**{name: given.pop(name) for name in names})
+
+
+def costs_from(given: tuple[tuple[str, float], ...]) -> dict[str, float] | None:
+    """By journey; None where none was given."""
+    return dict(given) or None

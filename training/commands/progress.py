@@ -1,0 +1,23 @@
+"""A bar on standard error that says what is being done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+
+@contextmanager
+def announcing(stages: int) -> Iterator[Callable[[str], None]]:
+    """What is yielded is told what begins, `stages` times in all."""
+    columns = (SpinnerColumn(), TextColumn("{task.description:<24}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("loading libraries", total=stages + 1)
+
+        def announce(stage: str) -> None:
+            progress.update(task, description=stage, advance=1)
+
+        yield announce
+        progress.update(task, description="done", completed=stages + 1)

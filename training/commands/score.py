@@ -1,0 +1,45 @@
+"""`rumbo score`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from training.commands.options import against_option, cost_option, costs_from, eligible_option
+
+
+@click.command()
+@click.option(
+    "--log", type=click.Path(path_type=Path), required=True, help="The rows: a Parquet or CSV file, a folder."
+)
+@click.option("--model", type=click.Path(path_type=Path), required=True, help="The bundle that `train --out` wrote.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The Parquet file to write."
+)
+@against_option
+@cost_option
+@eligible_option
+def score(
+    log: Path,
+    model: Path,
+    out: Path,
+    against: str | None,
+    costs: tuple[tuple[str, float], ...],
+    eligible: str | None,
+) -> None:
+    """Score every row of a log by a model: what each journey is worth to it, and which one the policy takes.
+
+    Writes `row` (from 0), `journey_id`, `value` (expected reward, net of cost) and `probability` (1 for the journey
+    taken). No reward, journey or propensity is read. Costs given here replace the model's; its guard is taken anew.
+    """
+    from training.commands.failures import refusing
+
+    with refusing():
+        from models.bundle import Bundle
+        from training.score import score_log, write_scores
+
+        bundle = Bundle.load(model)
+        scores = score_log(log, bundle, eligible, costs_from(costs), against)
+        write_scores(out, scores, bundle.encoder)
+    click.echo(f"wrote {out}: {scores.eligible.shape[0]:,} rows, {len(scores.journeys)} journeys", err=True)

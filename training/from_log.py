@@ -1,0 +1,118 @@
+"""`rumbo train --log` without its command line: read, hold out, learn, measure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from features.interactions import ModelFeatures
+from models.bundle import Bundle
+from training.learn.learn import Settings, learn
+from training.learn.measures import Measured, measure
+from training.learn.plain import schema_of
+from training.log.decisions import DecisionLog, read_decisions
+from training.log.errors import LogInvalid
+from training.log.options import LogColumns
+
+Announce = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is to be learnt, and from what.
+
+    `test_from`: the rows decided from then on are held out, and so are those before whose window was still open;
+    `baseline` names what the model is measured beside.
+    """
+
+    log: Path
+    columns: LogColumns
+    costs: Mapping[str, float] = field(default_factory=dict)
+    against: str | None = None
+    guarded: bool = True
+    folds: int = 5
+    seed: int = 0
+    test_from: np.datetime64 | None = None
+    baselines: tuple[str, ...] = ()
+    objective: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """A bundle, and what was measured of it on rows that it had not seen: `tested` of them."""
+
+    bundle: Bundle
+    measured: Mapping[str, Measured]
+    trained: int
+    tested: int
+
+    def document(self) -> dict[str, object]:
+        """What was measured, as JSON has it: null where a figure means nothing."""
+        guard = self.bundle.policy.guard if self.bundle.policy is not None else None
+        return {
+            "model_version": self.bundle.version,
+            "rows": {"trained": self.trained, "measured": self.tested},
+            "metrics": {
+                name: {key: value if np.isfinite(value) else None for key, value in found.as_dict().items()}
+                for name, found in self.measured.items()
+            },
+            "guard": None if guard is None else asdict(guard),
+        }
+
+
+def instant(at: datetime) -> np.datetime64:
+    """In UTC, which it is in unless it says otherwise."""
+    return np.datetime64(at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC).replace(tzinfo=None), "us")
+
+
+def train_from_log(order: Order, announce: Announce) -> Trained:
+    """Learns from a log, and measures on rows held out, or out of fold where none are.
+
+    Raises: LogInvalid that names file, row and column.
+    """
+    announce("log")
+    log = read_decisions(order.log, order.columns)
+    _demand_features(log)
+    training, test = _held_out(log, order.test_from)
+    learnt = learn(training, schema_of(log), ModelFeatures(), _settings(order), announce)
+    announce("measures")
+    measured = measure(learnt, training, test, order.baselines)
+    figures = {name: value for name, value in measured["model"].as_dict().items() if np.isfinite(value)}
+    bundle = replace(learnt.bundle, metrics=figures)
+    return Trained(
+        bundle=bundle, measured=measured, trained=training.size, tested=training.size if test is None else test.size
+    )
+
+
+def _settings(order: Order) -> Settings:
+    named = order.objective or f"{order.columns.reward} of {order.log.name}"
+    return Settings(
+        objective=named,
+        costs=order.costs,
+        against=order.against,
+        guarded=order.guarded,
+        folds=order.folds,
+        seed=order.seed,
+    )
+
+
+def _demand_features(log: DecisionLog) -> None:
+    facts = log.choices.features
+    if not (facts.numbers or facts.texts or facts.instants):
+        raise LogInvalid(log.path, "name the features (--features a,b): any other column may be an outcome")
+
+
+def _held_out(log: DecisionLog, test_from: np.datetime64 | None) -> tuple[DecisionLog, DecisionLog | None]:
+    """The rows to train on, and those to test on, if any are held out."""
+    if test_from is None:
+        return log, None
+    later = log.decided_at >= test_from
+    earlier = ~later if log.window_ends_at is None else ~later & ~(log.window_ends_at > test_from)
+    for rows, said in ((earlier, "before"), (later, "from")):
+        if not rows.any():
+            raise LogInvalid(log.path, f"there is no row with a reward {said} {test_from}", column="--test-from")
+    return log.where(earlier), log.where(later)

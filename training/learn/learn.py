@@ -1,0 +1,257 @@
+"""From a log to a bundle: reward, gains, guard, each chosen on rows that no model had seen, then fitted on all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from features.columns.facts import levels_of
+from features.encoder import Encoder, JourneyRow
+from features.interactions import ModelFeatures
+from features.schema import FeatureSchema
+from models.bundle import Bundle
+from models.learnt import (
+    AMOUNT_FILE,
+    MAX_CELLS,
+    Evidence,
+    GainLearner,
+    LearntJourney,
+    LearntPolicy,
+    RewardTerms,
+)
+from models.valuation import cost_vector
+from training.learn.boosting import Matrix, Rows, Table, Task, Vector, at_once
+from training.learn.crossfit import Design, sampled
+from training.learn.folds import folds_of
+from training.learn.gains import TASK, Gains, JourneyGain, crossed_gains, doubly_robust, doubly_robust_gains, risk
+from training.learn.guard import guard_of
+from training.learn.rewards import RewardModel, best_reward_model, with_own_models
+from training.log.decisions import DecisionLog
+from training.log.errors import LogInvalid
+
+Announce = Callable[[str], None]
+"""Told what begins, for a progress display."""
+
+SMALL = 20_000
+"""Rows below which models with random thresholds are tried too: few successes overfit easily."""
+MIN_ROWS_ALONE = 500
+"""Of every journey, for models of their own to be tried."""
+MAX_ALONE = 20
+"""Journeys, for models of their own to be tried."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How to learn. `against`: the journey that gains are over; `folds`: how many parts are kept apart."""
+
+    objective: str
+    costs: Mapping[str, float] = field(default_factory=dict)
+    against: str | None = None
+    guarded: bool = True
+    folds: int = 5
+    seed: int = 0
+    monotone: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learnt:
+    """A bundle, and what it told of `rows` (k,) of the log beside what was shown, each out of fold: `told` (k,)."""
+
+    bundle: Bundle
+    rows: Rows
+    told: Vector
+
+
+def learn(
+    log: DecisionLog, schema: FeatureSchema, model: ModelFeatures, settings: Settings, announce: Announce
+) -> Learnt:
+    """Fits, chooses and guards; equal input and seed give an equal bundle.
+
+    Raises: LogInvalid for a log of one journey alone, or an `against` or a cost of a journey that it does not have.
+    """
+    demand_journeys(log, settings)
+    announce("columns")
+    journeys = [
+        JourneyRow(journey_id=name, kind=kind, attributes={})
+        for name, kind in zip(log.choices.journeys, log.kinds, strict=True)
+    ]
+    encoder = Encoder.fit_columns(levels_of(log.choices.features), journeys, schema, model)
+    folds = folds_of(log.decided_at, log.customer, settings.folds, settings.seed)
+    design = Design(log, encoder, journeys, folds, settings.seed)
+    announce("rewards, out of fold")
+    target = log.reward if log.surrogate is None else log.surrogate
+    common = best_reward_model(design, target, _tasks(design, settings))
+    common = replace(common, terms=_in_rewards(common.terms, log))
+    rows = _sample(design)
+    announce("journeys, out of fold")
+    learner = _Learner(design, settings, common, rows)
+    learner.choose()
+    announce("guard")
+    evidence = learner.evidence()
+    costs = cost_vector(log.choices.journeys, settings.costs)
+    guard = guard_of(evidence, costs, log.choices.journeys, guarded=settings.guarded)
+    announce("models on all rows")
+    model_text, texts, learnt = _fit_all(design, learner)
+    bundle = Bundle(
+        model_text=model_text,
+        encoder=encoder,
+        calibration=learner.reward.calibration,
+        history=frozenset(journey.journey_id for journey in learnt if journey.rows),
+        objective=settings.objective,
+        policy=LearntPolicy(
+            journeys=learnt,
+            reward=learner.reward.terms,
+            guard=guard,
+            evidence=evidence,
+            folds=folds.describe(),
+            costs=dict(settings.costs),
+            against=settings.against,
+            learner=learner.name,
+            texts=texts,
+        ),
+    )
+    told = learner.values[np.arange(rows.size), log.shown[rows]]
+    return Learnt(bundle=bundle, rows=rows, told=np.asarray(told))
+
+
+def demand_journeys(log: DecisionLog, settings: Settings) -> None:
+    """Raises: LogInvalid."""
+    known = log.choices.journeys
+    if np.unique(log.shown).size < 2:
+        raise LogInvalid(log.path, f"only one journey was ever shown ({known[int(log.shown[0])]!r}): nothing to choose")
+    for name in (*settings.costs, *([] if settings.against is None else [settings.against])):
+        if name not in known:
+            raise LogInvalid(log.path, f"there is no journey {name!r}; it has: {', '.join(known)}")
+
+
+def _tasks(design: Design, settings: Settings) -> Callable[[str], Iterator[Task]]:
+    monotone = tuple((name, sign) for name, sign in sorted(settings.monotone.items()) if name in design.encoder.columns)
+
+    def tasks(objective: str) -> Iterator[Task]:
+        yield Task(objective=objective, monotone=monotone)
+        if design.log.size < SMALL:
+            yield Task(objective=objective, is_random=True, monotone=monotone)
+
+    return tasks
+
+
+def _in_rewards(terms: RewardTerms, log: DecisionLog) -> RewardTerms:
+    """What a surrogate's model tells, scaled to what the reward comes to."""
+    if log.surrogate is None:
+        return terms
+    total = float(log.surrogate.sum())
+    if total == 0.0:
+        raise LogInvalid(log.path, "the surrogate comes to 0 over all rows: nothing can be learnt from it")
+    return replace(terms, factor=terms.factor * float(log.reward.sum()) / total)
+
+
+def _sample(design: Design) -> Rows:
+    return sampled(design.log.size, max(MAX_CELLS // len(design.journeys), 1), design.seed)
+
+
+class _Learner:
+    """The reward model and the gains that are kept, and what they say of the rows of the evidence."""
+
+    def __init__(self, design: Design, settings: Settings, common: RewardModel, rows: Rows) -> None:
+        self._design = design
+        self._settings = settings
+        self._rows = rows
+        self.reward = common
+        self.gains: Gains | None = None
+        self.name: GainLearner | None = None
+        self.common_rewards = common.matrix(rows)
+        log = design.log
+        self._scores = doubly_robust(self.common_rewards, log.shown[rows], log.reward[rows], log.propensity[rows])
+        self.values: Matrix = self.common_rewards
+
+    def choose(self) -> None:
+        """The way whose values lie nearest to the scores of rows that it had not seen."""
+        tried: list[tuple[float, RewardModel, Gains | None, GainLearner, Matrix]] = []
+        against = self._against()
+        for reward, name in self._rewards():
+            values = self.common_rewards if reward is self.reward else reward.matrix(self._rows)
+            tried.append((self._risk(values), reward, None, name, values))
+        if against is not None:
+            for gains in self._gains(against):
+                values = gains.values(self.common_rewards, self._rows)
+                tried.append((self._risk(values), self.reward, gains, gains.learner, values))
+        _, self.reward, self.gains, name, self.values = min(tried, key=lambda found: found[0])
+        self.name = name if against is not None else None
+
+    def evidence(self) -> Evidence:
+        log, rows = self._design.log, self._rows
+        return Evidence(
+            values=self.values.astype(np.float32),
+            scores=self._scores.astype(np.float32),
+            eligible=log.choices.eligible[rows],
+            customer=log.customer[rows].astype(np.int32),
+            shown=log.shown[rows].astype(np.int32),
+            propensity=log.propensity[rows],
+        )
+
+    def _against(self) -> int | None:
+        named = self._settings.against
+        return None if named is None else self._design.log.choices.journeys.index(named)
+
+    def _rewards(self) -> Iterator[tuple[RewardModel, GainLearner]]:
+        yield self.reward, GainLearner.S
+        counts = np.bincount(self._design.log.shown, minlength=len(self._design.journeys))
+        if counts.size <= MAX_ALONE and counts.min() >= MIN_ROWS_ALONE:
+            yield with_own_models(self.reward, self._design), GainLearner.T
+
+    def _gains(self, against: int) -> Iterator[Gains]:
+        log, rows = self._design.log, self._design.rows
+        whole = self.common_rewards if self._rows.size == rows.size else self.reward.matrix(rows)
+        scores = doubly_robust(whole, log.shown, log.reward, log.propensity)
+        yield crossed_gains(self._design, against, whole)
+        yield doubly_robust_gains(self._design, against, scores)
+
+    def _risk(self, values: Matrix) -> float:
+        return risk(values, self._scores, self._design.log.choices.eligible[self._rows])
+
+
+def _fit_all(design: Design, learner: _Learner) -> tuple[str, dict[str, str], tuple[LearntJourney, ...]]:
+    """The common model, the others by file, and the journeys with the files of theirs."""
+    reward, log, rows = learner.reward, design.log, design.rows
+    recipe, table = reward.recipe, design.table()
+    works = [("", _fitting(table, recipe.task, recipe.target, rows, reward.main.rounds))]
+    if reward.amount is not None and recipe.amount_part is not None:
+        part = recipe.amount_part
+        works.append((AMOUNT_FILE, _fitting(table, part.task, part.target, part.rows, reward.amount.rounds)))
+    counts = np.bincount(log.shown, minlength=len(design.journeys))
+    learnt = []
+    for place, journey in enumerate(design.journeys):
+        text: str | None = None
+        gain_texts: tuple[str, ...] = ()
+        share = 0.0
+        if reward.own:
+            text, mine, fit = f"own-{place}.txt", rows[log.shown == place], reward.own[place]
+            works.append((text, _fitting(table, recipe.task, recipe.target, mine, fit.rounds)))
+        if learner.gains is not None and place in learner.gains.by_journey:
+            gain = learner.gains.by_journey[place]
+            gain_texts, share = tuple(f"gain-{place}-{i}.txt" for i in range(len(gain.fits))), gain.treated_share
+            works.extend(zip(gain_texts, _fitting_gain(design.table(place), gain), strict=True))
+        learnt.append(
+            LearntJourney(
+                journey_id=journey.journey_id,
+                kind=journey.kind,
+                rows=int(counts[place]),
+                attributes=journey.attributes,
+                text=text,
+                gain_texts=gain_texts,
+                treated_share=share,
+            )
+        )
+    texts = dict(zip([name for name, _ in works], at_once(lambda work: work[1](), works), strict=True))
+    return texts.pop(""), texts, tuple(learnt)
+
+
+def _fitting(table: Table, task: Task, target: Vector, rows: Rows, rounds: int) -> Callable[[], str]:
+    return lambda: table.fit(task, target, rows, rounds).model_to_string()
+
+
+def _fitting_gain(table: Table, gain: JourneyGain) -> list[Callable[[], str]]:
+    parts = zip(gain.fits, gain.targets, gain.rows, strict=True)
+    return [_fitting(table, TASK, target, rows, fit.rounds) for fit, target, rows in parts]

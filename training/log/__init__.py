@@ -1,0 +1,1 @@
+"""Logs of decisions as tables: the exported one, or a plain one from anywhere."""

@@ -1,0 +1,305 @@
+"""A log as what was decided, what could have been, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from features.columns.arrow import ColumnUnfit, columns_of
+from features.columns.facts import FeatureColumns
+from training.log import cells
+from training.log.files import LogFiles, LogTable
+from training.log.options import DECISION, KIND, SLOT, WINDOW_END, LogColumns, column_of, is_exported
+
+Vector = NDArray[np.float64]
+Codes = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+_AT = "\0at"
+"""The moments, under a name that no file can give a column."""
+_NO_TIME = np.datetime64("1970-01-01", "us")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What each of n rows could be decided on: `eligible` (n, J) over `journeys`, and the features as served."""
+
+    journeys: tuple[str, ...]
+    eligible: Mask
+    features: FeatureColumns
+
+    @property
+    def size(self) -> int:
+        return int(self.eligible.shape[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedSlates:
+    """(n,) each: the code of a row's decision, the slot that it fills, from 1, and how many its decision filled."""
+
+    decision: Codes
+    slot: Codes
+    filled: Codes
+
+    def take(self, rows: Mask | Codes) -> LoggedSlates:
+        return LoggedSlates(decision=self.decision[rows], slot=self.slot[rows], filled=self.filled[rows])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionLog:
+    """The rows of a log whose reward is known, n of them.
+
+    `shown` (n,) indexes `choices.journeys`; `propensity` (n,) is in (0, 1]; `reward` (n,) is what the journey was
+    worth, its cost not taken off; `surrogate` (n,) the denser outcome, if one is named; `customer` and `group` (n,) are
+    codes; `row` (n,) is each row's place in the log. `kinds` is what a log says of each journey, "" where nothing.
+    `window_ends_at` (n,), where the log says it, is NaT where it does not. An exported log also has `slates`, and
+    `propensities` (n, J), rows of NaN where they are not all known. `unknown` rows more had no reward that is known.
+    """
+
+    path: Path
+    choices: Choices
+    shown: Codes
+    propensity: Vector
+    reward: Vector
+    surrogate: Vector | None
+    customer: Codes
+    decided_at: NDArray[np.datetime64]
+    group: Codes | None
+    row: Codes
+    kinds: tuple[str, ...]
+    unknown: int
+    window_ends_at: NDArray[np.datetime64] | None = None
+    slates: LoggedSlates | None = None
+    propensities: Vector | None = None
+
+    @property
+    def size(self) -> int:
+        return int(self.reward.size)
+
+    def where(self, rows: Mask | Codes) -> DecisionLog:
+        """These rows alone, of the same journeys."""
+        chosen = replace(self.choices, eligible=self.choices.eligible[rows], features=self.choices.features.take(rows))
+        return replace(
+            self,
+            choices=chosen,
+            shown=self.shown[rows],
+            propensity=self.propensity[rows],
+            reward=self.reward[rows],
+            surrogate=None if self.surrogate is None else self.surrogate[rows],
+            customer=self.customer[rows],
+            decided_at=self.decided_at[rows],
+            group=None if self.group is None else self.group[rows],
+            row=self.row[rows],
+            window_ends_at=None if self.window_ends_at is None else self.window_ends_at[rows],
+            slates=None if self.slates is None else self.slates.take(rows),
+            propensities=None if self.propensities is None else self.propensities[rows],
+        )
+
+
+def read_decisions(path: Path, named: LogColumns) -> DecisionLog:
+    """The rows to learn from, or to judge a policy by.
+
+    Raises: LogInvalid that names file, row and column.
+    """
+    files = LogFiles(path)
+    columns = named.for_log(files)
+    _demand(files, columns, _read_of(columns))
+    log = files.read(_wanted(files, columns, _read_of(columns)), _texts(files, columns))
+    reward, surrogate = _reward(log, columns), _optional(log, columns.surrogate)
+    known = ~np.isnan(reward) if surrogate is None else ~np.isnan(reward) & ~np.isnan(surrogate)
+    if not known.any():
+        raise log.fault("no row has a reward that is known", column=columns.reward)
+    shown = cells.texts(log, columns.journey)
+    _demand_all(log, shown.codes >= 0, known, columns.journey, "there is no journey")
+    propensity = _propensity(log, columns.propensity, known)
+    journeys, index, eligible = _eligible(log, columns, shown, known)
+    customer = cells.texts(log, columns.customer)
+    _demand_all(log, customer.codes >= 0, known, columns.customer, "there is no customer")
+    decided_at = cells.instants(log, columns.decided_at)
+    whole = DecisionLog(
+        path=path,
+        choices=Choices(
+            journeys=journeys, eligible=eligible, features=_features(files, log, columns.features, columns, decided_at)
+        ),
+        shown=index[shown.codes],
+        propensity=propensity,
+        reward=reward,
+        surrogate=surrogate,
+        customer=customer.codes,
+        decided_at=decided_at,
+        group=None if columns.group is None else cells.texts(log, columns.group).codes,
+        row=np.arange(reward.size),
+        kinds=_kinds(files, log, journeys, index[shown.codes]),
+        unknown=int((~known).sum()),
+        window_ends_at=_window_ends(log),
+        slates=_slates(log) if is_exported(files) else None,
+        propensities=_distribution(log, columns, journeys) if is_exported(files) else None,
+    )
+    return whole.where(known)
+
+
+def read_choices(path: Path, named: LogColumns, journeys: tuple[str, ...]) -> Choices:
+    """The rows to score: no reward, journey or propensity is looked at.
+
+    `journeys` are those that are known to the policy; without a column of sets every row can have each of them. Ids
+    in the sets that are no such journey come after them.
+    Raises: LogInvalid.
+    """
+    files = LogFiles(path)
+    columns = named.for_log(files)
+    asked = {columns.eligible: "--eligible"} if columns.eligible is not None else {}
+    _demand(files, columns, asked)
+    times = {columns.decided_at: ""} if columns.decided_at in files.columns else {}
+    log = files.read(_wanted(files, columns, asked | times), _texts(files, columns))
+    size = log.table.num_rows
+    decided_at = cells.instants(log, columns.decided_at) if times else np.full(size, _NO_TIME)
+    features = _features(files, log, columns.features, columns, decided_at)
+    if columns.eligible is None:
+        return Choices(journeys=journeys, eligible=np.ones((size, len(journeys)), dtype=np.bool_), features=features)
+    found = cells.sets(log, columns.eligible)
+    known = (*journeys, *sorted(set(found.levels) - set(journeys)))
+    eligible = _matrix(found, {name: i for i, name in enumerate(known)}, size)
+    _demand_all(log, np.asarray(eligible.any(axis=1)), np.ones(size, dtype=np.bool_), columns.eligible, "no journey is eligible")
+    return Choices(journeys=known, eligible=eligible, features=features)
+
+
+def _read_of(columns: LogColumns) -> dict[str, str]:
+    """Every column that is not a feature, by the option that names it."""
+    named = {
+        columns.reward: "--reward",
+        columns.journey: "--journey",
+        columns.propensity: "--propensity",
+        columns.customer: "the customer",
+        columns.decided_at: "the moment of the decision",
+    }
+    optional = {
+        columns.value if isinstance(columns.value, str) else None: "--value",
+        columns.surrogate: "--surrogate",
+        columns.eligible: "--eligible",
+        columns.group: "--group",
+    }
+    return named | {name: option for name, option in optional.items() if name is not None}
+
+
+def _demand(files: LogFiles, columns: LogColumns, read: dict[str, str]) -> None:
+    for column, option in read.items():
+        files.demand(column, option)
+    for feature in columns.features:
+        files.demand(column_of(feature, files), "--features")
+
+
+def _wanted(files: LogFiles, columns: LogColumns, read: dict[str, str]) -> set[str]:
+    said = {KIND, SLOT, DECISION} if is_exported(files) else set()
+    said |= {WINDOW_END} & set(files.columns)
+    return {*read, *(column_of(feature, files) for feature in columns.features), *said}
+
+
+def _texts(files: LogFiles, columns: LogColumns) -> set[str]:
+    """Columns that a CSV file has as texts, whatever they look like."""
+    named = {columns.customer, columns.journey, columns.eligible or "", columns.group or ""}
+    return named | {column_of(feature, files) for feature in columns.categorical}
+
+
+def _reward(log: LogTable, columns: LogColumns) -> Vector:
+    """The reward times its value; a reward of 0 is worth nothing, whatever its value, known or not."""
+    reward = cells.numbers(log, columns.reward)
+    if columns.value is None:
+        return reward
+    value = np.float64(columns.value) if isinstance(columns.value, float) else cells.numbers(log, columns.value)
+    return np.where(reward == 0.0, 0.0, reward * value)
+
+
+def _optional(log: LogTable, column: str | None) -> Vector | None:
+    return None if column is None else cells.numbers(log, column)
+
+
+def _propensity(log: LogTable, column: str, known: Mask) -> Vector:
+    found = cells.numbers(log, column)
+    _demand_all(log, ~np.isnan(found), known, column, "the propensity is missing")
+    inside = (found > 0.0) & (found <= 1.0)
+    if (known & ~inside).any():
+        row = int(np.flatnonzero(known & ~inside)[0])
+        raise log.fault(f"{found[row]} is no probability of what was shown: above 0, at most 1", row=row, column=column)
+    return found
+
+
+def _eligible(
+    log: LogTable, columns: LogColumns, shown: cells.Coded, known: Mask
+) -> tuple[tuple[str, ...], Codes, Mask]:
+    """All journeys, the place of each level of `shown` among them, and who could have had which."""
+    size = shown.codes.size
+    levels = {shown.levels[code] for code in np.unique(shown.codes[known])}
+    found = None if columns.eligible is None else cells.sets(log, columns.eligible)
+    journeys = tuple(sorted(levels | set(() if found is None else found.levels)))
+    place = {name: i for i, name in enumerate(journeys)}
+    index = np.array([place.get(level, -1) for level in shown.levels] or [-1], dtype=np.int64)
+    if found is None:
+        return journeys, index, np.ones((size, len(journeys)), dtype=np.bool_)
+    eligible = _matrix(found, place, size)
+    inside = np.asarray(eligible[np.arange(size), index[shown.codes]])
+    _demand_all(log, inside, known, str(columns.eligible), "the journey that was shown is not in the set")
+    return journeys, index, eligible
+
+
+def _matrix(found: cells.Sets, place: dict[str, int], size: int) -> Mask:
+    eligible = np.zeros((size, len(place)), dtype=np.bool_)
+    columns = np.array([place[level] for level in found.levels] or [0], dtype=np.int64)
+    eligible[found.rows, columns[found.codes]] = True
+    return eligible
+
+
+def _features(
+    files: LogFiles, log: LogTable, names: tuple[str, ...], columns: LogColumns, at: NDArray[np.datetime64]
+) -> FeatureColumns:
+    stored = [column_of(name, files) for name in names]
+    moments = pa.array(at.astype(np.int64), pa.int64()).cast(pa.timestamp("us", "UTC"))
+    table = log.table.select(stored).rename_columns(list(names)).append_column(_AT, moments)
+    try:
+        return columns_of(table, names, _AT, categorical=columns.categorical)
+    except ColumnUnfit as error:
+        raise log.fault(error.fault, row=error.row, column=column_of(error.column, files)) from error
+
+
+def _kinds(files: LogFiles, log: LogTable, journeys: tuple[str, ...], shown: Codes) -> tuple[str, ...]:
+    """The kind of each journey that was shown, of an exported log; "" for the others."""
+    if not is_exported(files):
+        return ("",) * len(journeys)
+    kinds = cells.texts(log, KIND)
+    found = {int(j): kinds.levels[k] for j, k in zip(shown, kinds.codes, strict=True) if k >= 0}
+    return tuple(found.get(j, "") for j in range(len(journeys)))
+
+
+def _window_ends(log: LogTable) -> NDArray[np.datetime64] | None:
+    if WINDOW_END not in log.table.column_names:
+        return None
+    return cells.instants(log, WINDOW_END, nullable=True)
+
+
+def _slates(log: LogTable) -> LoggedSlates:
+    decision = cells.texts(log, DECISION).codes
+    slot = cells.numbers(log, SLOT)
+    filled = np.bincount(decision + 1)[decision + 1]
+    return LoggedSlates(decision=decision, slot=np.nan_to_num(slot).astype(np.int64), filled=filled)
+
+
+def _distribution(log: LogTable, columns: LogColumns, journeys: tuple[str, ...]) -> Vector | None:
+    """(n, J) the probabilities that an exported log has beside each journey of its sets; NaN in rows that lack one."""
+    found = cells.chances(log, str(columns.eligible))
+    if found is None:
+        return None
+    listed, chance = found
+    place = {name: j for j, name in enumerate(journeys)}
+    out = np.zeros((log.table.num_rows, len(journeys)))
+    out[listed.rows, np.array([place[level] for level in listed.levels] or [0])[listed.codes]] = chance
+    out[np.isnan(out).any(axis=1)] = np.nan
+    return out
+
+
+def _demand_all(log: LogTable, holds: Mask, known: Mask, column: str, why: str) -> None:
+    """Raises: LogInvalid naming the first row that is known where it does not hold."""
+    broken = known & ~holds
+    if broken.any():
+        raise log.fault(why, row=int(np.flatnonzero(broken)[0]), column=column)

@@ -1,0 +1,113 @@
+"""A policy as a table: the probability of each journey in each row of a log, from a bundle or from a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from models.bundle import MANIFEST_FILE, Bundle
+from training.log import cells
+from training.log.errors import LogInvalid
+from training.log.files import LogFiles
+from training.score import FEATURES_KEY, features_of, score_log
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyTable:
+    """`probability` (N, J) over `journeys`, of every row of a log; `features` are what it was made from, if known.
+
+    `covered` (N,) rows of which the table says anything.
+    """
+
+    path: Path
+    journeys: tuple[str, ...]
+    probability: NDArray[np.float64]
+    covered: NDArray[np.bool_]
+    features: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+
+    def on(self, rows: NDArray[np.int64], journeys: tuple[str, ...]) -> NDArray[np.float64]:
+        """(n, J) the probabilities of these rows, over these journeys, among which must be all that it takes.
+
+        Raises: LogInvalid for a row of which it says nothing.
+        """
+        lacking = rows[(rows >= self.covered.size) | ~self.covered[np.minimum(rows, self.covered.size - 1)]]
+        if lacking.size:
+            raise LogInvalid(self.path, f"it says nothing of row {lacking[0]} of the log", column="row")
+        place = {name: j for j, name in enumerate(journeys)}
+        out = np.zeros((rows.size, len(journeys)))
+        for j, name in enumerate(self.journeys):
+            out[:, place[name]] = self.probability[rows, j]
+        return out
+
+
+def policy_at(path: Path, log: Path, eligible: str | None, costs: Mapping[str, float] | None) -> PolicyTable:
+    """The policy of a bundle, which is a folder, on a log; or the one that a file says.
+
+    Raises: LogInvalid, BundleCorrupt.
+    """
+    if (path / MANIFEST_FILE).is_file() or path.is_dir():
+        return _of_bundle(path, log, eligible, costs)
+    return _of_file(path)
+
+
+def _of_bundle(path: Path, log: Path, eligible: str | None, costs: Mapping[str, float] | None) -> PolicyTable:
+    bundle = Bundle.load(path)
+    scores = score_log(log, bundle, eligible, costs, None)
+    names, categorical = features_of(bundle.encoder)
+    return PolicyTable(
+        path=path,
+        journeys=scores.journeys,
+        probability=scores.probability,
+        covered=np.ones(scores.probability.shape[0], dtype=np.bool_),
+        features=names,
+        categorical=categorical,
+    )
+
+
+def _of_file(path: Path) -> PolicyTable:
+    files = LogFiles(path)
+    for column in ("row", "journey_id", "probability"):
+        files.demand(column, "of a policy")
+    table = files.read({"row", "journey_id", "probability"}, {"journey_id"})
+    found, journeys = cells.numbers(table, "row"), cells.texts(table, "journey_id")
+    probability = cells.numbers(table, "probability")
+    for column, broken in (
+        ("row", np.isnan(found) | (found < 0.0) | (found != np.floor(found))),
+        ("journey_id", journeys.codes < 0),
+        ("probability", ~((probability >= 0.0) & (probability <= 1.0 + 1e-9))),
+    ):
+        if broken.any():
+            raise table.fault("there is none that a policy can have", row=int(np.flatnonzero(broken)[0]), column=column)
+    rows = found.astype(np.int64)
+    out = np.zeros((int(rows.max()) + 1, len(journeys.levels)))
+    if np.unique(rows * len(journeys.levels) + journeys.codes).size < rows.size:
+        raise table.fault("a journey stands twice in one row", column="journey_id")
+    out[rows, journeys.codes] = probability
+    covered = np.zeros(out.shape[0], dtype=np.bool_)
+    covered[rows] = True
+    features, categorical = _told(path)
+    return PolicyTable(
+        path=path,
+        journeys=journeys.levels,
+        probability=out,
+        covered=covered,
+        features=features,
+        categorical=categorical,
+    )
+
+
+def _told(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What `rumbo score` wrote beside the table: the features of its model, and which of them are names."""
+    metadata = pq.read_schema(path).metadata if path.suffix == ".parquet" else None
+    text = (metadata or {}).get(FEATURES_KEY)
+    if text is None:
+        return (), ()
+    told = json.loads(text)
+    return tuple(map(str, told["features"])), tuple(map(str, told["categorical"]))

@@ -1,0 +1,146 @@
+"""`rumbo score` without its command line: what each journey is worth to each row of a log, and which a policy takes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from features.encoder import ColumnSource, Encoder
+from features.files import write_parquet
+from features.interactions import Interaction
+from models.bundle import MANIFEST_FILE, Bundle
+from models.errors import BundleCorrupt
+from models.learnt import GuardTerms, LearntPolicy
+from models.valuation import Valuation, cost_vector
+from training.learn.guard import choose, guard_of
+from training.log.decisions import Choices, read_choices
+from training.log.errors import LogInvalid
+from training.log.options import LogColumns
+
+Matrix = NDArray[np.float64]
+
+SCHEMA = pa.schema(
+    [
+        pa.field("row", pa.int64(), nullable=False),
+        pa.field("journey_id", pa.string(), nullable=False),
+        pa.field("value", pa.float64(), nullable=False),
+        pa.field("probability", pa.float64(), nullable=False),
+    ]
+)
+
+FEATURES_KEY = b"rumbo.features"
+"""In the file's metadata: the features that the model read, by which whoever judges it can model rewards."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """Of n rows and J journeys: `value` (n, J) net of cost, `probability` (n, J), 0 outside of `eligible` (n, J)."""
+
+    journeys: tuple[str, ...]
+    eligible: NDArray[np.bool_]
+    value: Matrix
+    probability: Matrix
+
+
+def scores_of(bundle: Bundle, choices: Choices, costs: Mapping[str, float] | None, against: str | None) -> Scores:
+    """The policy of a bundle on these rows.
+
+    Args:
+        choices: over the journeys of the bundle, those that it does not know after them.
+        costs: in place of the bundle's, with which the constants and the guard are taken anew.
+        against: the journey that gains must be over, where the caller says one.
+    Raises: LogInvalid for a cost of a journey that is none, or gains over another journey than the bundle's.
+    """
+    valuation = Valuation(bundle)
+    policy = valuation.policy
+    demand_against(policy, against)
+    known = [journey.journey_id for journey in policy.journeys]
+    used = policy.costs if costs is None else costs
+    if strangers := sorted(set(used) - set(choices.journeys)):
+        raise LogInvalid("--cost", f"there is no journey {strangers[0]!r}; there are: {', '.join(choices.journeys)}")
+    guard = policy.guard
+    if costs is not None:
+        guard = guard_of(policy.evidence, cost_vector(known, used), known, guarded=guard.is_guarded)
+    rewards = valuation.rewards(choices.features)
+    value = _with_strangers(rewards, len(choices.journeys)) - cost_vector(choices.journeys, used)
+    return Scores(
+        journeys=choices.journeys,
+        eligible=choices.eligible,
+        value=value,
+        probability=_probability(value, choices, guard),
+    )
+
+
+def score_log(
+    path: Path, bundle: Bundle, eligible: str | None, costs: Mapping[str, float] | None, against: str | None
+) -> Scores:
+    """The policy of a bundle on every row of a log, whether its reward is known or not.
+
+    Args:
+        eligible: the column of what each row could be shown; without one, an exported log's own, else every journey.
+    Raises: LogInvalid, BundleCorrupt.
+    """
+    if bundle.policy is None:
+        raise BundleCorrupt(MANIFEST_FILE, "tells no rewards: it was not trained from a log")
+    names, categorical = features_of(bundle.encoder)
+    journeys = tuple(journey.journey_id for journey in bundle.policy.journeys)
+    columns = LogColumns(features=names, categorical=categorical, eligible=eligible)
+    return scores_of(bundle, read_choices(path, columns, journeys), costs, against)
+
+
+def demand_against(policy: LearntPolicy, against: str | None) -> None:
+    """Raises: LogInvalid."""
+    if against is not None and against != policy.against:
+        said = f"gains over {policy.against!r}" if policy.against else "no gains"
+        raise LogInvalid("--uplift-against", f"the bundle was trained with {said}, not over {against!r}")
+
+
+def features_of(encoder: Encoder) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The features that an encoder reads, and those of them that are texts."""
+    names: dict[str, bool] = {}
+    for column in encoder.layout:
+        if column.part is ColumnSource.JOURNEY:
+            continue
+        if isinstance(column.formula, Interaction):
+            names.update(dict.fromkeys(sorted(column.features), False))
+        elif column.formula is not None:
+            names[column.formula.source] = False
+        else:
+            names[column.name] = column.levels is not None
+    return tuple(names), tuple(name for name, is_text in names.items() if is_text)
+
+
+def write_scores(file: Path, scores: Scores, encoder: Encoder) -> None:
+    """One row for each eligible journey of each row, in the order of the log. Raises: CannotWrite."""
+    features, categorical = features_of(encoder)
+    told = json.dumps({"features": features, "categorical": categorical}, ensure_ascii=False).encode()
+    rows, journeys = np.nonzero(scores.eligible)
+    names = pa.DictionaryArray.from_arrays(pa.array(journeys.astype(np.int32)), pa.array(list(scores.journeys)))
+    columns = [
+        pa.array(rows, pa.int64()),
+        names.cast(pa.string()),
+        pa.array(scores.value[rows, journeys]),
+        pa.array(scores.probability[rows, journeys]),
+    ]
+    write_parquet(file, pa.Table.from_arrays(columns, schema=SCHEMA.with_metadata({FEATURES_KEY: told})))
+
+
+def _with_strangers(rewards: Matrix, count: int) -> Matrix:
+    """Journeys that the bundle does not know are expected to be worth what all that it knows are, on average."""
+    more = count - rewards.shape[1]
+    return np.hstack([rewards, np.repeat(rewards.mean(axis=1, keepdims=True), more, axis=1)]) if more else rewards
+
+
+def _probability(value: Matrix, choices: Choices, guard: GuardTerms) -> Matrix:
+    place = {name: j for j, name in enumerate(choices.journeys)}
+    strangers = [j for name, j in place.items() if name not in set(guard.order)]
+    chosen = choose(value, choices.eligible, [*(place[name] for name in guard.order), *strangers], guard.margin)
+    probability = np.zeros(value.shape)
+    probability[np.arange(chosen.size), chosen] = 1.0
+    return probability
