@@ -162,7 +162,9 @@ def read_choices(path: Path, named: LogColumns, journeys: tuple[str, ...]) -> Ch
     found = cells.sets(log, columns.eligible)
     known = (*journeys, *sorted(set(found.levels) - set(journeys)))
     eligible = _matrix(found, {name: i for i, name in enumerate(known)}, size)
-    _demand_all(log, np.asarray(eligible.any(axis=1)), np.ones(size, dtype=np.bool_), columns.eligible, "no journey is eligible")
+    _demand_all(
+        log, np.asarray(eligible.any(axis=1)), np.ones(size, dtype=np.bool_), columns.eligible, "no journey is eligible"
+    )
     return Choices(journeys=known, eligible=eligible, features=features)
 
 

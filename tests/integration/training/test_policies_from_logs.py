@@ -172,7 +172,9 @@ def test_the_gain_over_a_journey_is_what_ranks(folder: Path, log: SimulatedLog, 
     run("score", "--log", folder / "log.parquet", "--model", bundle, "--uplift-against", "j0", "--out", out)
 
     policy = Bundle.load(bundle).policy
-    assert policy is not None and policy.against == "j0" and policy.learner is not None
+    assert policy is not None
+    assert policy.against == "j0"
+    assert policy.learner is not None
     probability = np.asarray(pq.read_table(out).column("probability")).reshape(-1, 3)
     assert log.value(probability) > log.best_constant
 

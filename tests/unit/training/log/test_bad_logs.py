@@ -53,7 +53,10 @@ FAULTS: Mapping[str, tuple[Changed, str]] = {
     "reward that is a word": (_set("reward", 1, "much"), "row 1: reward: 'much' is no number"),
     "no journey": (_set("journey_id", 3, None), "row 3: journey_id: there is no journey"),
     "no customer": (_set("customer_id", 0, None), "row 0: customer_id: there is no customer"),
-    "no time": (_set("decided_at", 2, "yesterday"), "row 2: decided_at: 'yesterday' is no time such as 2026-11-22T09:00:00Z"),
+    "no time": (
+        _set("decided_at", 2, "yesterday"),
+        "row 2: decided_at: 'yesterday' is no time such as 2026-11-22T09:00:00Z",
+    ),
 }
 
 
@@ -147,7 +150,8 @@ def test_no_row_and_one_journey_alone_are_refused_by_the_command(tmp_path: Path)
 
         lines = [line for line in done.stderr.splitlines() if line.startswith("Error")]
         assert done.exit_code == 2, done.output
-        assert len(lines) == 1 and said in lines[0]
+        assert len(lines) == 1
+        assert said in lines[0]
         assert not bundle.exists()
 
 
@@ -166,7 +170,10 @@ def test_csv_parquet_and_a_folder_are_read_alike(tmp_path: Path) -> None:
         assert log.shown.tolist() == [1, 0, 1, 0]
         assert log.reward.tolist() == [0.0, 1.0, 1.0, 0.0]
         assert log.choices.features.numbers["age"].tolist() == [20.0, 30.0, 40.0, 50.0]
-        assert [str(at) for at in log.decided_at[[0, 3]]] == ["2026-01-01T00:00:00.000000", "2026-01-02T10:00:00.000000"]
+        assert [str(at) for at in log.decided_at[[0, 3]]] == [
+            "2026-01-01T00:00:00.000000",
+            "2026-01-02T10:00:00.000000",
+        ]
 
 
 def test_a_reward_that_is_not_known_is_no_fault_and_no_zero(tmp_path: Path) -> None:
