@@ -114,7 +114,7 @@ def _edit(change: Callable[[dict[str, object]], object], *, signed: bool = False
         (_write(MANIFEST_FILE, b"[]"), MANIFEST_FILE),
         (_edit(lambda m: m.update(parts={MODEL_FILE: "0" * 64})), MANIFEST_FILE),
         (_edit(lambda m: m.update(parts={MODEL_FILE: "0" * 64}), signed=True), MODEL_FILE),
-        (_edit(lambda m: m.update(format=3), signed=True), MANIFEST_FILE),
+        (_edit(lambda m: m.update(format=2), signed=True), MANIFEST_FILE),
         (_edit(lambda m: m.pop("format")), MANIFEST_FILE),
         (_edit(lambda m: m.update(metrics={"auc": float("nan")})), MANIFEST_FILE),
         (_edit(lambda m: m.pop("content_sha256")), MANIFEST_FILE),
@@ -162,8 +162,8 @@ def part_refused(folder: Path) -> str | None:
     return None
 
 
-@pytest.mark.parametrize("form", [1, 3, "2", None])
+@pytest.mark.parametrize("form", [2, 4, "3", None])
 def test_a_bundle_of_another_form_is_refused_saying_what_to_do(saved: Path, form: object) -> None:
     _edit(lambda manifest: manifest.update(format=form))(saved)
-    with pytest.raises(BundleOutdated, match=f"form {form!r}, this release reads 2: train again with `rumbo train`"):
+    with pytest.raises(BundleOutdated, match=f"form {form!r}, this release reads 3: train again with `rumbo train`"):
         Bundle.load(saved)
