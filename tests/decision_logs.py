@@ -9,6 +9,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 Matrix = NDArray[np.float64]
+SIGMA = 1.5
+"""Of the logarithm of an amount."""
 START = np.datetime64("2026-01-01", "us")
 
 
@@ -35,13 +37,14 @@ def simulated(
     rows: int = 4000,
     journeys: int = 3,
     heterogeneity: float = 0.0,
+    spread: float = 0.1,
     money: bool = False,
     met_share: float = 0.12,
     days: int = 1,
     rows_a_customer: int = 1,
     with_sets: bool = False,
 ) -> SimulatedLog:
-    """Journeys differ by a little for everyone, and by `heterogeneity` (log-odds) with the sign of a feature each.
+    """Journeys differ by `spread` (log-odds) for everyone, and by `heterogeneity` with the sign of a feature each.
 
     `money`: what is met brings a lognormal amount, of a mean that depends on another feature. `with_sets`: each row
     could have what its column `allowed` says, one journey at least; else all.
@@ -51,15 +54,14 @@ def simulated(
     segment = draw.integers(0, 4, rows)
     base = np.log(met_share / (1.0 - met_share)) + 0.5 * x[:, 0] + 0.2 * (segment == 2)
     sign = np.where(x[:, 1 : journeys + 1] > 0.0, 1.0, -1.0)
-    log_odds = base[:, None] + 0.1 * np.arange(journeys) + heterogeneity * sign
+    log_odds = base[:, None] + spread * np.arange(journeys) + heterogeneity * sign
     p = 1.0 / (1.0 + np.exp(-log_odds))
     eligible = draw.random((rows, journeys)) < (0.7 if with_sets else 1.0)
     eligible[np.arange(rows), draw.integers(0, journeys, rows)] = True
     shown = np.argmax(np.where(eligible, draw.random(eligible.shape), -1.0), axis=1)
     met = draw.random(rows) < p[np.arange(rows), shown]
     mean = np.exp(1.0 + 0.3 * x[:, -1]) if money else np.ones(rows)
-    spread = 1.5
-    amount = mean * np.exp(spread * draw.normal(size=rows) - spread**2 / 2.0) if money else mean
+    amount = mean * np.exp(SIGMA * draw.normal(size=rows) - SIGMA**2 / 2.0) if money else mean
     names = tuple(f"x{i}" for i in range(x.shape[1]))
     table = pa.table(
         {

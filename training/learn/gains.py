@@ -15,6 +15,8 @@ from training.learn.crossfit import CrossFit, Design, cross_fit
 from training.learn.losses import squared_error
 
 TASK = Task(objective="regression")
+LARGEST = 0.0005
+TELLING = 10
 MIN_ROWS = 200
 """Of a journey and of what it is compared with, for a model of the gain."""
 
@@ -49,16 +51,29 @@ class Gains:
         return values
 
 
-def doubly_robust(rewards: Matrix, shown: Rows, reward: Vector, propensity: Vector) -> Matrix:
+def doubly_robust(
+    rewards: Matrix, shown: Rows, reward: Vector, propensity: Vector, *, is_robust: bool = False
+) -> Matrix:
     """(k, J) scores whose mean is what each journey would have brought: q + 1{shown} (r - q) / propensity.
 
     Args:
         rewards: (k, J) of models that had not seen the rows; shown, reward, propensity: (k,).
-    Source: Robins, Rotnitzky & Zhao (1994); Dudík et al. (2014).
+        is_robust: the largest corrections count no more than the next, so that a few rewards do not tell alone.
+    Source: Robins, Rotnitzky & Zhao (1994); Dudík et al. (2014); of the bound: Winsor, in Tukey (1962).
     """
     scores, rows = rewards.copy(), np.arange(shown.size)
-    scores[rows, shown] += (reward - rewards[rows, shown]) / propensity
+    correction = (reward - rewards[rows, shown]) / propensity
+    scores[rows, shown] += _winsorised(correction) if is_robust else correction
     return scores
+
+
+def _winsorised(values: Vector) -> Vector:
+    """(k,) values, of which the LARGEST share by size, TELLING rows at least, are cut to the size of the next."""
+    cut = max(round(LARGEST * values.size), TELLING)
+    if cut >= values.size:
+        return values
+    bound = float(np.partition(np.abs(values), values.size - cut - 1)[values.size - cut - 1])
+    return np.clip(values, -bound, bound)
 
 
 def risk(values: Matrix, scores: Matrix, eligible: NDArray[np.bool_]) -> float:

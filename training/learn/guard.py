@@ -54,9 +54,10 @@ def advantage(values: Matrix, eligible: Mask, base: NDArray[np.int64]) -> tuple[
 
 
 def guard_of(evidence: Evidence, costs: Vector, journeys: Sequence[str], *, guarded: bool = True) -> GuardTerms:
-    """The constants in order, and the margin whose gain over them is largest among those that are proven.
+    """The constants in order, and the least margin whose gain over them is proven.
 
-    A gain is proven where it lies PROOF standard errors above 0 and the log is not thin for the policy.
+    A gain is proven where it lies PROOF standard errors above 0 and the log is not thin for the policy. A larger margin
+    is taken where what it leaves to the constant is proven to be a loss.
 
     Args:
         costs: (J,) of a contact of each journey.
@@ -69,13 +70,22 @@ def guard_of(evidence: Evidence, costs: Vector, journeys: Sequence[str], *, guar
     best, beyond = advantage(values, evidence.eligible, base)
     rows = np.arange(base.size)
     gain = scores[rows, best] - scores[rows, base]
-    tried = [_Tried.of(margin, gain, beyond > margin, evidence) for margin in _margins(beyond)]
+    customer = evidence.customer.astype(np.int64)
+    tried = [
+        _Tried(margin=margin, taken=np.where(beyond > margin, gain, 0.0), customer=customer)
+        for margin in _margins(beyond)
+    ]
     proven = [
         each
         for each in tried
-        if each.gain > PROOF * each.se and _is_covered(evidence, np.where(beyond > each.margin, best, base))
+        if each.se > 0.0
+        and each.gain > PROOF * each.se
+        and _is_covered(evidence, np.where(beyond > each.margin, best, base))
     ]
-    kept = max(proven, key=lambda each: each.gain) if proven else None
+    kept = proven[0] if proven else None
+    for each in proven[1:]:
+        if kept is not None and each.is_beyond(kept):
+            kept = each
     if not guarded:
         kept = tried[0]
     return GuardTerms(
@@ -132,16 +142,25 @@ def _margins(beyond: Vector) -> list[float]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Tried:
-    """A margin, and the mean over all rows of the gain where the constant is left for it, with its standard error."""
+    """A margin, what each row gains by leaving the constant for it, and the mean of that with its standard error."""
 
     margin: float
-    gain: float
-    se: float
+    taken: Vector
+    customer: NDArray[np.int64]
 
-    @classmethod
-    def of(cls, margin: float, gain: Vector, leaves: Mask, evidence: Evidence) -> _Tried:
-        taken = np.where(leaves, gain, 0.0)
-        if not taken.any() or np.unique(evidence.customer).size < 2:
-            return cls(margin=margin, gain=0.0, se=0.0)
-        se = clustered_se(taken, evidence.customer.astype(np.int64))
-        return cls(margin=margin, gain=float(taken.mean()), se=se)
+    @property
+    def gain(self) -> float:
+        return float(self.taken.mean())
+
+    @property
+    def se(self) -> float:
+        return _error(self.taken, self.customer)
+
+    def is_beyond(self, other: _Tried) -> bool:
+        """Whether it is proven to gain more than another."""
+        more = self.taken - other.taken
+        return float(more.mean()) > PROOF * _error(more, self.customer)
+
+
+def _error(values: Vector, customer: NDArray[np.int64]) -> float:
+    return clustered_se(values, customer) if values.any() and np.unique(customer).size > 1 else 0.0

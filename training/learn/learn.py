@@ -162,8 +162,7 @@ class _Learner:
         self.gains: Gains | None = None
         self.name: GainLearner | None = None
         self.common_rewards = common.matrix(rows)
-        log = design.log
-        self._scores = doubly_robust(self.common_rewards, log.shown[rows], log.reward[rows], log.propensity[rows])
+        self._scores = self._doubly_robust(is_robust=False)
         self.values: Matrix = self.common_rewards
 
     def choose(self) -> None:
@@ -184,12 +183,17 @@ class _Learner:
         log, rows = self._design.log, self._rows
         return Evidence(
             values=self.values.astype(np.float32),
-            scores=self._scores.astype(np.float32),
+            scores=self._doubly_robust(is_robust=True).astype(np.float32),
             eligible=log.choices.eligible[rows],
             customer=log.customer[rows].astype(np.int32),
             shown=log.shown[rows].astype(np.int32),
             propensity=log.propensity[rows],
         )
+
+    def _doubly_robust(self, *, is_robust: bool) -> Matrix:
+        log, rows = self._design.log, self._rows
+        seen = (log.shown[rows], log.reward[rows], log.propensity[rows])
+        return doubly_robust(self.common_rewards, *seen, is_robust=is_robust)
 
     def _against(self) -> int | None:
         named = self._settings.against
