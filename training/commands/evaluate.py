@@ -47,7 +47,7 @@ def evaluate(
     policy: Path | None,
     against: str,
     slot: int | None,
-    costs: tuple[tuple[str, float], ...],
+    costs: tuple[dict[str, float], ...],
     seed: int,
     as_json: bool,
     plot: Path | None,

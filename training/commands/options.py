@@ -11,18 +11,23 @@ import click
 from training.log.options import LogColumns
 
 
-class JourneyCost(click.ParamType[tuple[str, float]]):
-    """`JOURNEY=NUMBER`."""
+class JourneyCosts(click.ParamType[dict[str, float]]):
+    """`JOURNEY=NUMBER`, or several with commas between them."""
 
     name = "JOURNEY=NUMBER"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, float]:
-        if isinstance(value, tuple):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, float]:
+        if isinstance(value, dict):
             return value
-        journey, separator, number = str(value).rpartition("=")
-        if not separator or not journey:
-            self.fail(f"{value!r} is not like welcome=0.25", param, ctx)
-        return journey, finite(number, value, self, param, ctx)
+        parts = str(value).split(",")
+        told = parts if all("=" in part for part in parts) else [str(value)]
+        return dict(self._one(part, param, ctx) for part in told)
+
+    def _one(self, text: str, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, float]:
+        journey, separator, number = text.rpartition("=")
+        if not separator or not journey.strip():
+            self.fail(f"{text!r} is not like welcome=0.25", param, ctx)
+        return journey.strip(), finite(number, text, self, param, ctx)
 
 
 class ColumnOrNumber(click.ParamType[str | float]):
@@ -73,7 +78,7 @@ log_option = click.option(
     help="A Parquet or CSV file, or a folder of them: the exported table or a plain one.",
 )
 cost_option = click.option(
-    "--cost", "costs", type=JourneyCost(), multiple=True, help="What a contact of a journey costs. Repeatable."
+    "--cost", "costs", type=JourneyCosts(), multiple=True, help="What a contact of a journey costs. Repeatable."
 )
 against_option = click.option(
     "--uplift-against", "against", metavar="JOURNEY", help="Rank by the gain over this journey."
@@ -108,9 +113,11 @@ def column_options(command: Command) -> Command:
 def columns_from(given: dict[str, Any]) -> LogColumns:
     """Takes the options of `column_options` out of a command's arguments."""
     names = ("reward", "value", "surrogate", "journey", "propensity", "eligible", "features", "categorical", "group")
-    return LogColumns(**{name: given.pop(name) for name in names})
+    said = {name: given.pop(name) for name in names}
+    said["features"] = tuple(dict.fromkeys((*said["features"], *said["categorical"])))
+    return LogColumns(**said)
 
 
-def costs_from(given: tuple[tuple[str, float], ...]) -> dict[str, float] | None:
-    """By journey; None where none was given."""
-    return dict(given) or None
+def costs_from(given: tuple[dict[str, float], ...]) -> dict[str, float] | None:
+    """By journey, the last that is said; None where none was given."""
+    return {journey: cost for costs in given for journey, cost in costs.items()} or None

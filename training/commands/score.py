@@ -25,7 +25,7 @@ def score(
     model: Path,
     out: Path,
     against: str | None,
-    costs: tuple[tuple[str, float], ...],
+    costs: tuple[dict[str, float], ...],
     eligible: str | None,
 ) -> None:
     """Score every row of a log by a model: what each journey is worth to it, and which one the policy takes.
