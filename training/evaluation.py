@@ -18,7 +18,7 @@ from training.off_policy import difference as compared
 from training.off_policy.evidence import Evidence, evidence, evidence_of_logging
 from training.off_policy.intervals import Estimate, estimates, normal
 from training.off_policy.logged import Logged
-from training.off_policy.policies import checked, constant, uniform
+from training.off_policy.policies import PolicyUnfit, checked, constant, uniform
 from training.off_policy.slots import Slates
 from training.off_policy.support import Support, support
 from training.policy_table import PolicyTable, policy_at
@@ -89,7 +89,7 @@ class Question:
 def evaluate_log(question: Question, announce: Callable[[str], None]) -> Evaluation:
     """Judges a policy by a log.
 
-    Raises: LogInvalid, BundleCorrupt, PolicyUnfit, OneCustomer.
+    Raises: LogInvalid, BundleCorrupt, OneCustomer.
     """
     announce("policy")
     judged = policy_at(question.policy, question.log, question.columns.eligible, question.costs)
@@ -105,7 +105,7 @@ def evaluate_log(question: Question, announce: Callable[[str], None]) -> Evaluat
     view = _View(log, reward_model(log, question.seed), slates)
     announce("estimates")
     policies = view.plain()
-    policies[MODEL] = view.of(judged.on(log.row, log.choices.journeys))
+    policies[MODEL] = view.of_table(judged)
     other = _other(question.against, against, view, policies)
     told = {name: normal(compared.difference(seen, other)) for name, seen in policies.items()}
     covered = support(view.logged, judged.on(log.row, log.choices.journeys), slates)
@@ -127,8 +127,18 @@ class _View:
         return self.logged.rows if self._slates is None else self._slates.last.size
 
     def of(self, policy: NDArray[np.float64]) -> Evidence:
-        """Raises: PolicyUnfit."""
-        return evidence(self.logged, checked(policy, self.logged), self._rewards, self._slates)
+        """What the log says of a policy (n, J)."""
+        return evidence(self.logged, policy, self._rewards, self._slates)
+
+    def of_table(self, table: PolicyTable) -> Evidence:
+        """Raises: LogInvalid for a row in which it is no policy."""
+        policy = table.on(self.rows, self.journeys)
+        try:
+            return self.of(checked(policy, self.logged))
+        except PolicyUnfit as error:
+            row = None if error.row is None else int(self.rows[error.row])
+            told = error.fact if row is None else f"{error.fact} (row {row} of the log)"
+            raise LogInvalid(table.path, told, column="probability") from error
 
     def plain(self) -> dict[str, Evidence]:
         """The logging policy, the uniform one and each constant."""
@@ -188,7 +198,7 @@ def _table_against(question: Question) -> PolicyTable | None:
 
 def _other(named: str, table: PolicyTable | None, view: _View, known: Mapping[str, Evidence]) -> Evidence:
     if table is not None:
-        return view.of(table.on(view.rows, view.journeys))
+        return view.of_table(table)
     if named not in known:
         journeys = ", ".join(name.removeprefix(CONSTANT) for name in known if name.startswith(CONSTANT))
         raise LogInvalid("--against", f"there is no journey {named.removeprefix(CONSTANT)!r}; there are: {journeys}")

@@ -9,6 +9,8 @@ import click
 
 from models.errors import BundleCorrupt
 from training.log.errors import LogInvalid
+from training.off_policy.intervals import OneCustomer
+from training.off_policy.logged import LogUnfit
 
 
 class Refusal(click.ClickException):
@@ -22,5 +24,5 @@ def refusing() -> Iterator[None]:
     """What is wrong with the input becomes one line on standard error, and exit status 2."""
     try:
         yield
-    except (LogInvalid, BundleCorrupt) as error:
+    except (LogInvalid, BundleCorrupt, LogUnfit, OneCustomer) as error:
         raise Refusal(str(error)) from error

@@ -74,7 +74,7 @@ Command = Callable[..., Any]
 log_option = click.option(
     "--log",
     "log",
-    type=click.Path(exists=True, path_type=Path),
+    type=click.Path(path_type=Path),
     help="A Parquet or CSV file, or a folder of them: the exported table or a plain one.",
 )
 cost_option = click.option(

@@ -1,4 +1,4 @@
-"""A bar on standard error that says what is being done."""
+"""A bar on standard error, where that is a terminal, that says what is being done."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 def announcing(stages: int) -> Iterator[Callable[[str], None]]:
     """What is yielded is told what begins, `stages` times in all."""
     columns = (SpinnerColumn(), TextColumn("{task.description:<24}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("loading libraries", total=stages + 1)
 
         def announce(stage: str) -> None:

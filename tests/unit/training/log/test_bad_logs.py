@@ -148,10 +148,10 @@ def test_no_row_and_one_journey_alone_are_refused_by_the_command(tmp_path: Path)
 
         done = CliRunner().invoke(main, ["train", "--log", str(log), "--features", "age", "--out", str(bundle)])
 
-        lines = [line for line in done.stderr.splitlines() if line.startswith("Error")]
         assert done.exit_code == 2, done.output
-        assert len(lines) == 1
-        assert said in lines[0]
+        assert done.stderr.startswith("Error: ")
+        assert said in done.stderr
+        assert done.stderr.count("\n") == 1
         assert not bundle.exists()
 
 
@@ -214,3 +214,41 @@ def test_journeys_may_be_numbers(tmp_path: Path, ids: list[Any]) -> None:
     log = read_decisions(_parquet(tmp_path, {**ROWS, "journey_id": ids}), COLUMNS)
 
     assert log.choices.journeys in {("1", "2"), ("false", "true")}
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [
+        (
+            {"row": [0, 1, 2], "journey_id": ["loan"] * 3, "probability": [1.0] * 3},
+            "it says nothing of row 3 of the log",
+        ),
+        (
+            {"row": [0, 1, 2, 3], "journey_id": ["loan"] * 4, "probability": [1.0, 1.0, 0.5, 1.0]},
+            "probability: those of a row must add up to 1 (row 2 of the log)",
+        ),
+        (
+            {"row": [0, 1, 2, 3], "journey_id": ["boat"] * 4, "probability": [1.0] * 4},
+            "probability: a journey that is not eligible has one (row 0 of the log)",
+        ),
+        (
+            {"row": [0, 1, 1, 3], "journey_id": ["loan"] * 4, "probability": [1.0] * 4},
+            "journey_id: a journey stands twice in one row",
+        ),
+        (
+            {"row": [0, 1, 2, -1], "journey_id": ["loan"] * 4, "probability": [1.0] * 4},
+            "row 3: row: there is none that a policy can have",
+        ),
+        ({"row": [0], "journey_id": ["loan"]}, "probability: there is no such column (of a policy)"),
+    ],
+)
+def test_a_table_that_is_no_policy_for_the_log(tmp_path: Path, policy: dict[str, list[Any]], said: str) -> None:
+    log, table = _parquet(tmp_path, ROWS), tmp_path / "policy.parquet"
+    pq.write_table(pa.table(policy), table)
+
+    done = CliRunner().invoke(main, ["evaluate", "--log", str(log), "--policy", str(table), "--json"])
+
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert f"{table}: " in done.stderr
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
