@@ -43,14 +43,15 @@ def simulated(
     days: int = 1,
     rows_a_customer: int = 1,
     with_sets: bool = False,
+    more: int = 0,
 ) -> SimulatedLog:
     """Journeys differ by `spread` (log-odds) for everyone, and by `heterogeneity` with the sign of a feature each.
 
     `money`: what is met brings a lognormal amount, of a mean that depends on another feature. `with_sets`: each row
-    could have what its column `allowed` says, one journey at least; else all.
+    could have what its column `allowed` says, one journey at least; else all. `more` features say nothing.
     """
     draw = np.random.default_rng(seed)
-    x = draw.normal(size=(rows, journeys + 3))
+    x = draw.normal(size=(rows, journeys + 3 + more))
     segment = draw.integers(0, 4, rows)
     base = np.log(met_share / (1.0 - met_share)) + 0.5 * x[:, 0] + 0.2 * (segment == 2)
     sign = np.where(x[:, 1 : journeys + 1] > 0.0, 1.0, -1.0)
