@@ -22,7 +22,7 @@ from features.company.registry import CompanyFeatures, RegistryUnreadable, featu
 from features.files import write_text
 from features.interactions import ModelFeatures
 from features.schema import FeatureSchema
-from features.store.connection import CONFIG_FILE
+from features.store.connection import CONFIG_FILE, configured_registry_file
 from features.store.customer_key import CustomerKey, KeyType
 
 log = logging.getLogger(__name__)
@@ -66,16 +66,11 @@ def _read_from(company: Company) -> Iterator[Path]:
     yield company.folder / company.file.name
     if company.notes is not None:
         yield company.notes
-    config = company.feature_repo / CONFIG_FILE
-    yield config
-    text = config.read_text(encoding="utf-8")
-    said = yaml.safe_load(text)
-    registry = said.get("registry") if isinstance(said, dict) else None
-    described = registry if isinstance(registry, dict) else {"path": registry}
-    path = described.get("path")
-    if not isinstance(path, str) or described.get("registry_type", "file") != "file" or "://" in path or "${" in text:
+    yield company.feature_repo / CONFIG_FILE
+    registry = configured_registry_file(company.feature_repo)
+    if registry is None:
         raise ValueError("no file")
-    yield company.feature_repo / path
+    yield registry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

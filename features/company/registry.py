@@ -46,13 +46,7 @@ def features_of(company: Company) -> CompanyFeatures:
 
     Raises: CompanyInvalid with what is wrong; RegistryUnreadable where there is none, or it cannot be read.
     """
-    store = open_registry(company)
-    try:
-        return read_features(company, store)
-    except CompanyInvalid:
-        raise
-    except Exception as error:
-        raise _unreadable(company, _cause(error)) from error
+    return read_features(company, open_registry(company))
 
 
 def open_registry(company: Company) -> FeatureStore:
@@ -68,8 +62,18 @@ def open_registry(company: Company) -> FeatureStore:
 def read_features(company: Company, store: FeatureStore) -> CompanyFeatures:
     """The features of this company in its opened repository.
 
-    Raises: CompanyInvalid with every fault, those of the notes among them; Feast's own errors for a broken registry.
+    Raises: CompanyInvalid with every fault, those of the notes among them; RegistryUnreadable if it is broken.
     """
+    try:
+        return _read(company, store)
+    except CompanyInvalid:
+        raise
+    except Exception as error:
+        raise _unreadable(company, _cause(error)) from error
+
+
+def _read(company: Company, store: FeatureStore) -> CompanyFeatures:
+    """Raises: CompanyInvalid; Feast's own errors for a broken registry."""
     remarks = Remarks(company)
     stored = RegistryReader(company, store, remarks).read()
     supplements = Supplements(company, remarks)

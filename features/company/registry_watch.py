@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from features.company.company import Company, CompanyInvalid
-from features.company.registry import CompanyFeatures, features_of, open_registry
+from features.company.registry import CompanyFeatures, open_registry, read_features
 from features.store.connection import registry_file
 
 log = logging.getLogger(__name__)
@@ -77,13 +77,14 @@ class RegistryWatch:
         """Raises: CompanyInvalid."""
         self._due_s = self._monotonic() + min(AGAIN_S, self._cache_s)
         self._read = self._seen
-        config = open_registry(self._company).config
+        store = open_registry(self._company)
+        config = store.config
         file = registry_file(config, self._company.feature_repo)
         notes = self._company.notes
         self._files = () if file is None else (file, *(() if notes is None else (notes,)))
         self._cache_s = config.registry.cache_ttl_seconds or math.inf
-        self._read = self._seen = self._stamps()
-        found = features_of(self._company)
+        self._read = self._seen = self._stamps()  # before it is read: Feast does so when it is first asked
+        found = read_features(self._company, store)
         self._due_s = self._monotonic() + self._cache_s
         return found
 

@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import yaml
+
 from features.errors import StoreUnavailable
 from features.store.customer_key import CustomerKey
 from features.store.feast_internals import release
@@ -205,9 +207,26 @@ def _bound_waiting(config: RepoConfig) -> None:
 
 def registry_file(config: RepoConfig, repo: Path) -> Path | None:
     """Where Feast keeps the registry as one file of this machine; None if it lies elsewhere."""
-    registry = config.registry
-    is_local = registry.registry_type == "file" and "://" not in registry.path
-    return repo / registry.path if is_local else None
+    return _file_here(repo, config.registry.registry_type, config.registry.path)
+
+
+def configured_registry_file(repo: Path) -> Path | None:
+    """As `registry_file`, without Feast; None also if variables of the environment say a part of the configuration.
+
+    Raises: OSError, ValueError, yaml.YAMLError if that cannot be read.
+    """
+    text = (repo / CONFIG_FILE).read_text(encoding="utf-8")
+    said = yaml.safe_load(text)
+    registry = said.get("registry") if isinstance(said, dict) else None
+    described = registry if isinstance(registry, dict) else {"path": registry}
+    path = described.get("path")
+    if not isinstance(path, str) or "$" in text:
+        return None
+    return _file_here(repo, str(described.get("registry_type", "file")), path)
+
+
+def _file_here(repo: Path, kind: str, path: str) -> Path | None:
+    return repo / path if kind == "file" and "://" not in path else None
 
 
 def _prepare_registry(config: RepoConfig, repo: Path) -> None:

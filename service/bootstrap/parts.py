@@ -29,10 +29,10 @@ async def intake_only(settings: Settings, clock: Clock = system_clock) -> AsyncI
     """The path of events without a server, for loading them in bulk. Raises: CatalogueInvalid, StateUnavailable."""
     company = company_of(settings)
     make_home_of(company, settings.home)
-    terms = terms_known(settings)
-    state = open_state(settings)
+    terms = terms_known(settings, company)
+    state = open_state(settings, company.situation)
     try:
-        yield Intake(state, KeptCatalogues(load(catalogue_of(settings), terms), terms, state, clock), clock)
+        yield Intake(state, KeptCatalogues(load(catalogue_of(settings, company), terms), terms, state, clock), clock)
     finally:
         await state.close()
 
@@ -48,9 +48,10 @@ class HomeFacts:
 @asynccontextmanager
 async def facts_only(settings: Settings) -> AsyncIterator[HomeFacts]:
     """The facts of a service's home, whether it runs or not. Raises: as `kill_switch`."""
-    company, terms = company_of(settings), terms_known(settings)
-    plan = load(catalogue_of(settings), terms).plan
-    async with state_store(settings) as state:
+    company = company_of(settings)
+    terms = terms_known(settings, company)
+    plan = load(catalogue_of(settings, company), terms).plan
+    async with state_store(settings, company.situation) as state:
         reader = OnlineFeatures(company.feature_repo, terms.schema)
         hydrator = Hydrator(reader, state, terms)
         try:

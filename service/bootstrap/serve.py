@@ -19,6 +19,8 @@ from features.company.company import Company
 from features.company.home import demand_home_of, make_home_of
 from features.company.registry import CompanyFeatures
 from features.company.registry_watch import RegistryWatch
+from features.documents.files import Stamps
+from features.situation import SituationViews
 from features.store.online import OnlineFeatures
 from features.store.push import SituationWriter
 from models.registry import fetch_tried_champion, stamp_of, trials_of
@@ -59,6 +61,18 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Written:
+    """What the company wrote, as it is when the service starts. `stamp`: of the folder, before `first` was loaded."""
+
+    company: Company
+    known: CompanyFeatures
+    terms: Terms
+    folder: CatalogueFolder
+    stamp: Stamps
+    first: Catalogue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Core:
     """What decides and records, without a wire and with nothing in the background."""
 
@@ -91,22 +105,18 @@ async def application(
     demand_home_of(company, settings.home)
     doubts = demand_own(settings.home, trusts_group=settings.trust_group)
     make_home_of(company, settings.home)
-    known = await asyncio.to_thread(features_known, settings)
-    terms = company_terms(company, known.schema, known.fingerprint)
-    folder = CatalogueFolder(catalogue_of(settings), terms)
-    stamp = folder.stamp()
-    first = await patiently(partial(_first_load, folder))
-    online = OnlineFeatures(company.feature_repo, known.schema, key=known.key)
+    written = await _written(settings, company)
+    online = OnlineFeatures(company.feature_repo, written.known.schema, key=written.known.key)
     async with AsyncExitStack() as opened:
-        core = await _core(settings, clock, first, terms, features or online, Scoring(model), opened)
+        core = await _core(settings, clock, written, features or online, Scoring(model), opened)
         for doubt in doubts:
             log.warning(doubt)
         tell_features = _feed_features(core, company, opened)
-        watch = CatalogueWatch(folder, stamp, core.catalogues, core.metrics)
+        watch = CatalogueWatch(written.folder, written.stamp, core.catalogues, core.metrics)
         readiness = _readiness(core, watch)
         await _work(core, watch, opened)
         if features is None:
-            _run(_feature_watch(core, company, known, online, watch).run(), opened)
+            _run(_feature_watch(core, written, online, watch).run(), opened)
         if model is None:
             await _watch_models(core, opened)
         await readiness.look()
@@ -130,26 +140,35 @@ async def application(
         )
 
 
+async def _written(settings: Settings, company: Company) -> _Written:
+    """Raises: CompanyInvalid, CatalogueInvalid, LoadEnded."""
+    known = await asyncio.to_thread(features_known, settings, company)
+    terms = company_terms(company, known.schema, known.fingerprint)
+    folder = CatalogueFolder(catalogue_of(settings, company), terms)
+    stamp = folder.stamp()
+    first = await patiently(partial(_first_load, folder))
+    return _Written(company=company, known=known, terms=terms, folder=folder, stamp=stamp, first=first)
+
+
 async def _core(
     settings: Settings,
     clock: Clock,
-    first: Catalogue,
-    terms: Terms,
+    written: _Written,
     reader: FeatureReader,
     scoring: Scoring,
     opened: AsyncExitStack,
 ) -> _Core:
     """The store, with the first catalogue kept in it, the features and the model."""
     metrics = Metrics()
-    state = await _state_of_service(settings)
+    state = await _state_of_service(settings, written.company.situation)
     opened.push_async_callback(state.close)
     opened.callback(scoring.close)
-    catalogues = KeptCatalogues(first, terms, state, clock)
+    catalogues = KeptCatalogues(written.first, written.terms, state, clock)
     await catalogues.keep()
-    hydrator = Hydrator(reader, state, terms)
+    hydrator = Hydrator(reader, state, written.terms)
     opened.callback(hydrator.close)
     await hydrator.warm(clock())
-    metrics.in_force("catalogue", first.version)
+    metrics.in_force("catalogue", written.first.version)
     metrics.in_force("model", scoring.model_version)
     return _Core(
         settings=settings,
@@ -162,8 +181,8 @@ async def _core(
     )
 
 
-async def _state_of_service(settings: Settings) -> SqlState:
-    state = open_state(settings)
+async def _state_of_service(settings: Settings, views: SituationViews) -> SqlState:
+    state = open_state(settings, views)
     try:
         await state.engine.demand_service()
     except BaseException:
@@ -220,12 +239,10 @@ async def _work(core: _Core, watch: CatalogueWatch, opened: AsyncExitStack) -> N
         _run(work, opened)
 
 
-def _feature_watch(
-    core: _Core, company: Company, known: CompanyFeatures, online: OnlineFeatures, catalogues: CatalogueWatch
-) -> FeatureWatch:
-    """Follows the company's registry; `known` is in force."""
-    terms_of = partial(company_terms, company)
-    registry = RegistryWatch(company, known)
+def _feature_watch(core: _Core, written: _Written, online: OnlineFeatures, catalogues: CatalogueWatch) -> FeatureWatch:
+    """Follows the company's registry; what was known at the start is in force."""
+    terms_of = partial(company_terms, written.company)
+    registry = RegistryWatch(written.company, written.known)
     return FeatureWatch(registry, online, core.hydrator, catalogues, terms_of, core.metrics)
 
 

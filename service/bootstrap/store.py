@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from features.situation import SituationViews
-from service.bootstrap.company import company_of
+from service.bootstrap.company import pushed_views
 from service.catalogue.objective_windows import ObjectiveWindows
 from service.decision.facts import FactKind
 from service.settings import Settings
@@ -20,24 +20,30 @@ from service.state.store import SqlState
 from service.state.upkeep.backup import BackupContents, RestoreResult, back_up, restore
 
 
-def open_state(settings: Settings) -> SqlState:
+def open_state(settings: Settings, views: SituationViews) -> SqlState:
     """The configured store, which the home belongs to from now on. An embedded one is made if the home never had one.
+
+    `views`: those that the company has for facts to be pushed to.
 
     Raises: StateUnavailable, also if the home belongs to another store.
     """
-    return _open(settings, HomeStore.of(settings.home))
+    return _open(settings, HomeStore.of(settings.home), views)
 
 
 @asynccontextmanager
-async def state_store(settings: Settings, *, is_made: bool = False) -> AsyncIterator[SqlState]:
+async def state_store(
+    settings: Settings, views: SituationViews | None = None, *, is_made: bool = False
+) -> AsyncIterator[SqlState]:
     """The store of a service's home, whether it runs or not. `is_made`: an embedded one is made if there is none.
+
+    `views`: as `open_state`, of who has read the company; None: they are read.
 
     Raises: StateUnavailable.
     """
     is_known = HomeStore.of(settings.home).embedded is not None  # then it is told that it is gone
     if not is_made and settings.state_url is None and not settings.state_file.is_file() and not is_known:
         raise StateUnavailable(f"there is no state store {settings.state_file}: name the home of the service")
-    state = open_state(settings)
+    state = open_state(settings, pushed_views(settings) if views is None else views)
     try:
         yield state
     finally:
@@ -107,6 +113,7 @@ async def init_state(settings: Settings) -> tuple[str, bool]:
 
     Raises: StateUnavailable, also while the embedded store is in use.
     """
+    views = pushed_views(settings)
     is_new = _store_there(settings) is None
     if settings.state_url is not None:
         migrate_state(settings)
@@ -118,7 +125,7 @@ async def init_state(settings: Settings) -> tuple[str, bool]:
                 set_aside(settings.state_file)
         finally:
             in_use.leave()
-    state = _open(settings, HomeStore())
+    state = _open(settings, HomeStore(), views)
     await state.close()
     return state.engine.store_id, is_new
 
@@ -135,27 +142,26 @@ def restore_state(settings: Settings, backup: Path) -> RestoreResult:
     return restore(backup, settings.state_file)
 
 
-def _open(settings: Settings, known: HomeStore) -> SqlState:
+def _open(settings: Settings, known: HomeStore, views: SituationViews) -> SqlState:
     """`known`: the store that the home belongs to until now."""
     if settings.state_url is None:
         known.demand_embedded(settings.state_file)
         engine = SqliteEngine(settings.state_file, settings.durability, expected=known.embedded)
-        state = SqlState(engine, ObjectiveWindows(), _fed(settings))
+        state = SqlState(engine, ObjectiveWindows(), _fed(views))
         known.keep(settings.home, embedded=state.engine.store_id)
         return state
     with _needing_postgres():
         from service.state.engines.postgres import PostgresEngine
     url = settings.state_url.get_secret_value()
     postgres = PostgresEngine(url, settings.durability, expected=known.postgresql)
-    state = SqlState(postgres, ObjectiveWindows(), _fed(settings))
+    state = SqlState(postgres, ObjectiveWindows(), _fed(views))
     if settings.home.is_dir():  # one that asks from elsewhere has none
         known.keep(settings.home, postgresql=state.engine.store_id)
     return state
 
 
-def _fed(settings: Settings) -> frozenset[FactKind]:
-    """The kinds of facts that the company has a view for, to be pushed to."""
-    views = SituationViews() if settings.company is None else company_of(settings).situation
+def _fed(views: SituationViews) -> frozenset[FactKind]:
+    """The kinds of facts that there is a view for, to be pushed to."""
     named = {FactKind.INCIDENTS: views.incidents, FactKind.CONSENTS: views.consents}
     return frozenset(kind for kind, view in named.items() if view is not None)
 

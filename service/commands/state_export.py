@@ -53,11 +53,12 @@ def export_(
 
 def _print_columns(settings: Settings) -> None:
     """The columns as a table of Markdown."""
-    from service.bootstrap.company import features_known
+    from service.bootstrap.company import company_of, features_known
     from service.state.export.table import documented, export_schema
 
     click.echo("| column | type | unit | what it is |\n|---|---|---|---|")
-    for column in documented(export_schema(features_known(settings).schema)):
+    schema = features_known(settings, company_of(settings)).schema
+    for column in documented(export_schema(schema)):
         click.echo("| " + " | ".join(text.replace("|", "\\|") for text in column) + " |")
 
 
@@ -78,7 +79,7 @@ def import_(settings: Settings, place: Path, skip_bad: bool) -> None:
 async def _export(settings: Settings, since: date, until: date | None, folder: Path) -> tuple[int, int]:
     """Returns: rows and days."""
     from service.bootstrap.clock import system_clock
-    from service.bootstrap.company import terms_known
+    from service.bootstrap.company import company_of, terms_known
     from service.bootstrap.store import state_store
     from service.catalogue.objectives import KeptObjectives
     from service.commands.console import progress_bar
@@ -88,7 +89,7 @@ async def _export(settings: Settings, since: date, until: date | None, folder: P
     async with state_store(settings) as state:
         now = system_clock()
         as_of = AsOf(now=now, events_since=now - settings.retention.events)
-        terms = terms_known(settings)
+        terms = terms_known(settings, company_of(settings))
         export = Export(state.engine, terms.schema, KeptObjectives(terms.events), folder, as_of)
         days, rows = await export.days(since, until), 0
         with progress_bar() as progress:
@@ -105,7 +106,7 @@ async def _export(settings: Settings, since: date, until: date | None, folder: P
 
 async def _import(settings: Settings, place: Path, *, skip_bad: bool) -> ImportCounts:
     from service.bootstrap.clock import system_clock
-    from service.bootstrap.company import features_known
+    from service.bootstrap.company import company_of, features_known
     from service.bootstrap.store import state_store
     from service.commands.console import progress_bar
     from service.state.history.faults import HistoryInvalid, RowFault
@@ -118,7 +119,8 @@ async def _import(settings: Settings, place: Path, *, skip_bad: bool) -> ImportC
         click.echo(f"skipped: {fault}", err=True)
 
     async with state_store(settings, is_made=True) as state:
-        history = HistoryImport(state.engine, features_known(settings).schema, place, system_clock())
+        schema = features_known(settings, company_of(settings)).schema
+        history = HistoryImport(state.engine, schema, place, system_clock())
         if history.ignored:
             click.echo(f"columns that mean nothing here: {', '.join(history.ignored)}", err=True)
         with progress_bar() as progress:

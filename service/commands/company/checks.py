@@ -51,11 +51,10 @@ def _row(patient: Patient) -> Found:
 
 
 def _catalogue(patient: Patient) -> Found:
-    from service.bootstrap.company import catalogue_of
     from service.catalogue.check.check import check, in_folder
     from service.catalogue.documents.problems import Severity
 
-    folder = catalogue_of(patient.settings)
+    folder = patient.catalogue
     findings = in_folder(check(folder, patient.terms, patient.now), folder)
     counts = Counter(finding.severity for finding in findings)
     text = f"{folder}: " + ", ".join(_counted(counts[s], s.lower()) for s in (Severity.ERROR, Severity.WARNING))
@@ -66,12 +65,11 @@ def _catalogue(patient: Patient) -> Found:
 
 
 def _cases(patient: Patient) -> Found:
-    from service.bootstrap.company import catalogue_of
     from service.catalogue.cases.run import read_cases
     from service.catalogue.cases.run import run as run_cases
     from service.catalogue.load import load
 
-    folder = catalogue_of(patient.settings)
+    folder = patient.catalogue
     report = run_cases(read_cases(folder), load(folder, patient.terms).plan, patient.terms)
     met = sum(result.is_met for result in report.results)
     gaps = len({*report.never_denies, *report.never_allows})

@@ -12,6 +12,7 @@ from features.errors import RumboError
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
 
     from features.company.company import Company
     from features.company.registry import CompanyFeatures
@@ -92,11 +93,16 @@ class Patient:
         return company_terms(self.company, self.features.schema)
 
     @cached_property
-    def policies(self) -> PoliciesDocument | None:
+    def catalogue(self) -> Path:
         from service.bootstrap.company import catalogue_of
+
+        return catalogue_of(self.settings, self.company)
+
+    @cached_property
+    def policies(self) -> PoliciesDocument | None:
         from service.catalogue.documents.source import Reader
 
-        return Reader(catalogue_of(self.settings)).read().policies
+        return Reader(self.catalogue).read().policies
 
     @cached_property
     def sample(self) -> SampleCustomer | None:

@@ -37,14 +37,15 @@ def variables(settings: Settings, is_counted: bool, as_json: bool) -> None:
     from service.catalogue.vocabulary import vocabulary
     from service.commands.company.show_variables import show_variables, variable_fields
 
-    terms = terms_known(settings)
-    policies = Reader(catalogue_of(settings)).read().policies
+    company = company_of(settings)
+    terms = terms_known(settings, company)
+    policies = Reader(catalogue_of(settings, company)).read().policies
     listed = list(vocabulary(terms, policies))
     counted = None
     if is_counted:
         from features.store.coverage import coverage_of
 
-        counted = coverage_of(company_of(settings).feature_repo, terms.schema, system_clock())
+        counted = coverage_of(company.feature_repo, terms.schema, system_clock())
     notices = list(_notices(has_policies=policies is not None, counted=counted))
     if as_json:
         fields: dict[str, Any] = {
