@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.postgres_server import PostgresServer, postgres_server
+from tests.servers.postgres import PostgresServer, postgres_server
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import pytest
 
 from service.examples.complete_journey.seed import seed_consents
 from tests.fixtures_service import STATE_URL, copied, settings_of
-from tests.postgres_server import PostgresServer, database_name, postgres_server
+from tests.servers.postgres import PostgresServer, database_name, postgres_server
 
 STORES = ("postgres", "sqlite")
 SEEDED = "seeded"

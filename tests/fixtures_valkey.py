@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.valkey_server import ValkeyServer, valkey_server
+from tests.servers.valkey import ValkeyServer, valkey_server
 
 
 @pytest.fixture(scope="session")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from features.company.registry import CompanyFeatures
+from features.console import table_console
 from features.reading import FeatureReading
 from features.schema import FeatureSpec
 from features.values import FeatureValue
@@ -17,7 +17,7 @@ _DAY_S = 86_400
 
 def show_features(entity: str, found: CompanyFeatures) -> None:
     """The key, every feature, and what was left out."""
-    console = _console()
+    console = table_console(_WIDTH, highlight=False)
     console.print(f"entity {entity}, key {found.key.name} ({found.key.type.value}), schema {found.fingerprint}")
     table = Table()
     for heading in ("view", "feature", "type", "unit", "at most", "owner", "description"):
@@ -31,7 +31,7 @@ def show_features(entity: str, found: CompanyFeatures) -> None:
 
 def show_reading(customer_id: str, reading: FeatureReading) -> None:
     """What the online store has of one customer."""
-    console = _console()
+    console = table_console(_WIDTH, highlight=False)
     table = Table(title=f"customer {escape(customer_id)}", title_justify="left")
     for heading in ("feature", "status", "value", "as of"):
         table.add_column(heading)
@@ -51,9 +51,3 @@ def _row(value: FeatureValue) -> tuple[str, ...]:
     told = "" if value.value is None else str(value.value)
     at = "" if value.event_time is None else f"{value.event_time:%Y-%m-%d %H:%M} UTC"
     return value.name, value.status.value, told, at
-
-
-def _console() -> Console:
-    """As wide as the terminal, or of a fixed width where there is none."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(width=_WIDTH, highlight=False)

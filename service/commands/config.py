@@ -89,7 +89,7 @@ def schema(folder: Path | None, company: Path | None) -> None:
 def _print(shown: Iterable[Shown]) -> None:
     from rich.table import Table
 
-    from service.commands.console import table_console
+    from features.console import table_console
 
     table = Table("setting", "value", "from")
     for line in shown:

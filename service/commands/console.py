@@ -1,4 +1,4 @@
-"""Where tables and the progress of a command are shown."""
+"""Where the progress of a command is shown."""
 
 from __future__ import annotations
 
@@ -15,15 +15,6 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-
-_WIDTH = 110
-"""Columns of what goes to a file."""
-
-
-def table_console(width: int = _WIDTH, *, highlight: bool = True) -> Console:
-    """A console as wide as the terminal, or of this width where there is none."""
-    console = Console(highlight=highlight)
-    return console if console.is_terminal else Console(width=width, highlight=highlight)
 
 
 @contextmanager

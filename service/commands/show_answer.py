@@ -10,8 +10,8 @@ from google.protobuf.message import Message
 from rich.console import Console
 from rich.table import Table
 
+from features.console import table_console
 from rumbo.decision.v1 import decision_pb2, journey_pb2, outcomes_pb2, record_pb2
-from service.commands.console import table_console
 
 WELL_KNOWN = "google.protobuf."
 """The package of messages that have a form of their own in JSON."""

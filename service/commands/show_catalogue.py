@@ -9,9 +9,9 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from features.console import table_console
 from features.values import Scalar
 from service.catalogue.cases.run import CaseResult, Report
-from service.commands.console import table_console
 from service.decision.evaluation import Evaluation
 from service.decision.explain import RuleExplanation, explain
 from service.decision.plan import Candidate

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from service.commands.console import table_console
+from features.console import table_console
 from service.state.engines.inventory import StoreStatus, TableSize
 from service.state.engines.steps import HEAD, steps, to_do
 from service.state.upkeep.backup import BackupContents, RestoreResult

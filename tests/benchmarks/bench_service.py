@@ -31,7 +31,7 @@ from tests.benchmarks.results import tell
 from tests.benchmarks.served import METHOD
 from tests.fixtures_service import copied
 from tests.large_catalogue import write_large_catalogue
-from tests.postgres_server import postgres_server
+from tests.servers.postgres import postgres_server
 
 CHANNEL, JOURNEYS = "app", 50
 STAGES = ("hydrate", "constrain", "score", "select", "commit", "encode")

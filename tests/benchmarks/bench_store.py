@@ -38,7 +38,7 @@ from service.state.store import SqlState
 from tests.benchmarks.catalogues import NOW, customer, plan_of
 from tests.benchmarks.grown import EACH, fill_postgres, fill_sqlite
 from tests.benchmarks.results import tell
-from tests.postgres_server import PostgresServer, postgres_server
+from tests.servers.postgres import PostgresServer, postgres_server
 from tests.stores import postgres_state, sqlite_state
 
 CALLERS, DECISIONS, GROUP, LONE, TURNS = 64, 8192, 64, 512, 8

@@ -8,7 +8,7 @@ import pytest
 
 from tests.contract.adapters import URL
 from tests.contract.conftest import adapter, open_store, place, state
-from tests.postgres_server import PostgresServer, database_name
+from tests.servers.postgres import PostgresServer, database_name
 
 __all__ = ["adapter", "open_store", "place", "state"]
 

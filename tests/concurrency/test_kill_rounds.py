@@ -17,7 +17,7 @@ from tests.concurrency.checks import check
 from tests.concurrency.processes import Job, Worker, said, workers
 from tests.concurrency.writers import Acknowledged, Round, write_until_killed
 from tests.contract.adapters import URL
-from tests.postgres_server import PostgresServer, postgres_server
+from tests.servers.postgres import PostgresServer, postgres_server
 
 WRITERS = 3
 MOST_HEARD = 120

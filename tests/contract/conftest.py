@@ -11,7 +11,7 @@ import pytest
 from service.decision.facts import FactKind
 from service.state.rows.outbox import FED
 from tests.contract.adapters import ADAPTERS, URL, Store
-from tests.postgres_server import PostgresServer, database_name
+from tests.servers.postgres import PostgresServer, database_name
 
 
 class OpenStore(Protocol):

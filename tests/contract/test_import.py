@@ -32,7 +32,7 @@ from tests.contract.history import (
     proposed,
 )
 from tests.contract.rows import MINUTE, codes, outcome, picked, situation
-from tests.postgres_server import PostgresServer, database_name
+from tests.servers.postgres import PostgresServer, database_name
 
 TABLES = ("customers", "decisions", "contacts", "outcomes", "enrolments", "moves", "pool_uses", "events", "requests")
 

@@ -16,7 +16,7 @@ import pytest
 from tests.e2e.wire import Refusal
 from tests.fixtures_service import STATE_URL, copied
 from tests.fixtures_stores import without_state
-from tests.postgres_server import PostgresServer, database_name
+from tests.servers.postgres import PostgresServer, database_name
 
 AWAY = Refusal(code=grpc.StatusCode.UNAVAILABLE, reason="STATE_UNAVAILABLE")
 SOON_S = 1.0

@@ -27,7 +27,7 @@ from tests.e2e.test_command_line import address_of, process
 from tests.e2e.wire import ACCEPTED, OPEN_DOOR, event, ranked_ids, refusal_of
 from tests.fixtures_service import STATE_URL, Clock, Service, ask_state, row_counts, running
 from tests.fixtures_stores import without_state
-from tests.postgres_server import postgres_server
+from tests.servers.postgres import postgres_server
 
 PRLIMIT = shutil.which("prlimit") or ""
 MEGABYTE = 2**20

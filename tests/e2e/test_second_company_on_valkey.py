@@ -19,7 +19,7 @@ from tests.e2e.test_command_line import rumbo
 from tests.e2e.test_second_company import HELP, HOLDER, OFFER, asked, denied, ranked, served, tell
 from tests.e2e.wire import degraded_of
 from tests.fixtures_stores import STORES
-from tests.valkey_server import ValkeyServer
+from tests.servers.valkey import ValkeyServer
 
 NONE = "situation: none"
 SITUATION = "situation: {incidents: {view: incidents}, consents: {view: consents}}"

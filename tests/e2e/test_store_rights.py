@@ -11,7 +11,7 @@ from service.state.port import StateUnavailable
 from tests.fixtures_service import STATE_URL, running
 from tests.fixtures_stores import without_state
 from tests.integration.state.roles import carry_out, owned
-from tests.postgres_server import PostgresServer, database_name
+from tests.servers.postgres import PostgresServer, database_name
 
 
 @pytest.fixture

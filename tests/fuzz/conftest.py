@@ -14,7 +14,7 @@ from service.examples.complete_journey.data.prepare import prepare_company
 from tests.fixtures_features import company_at
 from tests.fixtures_service import STATE_URL
 from tests.fixtures_stores import store, without_state
-from tests.postgres_server import PostgresServer, database_name
+from tests.servers.postgres import PostgresServer, database_name
 
 __all__ = ["store"]
 

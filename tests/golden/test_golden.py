@@ -18,7 +18,7 @@ from tests.fixtures_stores import home_on
 from tests.golden.kept import ANSWERS, DIGESTS, RECORDS, STORE, lines_of, records_of, told, whole
 from tests.golden.kept_store import KeptStore
 from tests.golden.story import BEGIN, QUESTIONS, Answer, example_at
-from tests.postgres_server import PostgresServer, database_name
+from tests.servers.postgres import PostgresServer, database_name
 
 SAMPLE = 100
 """So many questions are asked in every run of the tests."""

@@ -19,7 +19,7 @@ from service.decision.verdict import ALLOWED
 from tests.oracle.draw import CODES
 from tests.oracle.judge import Coverage
 from tests.oracle.run import Task, run, run_all
-from tests.postgres_server import PostgresServer
+from tests.servers.postgres import PostgresServer
 
 A_WORLD = 250
 """Decisions, of four customers under one catalogue."""

@@ -7,9 +7,9 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from service.application.bulk.columnar import parquet_events
-from service.application.bulk.comma_separated import CommaSeparatedEvents
+from service.application.bulk.comma_separated import comma_separated_events
 from service.application.bulk.file import WHOLE, EventFile, EventFileUnfit
-from service.application.bulk.json_lines import JsonLinesEvents
+from service.application.bulk.json_lines import json_lines_events
 from service.application.bulk.lines import Lines, lines_of
 from service.state.history.faults import RowFault
 
@@ -35,8 +35,8 @@ def _of_lines(kind: Callable[[str, Lines], EventFile]) -> Callable[[Path], Abstr
 
 _FORMATS: Mapping[str, Callable[[Path], AbstractContextManager[EventFile]]] = {
     ".parquet": parquet_events,
-    ".csv": _of_lines(CommaSeparatedEvents),
-    ".csv.gz": _of_lines(CommaSeparatedEvents),
-    ".jsonl": _of_lines(JsonLinesEvents),
-    ".jsonl.gz": _of_lines(JsonLinesEvents),
+    ".csv": _of_lines(comma_separated_events),
+    ".csv.gz": _of_lines(comma_separated_events),
+    ".jsonl": _of_lines(json_lines_events),
+    ".jsonl.gz": _of_lines(json_lines_events),
 }

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from typing import Any
 
-from service.application.bulk.file import WHOLE, FileRow, batched, is_int64, is_text, reading, text_fault
-from service.application.bulk.lines import Lines
+from service.application.bulk.file import WHOLE, FileRow, is_int64, is_text, text_fault
+from service.application.bulk.lines import Lines, TextEvents
 from service.decision.reports.events import FieldFault
 
 
@@ -16,29 +15,10 @@ class _Pairs(tuple[tuple[str, Any], ...]):
     """The keys and values of an object, in their order; a key that stands twice is there twice."""
 
 
-class JsonLinesEvents:
+def json_lines_events(name: str, lines: Lines) -> TextEvents:
     """Texts, numbers, whole numbers and truth values are what they are; null and "" are absent."""
-
-    is_typed = True
-
-    def __init__(self, name: str, lines: Lines) -> None:
-        self.name, self.size = name, lines.size
-        self._lines = lines
-        self._number = 0
-
-    @property
-    def done(self) -> int:
-        return self._lines.done
-
-    def batches(self) -> Iterator[Sequence[FileRow]]:
-        with reading(self.name, lambda: self._number + 1):
-            yield from batched(self._rows())
-
-    def _rows(self) -> Iterator[FileRow]:
-        for number, line in enumerate(self._lines, 1):
-            self._number = number
-            if line.strip():
-                yield _row(number, line)
+    rows = (_row(number, line) if line.strip() else None for number, line in enumerate(lines, 1))
+    return TextEvents(name, lines, rows, is_typed=True)
 
 
 def _row(number: int, line: str) -> FileRow:

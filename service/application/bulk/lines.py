@@ -1,16 +1,16 @@
-"""The lines of a text file, compressed or not, of bounded length."""
+"""The lines of a text file, compressed or not, of bounded length, and the events that they tell."""
 
 from __future__ import annotations
 
 import errno
 import gzip
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-from service.application.bulk.file import WHOLE, EventFileUnfit, reading
+from service.application.bulk.file import WHOLE, EventFileUnfit, FileRow, batched, reading
 from service.state.history.faults import RowFault
 
 MAX_LINE = 16 * 1024 * 1024
@@ -52,3 +52,28 @@ def lines_of(file: Path) -> Iterator[Lines]:
             raise EventFileUnfit(RowFault(file=file.name, row=0, column=WHOLE, code="NOT_UTF8", expected="not UTF-16"))
         text = opened.enter_context(io.TextIOWrapper(plain, encoding="utf-8-sig", errors="surrogateescape", newline=""))
         yield Lines(stored, text, file.stat().st_size)
+
+
+class TextEvents:
+    """Events of a text file, as their format reads them from its lines."""
+
+    def __init__(self, name: str, lines: Lines, rows: Iterable[FileRow | None], *, is_typed: bool) -> None:
+        """`rows`: what is read from `lines`, each when it is asked for; None: nothing stands there."""
+        self.name, self.size, self.is_typed = name, lines.size, is_typed
+        self._lines = lines
+        self._rows = rows
+        self._number = 0
+
+    @property
+    def done(self) -> int:
+        return self._lines.done
+
+    def batches(self) -> Iterator[Sequence[FileRow]]:
+        with reading(self.name, lambda: self._number + 1):
+            yield from batched(self._counted())
+
+    def _counted(self) -> Iterator[FileRow]:
+        for number, row in enumerate(self._rows, 1):
+            self._number = number
+            if row is not None:
+                yield row

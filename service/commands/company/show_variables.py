@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from features.console import table_console
 from features.store.coverage import Coverage
 from service.catalogue.vocabulary import Place, Variable
 from service.decision.constraints.audience import CUSTOMER
@@ -41,7 +41,7 @@ def variable_fields(variable: Variable, counted: Coverage | None) -> dict[str, A
 
 def show_variables(variables: Iterable[Variable], counted: Coverage | None) -> None:
     """First what conditions about a customer use, then the attributes of events."""
-    console = _console()
+    console = table_console(_WIDTH, highlight=False)
     listed = list(variables)
     console.print(_of_customers([one for one in listed if one.event is None], counted))
     console.print("* also in situation.incidents of rumbo.yaml (when)")
@@ -71,9 +71,3 @@ def _of_events(listed: list[Variable]) -> Table:
             escape(event), escape(", ".join(f"{one.name}: {one.type}" for one in listed if one.event == event))
         )
     return table
-
-
-def _console() -> Console:
-    """As wide as the terminal, or of a fixed width where there is none."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(width=_WIDTH, highlight=False)

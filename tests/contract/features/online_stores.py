@@ -11,7 +11,7 @@ from typing import Protocol
 from features.company.company import load_company
 from features.company.registry import CompanyFeatures, features_of
 from tests.companies.bank import SQLITE, Bank, make_bank, push_views, redis_at
-from tests.valkey_server import ValkeyServer
+from tests.servers.valkey import ValkeyServer
 
 KEYS = ("INT64", "INT32", "STRING")
 STORES = ("sqlite", "valkey")

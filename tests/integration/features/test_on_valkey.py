@@ -20,7 +20,7 @@ from features.store.online import RETRY_S, OnlineFeatures
 from features.store.text_rows import TextCell, TextRow
 from features.values import FeatureStatus
 from tests.companies.bank import FIRST_HOLDER, NOW, Bank, configuration, make_bank, push_views, redis_at
-from tests.valkey_server import ValkeyServer
+from tests.servers.valkey import ValkeyServer
 
 VIEW, FEATURE = "incidents", "incidents_json"
 

@@ -10,7 +10,7 @@ import pytest
 from service.state.engines.engine import Durability
 from service.state.engines.postgres import PostgresEngine
 from service.state.store import SqlState
-from tests.postgres_server import PostgresServer, database_name, postgres_server
+from tests.servers.postgres import PostgresServer, database_name, postgres_server
 from tests.stores import postgres_state
 
 OpenState = Callable[[], Awaitable[SqlState]]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import psycopg
 
 from service.state.engines.postgres_schema import migrate_database
-from tests.postgres_server import PostgresServer
+from tests.servers.postgres import PostgresServer
 
 
 def carry_out(url: str, *statements: str) -> None:

@@ -15,7 +15,7 @@ from tests.builders import NOW
 from tests.contract.rows import accepted, committed, event, propose
 from tests.integration.state.roles import carry_out
 from tests.integration.state.test_server_gone import ended, read_by_all_readers
-from tests.postgres_server import PostgresServer
+from tests.servers.postgres import PostgresServer
 from tests.stores import postgres_state
 
 CATALOGUE, SOURCE = "v1", "the text of a catalogue"

@@ -14,7 +14,7 @@ from service.state.engines.inventory import Heard
 from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.rows import event
-from tests.postgres_server import PostgresServer, database_name
+from tests.servers.postgres import PostgresServer, database_name
 from tests.stores import postgres_state, sqlite_state
 
 LATER = NOW + timedelta(hours=1)

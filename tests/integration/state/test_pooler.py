@@ -15,8 +15,8 @@ from service.state.port import StateUnavailable
 from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.rows import accepted, committed, event, propose, situation
-from tests.pooler import Mode, pooler
-from tests.postgres_server import PostgresServer, database_name
+from tests.servers.pooler import Mode, pooler
+from tests.servers.postgres import PostgresServer, database_name
 from tests.stores import postgres_state
 
 CALLERS = 64

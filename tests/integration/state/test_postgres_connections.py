@@ -16,7 +16,7 @@ from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.rows import accepted, committed, event, opened, propose, situation
 from tests.integration.state.roles import carry_out, owned
-from tests.postgres_server import PostgresServer, database_name
+from tests.servers.postgres import PostgresServer, database_name
 from tests.stores import postgres_state
 
 CALLERS = 64

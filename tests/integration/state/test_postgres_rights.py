@@ -14,7 +14,7 @@ from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.rows import committed, propose, situation
 from tests.integration.state.roles import as_role, carry_out, owned
-from tests.postgres_server import PostgresServer, database_name
+from tests.servers.postgres import PostgresServer, database_name
 from tests.stores import postgres_state
 
 USER = "{role}_user"

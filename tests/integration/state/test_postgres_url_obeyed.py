@@ -18,7 +18,7 @@ from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.rows import accepted, committed, event, propose, situation
 from tests.integration.state.roles import carry_out
-from tests.postgres_server import PostgresServer, database_name
+from tests.servers.postgres import PostgresServer, database_name
 from tests.stores import postgres_state
 
 USES: list[Callable[[str], object]] = [postgres_state, status_of, store_at, survey_of, migrate_database]

@@ -17,7 +17,7 @@ from service.state.port import StateUnavailable
 from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.rows import FAR, accepted, committed, contacts, event, opened, outcome, propose, situation
-from tests.postgres_server import PostgresServer
+from tests.servers.postgres import PostgresServer
 from tests.stores import postgres_state
 
 WRITERS = 6

@@ -30,7 +30,7 @@ from service.state.store import SqlState
 from service.state.upkeep.prune import TABLES as PRUNED
 from tests.builders import NOW
 from tests.contract.rows import KEY, capped, committed, event, opened, outcome, propose
-from tests.postgres_server import PostgresServer, database_name
+from tests.servers.postgres import PostgresServer, database_name
 from tests.stores import postgres_state, sqlite_state
 from tests.unit.state.test_schema import copied, old_file, written
 

@@ -17,7 +17,7 @@ from service.state.engines.steps import HEAD, VERSION_TABLE
 from service.state.port import StateUnavailable
 from tests.builders import NOW
 from tests.contract.rows import KEY, committed, opened, picked, propose, situation
-from tests.postgres_server import PostgresServer, database_name
+from tests.servers.postgres import PostgresServer, database_name
 from tests.stores import postgres_state
 
 FAST = Durability.PROCESS_SAFE

