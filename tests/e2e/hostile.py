@@ -14,9 +14,11 @@ from google.protobuf.message import Message
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
+from h2.events import Event, PingAckReceived
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes
 
+WAIT_S = 30.0
 SERVICE = "/rumbo.decision.v1.DecisionService/"
 HEADERS = (
     (":method", "POST"),
@@ -49,6 +51,22 @@ class Raw:
         """What comes next; b"" at the end of the connection. Raises: TimeoutError."""
         async with asyncio.timeout(seconds):
             return await self._reader.read(65536)
+
+    async def until(self, kind: type[Event], count: int = 1) -> None:
+        """So many events of this kind have come from now on. Raises: TimeoutError; ConnectionError at the end."""
+        async with asyncio.timeout(WAIT_S):
+            while count > 0:
+                data = await self._reader.read(65536)
+                if not data:
+                    raise ConnectionError
+                count -= sum(isinstance(one, kind) for one in self.h2.receive_data(data))
+                await self.flush()
+
+    async def until_read(self) -> None:
+        """The service has read everything that was sent to it."""
+        self.h2.ping(b"all read")
+        await self.flush()
+        await self.until(PingAckReceived)
 
     async def is_closed_within(self, seconds: float) -> bool:
         try:

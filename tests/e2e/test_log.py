@@ -12,6 +12,7 @@ from typing import Any
 import grpc
 import pytest
 from h2.errors import ErrorCodes
+from h2.events import ResponseReceived
 
 from rumbo.decision.v1 import decision_pb2, events_pb2, outcomes_pb2, record_pb2
 from rumbo.decision.v1.service_pb2_grpc import DecisionServiceStub
@@ -35,11 +36,10 @@ async def slow_readers(port: int) -> None:
     for stream in streams:
         raw.send(stream, asked)
     await raw.flush()
-    await asyncio.sleep(1.5)
+    await raw.until(ResponseReceived, len(streams))
     for stream in streams[:4]:
         raw.h2.reset_stream(stream, ErrorCodes.CANCEL)
-    await raw.flush()
-    await asyncio.sleep(0.3)
+    await raw.until_read()
     raw.close()
 
 
@@ -48,8 +48,7 @@ async def half_senders(port: int) -> None:
     raw = await Raw.to(port)
     for method in ("Decide", "RecordEvents", "RecordOutcomes", "GetDecision"):
         raw.send(raw.begin(method=method), decision_pb2.DecideRequest(customer_id=WHO), is_whole=False)
-    await raw.flush()
-    await asyncio.sleep(0.3)
+    await raw.until_read()
     raw.close()
 
 
@@ -62,8 +61,7 @@ async def empty_callers(port: int) -> None:
             raw.h2.reset_stream(stream, ErrorCodes.CANCEL)
         else:
             raw.h2.end_stream(stream)
-    await raw.flush()
-    await asyncio.sleep(0.3)
+    await raw.until_read()
     raw.close()
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from service.catalogue.cases.run import CasesUnreadable, read_cases
 from service.catalogue.check.check import check
 from service.catalogue.load import CatalogueInvalid, load
-from tests.unit.catalogue.test_check import NOW, TERMS
+from tests.unit.catalogue.check.test_check import NOW, TERMS
 
 MEMORY_BYTES, CPU_S, WAIT_S = 2 * 1024**3, 30, 60
 _context = multiprocessing.get_context("forkserver")

@@ -11,7 +11,7 @@ from service.catalogue.cases.document import CasesDocument
 from service.catalogue.cases.facts import moment_of
 from service.catalogue.load import Catalogue, load, parse
 from service.decision.constraints.not_valid_now import NotValidNow
-from tests.unit.catalogue.test_check import TERMS, catalogue
+from tests.unit.catalogue.check.test_check import TERMS, catalogue
 
 BEGINS = (
     ("UTC", "2027-03-14", "2027-03-14T00:00:00"),

@@ -18,7 +18,7 @@ from service.catalogue.check.check import check
 from service.catalogue.load import CatalogueInvalid, load, parse
 from service.catalogue.objectives import objectives_of
 from service.catalogue.terms import Terms, terms_of
-from tests.unit.catalogue.test_check import NOW, SCHEMA, catalogue
+from tests.unit.catalogue.check.test_check import NOW, SCHEMA, catalogue
 
 AGE = FeatureSpec(
     name="renewal_days",

@@ -18,8 +18,8 @@ from features.documents.nodes import MAX_BYTES, MAX_DEPTH, MAX_NODES
 from service.catalogue.documents.patience import LoadEnded, Patience
 from service.catalogue.documents.source import Reader
 from service.catalogue.load import CatalogueFolder, CatalogueInvalid, load
+from tests.unit.catalogue.check.test_check import TERMS, catalogue
 from tests.unit.catalogue.confined import cases, checked, checked_and_loaded, confined, loaded
-from tests.unit.catalogue.test_check import TERMS, catalogue
 
 PIZZA = "journeys/pizza.yaml"
 Spoil = Callable[[Path], object]

@@ -8,7 +8,7 @@ import pytest
 
 from features.documents.nodes import compose, value_of
 from service.catalogue.load import load, parse
-from tests.unit.catalogue.test_check import TERMS, catalogue, findings
+from tests.unit.catalogue.check.test_check import TERMS, catalogue, findings
 
 PIZZA = "journeys/pizza.yaml"
 NO_NUMBERS = (

@@ -19,7 +19,7 @@ from tests.stores import sqlite_state
 
 pytestmark = pytest.mark.usefixtures("of_the_example")
 
-FAULTY = Path(__file__).parents[1] / "catalogue" / "faulty"
+FAULTY = Path(__file__).parents[1] / "catalogue" / "check" / "faulty"
 NOW = ("--now", "2026-06-01")
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from service.catalogue.conditions.compile import MAX_CONDITION
 from service.catalogue.load import CatalogueInvalid, load, parse
-from tests.unit.catalogue.test_check import TERMS, catalogue, findings
+from tests.unit.catalogue.check.test_check import TERMS, catalogue, findings
 
 PIZZA = "journeys/pizza.yaml"
 AUDIENCE = "audience: customer.recency_days > 3.0"
