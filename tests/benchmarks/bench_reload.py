@@ -7,7 +7,6 @@ time to notice it. Measured beside an event loop that has nothing else to do, an
 from __future__ import annotations
 
 import asyncio
-import gc
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,7 +23,7 @@ from service.catalogue.load import CatalogueFolder
 from service.decision.decide import begin
 from service.decision.variables import with_variables
 from service.metrics import Metrics
-from service.quiet_load import collecting_later
+from service.quiet_load import collecting_later, kept_for_good
 from tests.benchmarks.catalogues import NOW, customer
 from tests.benchmarks.results import tell
 from tests.example import TERMS
@@ -61,15 +60,13 @@ async def watching(folder: Path, state_file: Path) -> AsyncIterator[KeptCatalogu
     with collecting_later():
         catalogues = KeptCatalogues(loaded.load(), TERMS, state, lambda: NOW)
     tell("cold load", journeys=JOURNEYS, seconds=perf_counter() - begins)
-    gc.collect()
-    gc.freeze()
-    task = asyncio.create_task(CatalogueWatch(loaded, stamp, catalogues, Metrics()).run())
-    try:
-        yield catalogues
-    finally:
-        await stopped(task)
-        await state.close()
-        gc.unfreeze()
+    with kept_for_good():
+        task = asyncio.create_task(CatalogueWatch(loaded, stamp, catalogues, Metrics()).run())
+        try:
+            yield catalogues
+        finally:
+            await stopped(task)
+            await state.close()
 
 
 @pytest.mark.parametrize("is_busy", [False, True])

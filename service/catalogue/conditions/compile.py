@@ -109,14 +109,15 @@ def feature_types(schema: FeatureSchema) -> dict[str, str]:
 class ConditionCompiler:
     """Compiles conditions over variables of known types."""
 
-    def __init__(self, types: Mapping[str, str], *, is_kept: bool = False) -> None:
+    def __init__(self, types: Mapping[str, str], *, is_kept: bool = False, env: cel.Env | None = None) -> None:
         """`types` gives each variable its type: string, double, int, bool, timestamp, a list or a map of strings.
 
-        `is_kept`: conditions of a catalogue that was once in force, which are taken as they are.
+        `is_kept`: conditions of a catalogue that was once in force, which are taken as they are. `env`: of another
+        compiler over the same variables.
         """
         self.types = dict(types)
         self.is_kept = is_kept
-        self._env = cel.NewEnv(variables={name: _TYPES[t] for name, t in self.types.items()})
+        self._env = env or cel.NewEnv(variables={name: _TYPES[t] for name, t in self.types.items()})
         self._comparisons = Comparisons()
         self._compiled: dict[str, CelCondition] = {}
 
@@ -192,11 +193,10 @@ class IncrementalCompiler(ConditionCompiler):
         is_kept: bool = False,
     ) -> None:
         """`go_on` is asked before each condition that is new."""
-        super().__init__(types, is_kept=is_kept)
+        like = earlier if earlier is not None and earlier.types == dict(types) else None
+        super().__init__(types, is_kept=is_kept, env=None if like is None else like._env)
         self._go_on = go_on
-        self._earlier: Mapping[str, CelCondition] = {}
-        if earlier is not None and earlier.types == self.types:
-            self._env, self._earlier = earlier._env, earlier._compiled
+        self._earlier: Mapping[str, CelCondition] = {} if like is None else like._compiled
 
     def __enter__(self) -> Self:
         return self

@@ -33,6 +33,14 @@ PoolBook = dict[str, dict[int, float]]
 """Amounts by when they end, by pool."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleVersions:
+    """Of the lists that every decision is made by; 0: a list that never changed."""
+
+    kills: int = 0
+    pools: int = 0
+
+
 @dataclass(slots=True)
 class BatchCache:
     """What was read for several transactions that run as one batch, and stays true while only they change it.
@@ -40,7 +48,7 @@ class BatchCache:
     `versions` of the rules, which they share; `pools`: what is used of each, kept up by whoever changes a counter.
     """
 
-    versions: dict[str, int] | None = None
+    versions: RuleVersions | None = None
     pools: PoolBook = field(default_factory=dict)
 
 

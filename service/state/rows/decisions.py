@@ -179,7 +179,7 @@ def _facts_moved(session: Session, decision: Decision, reach: Reach, present: Co
     seen = decision.facts.situation
     if any(present.facts.get(kind, 0) != seen.versions.get(kind, 0) for kind in reach.kinds):
         return True
-    return versions_of(session).get("kills", 0) != seen.kills_version
+    return versions_of(session).kills != seen.kills_version
 
 
 def decide_and_commit(

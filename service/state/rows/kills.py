@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from service.state.engines.session import RULES_LOCK, Locks, Row, Session, Sql, from_micros, micros, placeholders
+from service.state.engines.session import (
+    RULES_LOCK,
+    Locks,
+    Row,
+    RuleVersions,
+    Session,
+    Sql,
+    from_micros,
+    micros,
+    placeholders,
+)
 from service.state.port import Kill, KillList
 
 KILLS = Sql("SELECT target, since, why FROM kills ORDER BY target")
@@ -46,7 +56,7 @@ def kills_of(rows: Iterable[Row]) -> list[Kill]:
 
 def kill_list(session: Session) -> KillList:
     versions, kills = session.query(VERSIONS, KILLS)
-    return KillList(version=read_versions(versions).get("kills", 0), kills=tuple(kills_of(kills)))
+    return KillList(version=read_versions(versions).kills, kills=tuple(kills_of(kills)))
 
 
 def version_read_by(session: Session, service_id: str) -> int | None:
@@ -71,16 +81,16 @@ def forget_services(service_ids: Iterable[str]) -> Sql:
 SERVICES = Sql("SELECT service_id, name, kills_version FROM services ORDER BY name, service_id")
 
 
-def versions_of(session: Session) -> dict[str, int]:
-    """The versions within a transaction that shares the rules; a list that never changed has none."""
+def versions_of(session: Session) -> RuleVersions:
+    """The versions within a transaction that shares the rules."""
     if session.cache.versions is None:
         (rows,) = session.query(VERSIONS)
         session.cache.versions = read_versions(rows)
     return session.cache.versions
 
 
-def read_versions(rows: Iterable[Row]) -> dict[str, int]:
-    return {row["name"]: int(row["version"]) for row in rows}
+def read_versions(rows: Iterable[Row]) -> RuleVersions:
+    return RuleVersions(**{row["name"]: int(row["version"]) for row in rows})
 
 
 def raise_version(name: str) -> Sql:

@@ -118,7 +118,7 @@ class Counters:
 
     def at(self, session: Session) -> Counters:
         """The same after reading them again, if another version is in force."""
-        version = versions_of(session).get("pools", 0)
+        version = versions_of(session).pools
         if version != self._version:
             (rows,) = session.query(Sql("SELECT pool_key, definition FROM pools ORDER BY pool_key"))
             self._pools = tuple((row["pool_key"], _pool(row["pool_key"], row["definition"])) for row in rows)

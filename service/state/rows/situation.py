@@ -65,7 +65,7 @@ def read_situation(
     )
     open_, over, consents, contacts, responses, enrolments, latest, *heard = own
     everybodys = Situation(
-        kills_version=read_versions(versions).get("kills", 0),
+        kills_version=read_versions(versions).kills,
         kills={row["target"]: row["why"] for row in kills},
         uses=read_uses(reach.pools, used),
         feeds={row["source"]: from_micros(row["heartbeat_at"]) for row in feeds},
