@@ -9,6 +9,10 @@ class ModelMissing(RumboError):
     """No model can be served: nothing was trained into this home, or its registry cannot be read."""
 
 
+class NothingTrained(ModelMissing):
+    """No model was trained into this home yet."""
+
+
 class RegistryUnusable(ModelMissing):
     """The registry's database is not one."""
 

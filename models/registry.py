@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from features.errors import CannotWrite
 from features.files import made_durable, writing
 from models.bundle import Bundle
-from models.errors import HomeMoved, ModelMissing, RegistryUnusable
+from models.errors import HomeMoved, ModelMissing, NothingTrained, RegistryUnusable
 from models.trial import Trials
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def trials_of(home: Path) -> Trials:
 def _place_of_champion(home: Path) -> Path:
     folder = _mlflow_folder(home)
     if not _database(folder).exists():
-        raise ModelMissing(f"no model was trained into {home}: run `rumbo train`")
+        raise NothingTrained(f"no model was trained into {home}: run `rumbo train`")
     _demand_registry(_database(folder))
     with _client(folder) as client:
         return _inside(folder, _champion(client).tags[PLACE_TAG])

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from features.company.company import Company
+from features.documents.form import meant
 from features.names import in_yaml, is_name, name_like
 from features.schema import FeatureSpec, FeatureType, PersonalData
 from features.situation import ConsentFact, IncidentFact
@@ -91,11 +92,17 @@ class RegistryReader:
 
     def _views(self, entity: Entity) -> list[FeatureView]:
         """Those that are asked for and can be used, in the order of rumbo.yaml, else by name: a registry has none."""
-        for view in self._store.list_on_demand_feature_views():
-            self._remarks.notice(f"{view.name}: an on-demand view is not read, for it is computed by Feast alone")
+        on_demand = [view.name for view in self._store.list_on_demand_feature_views()]
+        for name in on_demand:
+            self._remarks.notice(f"{name}: an on-demand view is not read, for it is computed by Feast alone")
         asked = self._asked()
         for name in [name for name in asked or () if name not in self._by_name]:
-            self._remarks.fault(("features", "views"), f"the registry has no view '{name}'")
+            why = (
+                f"the view '{name}' is on-demand: it is not read, for it is computed by Feast alone"
+                if name in on_demand
+                else f"the registry has no view '{name}'{meant(name, self._by_name)}"
+            )
+            self._remarks.fault(("features", "views"), why)
         named = sorted(self._by_name) if asked is None else asked
         situation = self._company.situation.named
         found = [self._by_name[name] for name in named if name in self._by_name and name not in situation]
@@ -145,7 +152,7 @@ class RegistryReader:
         """The text that holds the list; none, and a fault, if the view is not there or not as it must be."""
         view = self._by_name.get(name)
         if view is None:
-            self._remarks.fault(path, f"the registry has no view '{name}'")
+            self._remarks.fault(path, f"the registry has no view '{name}'{meant(name, self._by_name)}")
             return
         keyed = [key for key in view.entities if key != "__dummy"]
         if keyed != [entity.name]:

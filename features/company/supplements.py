@@ -10,6 +10,7 @@ from features.company.notes import FeatureNote, FeatureNotes, noted
 from features.company.registry_reader import Remarks, listed
 from features.derived import DERIVED_VIEW
 from features.documents.form import meant
+from features.documents.source import SourceFile, fault_line
 from features.interactions import ModelFeatures
 from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalData
 
@@ -29,23 +30,34 @@ class Supplements:
             by_name[spec.name].append(spec)
         for name, same in by_name.items():
             if len(same) > 1:
-                second = same[-1]
-                stored = second.stored_as or name
-                hint = f"features: {{names: {{{second.view}.{stored}: {second.view}_{stored}}}}}"
-                views = " and ".join(spec.view for spec in same)
-                self._remarks.fault(
-                    ("features",), f"'{name}' is in the views {views}: name one of them, such as {hint}"
-                )
-        known = {f"{spec.view}.{spec.stored_as or spec.name}" for spec in specs}
-        for place in self._document.names:
+                self._tell_of_one_name(name, same)
+        known = {_place(spec) for spec in specs}
+        for place in self._document.names if known else ():
             if place not in known:
-                self._remarks.fault(("features", "names", place), "there is no such feature, or it is not read")
+                text = f"there is no such feature, or it is not read{meant(place, known)}"
+                self._remarks.fault(("features", "names", place), text)
+
+    def _tell_of_one_name(self, name: str, same: Sequence[FeatureSpec]) -> None:
+        """`same`: several that have it. Where rumbo.yaml gave it, there."""
+        given = [spec for spec in same if _place(spec) in self._document.names]
+        if given:
+            place = _place(given[-1])
+            taken = next(_place(spec) for spec in same if spec is not given[-1])
+            text = f"'{name}' is the name of {taken} too: give it another, such as {place.replace('.', '_')}"
+            self._remarks.fault(("features", "names", place), text)
+            return
+        views = " and ".join(spec.view for spec in same)
+        place = _place(same[-1])
+        hint = f"features: {{names: {{{place}: {place.replace('.', '_')}}}}}"
+        self._remarks.fault(("features",), f"'{name}' is in the views {views}: name one of them, such as {hint}")
 
     def noted(self, specs: Sequence[FeatureSpec]) -> list[FeatureSpec]:
         """With what the notes say, which goes before the registry."""
-        notes = self._notes()
-        for name in sorted(notes.keys() - {spec.name for spec in specs}):
-            self._remarks.notice(f"{self._document.notes}: {name} is no feature that is read")
+        file, notes = self._notes()
+        names = {spec.name for spec in specs}
+        for name in sorted(notes.keys() - names):
+            text = f"{name} is no feature that is read{meant(name, names)}"
+            self._remarks.notice(fault_line(file.place((name,)), (), text))
         found = [noted(spec, notes.get(spec.name)) for spec in specs]
         for name in [s.name for s in specs if s.formula is not None and s.name in notes and notes[s.name].max_age]:
             self._remarks.notice(f"{self._document.notes}: {name} is as old as its source: its max_age is not read")
@@ -54,14 +66,17 @@ class Supplements:
             self._remarks.notice(f"without description, unit or owner: {listed(bare)}")
         return found
 
-    def _notes(self) -> Mapping[str, FeatureNote]:
-        if self._document.notes is None:
-            return {}
+    def _notes(self) -> tuple[SourceFile, Mapping[str, FeatureNote]]:
+        """The file, and what it says by feature."""
+        name = self._document.notes
+        if name is None:
+            return SourceFile(name=""), {}
         try:
-            return read_form(self._company.folder, self._document.notes, FeatureNotes)[1].root
+            file, notes = read_form(self._company.folder, name, FeatureNotes)
         except CompanyInvalid as error:
             self._remarks.faults += error.faults
-            return {}
+            return SourceFile(name=name), {}
+        return file, notes.root
 
     def check_formulas(self, specs: Sequence[FeatureSpec]) -> None:
         """A derived age has an instant to be counted from: a feature, or the latest of an event type."""
@@ -72,7 +87,9 @@ class Supplements:
             if name in types:
                 self._remarks.fault(path, f"'{name}' is a feature already")
             if formula.source not in types and formula.source not in latest:
-                self._remarks.fault(path, f"'{formula.source}' is no feature, nor the `latest` of an event type")
+                near = meant(formula.source, {n for n, kind in types.items() if kind is FeatureType.TIMESTAMP} | latest)
+                text = f"'{formula.source}' is no feature, nor the `latest` of an event type{near}"
+                self._remarks.fault(path, text)
             elif types.get(formula.source, FeatureType.TIMESTAMP) is not FeatureType.TIMESTAMP:
                 self._remarks.fault(path, f"'{formula.source}' is {types[formula.source]}, not an instant")
 
@@ -103,3 +120,8 @@ class Supplements:
         for name, fault in model.faults(schema):
             self._remarks.fault(("features", "model", "interactions", name), fault)
         return model
+
+
+def _place(spec: FeatureSpec) -> str:
+    """VIEW.FEATURE, as the registry has it."""
+    return f"{spec.view}.{spec.stored_as or spec.name}"

@@ -167,14 +167,20 @@ _EXPECTED: Mapping[str, str] = {
 """By the kind of a fault, in the words of whoever writes a file."""
 
 
-def meant(name: str, names: Iterable[str]) -> str:
-    """Which of these names was probably meant, as the end of a sentence; empty if none is near."""
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """Which of these names was probably meant; None if none is near."""
     by_lowered = {known.lower(): known for known in sorted(names, reverse=True)}
     lowered = name.lower()
     longer = [known for known in by_lowered if len(lowered) >= _MIN_BEGINNING and known.startswith(lowered)]
     near = [lowered] if lowered in by_lowered else get_close_matches(lowered, by_lowered, n=1, cutoff=0.6)
     found = near or (longer if len(longer) == 1 else [])
-    return f", did you mean `{by_lowered[found[0]]}`?" if found else ""
+    return by_lowered[found[0]] if found else None
+
+
+def meant(name: str, names: Iterable[str]) -> str:
+    """Which of these names was probably meant, as the end of a sentence; empty if none is near."""
+    found = nearest(name, names)
+    return "" if found is None else f", did you mean `{found}`?"
 
 
 def fields_at(form: type[BaseModel], path: Iterable[str | int]) -> tuple[str, ...]:

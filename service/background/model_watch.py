@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from features.errors import RumboError
+from models.errors import NothingTrained
 from service.application.scoring import Model, Scoring
 from service.metrics import Metrics
 
@@ -73,7 +74,7 @@ class ModelWatch:
         try:
             model = await asyncio.to_thread(self._source.load)
         except RumboError as error:
-            self._tell(str(error))
+            self._tell(str(error), logging.INFO if isinstance(error, NothingTrained) else logging.ERROR)
             return False
         except Exception:
             log.exception("no model serves: loading it failed")
@@ -86,8 +87,8 @@ class ModelWatch:
         finally:
             self._is_tried.set()
 
-    def _tell(self, cause: str) -> None:
+    def _tell(self, cause: str, level: int) -> None:
         """Once for each cause."""
         if cause != self._last_cause:
-            log.error("no model serves: %s", cause)
+            log.log(level, "no model serves: %s", cause)
         self._last_cause = cause

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 
 from features.company.company import Company, CompanyInvalid
@@ -62,7 +62,11 @@ class Terms:
 
 def terms_of(schema: FeatureSchema, events: Mapping[str, EventTypeDocument]) -> Terms:
     """`schema`: what the feature store holds; `events`: as rumbo.yaml declares them. Raises: EventsInvalid."""
-    faults = tuple(fault for name, document in events.items() for fault in _faults(name, document, schema))
+    naming = {attribute for document in events.values() for attribute in _naming(document)}
+    faults = (
+        *(fault for name, document in events.items() for fault in _faults(name, document, schema)),
+        *(fault for name, document in events.items() for fault in _class_faults(name, document, naming)),
+    )
     if faults:
         raise EventsInvalid(faults)
     declared = {name: _event_type(name, document) for name, document in events.items()}
@@ -130,6 +134,27 @@ def _faults(name: str, document: EventTypeDocument, schema: FeatureSchema) -> It
             text = f"{attribute} tells of an incident, so it is a string, not {kind}"
             yield EventFault(path=(name, "attributes", attribute), text=text)
     yield from _latest_faults(name, document.latest, schema)
+
+
+def _naming(document: EventTypeDocument) -> Iterator[str]:
+    """The attributes that are said to name an incident or its class."""
+    for which in (document.opens_incident, document.resolves_incident):
+        if isinstance(which, IncidentFromDocument):
+            yield from (name for name in (which.id_from, which.class_from) if name is not None)
+
+
+def _class_faults(name: str, document: EventTypeDocument, naming: Set[str]) -> Iterator[EventFault]:
+    """An attribute stands where a class is written, so that no event would say which incident it tells of."""
+    opens, resolves = document.opens_incident, document.resolves_incident
+    attributes = naming | document.attributes.keys()
+    if isinstance(opens, str) and opens in attributes:
+        text = f"`{opens}` is an attribute, and here stands a class: write {{class_from: {opens}}}"
+        yield EventFault(
+            path=(name, "opens_incident"), text=f"{text}, or {{id_from: {opens}}} if it names the incident"
+        )
+    if isinstance(resolves, str) and resolves in attributes:
+        text = f"`{resolves}` is an attribute, and here stands a class: write {{id_from: {resolves}}}"
+        yield EventFault(path=(name, "resolves_incident"), text=text)
 
 
 def _latest_faults(name: str, latest: str | None, schema: FeatureSchema) -> Iterator[EventFault]:

@@ -51,3 +51,5 @@ def decide(
         click.echo(json.dumps(answer_fields(response), indent=2))
     else:
         show_answer(response, title=f"customer {customer} on {channel}")
+        if reserve:
+            click.echo(f"recorded: rumbo decision {response.decision_id}")

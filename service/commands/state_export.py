@@ -6,7 +6,7 @@ Heavy imports stay inside, so that `--help` is quick.
 from __future__ import annotations
 
 import asyncio
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,13 +20,23 @@ if TYPE_CHECKING:
     from service.settings import Settings
     from service.state.history.keep import ImportCounts
 
-_DAY = click.DateTime(formats=["%Y-%m-%d"])
+
+class Day(click.ParamType[date]):
+    """A day of the calendar, such as 2026-12-31."""
+
+    name = "day"
+
+    def convert(self, value: str | date, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        try:
+            return value if isinstance(value, date) else date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no day: write it as 2026-12-31", param, ctx)
 
 
 @click.command("export")
 @reads_settings("home")
-@click.option("--since", type=_DAY, metavar="YYYY-MM-DD", help="The first day (UTC).")
-@click.option("--until", type=_DAY, metavar="YYYY-MM-DD", help="The day before which to stop. Default: none.")
+@click.option("--since", type=Day(), metavar="YYYY-MM-DD", help="The first day (UTC).")
+@click.option("--until", type=Day(), metavar="YYYY-MM-DD", help="The day before which to stop. Default: none.")
 @click.option(
     "--to",
     "folder",
@@ -35,7 +45,7 @@ _DAY = click.DateTime(formats=["%Y-%m-%d"])
 )
 @click.option("--schema", "is_described", is_flag=True, help="Print what each column is, and end.")
 def export_(
-    settings: Settings, since: datetime | None, until: datetime | None, folder: Path | None, is_described: bool
+    settings: Settings, since: date | None, until: date | None, folder: Path | None, is_described: bool
 ) -> None:
     """Write decisions and what became of them as Parquet, a folder a day.
 
@@ -47,8 +57,12 @@ def export_(
     if since is None or folder is None:
         raise click.UsageError("--since and --to say what to export, and where to")
     with collecting_later():
-        rows, days = run(_export(settings, since.date(), None if until is None else until.date(), folder))
-    click.echo(f"{rows:,} rows of {days:,} days in {folder}" if days else "no decisions in these days")
+        rows, days = run(_export(settings, since, until, folder))
+    click.echo(
+        f"{rows:,} rows of {days:,} {'day' if days == 1 else 'days'} in {folder}"
+        if days
+        else "no decisions in these days"
+    )
 
 
 def _print_columns(settings: Settings) -> None:

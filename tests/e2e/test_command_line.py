@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -62,6 +63,7 @@ def test_serve_prints_its_address_answers_drains_on_sigterm_and_ends_well(own_ho
         asked = ("decide", "--customer", "46", "--channel", "web", "--address", address)
         as_json = rumbo(*asked, "--reserve", "--json", "--limit", "2", "--context", "page=home")
         as_table = rumbo(*asked, "--locale", "es")
+        kept = rumbo(*asked, "--reserve")
         refused = rumbo("decide", "--customer", "46", "--channel", "fax", "--address", address)
         decision_id = json.loads(as_json.stdout)["decision_id"]
         shown = rumbo("decision", decision_id, "--address", address)
@@ -74,6 +76,8 @@ def test_serve_prints_its_address_answers_drains_on_sigterm_and_ends_well(own_ho
     assert answer["ranked"][0]["journey_id"]
     assert answer["limit"] == 2
     assert "how-can-we-help" in as_table.stdout
+    assert "recorded: " not in as_table.stdout
+    assert re.search(r"^recorded: rumbo decision [0-9a-f-]{36}$", kept.stdout, re.MULTILINE)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "channel" in refused.stderr
     assert shown.returncode == 0, shown.stderr
@@ -86,7 +90,7 @@ def test_serve_prints_its_address_answers_drains_on_sigterm_and_ends_well(own_ho
     assert serving.returncode == 0
     assert last_words == "draining\n"
     decided = [line for line in map(json.loads, log.splitlines()) if line["message"] == "decided"]
-    assert [line["dry_run"] for line in decided] == [False, True]
+    assert [line["dry_run"] for line in decided] == [False, True, False]
     assert decided[0]["decision_id"] == answer["decision_id"]
 
 

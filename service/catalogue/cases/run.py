@@ -58,7 +58,9 @@ class Case:
         return self.parts[0].file.name
 
     def __str__(self) -> str:
-        return f"{self.file}: {self.document.name}"
+        part = self.parts[0]
+        place = part.file.place((*part.path, "name"))
+        return f"{place.file}:{place.line}:{place.column}: {self.document.name}"
 
     def located(self, fault: CaseInvalid) -> str:
         """A fault in one line, with the place of the field that it is about."""

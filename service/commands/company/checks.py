@@ -26,8 +26,10 @@ def _registry(patient: Patient) -> Found:
 
 
 def _terms(patient: Patient) -> Found:
-    terms, declared = patient.terms, len(patient.company.document.events)
-    return good(f"{_counted(declared, 'type')} of events beside the built-in, {len(terms.incidents)} of incidents")
+    events, incidents = patient.company.document.events, patient.terms.incidents
+    telling = sum(bool(event.opens_incident or event.resolves_incident) for event in events.values())
+    declared = f"{_counted(len(events), 'type')} of events beside the built-in, {telling} of incidents"
+    return good(f"{declared}; features tell of {len(incidents) or 'no'} incidents")
 
 
 def _row(patient: Patient) -> Found:

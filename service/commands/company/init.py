@@ -67,10 +67,11 @@ def init(folder: Path, repo: Path | None, entity: str | None, name: str | None) 
     feast = _repository(folder / REPO if repo is None else repo)
     draft = draft_of(feast, company=company, named=_named(feast, folder), entity=entity)
     found = _read(replace(draft, repo=str(feast.resolve())))
+    words = _audience(found.schema)
     _write(
         folder,
         {
-            **_starter(found.schema),
+            **_starter(words),
             **_schemas(),
             Path("features.yaml"): notes_of(found.schema.features),
             Path("rumbo.yaml"): draft.text(),
@@ -79,6 +80,7 @@ def init(folder: Path, repo: Path | None, entity: str | None, name: str | None) 
     click.echo(f"{folder}: company {company}, {len(found.schema.features)} features of {draft.entity}, two journeys")
     for notice in found.notices:
         click.echo(f"notice: {notice}")
+    click.echo(f"first-offer is for whom `{words['audience']}` holds: write whom you mean, and its cases")
     where = shlex.quote(str(folder))
     click.echo(f"next: rumbo features check --company {where}, rumbo catalogue test --company {where}")
 
@@ -153,9 +155,8 @@ def _named(repo: Path, folder: Path) -> str:
     return f"{relative}/" if not relative.startswith("../..") else str(repo.resolve())
 
 
-def _starter(schema: FeatureSchema) -> Mapping[Path, str]:
-    """The files of a first catalogue by their path in the company's folder, over a feature of its own."""
-    words = _audience(schema)
+def _starter(words: Mapping[str, str]) -> Mapping[Path, str]:
+    """The files of a first catalogue by their path in the company's folder. `words`: of `_audience`."""
     files = sorted(path for path in STARTER.rglob("*.yaml"))
     return {path.relative_to(STARTER): Template(path.read_text(encoding="utf-8")).substitute(words) for path in files}
 
@@ -169,15 +170,18 @@ def _schemas() -> Mapping[Path, str]:
 
 
 def _audience(schema: FeatureSchema) -> dict[str, str]:
-    """A condition over one feature, a value that meets it, and one that does not."""
+    """A condition over one feature, a value that meets it, and one that does not.
+
+    Preferably that something has happened by now, which is so of most, and says nothing of what a number means.
+    """
     from features.schema import FeatureType
 
     made = {
+        FeatureType.TIMESTAMP: ("customer.{} < now", '"2020-01-01T00:00:00Z"', '"2040-01-01T00:00:00Z"'),
         FeatureType.INT: ("customer.{} >= 1", "1", "0"),
         FeatureType.DOUBLE: ("customer.{} >= 1.0", "1.0", "0.0"),
         FeatureType.BOOL: ("customer.{}", "true", "false"),
         FeatureType.STRING: ('customer.{} != "none"', '"any"', '"none"'),
-        FeatureType.TIMESTAMP: ("customer.{} < now", '"2020-01-01T00:00:00Z"', '"2040-01-01T00:00:00Z"'),
     }
     spec = min(_plain(schema), key=lambda spec: list(made).index(spec.type))
     condition, within, without = made[spec.type]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable
 import pytest
 from prometheus_client import generate_latest
 
-from models.errors import BundleCorrupt, BundleOutdated, RegistryUnusable, TrialUnfinished
+from models.errors import BundleCorrupt, BundleOutdated, NothingTrained, RegistryUnusable, TrialUnfinished
 from service.application.scoring import Model, Scoring
 from service.background.model_watch import AGAIN_AFTER_S, AGAIN_AT_LATEST_S, ModelWatch
 from service.metrics import Metrics
@@ -85,6 +85,13 @@ async def test_one_cause_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     await run(Source(*[RegistryUnusable("locked")] * 3, BundleCorrupt("model.txt", "is cut")))
     told = [record.message for record in caplog.records if record.levelname == "ERROR"]
     assert told == ["no model serves: locked", "no model serves: model bundle: model.txt: is cut"]
+
+
+async def test_that_nothing_was_trained_yet_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    await run(Source(NothingTrained("run `rumbo train`")))
+    (told,) = [record for record in caplog.records if record.message.startswith("no model serves")]
+    assert told.levelname == "INFO"
 
 
 async def test_the_start_waits_for_the_first_attempt_alone() -> None:

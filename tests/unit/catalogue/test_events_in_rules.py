@@ -72,7 +72,8 @@ def with_audience(folder: Path, audience: str) -> Path:
             " card.renewed, claim.opened, did you mean `card.renewed`?",
         ),
         ("card.renewed", "fees > 5.0", "7:42: error[CONDITION]: unknown name `fees`, did you mean `fee`?"),
-        ("claim.opened", "fee > 5.0", "7:42: error[CONDITION]: unknown name `fee`"),
+        ("claim.opened", "fee > 5.0", "7:42: error[CONDITION]: unknown name `fee`: there are incident_id, severity"),
+        ("card.renewed", "price > 5.0", "7:42: error[CONDITION]: unknown name `price`: there are"),
         ("card.renewed", "fee > 5.0 && fee < 1.0", "7:42: error[NEVER]: the objective's where can never hold"),
         ("card.renewed", "cards > 0 && cards < 1", "7:42: error[NEVER]: the objective's where can never hold"),
         (

@@ -170,6 +170,18 @@ FAULTS = (
         "10:58: events.claim.closed.attributes.incident_id: incident_id tells of an incident",
     ),
     (
+        "claim.closed: {resolves_incident: claims}",
+        "claim.closed: {resolves_incident: case_id}",
+        "10:18: events.claim.closed.resolves_incident: `case_id` is an attribute, and here stands a class:"
+        " write {id_from: case_id}",
+    ),
+    (
+        "claim.opened: {opens_incident: claims}",
+        "claim.opened: {opens_incident: kind, attributes: {kind: string}}",
+        "9:18: events.claim.opened.opens_incident: `kind` is an attribute, and here stands a class:"
+        " write {class_from: kind}, or {id_from: kind} if it names the incident",
+    ),
+    (
         "latest: first_account_at",
         "latest: city",
         "8:20: events.account.opened.latest: 'city' is string in the feature store, not an instant",

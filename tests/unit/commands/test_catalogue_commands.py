@@ -41,7 +41,9 @@ def test_changed_rule_fails_the_cases_that_pin_it(copy: Path) -> None:
     change(copy / "journeys" / "welcome.yaml", "REJECTED: 90d", "REJECTED: 10d")
     result = run("test", str(copy))
     assert result.exit_code == 1
-    assert "limits.yaml: a newcomer who refused is left alone" in result.output
+    lines = (copy / "cases" / "limits.yaml").read_text(encoding="utf-8").splitlines()
+    line = 1 + next(i for i, text in enumerate(lines) if "name: a newcomer who refused is left alone" in text)
+    assert f"cases/limits.yaml:{line}:5: a newcomer who refused is left alone" in result.output
     assert "denied: COOLDOWN" in result.output
     assert "no case that denies alone: COOLDOWN welcome" in result.output
 

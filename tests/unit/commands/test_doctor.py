@@ -56,6 +56,15 @@ def run(company: Path, *arguments: str, **env: str) -> tuple[int, dict[str, Find
     return result.exit_code, {finding.check: finding for finding in findings}
 
 
+def test_events_of_the_companys_own_are_counted_and_which_of_them_are_of_incidents(company: Path) -> None:
+    with (company / "rumbo.yaml").open("a", encoding="utf-8") as file:
+        file.write("events:\n  claim.opened: {opens_incident: claims}\n  card.renewed: {latest: last_renewed_at}\n")
+    _, found = run(company)
+    assert (
+        found["events"].text == "2 types of events beside the built-in, 1 of incidents; features tell of no incidents"
+    )
+
+
 def faults(found: Mapping[str, Finding]) -> list[str]:
     return [name for name, finding in found.items() if finding.state is State.FAULT]
 

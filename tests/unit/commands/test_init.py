@@ -75,6 +75,13 @@ def test_what_is_written_is_aligned_named_for_editors_and_changes_nothing_of_the
     assert load_company(folder).document.situation is None
 
 
+def test_the_first_audience_is_of_an_instant_for_what_a_number_means_is_not_known(bank: Bank, tmp_path: Path) -> None:
+    result = init(tmp_path / "mybank", "--feast", str(bank.repo))
+    assert "first-offer is for whom `customer.first_account_at < now` holds" in result.output
+    offer = (tmp_path / "mybank" / "catalogue" / "journeys" / "first-offer.yaml").read_text(encoding="utf-8")
+    assert "\naudience: customer.first_account_at < now #" in offer
+
+
 def test_keys_that_are_texts_do_as_well(tmp_path: Path) -> None:
     bank = made(tmp_path / "existing", key="STRING", with_only="accounts")
     result = init(tmp_path / "existing", "--company", "texts", "--entity", "holder")

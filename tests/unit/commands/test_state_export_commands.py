@@ -65,6 +65,14 @@ def test_until_is_not_a_part_and_no_day_is_said_to_be_none(home: Path, tmp_path:
     assert (none.exit_code, none.stdout) == (0, "no decisions in these days\n")
 
 
+def test_a_day_that_is_none_is_told_how_to_write_one(home: Path, tmp_path: Path) -> None:
+    refused = rumbo(home, "export", "--since", "30/11/2018", "--to", tmp_path / "t")
+    assert refused.exit_code == 2
+    assert "Invalid value for '--since': '30/11/2018' is no day: write it as 2026-12-31" in refused.stderr
+    one = rumbo(home, "export", "--since", "2018-01-03", "--until", "2018-01-04", "--to", tmp_path / "t")
+    assert " rows of 1 day in " in one.stdout
+
+
 def test_a_home_without_a_store_has_nothing_to_export(tmp_path: Path) -> None:
     refused = rumbo(tmp_path, "export", "--since", "2018-01-01", "--to", tmp_path / "t")
     assert refused.exit_code == 1

@@ -11,7 +11,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from models.bundle import MODEL_FILE, Bundle
-from models.errors import BundleCorrupt, HomeMoved, ModelMissing, RegistryUnusable
+from models.errors import BundleCorrupt, HomeMoved, ModelMissing, NothingTrained, RegistryUnusable
 from models.registry import CHAMPION, EXPERIMENT, MODEL_NAME, PublishedModel, RunRecord, fetch_champion, publish
 from tests.model_builders import bundle
 
@@ -114,7 +114,7 @@ def test_training_into_a_copied_home_is_refused_instead_of_writing_to_the_old_pl
 
 
 def test_a_home_without_a_registry_has_no_model_and_gets_none(tmp_path: Path) -> None:
-    with pytest.raises(ModelMissing, match="rumbo train"):
+    with pytest.raises(NothingTrained, match="rumbo train"):
         fetch_champion(tmp_path)
     assert list(tmp_path.iterdir()) == []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from features.documents.form import meant
+from features.documents.form import meant, nearest
 from service.catalogue.conditions.slips.slip import MISSING, NO_NULL, NULLS, Slip
 from service.catalogue.conditions.slips.tokens import RELATIONS, Condition, Kind
 
@@ -41,6 +41,8 @@ _OTHERWISE: Mapping[str, str] = {
 }
 """What other languages call them."""
 _FLAGS = {"true": "true", "false": "false", "yes": "true", "no": "false"}
+_FEW = 8
+"""So many names, such as the attributes of a type of events, are all told where none is near."""
 _NOW = frozenset({"today", "current_date", "sysdate", "getdate"})
 
 
@@ -168,5 +170,10 @@ def _same(name: str, types: Mapping[str, str]) -> str | None:
 
 
 def _near(name: str, types: Mapping[str, str]) -> str:
-    same = _same(name, types)
-    return meant(name, types) if same is None else f", did you mean `{same}`?"
+    """The end of the sentence. Of a group, such as `customer`, only what follows its name is compared."""
+    group, point, member = name.rpartition(".")
+    members = {known.removeprefix(group + point): known for known in types if known.rpartition(".")[0] == group}
+    found = _same(name, types) or (members.get(nearest(member, members) or "") if members else nearest(name, types))
+    if found is None and len(types) <= _FEW:
+        return f": there are {', '.join(sorted(types))}" if types else ": there are none"
+    return "" if found is None else f", did you mean `{found}`?"

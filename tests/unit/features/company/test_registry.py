@@ -24,6 +24,7 @@ NOTES = """\
 balance: {description: What the accounts hold, unit: EUR, owner: core, personal_data: sensitive, range: [0, 1000000]}
 rating: {levels: [A, B, C], max_age: 7d}
 shoe_size: {unit: EU}
+ratings: {levels: [A]}
 """
 
 
@@ -89,7 +90,8 @@ def test_notes_say_what_the_registry_does_not(bank: Bank) -> None:
         (0.0, 1_000_000.0),
     )
     assert (rating.levels, rating.max_age_s) == (("A", "B", "C"), 7 * 86_400.0)
-    assert "features.yaml: shoe_size is no feature that is read" in found.notices
+    assert "features.yaml:3:1: shoe_size is no feature that is read" in found.notices
+    assert "features.yaml:4:1: ratings is no feature that is read, did you mean `rating`?" in found.notices
 
 
 def test_what_is_derived_stands_at_the_end_in_the_order_of_the_file(bank: Bank) -> None:
@@ -138,6 +140,8 @@ def test_the_fingerprint_changes_with_the_features_and_with_nothing_else(bank: B
     [
         ("entity: holder", "entity: client", "rumbo.yaml:2:12: customer.entity: the registry has no entity 'client'"),
         ("repo: feast/", "views: [accounts, loans]", "4:3: features.views: the registry has no view 'loans'"),
+        ("repo: feast/", "views: [acounts]", "has no view 'acounts', did you mean `accounts`?"),
+        ("repo: feast/", "views: [wealth]", "4:3: features.views: the view 'wealth' is on-demand: it is not read"),
         ("repo: feast/", "views: [visits]", "the view 'visits' is of holder and branch, not of holder alone"),
         ("repo: feast/", "service: offers", "4:3: features.service: the registry has no service 'offers'"),
         ("  names: {cards.rating: card_rating}\n", "", "'rating' is in the views accounts and cards: name one of them"),
@@ -145,6 +149,18 @@ def test_the_fingerprint_changes_with_the_features_and_with_nothing_else(bank: B
             "cards.rating: card_rating",
             "cards.limit: card_limit",
             "features.names.cards.limit: there is no such feature",
+        ),
+        ("cards.rating: card_rating", "card.rating: card_rating", "it is not read, did you mean `cards.rating`?"),
+        (
+            "cards.rating: card_rating",
+            "cards.rating: balance",
+            "features.names.cards.rating: 'balance' is the name of accounts.balance too: give it another, such as"
+            " cards_rating",
+        ),
+        (
+            "repo: feast/",
+            "derived: {age: days_since(first_acount_at)}",
+            "nor the `latest` of an event type, did you mean `first_account_at`?",
         ),
         (
             "repo: feast/",
