@@ -46,20 +46,24 @@ class KeptObjective:
         return self.where.holds_alone(Variables(known)) is True
 
 
-def objectives_of(source: str, events: EventTypes) -> Mapping[str, KeptObjective]:
-    """The objectives of a catalogue's canonical text, by journey. Raises: CatalogueInvalid.
+def objectives_of(document: CatalogueDocument, events: EventTypes) -> Mapping[str, KeptObjective]:
+    """The objectives of a catalogue, by journey. Raises: CatalogueInvalid.
 
     An event type that is declared no longer still meets its objectives, unless these ask for its attributes.
     """
-    try:
-        document = CatalogueDocument.model_validate_json(source)
-    except ValidationError as error:
-        raise CatalogueInvalid(form_problems("source", error, CatalogueDocument)) from error
     problems = Problems()
     found = {j.journey: _objective(j.journey, j.objective, events, problems) for j in document.journeys}
     if problems.found:
         raise CatalogueInvalid(problems.found)
     return found
+
+
+def kept_document(source: str) -> CatalogueDocument:
+    """From the canonical text of a catalogue. Raises: CatalogueInvalid for a text that is none."""
+    try:
+        return CatalogueDocument.model_validate_json(source)
+    except ValidationError as error:
+        raise CatalogueInvalid(form_problems("source", error, CatalogueDocument)) from error
 
 
 def _objective(journey: str, document: ObjectiveDocument, events: EventTypes, problems: Problems) -> KeptObjective:
@@ -81,20 +85,41 @@ def _objective(journey: str, document: ObjectiveDocument, events: EventTypes, pr
 
 
 class KeptObjectives:
-    """The objectives of the catalogues that a store keeps; each is read once, when it is first needed."""
+    """The objectives and attributes of what a store's catalogues have; each is read once, when it is first needed."""
 
     def __init__(self, events: EventTypes) -> None:
         self._events = events
+        self._documents: dict[str, CatalogueDocument | None] = {}
+        self._attributes: dict[str, Mapping[str, Mapping[str, str]]] = {}
         self._by_version: dict[str, Mapping[str, KeptObjective]] = {}
 
     def of(self, read: Callable[[str], str | None], version: str, journey_id: str) -> KeptObjective:
         """`read` gives the canonical text of a version, if it is kept. Raises: CatalogueLost, CatalogueInvalid."""
         if version not in self._by_version:
-            source = read(version)
-            if source is None:
+            document = self._kept(read, version)
+            if document is None:
                 raise CatalogueLost(f"catalogue {version} is not kept, so no reward of its decisions can be told")
-            self._by_version[version] = objectives_of(source, self._events)
+            self._by_version[version] = objectives_of(document, self._events)
         try:
             return self._by_version[version][journey_id]
         except KeyError:
             raise CatalogueLost(f"catalogue {version} as it is kept has no journey {journey_id}") from None
+
+    def attributes_of(
+        self, read: Callable[[str], str | None], version: str, journey_id: str
+    ) -> Mapping[str, str] | None:
+        """What a model knows of a journey; None if the version, or the journey in it, is not kept.
+
+        Raises: CatalogueInvalid.
+        """
+        if version not in self._attributes:
+            document = self._kept(read, version)
+            journeys = () if document is None else document.journeys
+            self._attributes[version] = {journey.journey: journey.attributes for journey in journeys}
+        return self._attributes[version].get(journey_id)
+
+    def _kept(self, read: Callable[[str], str | None], version: str) -> CatalogueDocument | None:
+        if version not in self._documents:
+            source = read(version)
+            self._documents[version] = None if source is None else kept_document(source)
+        return self._documents[version]

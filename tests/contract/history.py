@@ -66,6 +66,7 @@ SOURCE = json.dumps(
                 {"event": "purchase", "where": "amount >= 10.0", "within": "7d", "value": 5.0},
                 never_with=["tips"],
                 contact={"at_most": 3, "per": "7d"},
+                attributes={"category": "food"},
                 cooldown={"CONVERTED": "10d"},
             ),
             _journey(

@@ -68,6 +68,7 @@ async def test_a_row_holds_what_was_decided_and_what_became_of_it(state: Store, 
         "tone": "plain",
         "is_offer": False,
         "tier": 1,
+        "attributes": [("category", "food")],
         "p_outcome": 0.5,
         "score_source": "MODEL",
         "value": 5.0,
@@ -181,6 +182,15 @@ async def test_a_decision_whose_catalogue_is_gone_ends_the_export_rather_than_be
     with pytest.raises(CatalogueLost, match=CATALOGUE.version):
         await exported(state, folder)
     assert not list(folder.rglob("*.parquet"))
+
+
+async def test_attributes_are_those_of_the_catalogue_that_decided(state: Store, folder: Path) -> None:
+    """Of a version that is not kept they are not known; nothing of it was shown, so no reward is asked for."""
+    await decided(state, "d1")
+    await engine_of(state).write(
+        Transaction(lambda session: session.execute(Sql("DELETE FROM catalogues WHERE version <> ?", ("",))))
+    )
+    assert {row["attributes"] for row in (await exported(state, folder)).to_pylist()} == {None}
 
 
 async def test_every_column_says_what_it_is(state: Store, folder: Path) -> None:

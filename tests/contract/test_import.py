@@ -233,3 +233,19 @@ async def _some_history(state: Store) -> None:
     for journey_id in ("basket", "survey"):
         late = outcome(f"late-{journey_id}", OutcomeType.PRESENTED, NOW + DAY, decision_id="d4", journey_id=journey_id)
         await state.record_outcomes([late], NOW + DAY + MINUTE * 20)
+
+
+async def test_attributes_come_again_as_they_came_and_are_not_known_of_a_table_without(
+    state: Store, elsewhere: Store, tmp_path: Path
+) -> None:
+    await decided(state, "d1")
+    table = await exported(state, tmp_path / "first")
+    assert dict(zip(table["journey_id"].to_pylist(), table["attributes"].to_pylist(), strict=True)) == {
+        "basket": [("category", "food")],
+        "survey": [],
+    }
+    await imported(elsewhere, tmp_path / "first")
+    assert (await exported(elsewhere, tmp_path / "second"))["attributes"].equals(table["attributes"])
+    await imported(elsewhere, plain(tmp_path / "plain", {"customer_id": "2"}))
+    again = (await exported(elsewhere, tmp_path / "third")).to_pylist()
+    assert [row["attributes"] for row in again if row["customer_id"] == "2"] == [None]

@@ -80,6 +80,9 @@ def written(document: Any, indent: str = "") -> str:
     return f"{begin}\n{inner}" + f",\n{inner}".join(rows) + f"\n{indent}{end}"
 
 
+SINCE = frozenset({"attributes"})
+
+
 def exported_rows(folder: Path) -> dict[str, Json]:
     """The rows of an exported table, by decision and journey."""
     rows = [row for file in sorted(folder.rglob("*.parquet")) for row in pq.read_table(file).to_pylist()]
@@ -115,4 +118,9 @@ async def records_of(home: Path, folder: Path, decision_ids: list[str]) -> Json:
             decision_id: {locale: digest(await recalled(service, decision_id, locale)) for locale in ("en", "es")}
             for decision_id in decision_ids
         }
-    return {"explained": explained, "exported": {key: digest(row) for key, row in sorted(rows.items())}}
+    return {"explained": explained, "exported": {key: digest(_of_then(row)) for key, row in sorted(rows.items())}}
+
+
+def _of_then(row: Json) -> Json:
+    """Without the columns that the table has got since."""
+    return {name: cell for name, cell in row.items() if name not in SINCE}

@@ -9,7 +9,7 @@ import numpy as np
 
 from features.columns.facts import levels_of
 from features.encoder import Encoder, JourneyRow
-from features.interactions import ModelFeatures
+from features.interactions import JOURNEY_COLUMNS, ModelFeatures
 from features.schema import FeatureSchema
 from models.bundle import Bundle
 from models.learnt import (
@@ -72,10 +72,11 @@ def learn(
     Raises: LogInvalid for a log of one journey alone, or an `against` or a cost of a journey that it does not have.
     """
     demand_journeys(log, settings)
+    _demand_attributes(log, schema, model)
     announce("columns")
     journeys = [
-        JourneyRow(journey_id=name, kind=kind, attributes={})
-        for name, kind in zip(log.choices.journeys, log.kinds, strict=True)
+        JourneyRow(journey_id=name, kind=kind, attributes=attributes)
+        for name, kind, attributes in zip(log.choices.journeys, log.kinds, log.attributes, strict=True)
     ]
     encoder = Encoder.fit_columns(levels_of(log.choices.features), journeys, schema, model)
     folds = folds_of(log.decided_at, log.customer, settings.folds, settings.seed)
@@ -124,6 +125,13 @@ def demand_journeys(log: DecisionLog, settings: Settings) -> None:
     for name in (*settings.costs, *([] if settings.against is None else [settings.against])):
         if name not in known:
             raise LogInvalid(log.path, f"there is no journey {name!r}; it has: {', '.join(known)}")
+
+
+def _demand_attributes(log: DecisionLog, schema: FeatureSchema, model: ModelFeatures) -> None:
+    """Raises: LogInvalid for an attribute of a journey with the name of another column of the model."""
+    taken = {*JOURNEY_COLUMNS, *model.interactions, *(schema.by_name.keys() - model.leave_out)}
+    for name in sorted({name for attributes in log.attributes for name in attributes} & taken):
+        raise LogInvalid(log.path, f"journeys have an attribute {name!r}, and so is another column called")
 
 
 def _tasks(design: Design, settings: Settings) -> Callable[[str], Iterator[Task]]:

@@ -30,6 +30,14 @@ class Coded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CodedAttributes:
+    """A column of attributes by name: `codes` (n,) index `levels`, -1 where nothing is said."""
+
+    codes: NDArray[np.int64]
+    levels: tuple[dict[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sets:
     """A column of sets of texts: `rows` and `codes` (m,) say that row `rows[k]` holds `levels[codes[k]]`."""
 
@@ -117,6 +125,24 @@ def sets(log: LogTable, column: str) -> Sets:
         raise log.fault("a set holds a null", row=int(rows[_first_null(elements)]), column=column)
     coded = _coded(_as_text(log, column, elements))
     return Sets(rows=rows, codes=coded.codes, levels=coded.levels)
+
+
+def attributes(log: LogTable, column: str) -> CodedAttributes:
+    """A column of maps from names to texts; one that holds a null says nothing.
+
+    Raises: LogInvalid for a column of another type.
+    """
+    values = _combined(log, column)
+    if pa.types.is_null(values.type):
+        return CodedAttributes(codes=np.full(len(values), -1), levels=())
+    if not pa.types.is_map(values.type):
+        raise log.fault(f"a column of maps is needed, this has {_kind(values.type)}{_sample(values)}", column=column)
+    pairs = pc.binary_join_element_wise(values.keys.cast(pa.string()), values.items.cast(pa.string()), "\x1f")
+    written = pc.binary_join(pa.ListArray.from_arrays(values.offsets, pairs), "\x1e")
+    found = pc.if_else(values.is_valid(), written, pa.scalar(None, pa.string())).dictionary_encode()
+    codes = np.asarray(found.indices.fill_null(-1), dtype=np.int64)
+    first = [int(np.argmax(codes == code)) for code in range(len(found.dictionary))]
+    return CodedAttributes(codes=codes, levels=tuple(dict(values[row].as_py()) for row in first))
 
 
 def chances(log: LogTable, column: str) -> tuple[Sets, NDArray[np.float64]] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from features.columns.arrow import ColumnUnfit, columns_of
 from features.columns.facts import FeatureColumns
 from training.log import cells
 from training.log.files import LogFiles, LogTable
-from training.log.options import DECISION, KIND, SLOT, WINDOW_END, LogColumns, column_of, is_exported
+from training.log.options import ATTRIBUTES, DECISION, KIND, SLOT, WINDOW_END, LogColumns, column_of, is_exported
 
 Vector = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -54,7 +55,8 @@ class DecisionLog:
 
     `shown` (n,) indexes `choices.journeys`; `propensity` (n,) is in (0, 1]; `reward` (n,) is what the journey was
     worth, its cost not taken off; `surrogate` (n,) the denser outcome, if one is named; `customer` and `group` (n,) are
-    codes; `row` (n,) is each row's place in the log. `kinds` is what a log says of each journey, "" where nothing.
+    codes; `row` (n,) is each row's place in the log. `kinds` and `attributes` are what a log says of each journey, in
+    the last row that says it; "" and none where nothing.
     `window_ends_at` (n,), where the log says it, is NaT where it does not. An exported log also has `slates`, and
     `propensities` (n, J), rows of NaN where they are not all known. `unknown` rows more had no reward that is known.
     """
@@ -70,6 +72,7 @@ class DecisionLog:
     group: Codes | None
     row: Codes
     kinds: tuple[str, ...]
+    attributes: tuple[Mapping[str, str], ...]
     unknown: int
     window_ends_at: NDArray[np.datetime64] | None = None
     slates: LoggedSlates | None = None
@@ -133,6 +136,7 @@ def read_decisions(path: Path, named: LogColumns) -> DecisionLog:
         group=None if columns.group is None else cells.texts(log, columns.group).codes,
         row=np.arange(reward.size),
         kinds=_kinds(files, log, journeys, index[shown.codes]),
+        attributes=_attributes(files, log, journeys, index[shown.codes]),
         unknown=int((~known).sum()),
         window_ends_at=_window_ends(log),
         slates=_slates(log) if is_exported(files) else None,
@@ -196,6 +200,7 @@ def _demand(files: LogFiles, columns: LogColumns, read: dict[str, str]) -> None:
 def _wanted(files: LogFiles, columns: LogColumns, read: dict[str, str]) -> set[str]:
     said = {KIND, SLOT, DECISION} if is_exported(files) else set()
     said |= {WINDOW_END} & set(files.columns)
+    said |= {ATTRIBUTES} & set(files.columns) if is_exported(files) else set()
     return {*read, *(column_of(feature, files) for feature in columns.features), *said}
 
 
@@ -272,6 +277,18 @@ def _kinds(files: LogFiles, log: LogTable, journeys: tuple[str, ...], shown: Cod
     kinds = cells.texts(log, KIND)
     found = {int(j): kinds.levels[k] for j, k in zip(shown, kinds.codes, strict=True) if k >= 0}
     return tuple(found.get(j, "") for j in range(len(journeys)))
+
+
+def _attributes(
+    files: LogFiles, log: LogTable, journeys: tuple[str, ...], shown: Codes
+) -> tuple[Mapping[str, str], ...]:
+    """The attributes of each journey that was shown, of an exported log; none of the others."""
+    if not is_exported(files) or ATTRIBUTES not in log.table.column_names:
+        return ({},) * len(journeys)
+    said = cells.attributes(log, ATTRIBUTES)
+    last = np.full(len(journeys) + 1, -1)  # the last is of rows without a journey, whose code is -1
+    np.maximum.at(last, shown, np.where(said.codes >= 0, np.arange(shown.size), -1))
+    return tuple({} if row < 0 else said.levels[said.codes[row]] for row in last[:-1])
 
 
 def _window_ends(log: LogTable) -> NDArray[np.datetime64] | None:

@@ -9,6 +9,8 @@ from training.log.files import LogFiles
 FEATURE = "feature_"
 """What the names of the features' columns begin with in an exported log."""
 KIND = "kind"
+ATTRIBUTES = "attributes"
+"""What a model knows of a journey beside its id and kind, where an exported log says it."""
 DECISION = "decision_id"
 SLOT = "rank"
 WINDOW_END = "window_ends_at"

@@ -32,10 +32,15 @@ Records = Mapping[str, tuple[Row, Json]]
 
 
 class Objectives(Protocol):
-    """What the journeys of the kept catalogues are for."""
+    """What the journeys of the kept catalogues are for, and what models know of them."""
 
     def of(self, read: Callable[[str], str | None], version: str, journey_id: str) -> RewardObjective:
         """`read` gives the text of a version, if it is kept. Raises: what tells that it is not, or has no such one."""
+
+    def attributes_of(
+        self, read: Callable[[str], str | None], version: str, journey_id: str
+    ) -> Mapping[str, str] | None:
+        """None of a journey, or of a whole version, that is not kept."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,6 +53,7 @@ class _RankedJourney:
     contact: Row | None = None
     outcomes: list[Row] = field(default_factory=list)
     objective: RewardObjective | None = None
+    attributes: Mapping[str, str] | None = None
 
     @property
     def customer_id(self) -> str:
@@ -80,16 +86,28 @@ def followed_by(
         for ranked in record["output"]["ranked"]
     }
     _read_contacts(session, ranked_journeys, list(records))
-    read = partial(catalogue_source, session)
-    for one in ranked_journeys.values():
-        if IMPORTED not in one.record and one.presented_at is not None:
-            one.objective = objectives.of(read, one.record["input"]["catalogue_version"], one.journey_id)
+    _look_up(session, ranked_journeys.values(), objectives)
     history = _History.read(session, ranked_journeys.values(), as_of.now)
     found: dict[str, dict[str, ContactResult]] = {decision_id: {} for decision_id in records}
     for (decision_id, journey_id), one in ranked_journeys.items():
         reward = _reward(one, history, as_of)
-        found[decision_id][journey_id] = ContactResult(contact=one.contact, outcomes=one.outcomes, reward=reward)
+        found[decision_id][journey_id] = ContactResult(
+            contact=one.contact, outcomes=one.outcomes, reward=reward, attributes=one.attributes
+        )
     return found
+
+
+def _look_up(session: Session, ranked: Iterable[_RankedJourney], objectives: Objectives) -> None:
+    """In the catalogues that they were decided by; what was imported says it itself."""
+    read = partial(catalogue_source, session)
+    for one in ranked:
+        if IMPORTED in one.record:
+            one.attributes = one.record[IMPORTED].get("attributes", {}).get(one.journey_id)
+            continue
+        version = one.record["input"]["catalogue_version"]
+        one.attributes = objectives.attributes_of(read, version, one.journey_id)
+        if one.presented_at is not None:
+            one.objective = objectives.of(read, version, one.journey_id)
 
 
 def _read_contacts(session: Session, ranked: Mapping[tuple[str, str], _RankedJourney], ids: Sequence[str]) -> None:

@@ -23,11 +23,15 @@ _ABSENT = frozenset(FeatureStatus) - {FeatureStatus.PRESENT}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactResult:
-    """The result of one ranked journey: its contact, if it is still kept, its outcomes by time, and its reward."""
+    """The result of one ranked journey: its contact, if it is still kept, its outcomes by time, and its reward.
+
+    `attributes`: the journey's, in the catalogue that it was decided by; None if that is not known.
+    """
 
     contact: Row | None
     outcomes: Sequence[Row]
     reward: Reward
+    attributes: Mapping[str, str] | None = None
 
     @property
     def presented_at(self) -> int | None:
@@ -63,6 +67,7 @@ def rows_of(
             decision["valid_until"],
             given["channel"],
             given["placement"],
+            *_journey(ranked, found.attributes),
             *_ranked(ranked, found.contact),
             eligible,
             given["model_version"],
@@ -72,7 +77,7 @@ def rows_of(
         )
 
 
-def _ranked(ranked: Json, contact: Row | None) -> Cells:
+def _journey(ranked: Json, attributes: Mapping[str, str] | None) -> Cells:
     return (
         ranked["rank"],
         ranked["journey_id"],
@@ -82,6 +87,12 @@ def _ranked(ranked: Json, contact: Row | None) -> Cells:
         ranked["tone"],
         ranked["is_offer"],
         ranked["tier"],
+        None if attributes is None else sorted(attributes.items()),
+    )
+
+
+def _ranked(ranked: Json, contact: Row | None) -> Cells:
+    return (
         _number(ranked["p_outcome"]),
         ranked["source"],
         ranked["value"],

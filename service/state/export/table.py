@@ -95,6 +95,12 @@ def _decided() -> Iterator[pa.Field]:
     yield _field("tone", text, "How it is said.")
     yield _field("is_offer", pa.bool_(), "Whether the action is an offer, which counts as promotional.")
     yield _field("tier", pa.int32(), "The journey's tier; 1 is placed first.")
+    yield _field(
+        "attributes",
+        pa.map_(text, text),
+        "What a model knows of the journey beside its id, by the catalogue of then; null if not known.",
+        nullable=True,
+    )
 
 
 def _score() -> Iterator[pa.Field]:

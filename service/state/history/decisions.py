@@ -102,6 +102,7 @@ def document_of(decision: HistoryDecision, times: Collection[str]) -> Json:
     `times`: the features that are times.
     """
     cells = decision.cells
+    attributes = {row.cells["journey_id"]: dict(row.cells["attributes"]) for row in decision.rows if _told(row)}
     return {
         "input": {
             "now": time_text(from_micros(cells["decided_at"])),
@@ -118,8 +119,13 @@ def document_of(decision: HistoryDecision, times: Collection[str]) -> Json:
         IMPORTED: {
             "eligible": [_eligible(one) for one in cells.get("eligible") or ()],
             "rewards": {row.cells["journey_id"]: _reward(row.cells) for row in decision.rows},
+            **({"attributes": attributes} if attributes else {}),
         },
     }
+
+
+def _told(row: TableRow) -> bool:
+    return row.cells.get("attributes") is not None
 
 
 def _ranked(cells: Mapping[str, Any]) -> Json:

@@ -115,6 +115,8 @@ def _optional(row: TableRow) -> Iterator[RowFault]:
 def _nested(row: TableRow, now: datetime) -> Iterator[RowFault]:
     if not _is_object(row.cells.get("context") or "{}"):
         yield row.fault("context", "NOT_JSON", "a JSON object")
+    if any(text is None for _, text in row.cells.get("attributes") or ()):
+        yield row.fault("attributes", "MISSING", "a text for each name")
     for one in row.cells.get("eligible") or ():
         if one is None or not one["journey_id"] or one["place"] is None:
             yield row.fault("eligible", "MISSING", "journey_id and place")

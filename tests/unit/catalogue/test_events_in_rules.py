@@ -16,7 +16,7 @@ from service.catalogue.cases.facts import facts_of_case
 from service.catalogue.cases.run import read_cases, run
 from service.catalogue.check.check import check
 from service.catalogue.load import CatalogueInvalid, load, parse
-from service.catalogue.objectives import objectives_of
+from service.catalogue.objectives import kept_document, objectives_of
 from service.catalogue.terms import Terms, terms_of
 from tests.unit.catalogue.check.test_check import NOW, SCHEMA, catalogue
 
@@ -155,7 +155,7 @@ def test_an_event_meets_an_objective_by_its_attributes_as_they_are_declared(
     where: str, attributes: Mapping[str, Scalar], is_met: bool, tmp_path: Path
 ) -> None:
     source = load(with_objective(tmp_path, "card.renewed", where), TERMS).source
-    assert objectives_of(source, TERMS.events)["pizza"].is_met_by(attributes) is is_met
+    assert objectives_of(kept_document(source), TERMS.events)["pizza"].is_met_by(attributes) is is_met
 
 
 def test_a_kept_catalogue_is_read_though_its_event_is_declared_no_longer(tmp_path: Path) -> None:
@@ -165,4 +165,4 @@ def test_a_kept_catalogue_is_read_though_its_event_is_declared_no_longer(tmp_pat
     with pytest.raises(CatalogueInvalid, match=r"'card\.renewed' is no event type"):
         load(folder, WITHOUT)
     with pytest.raises(CatalogueInvalid, match=r"'card\.renewed' is an event type no longer"):
-        objectives_of(kept.source, WITHOUT.events)
+        objectives_of(kept_document(kept.source), WITHOUT.events)

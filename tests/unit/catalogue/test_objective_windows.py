@@ -9,7 +9,7 @@ import pytest
 
 from service.catalogue.load import load
 from service.catalogue.objective_windows import ObjectiveWindows
-from service.catalogue.objectives import objectives_of
+from service.catalogue.objectives import kept_document, objectives_of
 from tests.example import EXAMPLE, TERMS
 
 SOURCE = '{"journeys": [{"journey": "news", "objective": {"within": "36h"}, "later": 1}], "policies": {}}'
@@ -27,7 +27,9 @@ def reading(text: str | None, read: list[str]) -> Callable[[str], str | None]:
 
 def test_the_windows_of_the_example_are_those_of_its_objectives() -> None:
     source, windows = load(EXAMPLE, TERMS).source, ObjectiveWindows()
-    expected = {name: objective.within for name, objective in objectives_of(source, TERMS.events).items()}
+    expected = {
+        name: objective.within for name, objective in objectives_of(kept_document(source), TERMS.events).items()
+    }
     assert len(set(expected.values())) > 1
     assert {name: windows.of(lambda _: source, "v1", name) for name in expected} == expected
 
