@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,9 +16,10 @@ from zipfile import BadZipFile
 
 from features.encoder import Encoder
 from features.files import read_regular
+from features.schema import FeatureSchema
 from models.calibration import Calibration
 from models.errors import BundleCorrupt, BundleOutdated
-from models.learnt import EVIDENCE_FILE, LearntPolicy
+from models.learnt import EVIDENCE_FILE, LearntPolicy, RewardKind
 
 FORMAT = 3
 MODEL_FILE = "model.txt"
@@ -67,6 +68,14 @@ class Bundle:
     def version(self) -> str:
         """The first characters of the hash."""
         return self.sha256[:VERSION_CHARS]
+
+    def misfits(self, schema: FeatureSchema, kinds: Collection[str]) -> tuple[str, ...]:
+        """Why a company of these features and kinds of journeys cannot serve it, each in a few words."""
+        journeys = next((c.levels or () for c in self.encoder.layout if c.name == "journey_kind"), ())
+        strange = [f"journey_kind: there is no kind {kind!r}" for kind in journeys if kind and kind not in kinds]
+        tells_mean = self.policy is not None and self.policy.reward.kind is RewardKind.MEAN
+        told = ["it tells an expected reward, and no probability"] if tells_mean else []
+        return (*self.encoder.misfits(schema), *strange, *told)
 
     def save(self, folder: Path) -> None:
         """Writes the bundle's files, the manifest last; the folder is made when it is not there."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from features.errors import RumboError
 
 
@@ -11,6 +13,22 @@ class ModelMissing(RumboError):
 
 class NothingTrained(ModelMissing):
     """No model was trained into this home yet."""
+
+
+class VersionUnknown(ModelMissing):
+    """A version that the registry does not have."""
+
+    def __init__(self, model: str, number: str, known: Sequence[str]) -> None:
+        listed = f"there are: {', '.join(known)}" if known else "there is none: run `rumbo train`"
+        super().__init__(f"the model {model} has no version {number}; {listed}")
+
+
+class BundleUnfit(RumboError):
+    """A bundle that this company's features cannot fill, or that tells something else than it needs."""
+
+    def __init__(self, version: str, misfits: Sequence[str]) -> None:
+        super().__init__(f"model {version} does not fit the company: {'; '.join(misfits)}: run `rumbo train`")
+        self.misfits = tuple(misfits)
 
 
 class RegistryUnusable(ModelMissing):

@@ -98,7 +98,8 @@ class Evidence:
     """Rows that no model had seen when it told their values: what the guard is taken from, for any costs.
 
     `values` (m, J) is the reward that was expected, `scores` (m, J) the doubly robust score of what it was, with its
-    largest corrections cut, both without costs; `eligible` (m, J); `customer` (m,) codes; `shown` (m,) journeys, with `propensity` (m,).
+    largest corrections cut, both without costs; `eligible` (m, J); `customer` (m,) codes; `shown` (m,) journeys, with
+    `propensity` (m,).
     """
 
     values: NDArray[np.float32]

@@ -1,57 +1,39 @@
-"""The registry of models: MLflow on SQLite inside the home folder, where the alias `champion` tells which one serves.
+"""The registry of models: which there are, which one challenges, and by the alias `champion` which one serves.
 
-The path of a bundle is kept relative to the home, so a home that was copied elsewhere still serves.
+The path of a bundle is kept relative to HOME/mlflow, so a home that was copied elsewhere still serves; what a server
+keeps is downloaded to that path when it is needed there.
 """
 
 from __future__ import annotations
 
-import logging
-import os
-import sqlite3
 import tempfile
-import warnings
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from features.errors import CannotWrite
-from features.files import made_durable, writing
-from models.bundle import Bundle
-from models.errors import HomeMoved, ModelMissing, NothingTrained, RegistryUnusable
+from features.files import made_durable
+from models.bundle import MANIFEST_FILE, Bundle
+from models.errors import BundleCorrupt, HomeMoved, ModelMissing, NothingTrained, VersionUnknown
+from models.tracking import Registry, client_of, writing_to
 from models.trial import Trials
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.tracking import MlflowClient
 
-EXPERIMENT = "rumbo-redemption"
-MODEL_NAME = "rumbo-redemption"
 CHAMPION = "champion"
+CHALLENGER = "challenger"
 BUNDLE_FOLDER = "bundle"
+DOWNLOADS = "bundles"
+"""In HOME/mlflow: the bundles that a server keeps, by their versions."""
 PLACE_TAG = "rumbo.bundle_path"
 """Its value: the path of the bundle, relative to HOME/mlflow and inside of it."""
 VERSION_TAG = "rumbo.bundle_version"
-
-MLFLOW_ENVIRONMENT = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
-    "GIT_PYTHON_REFRESH": "quiet",
-    "MLFLOW_SQLALCHEMYSTORE_POOLCLASS": "NullPool",
-    "MLFLOW_CONFIGURE_LOGGING": "false",
-}
-"""MLflow and its libraries read these at import: nothing is sent anywhere, no git is looked for, no connection is
-kept, so that a database that was put in place of another is seen, and what libraries log goes where the rest goes."""
-
-PRIMARY_CODE_MASK = 0xFF
-"""The bits of an extended result code of SQLite that are the primary one."""
-REFUSED_BY_DISK = frozenset(
-    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
-)
-
-LOCKED_S = 2.0
-"""How long another may hold the database before it counts as locked."""
+PROMOTED_TAG = "rumbo.promoted"
+"""Of a run and of a version: a line for each time that it became champion, the last ones."""
+MAX_LINES = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,73 +58,144 @@ class PublishedModel:
     run_id: str
     registry_version: str
     bundle_version: str
+    is_champion: bool
 
 
-def publish(home: Path, record: RunRecord) -> PublishedModel:
-    """Logs one run, registers its bundle, tries it in another process and, last of all, points `champion` at it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisteredModel:
+    """A version of the registry: its number, the version of its bundle, and its aliases."""
+
+    number: str
+    bundle_version: str
+    aliases: tuple[str, ...]
+
+
+def publish(registry: Registry, record: RunRecord, now: datetime, *, is_promoted: bool = False) -> PublishedModel:
+    """Logs one run, registers its bundle, tries it in another process and, last of all, makes it the challenger.
+
+    The first model of all becomes champion too, and so does one that `is_promoted`.
 
     Raises: HomeMoved when the tracking store was made under another path; RegistryUnusable when it is damaged;
         CannotWrite when the disk is; BundleCorrupt, TrialUnfinished when what was registered does not score.
     """
-    folder = _mlflow_folder(home)
-    folder.mkdir(parents=True, exist_ok=True)
-    with _writing(folder), _client(folder) as client:
-        run_id = client.create_run(_experiment(client, folder), tags=dict(record.tags)).info.run_id
+    registry.folder.mkdir(parents=True, exist_ok=True)
+    with writing_to(registry), client_of(registry) as client:
+        run_id = client.create_run(_experiment(client, registry), tags=dict(record.tags)).info.run_id
         try:
             _log(client, run_id, record)
-            version = _register(client, folder, run_id, record.bundle)
-            place = _inside(folder, version.tags[PLACE_TAG])
-            trials_of(home).demand(record.bundle, place, folder)
-            made_durable(place, above=folder)
+            version = _register(client, registry, run_id, record.bundle)
+            place = _place(registry, version)
+            trials_of(registry.home).demand(record.bundle, place, registry.folder)
+            made_durable(place, above=registry.folder)
         except BaseException:
             client.set_terminated(run_id, "FAILED")
             raise
         client.set_terminated(run_id)
-        client.set_registered_model_alias(MODEL_NAME, CHAMPION, version.version)
-    return PublishedModel(run_id=run_id, registry_version=str(version.version), bundle_version=record.bundle.version)
+        client.set_registered_model_alias(registry.model, CHALLENGER, str(version.version))
+        is_champion = is_promoted or not _has_had_champion(client, registry)
+        if is_champion:
+            _make_champion(client, registry, version, now)
+    return PublishedModel(
+        run_id=run_id,
+        registry_version=str(version.version),
+        bundle_version=record.bundle.version,
+        is_champion=is_champion,
+    )
 
 
-def fetch_champion(home: Path) -> Bundle:
+def promote(registry: Registry, number: str, now: datetime) -> str | None:
+    """Makes a version champion once it has scored in a process of its own. Returns: the version that was before.
+
+    Raises: VersionUnknown; ModelMissing; RegistryUnusable; BundleCorrupt, TrialUnfinished; CannotWrite.
+    """
+    registry.demand()
+    with writing_to(registry), client_of(registry) as client:
+        version = _version(client, registry, number)
+        place = _place(registry, version)
+        trials_of(registry.home).demand(Bundle.load(place, within=registry.folder), place, registry.folder)
+        made_durable(place, above=registry.folder)
+        return _make_champion(client, registry, version, now)
+
+
+def registered(registry: Registry) -> tuple[RegisteredModel, ...]:
+    """Every version with a bundle, the oldest first; none if there is no registry yet. Raises: RegistryUnusable."""
+    try:
+        registry.demand()
+    except NothingTrained:
+        return ()
+    with client_of(registry) as client:
+        if not _is_registered(client, registry):
+            return ()
+        by_number: dict[str, list[str]] = {}
+        for alias, number in client.get_registered_model(registry.model).aliases.items():
+            by_number.setdefault(str(number), []).append(alias)
+        found = [one for one in _versions(client, registry) if VERSION_TAG in one.tags]
+        return tuple(
+            RegisteredModel(
+                number=str(one.version),
+                bundle_version=one.tags[VERSION_TAG],
+                aliases=tuple(sorted(by_number.get(str(one.version), []))),
+            )
+            for one in sorted(found, key=lambda one: int(one.version))
+        )
+
+
+def fetch(registry: Registry, number: str) -> Bundle:
+    """The bundle of a version. Raises: VersionUnknown; ModelMissing; RegistryUnusable; BundleCorrupt."""
+    registry.demand()
+    with client_of(registry) as client:
+        place = _place(registry, _version(client, registry, number))
+    return Bundle.load(place, within=registry.folder)
+
+
+def fetch_champion(registry: Registry) -> Bundle:
     """The bundle that serves.
 
     Raises: ModelMissing when there is none, as RegistryUnusable when the registry is damaged; BundleCorrupt when the
         bundle is.
     """
-    return Bundle.load(_place_of_champion(home), within=_mlflow_folder(home))
+    return Bundle.load(_place_of_champion(registry), within=registry.folder)
 
 
-def fetch_tried_champion(home: Path, trials: Trials) -> Bundle:
+def fetch_tried_champion(registry: Registry, trials: Trials) -> Bundle:
     """The bundle that serves, once it has scored in a process of its own.
 
     Raises: as `fetch_champion`; TrialUnfinished.
     """
-    place, root = _place_of_champion(home), _mlflow_folder(home)
-    bundle = Bundle.load(place, within=root)
-    trials.demand(bundle, place, root)
+    place = _place_of_champion(registry)
+    bundle = Bundle.load(place, within=registry.folder)
+    trials.demand(bundle, place, registry.folder)
     return bundle
 
 
-def stamp_of(home: Path) -> Hashable:
-    """A value that changes whenever the registry of a home is written or replaced; None when it cannot be read."""
+def stamp_of(registry: Registry) -> Hashable:
+    """A value that changes whenever a registry in a file is written or replaced; None when that cannot be told."""
     try:
-        status = _database(_mlflow_folder(home)).stat()
+        status = None if registry.database is None else registry.database.stat()
     except OSError:
         return None
-    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
+    return None if status is None else (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)
 
 
 def trials_of(home: Path) -> Trials:
     """The results of trying the bundles of a home, kept beside them."""
-    return Trials(_mlflow_folder(home) / "trials")
+    return Trials((home / "mlflow").resolve() / "trials")
 
 
-def _place_of_champion(home: Path) -> Path:
-    folder = _mlflow_folder(home)
-    if not _database(folder).exists():
-        raise NothingTrained(f"no model was trained into {home}: run `rumbo train`")
-    _demand_registry(_database(folder))
-    with _client(folder) as client:
-        return _inside(folder, _champion(client).tags[PLACE_TAG])
+def _place_of_champion(registry: Registry) -> Path:
+    registry.demand()
+    with client_of(registry) as client:
+        return _place(registry, _champion(client, registry))
+
+
+def _place(registry: Registry, version: ModelVersion) -> Path:
+    """Where the bundle of a version lies; brought there if a server keeps it. Raises: ModelMissing, BundleCorrupt."""
+    if PLACE_TAG not in version.tags:
+        raise ModelMissing(f"version {version.version} of the model {registry.model} does not say where its bundle is")
+    place = _inside(registry.folder, version.tags[PLACE_TAG])
+    if registry.has_own_artifacts and not place.is_dir():
+        _download(registry, version, place)
+    return place
 
 
 def _inside(folder: Path, place: str) -> Path:
@@ -150,41 +203,83 @@ def _inside(folder: Path, place: str) -> Path:
     try:
         found = (folder / place).resolve()
     except (OSError, ValueError, RuntimeError) as error:
-        raise ModelMissing(f"the champion lies at no place: {error}") from error
+        raise ModelMissing(f"the model lies at no place: {error}") from error
     if not found.is_relative_to(folder):
-        raise ModelMissing(f"the champion lies outside of {folder}, from where nothing is loaded")
+        raise ModelMissing(f"the model lies outside of {folder}, from where nothing is loaded")
     return found
 
 
-def _demand_registry(database: Path) -> None:
-    """Checks the database before MLflow opens it, which would fill an empty one and try a locked one for minutes.
+def _download(registry: Registry, version: ModelVersion, place: Path) -> None:
+    """It appears at once, and only if it is the bundle that the version names."""
+    from mlflow.artifacts import download_artifacts
 
-    Raises: RegistryUnusable.
-    """
-    if not database.is_file():
-        raise RegistryUnusable(f"{database} is no file")
-    try:
-        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=LOCKED_S)) as connection:
-            (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    except sqlite3.Error as error:
-        raise RegistryUnusable(f"{database} cannot be read: {error}") from error
-    if tables == 0:
-        raise RegistryUnusable(f"{database} is empty")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=place.parent) as scratch:
+        found = Path(download_artifacts(artifact_uri=version.source, dst_path=scratch, tracking_uri=registry.uri))
+        if Bundle.load(found).version != version.tags.get(VERSION_TAG):
+            raise BundleCorrupt(MANIFEST_FILE, f"is not of the bundle that version {version.version} names")
+        try:
+            found.replace(place)
+        except OSError:
+            if not place.is_dir():  # another process was earlier
+                raise
 
 
-def _champion(client: MlflowClient) -> ModelVersion:
+def _champion(client: MlflowClient, registry: Registry) -> ModelVersion:
+    version = _by_alias(client, registry, CHAMPION)
+    if version is None:
+        raise ModelMissing(f"no version of the model {registry.model} has the alias {CHAMPION}")
+    return version
+
+
+def _by_alias(client: MlflowClient, registry: Registry, alias: str) -> ModelVersion | None:
     from mlflow.exceptions import MlflowException
     from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
     try:
-        version = client.get_model_version_by_alias(MODEL_NAME, CHAMPION)
+        return client.get_model_version_by_alias(registry.model, alias)
     except MlflowException as error:
         if error.error_code not in (ErrorCode.Name(RESOURCE_DOES_NOT_EXIST), "INVALID_PARAMETER_VALUE"):
             raise
-        raise ModelMissing(f"no version of the model {MODEL_NAME} has the alias {CHAMPION}") from error
-    if PLACE_TAG not in version.tags:
-        raise ModelMissing(f"version {version.version} of the model {MODEL_NAME} does not say where its bundle is")
-    return version
+        return None
+
+
+def _version(client: MlflowClient, registry: Registry, number: str) -> ModelVersion:
+    """Raises: VersionUnknown."""
+    known = _versions(client, registry) if _is_registered(client, registry) else []
+    for version in known:
+        if str(version.version) == number:
+            return version
+    raise VersionUnknown(registry.model, number, sorted((str(one.version) for one in known), key=int))
+
+
+def _versions(client: MlflowClient, registry: Registry) -> list[ModelVersion]:
+    return list(client.search_model_versions(f"name = '{registry.model}'"))
+
+
+def _is_registered(client: MlflowClient, registry: Registry) -> bool:
+    return bool(client.search_registered_models(f"name = '{registry.model}'"))
+
+
+def _has_had_champion(client: MlflowClient, registry: Registry) -> bool:
+    """Also when the alias was taken away since, which somebody did on purpose."""
+    if _by_alias(client, registry, CHAMPION) is not None:
+        return True
+    return any(PROMOTED_TAG in version.tags for version in _versions(client, registry))
+
+
+def _make_champion(client: MlflowClient, registry: Registry, version: ModelVersion, now: datetime) -> str | None:
+    """Moves the alias; the run and the version say when, and what it replaced. Returns: that."""
+    before = _by_alias(client, registry, CHAMPION)
+    replaced = None if before is None else str(before.version)
+    number = str(version.version)
+    line = f"{now.isoformat(timespec='seconds')} version {number} in place of {replaced or 'none'}"
+    lines = [*version.tags.get(PROMOTED_TAG, "").splitlines(), line][-MAX_LINES:]
+    client.set_model_version_tag(registry.model, number, PROMOTED_TAG, "\n".join(lines))
+    if version.run_id:
+        client.set_tag(version.run_id, PROMOTED_TAG, "\n".join(lines))
+    client.set_registered_model_alias(registry.model, CHAMPION, number)
+    return replaced
 
 
 def _log(client: MlflowClient, run_id: str, record: RunRecord) -> None:
@@ -201,97 +296,35 @@ def _log(client: MlflowClient, run_id: str, record: RunRecord) -> None:
         client.log_artifacts(run_id, scratch, BUNDLE_FOLDER)
 
 
-def _register(client: MlflowClient, folder: Path, run_id: str, bundle: Bundle) -> ModelVersion:
-    from mlflow.artifacts import download_artifacts
-
+def _register(client: MlflowClient, registry: Registry, run_id: str, bundle: Bundle) -> ModelVersion:
     source = f"{client.get_run(run_id).info.artifact_uri}/{BUNDLE_FOLDER}"
-    place = Path(download_artifacts(artifact_uri=source)).resolve().relative_to(folder)
-    if not client.search_registered_models(f"name = '{MODEL_NAME}'"):
-        client.create_registered_model(MODEL_NAME, description=bundle.objective)
+    if not _is_registered(client, registry):
+        client.create_registered_model(registry.model, description=bundle.objective)
     return client.create_model_version(
-        MODEL_NAME,
+        registry.model,
         source=source,
         run_id=run_id,
-        tags={PLACE_TAG: place.as_posix(), VERSION_TAG: bundle.version},
+        tags={PLACE_TAG: _place_for(registry, source, bundle), VERSION_TAG: bundle.version},
     )
 
 
-def _experiment(client: MlflowClient, folder: Path) -> str:
-    """The id of the one experiment, made at the first run."""
-    artifacts = (folder / "artifacts").as_uri()
-    known = client.get_experiment_by_name(EXPERIMENT)
+def _place_for(registry: Registry, source: str, bundle: Bundle) -> str:
+    from mlflow.artifacts import download_artifacts
+
+    if registry.has_own_artifacts:
+        return f"{DOWNLOADS}/{bundle.version}"
+    return Path(download_artifacts(artifact_uri=source)).resolve().relative_to(registry.folder).as_posix()
+
+
+def _experiment(client: MlflowClient, registry: Registry) -> str:
+    """The id of the one experiment, made at the first run; a server says itself where its files go."""
+    artifacts = None if registry.has_own_artifacts else (registry.folder / "artifacts").as_uri()
+    known = client.get_experiment_by_name(registry.experiment)
     if known is None:
-        return str(client.create_experiment(EXPERIMENT, artifact_location=artifacts))
-    if known.artifact_location != artifacts:
+        return str(client.create_experiment(registry.experiment, artifact_location=artifacts))
+    if artifacts is not None and known.artifact_location != artifacts:
         raise HomeMoved(
-            f"{folder} was made as {known.artifact_location}, and MLflow would write there: "
-            f"remove {folder}, then run `rumbo train` again"
+            f"{registry.folder} was made as {known.artifact_location}, and MLflow would write there: "
+            f"remove {registry.folder}, then run `rumbo train` again"
         )
     return str(known.experiment_id)
-
-
-@contextmanager
-def _client(folder: Path) -> Iterator[MlflowClient]:
-    """A client of the tracking store and registry in `folder`; its database is made at the first use."""
-    from sqlalchemy.exc import SQLAlchemyError
-
-    store = f"sqlite:///{_database(folder)}"
-    with _quiet():
-        from mlflow.exceptions import MlflowException
-        from mlflow.tracking import MlflowClient
-
-        try:
-            yield MlflowClient(tracking_uri=store, registry_uri=store)
-        except (MlflowException, SQLAlchemyError) as error:
-            first = str(error).partition("\n")[0]
-            raise RegistryUnusable(f"{_database(folder)} is not a registry of models: {first}") from error
-
-
-@contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    """RegistryUnusable becomes CannotWrite where the disk is at fault, not the content."""
-    try:
-        with writing(folder):
-            yield
-    except RegistryUnusable as error:
-        if not _is_fault_of_the_disk(error):
-            raise
-        raise CannotWrite(f"{_database(folder)} cannot be written: {error.__cause__}".partition("\n")[0]) from error
-
-
-def _is_fault_of_the_disk(error: BaseException) -> bool:
-    """Whether the cause is a database file that cannot grow, or cannot be changed at all."""
-    cause: BaseException | None = error
-    while cause is not None:
-        code: int | None = getattr(getattr(cause, "orig", cause), "sqlite_errorcode", None)
-        if code is not None and code & PRIMARY_CODE_MASK in REFUSED_BY_DISK:
-            return True
-        cause = cause.__cause__ or cause.__context__
-    return False
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps MLflow from sending telemetry (for good) and from logging and warning (meanwhile)."""
-    for name, value in MLFLOW_ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    import mlflow  # noqa: F401 - reads the variables when it is imported
-
-    levels = {name: logging.getLogger(name).level for name in ("mlflow", "alembic")}
-    for name in levels:
-        logging.getLogger(name).setLevel(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # MLflow uses a loader that SQLAlchemy 2.1 deprecates
-            yield
-    finally:
-        for name, level in levels.items():
-            logging.getLogger(name).setLevel(level)
-
-
-def _mlflow_folder(home: Path) -> Path:
-    return (home / "mlflow").resolve()
-
-
-def _database(folder: Path) -> Path:
-    return folder / "mlflow.db"

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.encoder import JourneyRow
+from features.columns.encode import matrix_for
+from features.columns.facts import FeatureColumns
+from features.encoder import Encoder, JourneyRow
 from features.values import FeatureRow
 from models.bundle import MODEL_FILE, Bundle, column_names
 from models.errors import BundleCorrupt
+from models.learnt import RewardKind
+
+if TYPE_CHECKING:
+    from lightgbm import Booster
+
+Matrix = NDArray[np.float64]
 
 
 class JourneyModel(Protocol):
@@ -26,34 +34,45 @@ class JourneyModel(Protocol):
 class Scorer:
     """A bundle, ready to serve. Immutable; LightGBM runs on the calling thread alone.
 
-    Journeys outside `history` were never seen in training: their score is that of an unknown journey of the same
-    attributes, so callers give them a prior instead.
+    A journey with a model of its own is scored by that; all others by the common one, at once. Journeys outside
+    `history` were never seen in training: their score is that of an unknown journey of the same attributes, so callers
+    give them a prior instead.
     """
 
     def __init__(self, bundle: Bundle) -> None:
-        """Raises: BundleCorrupt when LightGBM cannot read the model, or it wants other columns than the encoder has."""
-        import lightgbm  # costs seconds; only whoever scores pays
-
-        try:
-            self._booster = lightgbm.Booster(model_str=bundle.model_text)
-        except lightgbm.basic.LightGBMError as error:
-            raise BundleCorrupt(MODEL_FILE, f"LightGBM cannot read it: {error}") from error
-        wanted, encoded = self._booster.num_feature(), len(bundle.encoder.columns)
-        if wanted != encoded:
-            raise BundleCorrupt(MODEL_FILE, f"has {wanted} columns, the encoder in the manifest {encoded}")
-        if self._booster.feature_name() != column_names(bundle.encoder.columns):
-            raise BundleCorrupt(MODEL_FILE, "has other columns, or in another order, than the encoder in the manifest")
+        """Raises: BundleCorrupt when LightGBM cannot read a model, or it wants other columns than the encoder has."""
+        policy = bundle.policy
+        texts = {} if policy is None else policy.texts
+        own = {} if policy is None else {journey.journey_id: journey.text for journey in policy.journeys}
+        self._booster = _booster(MODEL_FILE, bundle.model_text, bundle.encoder)
+        self._own: Mapping[str, Booster] = {
+            journey_id: _booster(file, texts[file], bundle.encoder) for journey_id, file in own.items() if file
+        }
+        self._tells_mean = policy is not None and policy.reward.kind is RewardKind.MEAN
         self._encoder = bundle.encoder
         self._calibration = bundle.calibration
         self.version = bundle.version
         self.history = bundle.history
 
     def score(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
-        """(n,) calibrated probability that the objective is met, in the order of `journeys`; never NaN."""
+        """(n,) calibrated probability that the objective is met, in the order of `journeys`; never NaN.
+
+        Of a bundle that tells mean rewards alone, those.
+        """
         if not journeys:
             return np.empty(0)
-        raw = self._booster.predict(self._encoder.matrix(row, at, journeys), num_threads=1)
-        return self._calibration.apply(np.asarray(raw, dtype=np.float64))
+        raw = self._each(journeys, self._encoder.matrix(row, at, journeys), _predicted, np.empty(len(journeys)))
+        return self._calibrated(raw)
+
+    def score_columns(self, columns: FeatureColumns, journey: JourneyRow) -> NDArray[np.float64]:
+        """(n,) of many customers and moments beside one journey: what `score` gives each."""
+        booster = self._own.get(journey.journey_id, self._booster)
+        return self._calibrated(_predicted(booster, matrix_for(self._encoder, columns, journey)))
+
+    def contributions_of(self, columns: FeatureColumns, journey: JourneyRow) -> NDArray[np.float64]:
+        """(n, columns + 1) as `contributions`, of many customers and moments beside one journey."""
+        booster = self._own.get(journey.journey_id, self._booster)
+        return _contributed(booster, matrix_for(self._encoder, columns, journey))
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -63,4 +82,44 @@ class Scorer:
     def contributions(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
         """(n, columns + 1) what each column added to the raw score, in log-odds; the last is the base. 2 ms a row."""
         matrix = self._encoder.matrix(row, at, journeys)
-        return np.asarray(self._booster.predict(matrix, pred_contrib=True, num_threads=1), dtype=np.float64)
+        return self._each(journeys, matrix, _contributed, np.empty((len(journeys), len(self.columns) + 1)))
+
+    def _each(
+        self, journeys: Sequence[JourneyRow], matrix: Matrix, tell: Callable[[Booster, Matrix], Matrix], out: Matrix
+    ) -> Matrix:
+        """What the model of each journey tells of its row."""
+        common = [i for i, journey in enumerate(journeys) if journey.journey_id not in self._own]
+        if len(common) == len(journeys):
+            return tell(self._booster, matrix)
+        if common:
+            out[common] = tell(self._booster, matrix[common])
+        for i, journey in enumerate(journeys):
+            if journey.journey_id in self._own:
+                out[i] = tell(self._own[journey.journey_id], matrix[i : i + 1])[0]
+        return out
+
+    def _calibrated(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
+        return raw if self._tells_mean else self._calibration.apply(raw)
+
+
+def _predicted(booster: Booster, matrix: Matrix) -> Matrix:
+    return np.asarray(booster.predict(matrix, num_threads=1), dtype=np.float64)
+
+
+def _contributed(booster: Booster, matrix: Matrix) -> Matrix:
+    return np.asarray(booster.predict(matrix, pred_contrib=True, num_threads=1), dtype=np.float64)
+
+
+def _booster(file: str, text: str, encoder: Encoder) -> Booster:
+    """Raises: BundleCorrupt."""
+    import lightgbm  # costs seconds; only whoever scores pays
+
+    try:
+        booster = lightgbm.Booster(model_str=text)
+    except lightgbm.basic.LightGBMError as error:
+        raise BundleCorrupt(file, f"LightGBM cannot read it: {error}") from error
+    if booster.num_feature() != len(encoder.columns):
+        raise BundleCorrupt(file, f"has {booster.num_feature()} columns, the encoder {len(encoder.columns)}")
+    if booster.feature_name() != column_names(encoder.columns):
+        raise BundleCorrupt(file, "has other columns, or in another order, than the encoder in the manifest")
+    return booster

@@ -26,6 +26,7 @@ from features.encoder import JourneyRow
 from features.files import read_regular, write_text
 from models.bundle import MANIFEST_FILE, MODEL_FILE, Bundle
 from models.errors import BundleCorrupt, TrialUnfinished
+from models.learnt import RewardKind
 from models.trees import TreesMalformed, demand_trees
 
 log = logging.getLogger(__name__)
@@ -188,7 +189,9 @@ def try_out(bundle: Bundle) -> None:
         raise
     except Exception as error:
         raise BundleCorrupt(MANIFEST_FILE, f"does not score: {type(error).__name__}: {error}") from error
-    if p_outcome.shape != (len(journeys),) or not ((p_outcome >= 0.0) & (p_outcome <= 1.0)).all():
+    tells_mean = bundle.policy is not None and bundle.policy.reward.kind is RewardKind.MEAN
+    inside = np.isfinite(p_outcome) if tells_mean else (p_outcome >= 0.0) & (p_outcome <= 1.0)
+    if p_outcome.shape != (len(journeys),) or not inside.all():
         raise BundleCorrupt(MODEL_FILE, "gives what is no probability")
     if parts.shape != (1, len(scorer.columns) + 1) or not np.isfinite(parts).all():
         raise BundleCorrupt(MODEL_FILE, "does not tell what each column adds")

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from features.company.company import load_company
+from models.tracking import Registry
 from service.examples.complete_journey.data.prepare import prepare_company
 from service.examples.complete_journey.data.shopping import Shopping, read_shopping
 from service.examples.complete_journey.data.source import SourceTables, read_source
@@ -54,6 +56,11 @@ def of_the_example(monkeypatch: pytest.MonkeyPatch) -> None:
 def company_at(home: Path) -> Path:
     """The folder of the company whose home this is: in tests, beside the home."""
     return home.with_name(f"{home.name}-company")
+
+
+def registry_at(home: Path) -> Registry:
+    """The registry of models of a home of the example."""
+    return Registry.of(load_company(COMPANY), home)
 
 
 def feast_at(home: Path) -> Path:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from features.company.company import Company
 from features.company.registry import features_of
 from features.files import demand_writable, writing
 from models.registry import PublishedModel, RunRecord, publish
+from models.tracking import Registry
 from training.evaluate import mean_of, spread_of
 from training.experiment import Announce, Experiment, run
 from training.fit import PARAMETERS, ROUNDS
@@ -44,7 +46,8 @@ def train_home(company: Company, home: Path, seeds: int, announce: Announce) -> 
     with tempfile.TemporaryDirectory() as scratch:
         with writing(Path(scratch)):
             write_files(Path(scratch), experiment, history, company.folder)
-        published = publish(home, _record(experiment, history, Path(scratch)))
+        record = _record(experiment, history, Path(scratch))
+        published = publish(Registry.of(company, home), record, datetime.now(UTC), is_promoted=True)
     return TrainingResult(
         experiment=experiment,
         published=published,

@@ -65,6 +65,8 @@ Interacting = Annotated[
 ]
 AttributeType = Literal["string", "double", "int", "bool", "timestamp"]
 Text = Annotated[str, Field(min_length=1)]
+_MODEL = re.compile(r"\w[\w .-]*")
+ModelName = Annotated[str, Field(pattern=f"^{_MODEL.pattern}$")]
 Part = TypeVar("Part")
 OrNone = Annotated[Part | None, BeforeValidator(_none)]
 
@@ -193,6 +195,11 @@ class TrainingDocument(Document):
     monotone: dict[Name, Literal[-1, 1]] = Field(
         default_factory=dict, description="Features that may only raise (1) or lower (-1) the probability."
     )
+    sensitive: tuple[Name, ...] = Field(
+        default=(),
+        description="Features of the personal-data class `sensitive` that models may learn from; all others of it are "
+        "left out.",
+    )
 
 
 class MlflowDocument(Document):
@@ -202,6 +209,13 @@ class MlflowDocument(Document):
         default=None, description="An MLflow server or database; default: embedded, in home."
     )
     experiment: Text | None = Field(default=None, description="The experiment's name; default: the company's.")
+    model: ModelName | None = Field(default=None, description="The registered model's name; default: the experiment's.")
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if self.model is None and self.experiment is not None and not _MODEL.fullmatch(self.experiment):
+            raise ValueError("`experiment` is no name of a model: say `model` too")
+        return self
 
 
 class CompanyDocument(Document):

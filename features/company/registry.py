@@ -82,6 +82,7 @@ def _read(company: Company, store: FeatureStore) -> CompanyFeatures:
     derived = supplements.derived(stored.specs)
     schema = FeatureSchema(tuple(supplements.noted([*stored.specs, *stored.situation, *derived])))
     model = supplements.model(schema)
+    supplements.check_training(schema)
     if remarks.faults or stored.key is None:
         raise CompanyInvalid(tuple(remarks.faults))
     return CompanyFeatures(

@@ -93,6 +93,21 @@ class Supplements:
             elif types.get(formula.source, FeatureType.TIMESTAMP) is not FeatureType.TIMESTAMP:
                 self._remarks.fault(path, f"'{formula.source}' is {types[formula.source]}, not an instant")
 
+    def check_training(self, schema: FeatureSchema) -> None:
+        """What training is told of features fits them."""
+        said = self._company.document.training
+        for i, name in enumerate(said.sensitive):
+            self._demand_feature(("training", "sensitive", i), name, schema)
+        for name in said.monotone:
+            self._demand_feature(("training", "monotone", name), name, schema)
+            spec = schema.by_name.get(name)
+            if spec is not None and spec.type not in (FeatureType.DOUBLE, FeatureType.INT, FeatureType.BOOL):
+                self._remarks.fault(("training", "monotone", name), f"'{name}' is {spec.type}, which does not rise")
+
+    def _demand_feature(self, path: tuple[str | int, ...], name: str, schema: FeatureSchema) -> None:
+        if name not in schema.by_name:
+            self._remarks.fault(path, f"there is no feature '{name}'{meant(name, schema.by_name)}")
+
     def derived(self, specs: Sequence[FeatureSpec]) -> Iterator[FeatureSpec]:
         """In the order of rumbo.yaml. It ages with its source, so it declares no age of its own."""
         by_name = {spec.name: spec for spec in specs}
@@ -115,8 +130,7 @@ class Supplements:
         said = self._document.model
         model = ModelFeatures(leave_out=frozenset(said.leave_out), interactions=said.interactions)
         for name in sorted(model.leave_out - schema.by_name.keys()):
-            path = ("features", "model", "leave_out", said.leave_out.index(name))
-            self._remarks.fault(path, f"there is no feature '{name}'{meant(name, schema.by_name)}")
+            self._demand_feature(("features", "model", "leave_out", said.leave_out.index(name)), name, schema)
         for name, fault in model.faults(schema):
             self._remarks.fault(("features", "model", "interactions", name), fault)
         return model

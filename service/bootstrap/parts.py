@@ -10,6 +10,7 @@ from features.company.home import make_home_of
 from features.store.online import OnlineFeatures
 from models.bundle import Bundle
 from models.registry import fetch_champion
+from models.tracking import Registry
 from service.application.catalogues import KeptCatalogues
 from service.application.hydrate import Hydrator
 from service.application.intake import Intake
@@ -62,4 +63,4 @@ async def facts_only(settings: Settings) -> AsyncIterator[HomeFacts]:
 
 def champion(settings: Settings) -> Bundle:
     """The model that a service of this home would serve. Raises: as `fetch_champion`."""
-    return fetch_champion(settings.home)
+    return fetch_champion(Registry.of(company_of(settings), settings.home))

@@ -11,7 +11,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -20,11 +19,14 @@ from features.company.home import demand_home_of, make_home_of
 from features.company.registry import CompanyFeatures
 from features.company.registry_watch import RegistryWatch
 from features.documents.files import Stamps
+from features.schema import FeatureSchema
 from features.situation import SituationViews
 from features.store.online import OnlineFeatures
 from features.store.push import SituationWriter
+from models.errors import BundleUnfit
 from models.registry import fetch_tried_champion, stamp_of, trials_of
 from models.scorer import Scorer
+from models.tracking import Registry
 from service.application.catalogues import KeptCatalogues
 from service.application.decider import Decider
 from service.application.home_access import demand_own
@@ -46,6 +48,7 @@ from service.bootstrap.store import (
 from service.catalogue.documents.patience import Patience, patiently
 from service.catalogue.load import Catalogue, CatalogueFolder
 from service.catalogue.terms import Terms, company_terms
+from service.decision.journey import JourneyKind
 from service.metrics import Metrics
 from service.quiet_load import collecting_later
 from service.settings import Settings
@@ -115,10 +118,13 @@ async def application(
         watch = CatalogueWatch(written.folder, written.stamp, core.catalogues, core.metrics)
         readiness = _readiness(core, watch)
         await _work(core, watch, opened)
-        if features is None:
-            _run(_feature_watch(core, written, online, watch).run(), opened)
+        followed = _feature_watch(core, written, online, watch) if features is None else None
+        if followed is not None:
+            _run(followed.run(), opened)
         if model is None:
-            await _watch_models(core, opened)
+            registry = Registry.of(company, settings.home)
+            in_force = partial(_schema_in_force, written.known, followed)
+            await _watch_models(core, _Champion(registry, in_force), opened)
         await readiness.look()
         _run(readiness.run(), opened)
         intake = Intake(core.state, core.catalogues, clock, tell_features)
@@ -246,9 +252,14 @@ def _feature_watch(core: _Core, written: _Written, online: OnlineFeatures, catal
     return FeatureWatch(registry, online, core.hydrator, catalogues, terms_of, core.metrics)
 
 
-async def _watch_models(core: _Core, opened: AsyncExitStack) -> None:
+def _schema_in_force(known: CompanyFeatures, followed: FeatureWatch | None) -> FeatureSchema:
+    """`known`: what was read at the start."""
+    return known.schema if followed is None else followed.in_force.schema
+
+
+async def _watch_models(core: _Core, champion: _Champion, opened: AsyncExitStack) -> None:
     """Serves the champion of the home, and each that follows it. The first is tried before this returns."""
-    models = ModelWatch(_Champion(core.settings.home), core.scoring, core.metrics)
+    models = ModelWatch(champion, core.scoring, core.metrics)
     _run(models.run(), opened)
     opened.callback(models.stop)
     await models.first()
@@ -280,17 +291,22 @@ def _shares(settings: Settings) -> dict[str, Share]:
 
 
 class _Champion:
-    """The champion of a home, as a `ModelSource`."""
+    """The champion of a home, as a `ModelSource`; `schema` gives the features in force, which it must fit."""
 
-    def __init__(self, home: Path) -> None:
-        self._home = home
-        self._trials = trials_of(home)
+    def __init__(self, registry: Registry, schema: Callable[[], FeatureSchema]) -> None:
+        self._registry = registry
+        self._schema = schema
+        self._trials = trials_of(registry.home)
 
     def stamp(self) -> Hashable:
-        return stamp_of(self._home)
+        return stamp_of(self._registry)
 
     def load(self) -> Model:
-        return Scorer(fetch_tried_champion(self._home, self._trials))
+        """Raises: as `fetch_tried_champion`; BundleUnfit."""
+        bundle = fetch_tried_champion(self._registry, self._trials)
+        if misfits := bundle.misfits(self._schema(), frozenset(JourneyKind)):
+            raise BundleUnfit(bundle.version, misfits)
+        return Scorer(bundle)
 
     def stop(self) -> None:
         self._trials.stop()

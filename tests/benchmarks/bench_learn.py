@@ -150,6 +150,7 @@ def _log(table: pa.Table) -> DecisionLog:
         group=None,
         row=np.arange(ROWS),
         kinds=("",) * len(journeys),
+        attributes=({},) * len(journeys),
         unknown=0,
     )
 

@@ -24,6 +24,7 @@ from models.registry import fetch_champion
 from rumbo.decision.v1 import decision_pb2
 from tests.e2e.wire import REGULAR, SECOND_REGULAR, allowed_ids, degraded_of
 from tests.example import EXAMPLE
+from tests.fixtures_features import registry_at
 from tests.fixtures_service import running
 from tests.model_builders import resized
 
@@ -77,17 +78,17 @@ def remove_everything(home: Path) -> None:
 
 def sign(home: Path, text: str) -> None:
     """Another text of the model, with hashes that fit, as someone who knows the format would write."""
-    replace(fetch_champion(home), model_text=text).save(part(home, "model.txt").parent)
+    replace(fetch_champion(registry_at(home)), model_text=text).save(part(home, "model.txt").parent)
 
 
 def cut_and_sign(home: Path) -> None:
-    whole = fetch_champion(home).model_text
+    whole = fetch_champion(registry_at(home)).model_text
     sign(home, whole[: len(whole) // 2])
 
 
 def lead_a_node_of_the_last_tree_to_itself(home: Path) -> None:
     """LightGBM would walk there for ever, and few customers come there."""
-    text = fetch_champion(home).model_text
+    text = fetch_champion(registry_at(home)).model_text
     begins = text.rindex("\nright_child=") + len("\nright_child=")
     ends = text.index("\n", begins)
     children = text[begins:ends].split()
@@ -238,7 +239,7 @@ async def test_a_model_that_is_mended_comes_into_force_without_a_restart(modelle
         while not (answer := await service.preview(SECOND_REGULAR)).model_version:
             assert_ordered_by_prior(answer)
             await asyncio.sleep(0.1)
-    champion = fetch_champion(modelled_home)
+    champion = fetch_champion(registry_at(modelled_home))
     assert answer.model_version == champion.version
     assert not answer.degraded
     scored = {j.journey_id for j in answer.ranked if {r.code for r in j.reasons} == {"RANKED_BY_MODEL"}}
@@ -246,7 +247,7 @@ async def test_a_model_that_is_mended_comes_into_force_without_a_restart(modelle
 
 
 async def test_with_a_model_the_answer_names_it_and_is_not_degraded(modelled_home: Path) -> None:
-    champion = fetch_champion(modelled_home)
+    champion = fetch_champion(registry_at(modelled_home))
     async with running(modelled_home) as service:
         answer = await service.preview(REGULAR)
     assert answer.model_version == champion.version

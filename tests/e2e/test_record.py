@@ -15,7 +15,7 @@ from rumbo.decision.v1 import decision_pb2, outcomes_pb2, record_pb2
 from service.bootstrap.store import state_store
 from service.state.engines.session import Sql, Transaction
 from tests.e2e.wire import REGULAR, Refusal, at, event, opened, outcome, ranked_ids, refusal_in, resolved, values
-from tests.fixtures_features import NOW
+from tests.fixtures_features import NOW, registry_at
 from tests.fixtures_service import Service, row_counts, running, settings_of
 
 SUMMARY = decision_pb2.EXPLAIN_SUMMARY
@@ -185,7 +185,7 @@ async def test_what_is_over_is_not_revoked(service: Service) -> None:
 
 
 async def test_the_contributions_add_up_to_the_probability(modelled_home: Path) -> None:
-    champion = fetch_champion(modelled_home)
+    champion = fetch_champion(registry_at(modelled_home))
     async with running(modelled_home) as service:
         answer = await service.decide(REGULAR, limit=50)
         record = await service.recall(answer.decision_id)
@@ -200,7 +200,7 @@ async def test_the_contributions_add_up_to_the_probability(modelled_home: Path) 
 
 
 async def test_only_what_a_model_scored_has_contributions_and_only_when_asked(modelled_home: Path) -> None:
-    champion = fetch_champion(modelled_home)
+    champion = fetch_champion(registry_at(modelled_home))
     async with running(modelled_home) as service:
         answer = await service.decide(REGULAR, limit=50)
         whole = await service.recall(answer.decision_id)

@@ -44,7 +44,10 @@ MAX_ALONE = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How to learn. `against`: the journey that gains are over; `folds`: how many parts are kept apart."""
+    """How to learn. `against`: the journey that gains are over; `folds`: how many parts are kept apart.
+
+    `by_probability`: rewards are told by P(met), which is what a service ranks by.
+    """
 
     objective: str
     costs: Mapping[str, float] = field(default_factory=dict)
@@ -53,6 +56,7 @@ class Settings:
     folds: int = 5
     seed: int = 0
     monotone: Mapping[str, int] = field(default_factory=dict)
+    by_probability: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +87,10 @@ def learn(
     design = Design(log, encoder, journeys, folds, settings.seed)
     announce("rewards, out of fold")
     target = log.reward if log.surrogate is None else log.surrogate
-    common = best_reward_model(design, target, _tasks(design, settings))
+    if settings.by_probability and not 0 < np.count_nonzero(target) < target.size:
+        said = "every reward is 0" if not target.any() else "no reward is 0"
+        raise LogInvalid(log.path, f"{said}: of how probable one is nothing can be learnt")
+    common = best_reward_model(design, target, _tasks(design, settings), by_probability=settings.by_probability)
     common = replace(common, terms=_in_rewards(common.terms, log))
     rows = _sample(design)
     announce("journeys, out of fold")

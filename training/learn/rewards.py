@@ -88,16 +88,19 @@ class RewardModel:
         return raw if self.terms.kind is RewardKind.MEAN else self.calibration.apply(raw)
 
 
-def best_reward_model(design: Design, target: Vector, tasks: Callable[[str], Iterator[Task]]) -> RewardModel:
+def best_reward_model(
+    design: Design, target: Vector, tasks: Callable[[str], Iterator[Task]], *, by_probability: bool = False
+) -> RewardModel:
     """The recipe with the least loss out of fold, calibrated where it tells a probability.
 
     Args:
         target: (n,) the reward, or its surrogate.
         tasks: the tasks to try for an objective of LightGBM.
+        by_probability: only recipes that tell one; `target` then has rewards of 0 and others.
     """
     rows = design.rows
     judged = sampled(rows.size, JUDGED_ROWS, design.seed)
-    tried = [_fitted(design, recipe, rows, judged) for recipe in _recipes(target, tasks)]
+    tried = [_fitted(design, recipe, rows, judged) for recipe in _recipes(target, tasks, by_probability)]
     losses = [loss_of_rewards(target[judged], model.shown(judged)) for model in tried]
     return calibrate(tried[int(np.argmin(losses))], design)
 
@@ -152,11 +155,15 @@ def _loss_of(task: Task, target: Vector) -> Callable[[Vector, Rows], float]:
     return lambda told, rows: measure(target[rows], told)
 
 
-def _recipes(target: Vector, tasks: Callable[[str], Iterator[Task]]) -> Iterator[Recipe]:
+def _recipes(target: Vector, tasks: Callable[[str], Iterator[Task]], by_probability: bool) -> Iterator[Recipe]:
     levels = np.unique(target[target != 0.0])
     has_zero = bool((target == 0.0).any())
-    if levels.size == 1 and has_zero:
-        terms = RewardTerms(kind=RewardKind.BINARY, factor=float(levels[0]), loss="log")
+    met = np.flatnonzero(target != 0.0)
+    if by_probability and levels.size > 1 and met.size >= MIN_MET:
+        yield from _two_part(target, met, tasks)
+        return
+    if by_probability or (levels.size == 1 and has_zero):
+        terms = RewardTerms(kind=RewardKind.BINARY, factor=float(target[met].mean()), loss="log")
         for task in tasks("binary"):
             yield Recipe(terms=terms, task=task, target=(target != 0.0).astype(np.float64))
         return
@@ -169,7 +176,6 @@ def _recipes(target: Vector, tasks: Callable[[str], Iterator[Task]]) -> Iterator
     huber = RewardTerms(kind=RewardKind.MEAN, factor=scale, loss="huber")
     for task in tasks("huber"):
         yield Recipe(terms=huber, task=task, target=target / scale)
-    met = np.flatnonzero(target != 0.0)
     if met.size >= MIN_MET and (has_zero or levels[0] > 0.0):
         yield from _two_part(target, met, tasks)
 

@@ -46,6 +46,7 @@ def _store(patient: Patient) -> Found:
 def _model(patient: Patient) -> Found:
     from models.errors import ModelMissing, RegistryUnusable
     from service.bootstrap.parts import champion
+    from service.decision.journey import JourneyKind
 
     try:
         bundle = champion(patient.settings)
@@ -54,7 +55,7 @@ def _model(patient: Patient) -> Found:
     except ModelMissing as error:
         return good(f"none, so the priors of policies.yaml order the journeys ({error})")
     text = f"{bundle.version}, {len(bundle.encoder.columns)} columns, {len(bundle.history)} journeys"
-    if misfits := bundle.encoder.misfits(patient.terms.schema):
+    if misfits := bundle.misfits(patient.terms.schema, frozenset(JourneyKind)):
         return fault(f"{text}; {'; '.join(misfits)}", "run `rumbo train`")
     return good(text)
 

@@ -20,7 +20,7 @@ from features.files import replacing, write_text
 from models.registry import fetch_champion
 from service.cli import main
 from tests.example import COMPANY, SCHEMA
-from tests.fixtures_features import company_at
+from tests.fixtures_features import company_at, registry_at
 from tests.fixtures_service import copied, copied_company
 
 PRLIMIT = shutil.which("prlimit") or ""
@@ -73,9 +73,9 @@ def test_prepare_without_room_says_so_and_what_it_leaves_is_not_prepared(tmp_pat
 def test_train_without_room_says_so_and_registers_no_champion(trained_home: Path, tmp_path: Path, room: int) -> None:
     """Before it stands the model of an earlier training, which goes on serving."""
     home = copied(trained_home, tmp_path / "home")
-    before = fetch_champion(home).version
+    before = fetch_champion(registry_at(home)).version
     assert_one_line(rumbo_with_room_for(room, "train", "--company", str(company_at(home)), "--home", str(home)), "home")
-    assert fetch_champion(home).version == before
+    assert fetch_champion(registry_at(home)).version == before
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from models.registry import fetch_champion
 from models.scorer import Scorer
 from service.cli import main
 from tests.example import COMPANY, MODEL, SCHEMA
-from tests.fixtures_features import NOW
+from tests.fixtures_features import NOW, registry_at
 from training.evaluate import EvaluationMetrics, mean_of
 from training.experiment import Experiment, probabilities, run
 from training.history import CampaignHistory, read_history
@@ -85,14 +85,14 @@ def test_every_pair_saw_behaviour_of_the_week_before_or_had_not_bought_yet(histo
 
 
 def test_the_published_champion_scores_as_the_first_seed_did(experiment: Experiment, trained_home: Path) -> None:
-    champion = fetch_champion(trained_home)
+    champion = fetch_champion(registry_at(trained_home))
     assert champion.version == experiment.champion.bundle.version
     some = experiment.split.test[:50]
     np.testing.assert_array_equal(probabilities(Scorer(champion), some), experiment.champion.p[:50])
 
 
 def test_history_names_the_journeys_that_were_trained_on(trained_home: Path) -> None:
-    assert fetch_champion(trained_home).history == {
+    assert fetch_champion(registry_at(trained_home)).history == {
         "pantry-mailer",
         "freezer-mailer",
         "beauty-mailer",
@@ -128,7 +128,7 @@ def test_metrics_json_holds_the_model_and_every_baseline(trained_home: Path) -> 
     }
     for metrics in document["metrics"].values():
         assert {"auc", "log_loss", "brier", "auc_within_campaign", "ndcg_within_campaign"} <= metrics.keys()
-    assert document["model_version"] == fetch_champion(trained_home).version
+    assert document["model_version"] == fetch_champion(registry_at(trained_home)).version
     assert document["pairs"]["test"] == 1_914
 
 

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from features.company.company import load_company
 from models.registry import publish
+from models.tracking import Registry
 from service.cli import main
 from service.commands.company.checks import WRITTEN
 from service.commands.company.checks_of_home import KEPT
@@ -183,7 +185,7 @@ def test_a_model_whose_columns_the_registry_lacks_is_a_fault_that_names_them(com
     home.mkdir()
     (home / "company.json").write_text(json.dumps({"company": "mybank", "folder": str(company)}), encoding="utf-8")
     (tmp_path / "files").mkdir()
-    publish(home, record(bundle(), tmp_path / "files"))
+    publish(Registry.of(load_company(company), home), record(bundle(), tmp_path / "files"), NOW)
     status, found = run(company)
     assert (status, faults(found)) == (1, ["model"])
     assert "age_band: there is no such feature" in found["model"].text

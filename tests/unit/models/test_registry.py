@@ -11,11 +11,30 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from models.bundle import MODEL_FILE, Bundle
-from models.errors import BundleCorrupt, HomeMoved, ModelMissing, NothingTrained, RegistryUnusable
-from models.registry import CHAMPION, EXPERIMENT, MODEL_NAME, PublishedModel, RunRecord, fetch_champion, publish
-from tests.model_builders import bundle
+from models.errors import BundleCorrupt, HomeMoved, ModelMissing, NothingTrained, RegistryUnusable, VersionUnknown
+from models.registry import (
+    CHALLENGER,
+    CHAMPION,
+    PROMOTED_TAG,
+    PublishedModel,
+    RunRecord,
+    fetch,
+    fetch_champion,
+    promote,
+    publish,
+    registered,
+)
+from models.tracking import Registry
+from tests.model_builders import NOW, bundle
 
 pytestmark = pytest.mark.timeout(180)  # MLflow makes its database in some seconds
+
+
+MODEL, EXPERIMENT = "offers", "grocer"
+
+
+def registry_in(home: Path) -> Registry:
+    return Registry(home=home, experiment=EXPERIMENT, model=MODEL)
 
 
 def record(own: Bundle, files: Path) -> RunRecord:
@@ -40,7 +59,7 @@ def published(trained: Bundle, tmp_path_factory: pytest.TempPathFactory) -> tupl
     home = tmp_path_factory.mktemp("registry") / "home with a space"
     files = tmp_path_factory.mktemp("files")
     (files / "data.json").write_text("{}", encoding="utf-8")
-    return home, publish(home, record(trained, files))
+    return home, publish(registry_in(home), record(trained, files), NOW)
 
 
 @pytest.fixture
@@ -56,7 +75,7 @@ def client_of(home: Path) -> MlflowClient:
 
 def test_the_champion_is_the_bundle_that_was_published(trained: Bundle, published: tuple[Path, PublishedModel]) -> None:
     home, model = published
-    assert fetch_champion(home).version == trained.version == model.bundle_version
+    assert fetch_champion(registry_in(home)).version == trained.version == model.bundle_version
 
 
 def test_a_run_holds_parameters_metrics_tags_files_and_the_bundle(published: tuple[Path, PublishedModel]) -> None:
@@ -73,10 +92,32 @@ def test_a_run_holds_parameters_metrics_tags_files_and_the_bundle(published: tup
 
 def test_the_model_version_names_its_run_and_source(published: tuple[Path, PublishedModel]) -> None:
     home, model = published
-    version = client_of(home).get_model_version_by_alias(MODEL_NAME, CHAMPION)
+    version = client_of(home).get_model_version_by_alias(MODEL, CHAMPION)
     assert version.run_id == model.run_id
     assert version.source is not None
     assert version.source.endswith("/bundle")
+
+
+@pytest.mark.slow
+def test_a_later_model_challenges_until_it_is_promoted_and_its_run_says_so(trained: Bundle, tmp_path: Path) -> None:
+    """The first of all is champion at once; an alias that was taken away on purpose comes back by promotion alone."""
+    home, files = tmp_path / "home", tmp_path / "files"
+    files.mkdir()
+    registry = registry_in(home)
+    other = replace(trained, history=frozenset({"another"}))
+    first, second = (publish(registry, record(each, files), NOW) for each in (trained, other))
+    assert (first.is_champion, second.is_champion) == (True, False)
+    assert fetch_champion(registry).version == trained.version
+    assert [(one.number, one.aliases) for one in registered(registry)] == [("1", (CHAMPION,)), ("2", (CHALLENGER,))]
+    assert fetch(registry, "2").version == other.version
+    assert promote(registry, "2", NOW) == "1"
+    assert fetch_champion(registry).version == other.version
+    tags = client_of(home).get_run(second.run_id).data.tags
+    assert tags[PROMOTED_TAG] == "2018-01-03T12:00:00+00:00 version 2 in place of 1"
+    with pytest.raises(VersionUnknown, match="has no version 7; there are: 1, 2"):
+        promote(registry, "7", NOW)
+    client_of(home).delete_registered_model_alias(MODEL, CHAMPION)
+    assert not publish(registry, record(trained, files), NOW).is_champion
 
 
 @pytest.mark.slow
@@ -84,71 +125,73 @@ def test_the_alias_moves_to_the_model_published_last(trained: Bundle, tmp_path: 
     home, files = tmp_path / "home", tmp_path / "files"
     files.mkdir()
     other = replace(trained, history=frozenset({"another"}))
-    versions = [publish(home, record(each, files)).registry_version for each in (trained, other)]
+    registry = registry_in(home)
+    published = [publish(registry, record(each, files), NOW, is_promoted=True) for each in (trained, other)]
+    versions = [one.registry_version for one in published]
     assert versions == ["1", "2"]
-    assert fetch_champion(home).version == other.version
+    assert fetch_champion(registry_in(home)).version == other.version
 
 
 def test_a_run_that_breaks_is_marked_failed_and_makes_no_champion(trained: Bundle, tmp_path: Path) -> None:
     home, files = tmp_path / "home", tmp_path / "files"
     files.mkdir()
     with pytest.raises(ValueError, match="JSON compliant"):
-        publish(home, record(replace(trained, metrics={"auc": float("nan")}), files))
+        publish(registry_in(home), record(replace(trained, metrics={"auc": float("nan")}), files), NOW)
     client = client_of(home)
     experiment = client.get_experiment_by_name(EXPERIMENT)
     assert experiment is not None
     assert [run.info.status for run in client.search_runs([experiment.experiment_id])] == ["FAILED"]
     with pytest.raises(ModelMissing):
-        fetch_champion(home)
+        fetch_champion(registry_in(home))
 
 
 def test_a_home_that_was_copied_elsewhere_still_serves(trained: Bundle, own_home: Path) -> None:
-    assert fetch_champion(own_home).version == trained.version
+    assert fetch_champion(registry_in(own_home)).version == trained.version
 
 
 def test_training_into_a_copied_home_is_refused_instead_of_writing_to_the_old_place(
     trained: Bundle, own_home: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(HomeMoved, match="remove"):
-        publish(own_home, record(trained, tmp_path))
+        publish(registry_in(own_home), record(trained, tmp_path), NOW)
 
 
 def test_a_home_without_a_registry_has_no_model_and_gets_none(tmp_path: Path) -> None:
     with pytest.raises(NothingTrained, match="rumbo train"):
-        fetch_champion(tmp_path)
+        fetch_champion(registry_in(tmp_path))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_registry_without_champion_has_no_model(own_home: Path) -> None:
-    client_of(own_home).delete_registered_model_alias(MODEL_NAME, CHAMPION)
+    client_of(own_home).delete_registered_model_alias(MODEL, CHAMPION)
     with pytest.raises(ModelMissing, match="alias champion"):
-        fetch_champion(own_home)
+        fetch_champion(registry_in(own_home))
 
 
 @pytest.mark.parametrize("content", [b"garbage" * 1_000, b"SQLite format 3\x00" + b"\xff" * 5_000])
 def test_a_database_that_is_garbage_is_a_missing_model(own_home: Path, content: bytes) -> None:
     (own_home / "mlflow" / "mlflow.db").write_bytes(content)
     with pytest.raises(RegistryUnusable):
-        fetch_champion(own_home)
+        fetch_champion(registry_in(own_home))
 
 
 def test_an_empty_database_is_a_missing_model(own_home: Path) -> None:
     (own_home / "mlflow" / "mlflow.db").write_bytes(b"")
     with pytest.raises(ModelMissing):
-        fetch_champion(own_home)
+        fetch_champion(registry_in(own_home))
 
 
 def test_a_damaged_champion_is_refused(own_home: Path) -> None:
     (model,) = own_home.rglob(MODEL_FILE)
     model.write_text(model.read_text(encoding="utf-8").replace("0", "1", 1), encoding="utf-8")
     with pytest.raises(BundleCorrupt, match=MODEL_FILE):
-        fetch_champion(own_home)
+        fetch_champion(registry_in(own_home))
 
 
 def test_a_champion_whose_files_are_gone_is_refused(own_home: Path) -> None:
     shutil.rmtree(own_home / "mlflow" / "artifacts")
     with pytest.raises(BundleCorrupt):
-        fetch_champion(own_home)
+        fetch_champion(registry_in(own_home))
 
 
 def test_mlflow_s_telemetry_is_off(published: tuple[Path, PublishedModel]) -> None:
