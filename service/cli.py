@@ -47,6 +47,7 @@ SHORT_HELP: Mapping[str, str] = {
     "doctor": "Look whether all is well: company, features, catalogue, home, model, consents, ports, clock.",
     "features": "Look at the features: names, types, ages, owners.",
     "train": "Learn from past decisions what each journey is worth to whom.",
+    "promote": "Make a model of the registry the champion, which the service serves.",
     "score": "Score the rows of a log by a model: what each journey is worth to them.",
     "evaluate": "Judge a policy by a log of past decisions: its value, and whether it is proven.",
     "config": "Tell each setting, and what it is from.",

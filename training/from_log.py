@@ -9,14 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from features.interactions import ModelFeatures
 from models.bundle import Bundle
+from training.company import CompanyModels, ModelTerms
 from training.learn.learn import Settings, learn
 from training.learn.measures import Measured, measure
 from training.learn.plain import schema_of
 from training.log.decisions import DecisionLog, read_decisions
 from training.log.errors import LogInvalid
+from training.log.files import LogFiles
 from training.log.options import LogColumns
+from training.parity import Parity, demand_parity
 
 Announce = Callable[[str], None]
 
@@ -26,7 +28,8 @@ class Order:
     """What is to be learnt, and from what.
 
     `test_from`: the rows decided from then on are held out, and so are those before whose window was still open;
-    `baseline` names what the model is measured beside.
+    `baseline` names what the model is measured beside. With a `company` its features and settings are learnt by, and
+    `bundle_of` has the bundles of its registry by their versions.
     """
 
     log: Path
@@ -39,22 +42,31 @@ class Order:
     test_from: np.datetime64 | None = None
     baselines: tuple[str, ...] = ()
     objective: str = ""
+    company: CompanyModels | None = None
+    bundle_of: Callable[[str], Bundle | None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
-    """A bundle, and what was measured of it on rows that it had not seen: `tested` of them."""
+    """A bundle, and what was measured of it on rows that it had not seen: `tested` of them.
+
+    `notices` say what no model saw, and why; `parity` what of the log was scored again.
+    """
 
     bundle: Bundle
     measured: Mapping[str, Measured]
     trained: int
     tested: int
+    notices: tuple[str, ...] = ()
+    parity: Parity = field(default_factory=Parity)
 
     def document(self) -> dict[str, object]:
         """What was measured, as JSON has it: null where a figure means nothing."""
         guard = self.bundle.policy.guard if self.bundle.policy is not None else None
         return {
             "model_version": self.bundle.version,
+            "left_out": list(self.notices),
+            "parity": list(self.parity.lines()),
             "rows": {"trained": self.trained, "measured": self.tested},
             "metrics": {
                 name: {key: value if np.isfinite(value) else None for key, value in found.as_dict().items()}
@@ -75,20 +87,32 @@ def train_from_log(order: Order, announce: Announce) -> Trained:
     Raises: LogInvalid that names file, row and column.
     """
     announce("log")
-    log = read_decisions(order.log, order.columns)
+    files, parity = LogFiles(order.log), Parity()
+    if order.company is not None and order.bundle_of is not None:
+        parity = demand_parity(files, order.bundle_of, order.company.schema)
+    columns = order.columns if order.company is None else order.company.columns_for(files, order.columns)
+    log = read_decisions(order.log, columns)
     _demand_features(log)
+    terms = ModelTerms(schema=schema_of(log))
+    if order.company is not None:
+        terms = order.company.terms_for(files, order.columns, log.choices.features)
     training, test = _held_out(log, order.test_from)
-    learnt = learn(training, schema_of(log), ModelFeatures(), _settings(order), announce)
+    learnt = learn(training, terms.schema, terms.model, _settings(order, terms), announce)
     announce("measures")
     measured = measure(learnt, training, test, order.baselines)
     figures = {name: value for name, value in measured["model"].as_dict().items() if np.isfinite(value)}
     bundle = replace(learnt.bundle, metrics=figures)
     return Trained(
-        bundle=bundle, measured=measured, trained=training.size, tested=training.size if test is None else test.size
+        bundle=bundle,
+        measured=measured,
+        trained=training.size,
+        tested=training.size if test is None else test.size,
+        notices=terms.notices,
+        parity=parity,
     )
 
 
-def _settings(order: Order) -> Settings:
+def _settings(order: Order, terms: ModelTerms) -> Settings:
     named = order.objective or f"{order.columns.reward} of {order.log.name}"
     return Settings(
         objective=named,
@@ -97,6 +121,8 @@ def _settings(order: Order) -> Settings:
         guarded=order.guarded,
         folds=order.folds,
         seed=order.seed,
+        monotone=terms.monotone,
+        by_probability=order.company is not None,
     )
 
 

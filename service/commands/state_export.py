@@ -5,7 +5,7 @@ Heavy imports stay inside, so that `--help` is quick.
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from service.quiet_load import collecting_later
 
 if TYPE_CHECKING:
     from service.settings import Settings
+    from service.state.export.write import Day as ExportDay
     from service.state.history.keep import ImportCounts
 
 
@@ -92,30 +93,20 @@ def import_(settings: Settings, place: Path, skip_bad: bool) -> None:
 
 async def _export(settings: Settings, since: date, until: date | None, folder: Path) -> tuple[int, int]:
     """Returns: rows and days."""
-    from service.bootstrap.clock import system_clock
-    from service.bootstrap.company import company_of, terms_known
-    from service.bootstrap.store import state_store
-    from service.catalogue.objectives import KeptObjectives
+    from service.bootstrap.export import export_days
     from service.commands.console import progress_bar
-    from service.state.export.rewards import AsOf
-    from service.state.export.write import Export
 
-    async with state_store(settings) as state:
-        now = system_clock()
-        as_of = AsOf(now=now, events_since=now - settings.retention.events)
-        terms = terms_known(settings, company_of(settings))
-        export = Export(state.engine, terms.schema, KeptObjectives(terms.events), folder, as_of)
-        days, rows = await export.days(since, until), 0
-        with progress_bar() as progress:
-            task = progress.add_task("", total=sum(day.decisions for day in days))
-            try:
-                for day in days:
-                    progress.update(task, description=f"{day.day}")
-                    rows += await export.write(day, lambda count: progress.advance(task, count))
-            except asyncio.CancelledError:
-                export.stop()
-                raise
-        return rows, len(days)
+    with progress_bar() as progress:
+        task = progress.add_task("", total=None)
+
+        def found(days: list[ExportDay]) -> None:
+            progress.update(task, total=sum(day.decisions for day in days))
+
+        def begin(day: ExportDay) -> Callable[[int], None]:
+            progress.update(task, description=f"{day.day}")
+            return lambda count: progress.advance(task, count)
+
+        return await export_days(settings, since, until, folder, found=found, begin=begin)
 
 
 async def _import(settings: Settings, place: Path, *, skip_bad: bool) -> ImportCounts:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -76,8 +75,8 @@ def _interval(estimate: EstimateForm) -> str:
     return f"{estimate.value:+.4g} [{estimate.low:.3g}, {estimate.high:.3g}]"
 
 
-def print_trained(trained: Trained, out: Path) -> None:
-    """What was measured, and when the policy leaves the best constant."""
+def print_trained(trained: Trained, kept: str) -> None:
+    """What was measured, what was left out, and when the policy leaves the best constant; `kept`: where it is now."""
     console = Console()
     table = Table(title=f"Expected rewards of {trained.tested:,} rows that no model had seen")
     table.add_column("", no_wrap=True)
@@ -99,4 +98,8 @@ def print_trained(trained: Trained, out: Path) -> None:
     else:
         told = f"{best!r} is left where {guard.margin:.4g} more is expected: {guard.gain:+.4g} ± {guard.se:.2g} a row"
     console.print(f"Folds: {policy.folds}. Policy: {told}.", soft_wrap=True)
-    console.print(f"Wrote {out}: model {trained.bundle.version}", soft_wrap=True)
+    for notice in trained.notices:
+        console.print(f"Left out: {notice}.", soft_wrap=True)
+    for line in trained.parity.lines():
+        console.print(f"Parity: {line}.", soft_wrap=True)
+    console.print(f"{kept}: model {trained.bundle.version}", soft_wrap=True)

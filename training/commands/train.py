@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from features.cli import company_option, home_option
 from training.commands.options import against_option, column_options, columns_from, cost_option, costs_from, log_option
+
+if TYPE_CHECKING:
+    from features.company.company import Company
+    from training.from_log import Order, Trained
+
+CAMPAIGNS = "complete_journey"
+"""The company whose campaigns `training.cli` learns from."""
 
 
 class Moment(click.ParamType[datetime]):
@@ -43,46 +51,95 @@ class Moment(click.ParamType[datetime]):
 def train(company: Path | None, home: Path | None, log: Path | None, seeds: int, as_json: bool, **asked: Any) -> None:
     """Learn from a log of decisions what each journey is worth to whom.
 
-    With --log and --out neither company nor home is needed. The policy leaves the best constant only where a gain is
-    proven on rows that no model had seen.
+    Without --log: from the company's own export, brought up to date. Without --out the model is registered in MLflow as
+    challenger; the first of all becomes champion. With --log and --out neither company nor home is needed. The policy
+    leaves the best constant only where a gain is proven on rows that no model had seen.
     """
-    if log is None:
+    if asked["test_from"] is not None and asked["folds"] is not None:
+        raise click.UsageError("say one of --test-from and --folds")
+    out = asked.pop("out")
+    if company is None and log is not None and out is not None:
+        _tell(_learnt(_order(log, asked), out), f"Wrote {out}", as_json)
+        return
+    from features.company.home import demand_home_of, places
+
+    where = places(company, home)
+    known = where.demand_company()
+    if log is None and out is None and known.name == CAMPAIGNS:
         from training.cli import train_company
 
         train_company(company, home, seeds, as_json)
         return
-    out = asked.pop("out")
-    if out is None:
-        raise click.UsageError("say with --out where the bundle goes")
-    _train_log(log, out, as_json, asked)
+    demand_home_of(known, where.home)
+    _train_for(known, where.home, log, out, asked, as_json)
 
 
-def _train_log(log: Path, out: Path, as_json: bool, asked: dict[str, Any]) -> None:
+def _train_for(
+    company: Company, home: Path, log: Path | None, out: Path | None, asked: dict[str, Any], as_json: bool
+) -> None:
+    """By the company's features and settings; into its registry, unless a folder is named."""
+    from models.tracking import Registry
+    from training.company import CompanyModels
+    from training.register import KeptBundles, register
+
+    models, registry = CompanyModels.of(company, home), Registry.of(company, home)
+    if log is None:
+        from training.export import own_export
+
+        log = own_export(company.folder, home)
+    order = replace(
+        _order(log, asked),
+        company=models,
+        bundle_of=KeptBundles(registry).get,
+        objective=f"the objective of a journey of {company.name} is met within its window",
+    )
+    trained = _learnt(order, out)
+    if out is not None:
+        _tell(trained, f"Wrote {out}", as_json)
+        return
+    published = register(registry, order, trained, models.schema, datetime.now(UTC))
+    role = "champion, the first of all" if published.is_champion else "challenger"
+    _tell(trained, f"Registered as version {published.registry_version} of {registry.model}, {role}", as_json)
+
+
+def _order(log: Path, asked: dict[str, Any]) -> Order:
+    from training.from_log import Order, instant
+
+    return Order(
+        log=log,
+        columns=columns_from(asked),
+        costs=costs_from(asked["costs"]) or {},
+        against=asked["against"],
+        guarded=not asked["no_guard"],
+        folds=asked["folds"] or 5,
+        seed=asked["seed"],
+        test_from=None if asked["test_from"] is None else instant(asked["test_from"]),
+        baselines=asked["baselines"],
+    )
+
+
+def _learnt(order: Order, out: Path | None) -> Trained:
+    """Also written to a folder, with its card, if one is named."""
     from training.commands.failures import refusing
 
-    if asked["test_from"] is not None and asked["folds"] is not None:
-        raise click.UsageError("say one of --test-from and --folds")
     with refusing():
+        from features.files import write_text
+        from training.card import CARD, card_of
         from training.commands.progress import announcing
-        from training.from_log import Order, instant, train_from_log
+        from training.from_log import train_from_log
 
-        order = Order(
-            log=log,
-            columns=columns_from(asked),
-            costs=costs_from(asked["costs"]) or {},
-            against=asked["against"],
-            guarded=not asked["no_guard"],
-            folds=asked["folds"] or 5,
-            seed=asked["seed"],
-            test_from=None if asked["test_from"] is None else instant(asked["test_from"]),
-            baselines=asked["baselines"],
-        )
         with announcing(7) as announce:
             trained = train_from_log(order, announce)
-            trained.bundle.save(out)
+            if out is not None:
+                trained.bundle.save(out)
+                write_text(out / CARD, card_of(trained))
+    return trained
+
+
+def _tell(trained: Trained, kept: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(trained.document(), indent=1, sort_keys=True))
-    else:
-        from training.commands.tables import print_trained
+        return
+    from training.commands.tables import print_trained
 
-        print_trained(trained, out)
+    print_trained(trained, kept)

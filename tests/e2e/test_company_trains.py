@@ -1,0 +1,173 @@
+"""A bank learns from its own export, promotes what it learnt, and serves what it trained."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+
+from features.company.company import load_company
+from models.registry import CHAMPION, fetch_champion, registered
+from models.scorer import Scorer
+from models.tracking import Registry
+from service.cli import main
+from service.state.export.table import ELIGIBLE
+from tests.companies.bank import FIRST_HOLDER, HOLDERS, Bank, make_bank
+from tests.e2e.test_command_line import rumbo
+from tests.e2e.test_second_company import HELP, HOLDER, OF_THE_EXAMPLE, OFFER, asked, ranked, served, tell
+
+RUMBO = """\
+company: mybank
+customer: {{entity: holder}}
+features:
+  repo: {repo}
+  names: {{cards.rating: card_rating}}
+  notes: features.yaml
+  derived: {{relationship_days: days_since(first_account_at)}}
+training: {{monotone: {{relationship_days: 1}}}}
+catalogue: catalogue/
+"""
+NOTES = "balance: {personal_data: sensitive}\n"
+KINDS = {OFFER: "promotional", HELP: "service"}
+
+pytestmark = pytest.mark.timeout(600)
+
+
+def history(bank: Bank, rows: int = 600) -> pa.Table:
+    """Randomised decisions of 60 days that ended a month ago: who has more accounts takes the offer more often."""
+    draw = np.random.default_rng(7)
+    accounts = pq.read_table(bank.repo / "data" / "accounts.parquet").to_pylist()
+    at = datetime.now(UTC) - timedelta(days=90)
+    holders = draw.integers(0, HOLDERS, rows)
+    journeys = [(OFFER, HELP)[i] for i in draw.integers(0, 2, rows)]
+    facts = [accounts[i] for i in holders]
+    chance = [0.1 + 0.2 * f["accounts_open"] * (j == OFFER) for f, j in zip(facts, journeys, strict=True)]
+    eligible = [
+        {"journey_id": j, "place": "RANKED", "rank": 1, "p_outcome": None, "score_source": None, "propensity": 0.5}
+        for j in KINDS
+    ]
+    return pa.table(
+        {
+            "customer_id": [str(FIRST_HOLDER + i) for i in holders],
+            "decided_at": pa.array(
+                [at + timedelta(minutes=144 * i) for i in range(rows)], pa.timestamp("us", tz="UTC")
+            ),
+            "journey_id": journeys,
+            "kind": [KINDS[j] for j in journeys],
+            "propensity": [0.5] * rows,
+            "eligible": pa.array([eligible] * rows, pa.list_(ELIGIBLE)),
+            "reward": (draw.random(rows) < chance).astype(np.float64),
+            "feature_balance": pa.array([f["balance"] for f in facts], pa.float64()),
+            "feature_rating": [f["rating"] for f in facts],
+            "feature_accounts_open": pa.array([f["accounts_open"] for f in facts], pa.int64()),
+            "feature_first_account_at": pa.array([f["first_account_at"] for f in facts], pa.timestamp("us", tz="UTC")),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With a history, and a first model trained from the export of it."""
+    place = tmp_path_factory.mktemp("trains")
+    bank = make_bank(place / "existing", wealth=None)
+    (bank.folder / "rumbo.yaml").unlink()
+    folder = place / "mybank"
+    assert rumbo("init", str(folder), "--feast", str(bank.repo)).returncode == 0
+    (folder / "rumbo.yaml").write_text(RUMBO.format(repo=bank.repo), encoding="utf-8")
+    (folder / "features.yaml").write_text(NOTES, encoding="utf-8")
+    (place / "log").mkdir()
+    pq.write_table(history(bank), place / "log" / "log.parquet")
+    said("state", "import", "--company", str(folder), str(place / "log"))
+    told = said("train", "--company", str(folder))
+    assert "champion, the first of all" in told
+    assert "sensitive, not let in by `training.sensitive`: balance" in told
+    return folder
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    done = CliRunner().invoke(main, arguments, env={"COLUMNS": "200"})
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
+    assert not OF_THE_EXAMPLE.search(done.output)
+    return done.exit_code, done.output
+
+
+def said(*arguments: str) -> str:
+    status, output = run(*arguments)
+    assert status == 0, output
+    return output
+
+
+def rows_in(folder: Path) -> list[Mapping[str, object]]:
+    return [row for file in sorted(folder.rglob("*.parquet")) for row in pq.ParquetFile(file).read().to_pylist()]
+
+
+def registry_of(company: Path) -> Registry:
+    return Registry.of(load_company(company), company / ".rumbo")
+
+
+def test_what_is_served_is_what_was_trained_and_a_changed_log_is_refused(company: Path, tmp_path: Path) -> None:
+    champion = fetch_champion(registry_of(company))
+    assert {"accounts_open", "relationship_days"} <= set(champion.encoder.columns)
+    assert "balance" not in champion.encoder.columns
+    (card,) = (company / ".rumbo" / "mlflow" / "artifacts").rglob("card.md")
+    assert "balance" in card.read_text(encoding="utf-8").partition("## Parity")[0]
+    with served(company) as (client, _):
+        tell(client, "consent.granted", purpose="marketing", channel="app")
+        answer = asked(client)
+        assert set(ranked(answer)) == {OFFER, HELP}
+        assert answer.model_version == champion.version
+        by_journey = {journey.journey_id: journey.p_outcome for journey in answer.ranked}
+    told = said("train", "--company", str(company))
+    assert "2 rows that a model scored were scored again: alike" in told
+    assert "challenger" in told
+    export = company / ".rumbo" / "export"
+    rows = [row for row in rows_in(export) if row["decision_id"] == answer.decision_id]
+    assert {str(row["journey_id"]): row["p_outcome"] for row in rows} == by_journey
+    assert {row["customer_id"] for row in rows} == {HOLDER}
+    assert Scorer(champion).history == {OFFER, HELP}
+
+    altered = Path(shutil.copytree(export, tmp_path / "altered"))
+    (file,) = [f for f in altered.rglob("*.parquet") if answer.decision_id in str(rows_in(f.parent))]
+    table = pq.ParquetFile(file).read()
+    place = table.column_names.index("feature_accounts_open")
+    pq.write_table(table.set_column(place, "feature_accounts_open", pa.nulls(len(table), pa.int64())), file)
+    status, output = run("train", "--company", str(company), "--log", str(altered))
+    assert status == 2
+    assert f"row 0: p_outcome: model {champion.version} gives" in output
+
+
+def test_a_challenger_is_promoted_by_force_alone_and_a_lost_feature_is_told_by_name(company: Path) -> None:
+    """What the company can no longer fill is neither promoted nor served; its priors order the journeys."""
+    status, output = run("promote", "2", "--company", str(company))
+    assert (status, "--force" in output) == (2, True)
+    told = said("promote", "2", "--company", str(company), "--force")
+    assert "version 2 of mybank is champion, in place of 1" in told
+    assert [one.number for one in registered(registry_of(company)) if CHAMPION in one.aliases] == ["2"]
+    file = company / "rumbo.yaml"
+    before = file.read_text(encoding="utf-8")
+    lost = before.replace("  derived: {relationship_days: days_since(first_account_at)}\n", "").replace(
+        "training: {monotone: {relationship_days: 1}}\n", ""
+    )
+    file.write_text(lost, encoding="utf-8")
+    status, output = run("promote", "1", "--company", str(company), "--force")
+    assert status == 1
+    assert "relationship_days: there is no such feature" in output
+    doctor = json.loads(run("doctor", "--company", str(company), "--port", "0", "--json")[1])
+    (model,) = [finding for finding in doctor if finding["check"] == "model"]
+    assert "relationship_days: there is no such feature" in model["text"]
+    with served(company) as (client, _):
+        tell(client, "consent.granted", purpose="marketing", channel="app")
+        answer = asked(client)
+        assert answer.model_version == ""
+        assert [degraded.what for degraded in answer.degraded] == ["model"]
+    told = said("train", "--company", str(company))
+    assert "it reads what the company has no longer: relationship_days" in told
+    file.write_text(before, encoding="utf-8")

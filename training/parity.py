@@ -1,0 +1,145 @@
+"""Whether what is learnt from is what was served: rows that a model scored are scored by it again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from features.columns.arrow import ColumnUnfit, columns_of
+from features.columns.facts import FeatureColumns
+from features.encoder import ColumnSource, Encoder, JourneyRow
+from features.interactions import JOURNEY_COLUMNS
+from features.schema import FeatureSchema
+from models.bundle import Bundle
+from models.scorer import Scorer
+from training.log import cells
+from training.log.errors import LogInvalid
+from training.log.files import LogFiles, LogTable
+from training.log.options import ATTRIBUTES, FEATURE, KIND, is_exported
+from training.score import features_of
+
+TOLERANCE: Final = 1e-9
+BY_MODEL: Final = "MODEL"
+P_OUTCOME, SOURCE, VERSION = "p_outcome", "score_source", "model_version"
+JOURNEY, DECIDED_AT = "journey_id", "decided_at"
+NAMED: Final = 3
+"""How many features a fault names."""
+_AT = "\0at"
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parity:
+    """How many rows were scored again; of the others that a model scored, how many by version, and why not."""
+
+    rescored: int = 0
+    left: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+
+    def lines(self) -> Iterator[str]:
+        """For people."""
+        if self.rescored:
+            yield f"{self.rescored:,} rows that a model scored were scored again: alike"
+        for version, (rows, why) in sorted(self.left.items()):
+            yield f"{rows:,} rows scored by model {version} were not: {why}"
+
+
+def demand_parity(files: LogFiles, bundle_of: Callable[[str], Bundle | None], schema: FeatureSchema) -> Parity:
+    """Scores every row again that a model scored, where `bundle_of` its version still has it.
+
+    A model that reads what the company has no longer is told, and no fault: then a new one is what is needed.
+    Raises: LogInvalid naming file, row, column, version and features where the log gives another probability than was
+        served, or lacks what the model read.
+    """
+    if not is_exported(files) or not {P_OUTCOME, SOURCE, VERSION} <= set(files.columns):
+        return Parity()
+    log = files.read({name for name in files.columns if not name.startswith(FEATURE)} - {"outcomes", "eligible"})
+    source, version = cells.texts(log, SOURCE), cells.texts(log, VERSION)
+    by_model = source.codes == (source.levels.index(BY_MODEL) if BY_MODEL in source.levels else -2)
+    rescored, left = 0, {}
+    for code, name in enumerate(version.levels):
+        rows = np.flatnonzero(by_model & (version.codes == code))
+        if not rows.size:
+            continue
+        bundle = bundle_of(name)
+        why = "the registry does not have it" if bundle is None else _why_not(bundle.encoder, log, rows, schema)
+        if bundle is None or why:
+            left[name] = (int(rows.size), why)
+        else:
+            _demand_alike(files, log, rows, bundle)
+            rescored += int(rows.size)
+    return Parity(rescored=rescored, left=left)
+
+
+def _why_not(encoder: Encoder, log: LogTable, rows: Rows, schema: FeatureSchema) -> str:
+    """Empty if they can be scored."""
+    if lost := encoder.misfits(schema):
+        return f"it reads what the company has no longer: {'; '.join(lost)}"
+    needed = any(
+        column.part is ColumnSource.INTERACTION
+        or (column.part is ColumnSource.JOURNEY and column.name not in JOURNEY_COLUMNS)
+        for column in encoder.layout
+    )
+    known = ATTRIBUTES in log.table.column_names and bool((cells.attributes(log, ATTRIBUTES).codes[rows] >= 0).all())
+    return "the log does not say the attributes of its journeys" if needed and not known else ""
+
+
+def _demand_alike(files: LogFiles, log: LogTable, rows: Rows, bundle: Bundle) -> None:
+    """Raises: LogInvalid."""
+    scorer, facts = Scorer(bundle), _facts(files, log, rows, bundle)
+    served = cells.numbers(log, P_OUTCOME)[rows]
+    for journey, places in _journeys(log, rows):
+        told = scorer.score_columns(facts.take(places), journey)
+        broken = ~(np.abs(told - served[places]) <= TOLERANCE)
+        if broken.any():
+            first = int(np.flatnonzero(broken)[0])
+            place = int(places[first])
+            parts = scorer.contributions_of(facts.take(np.array([place])), journey)[0, :-1]
+            most = [scorer.columns[i] for i in np.argsort(-np.abs(parts), kind="stable")[:NAMED]]
+            raise log.fault(
+                f"model {bundle.version} gives {told[first]:.9g} for what this row says, {served[place]:.9g} was served"
+                f" (most follows from: {', '.join(most)}): the features are not those that were served",
+                row=int(rows[place]),
+                column=P_OUTCOME,
+            )
+
+
+def _facts(files: LogFiles, log: LogTable, rows: Rows, bundle: Bundle) -> FeatureColumns:
+    """What the model read. Raises: LogInvalid for a feature that the log lacks, or has in another type."""
+    names, categorical = features_of(bundle.encoder)
+    for name in names:
+        if FEATURE + name not in files.columns:
+            raise LogInvalid(files.path, f"the log lacks what model {bundle.version} reads", column=FEATURE + name)
+    stored = files.read([FEATURE + name for name in names]).table.select([FEATURE + name for name in names])
+    moments = cells.instants(log, DECIDED_AT).astype(np.int64)
+    table = stored.rename_columns(list(names)).append_column(
+        _AT, pa.array(moments, pa.int64()).cast(pa.timestamp("us", "UTC"))
+    )
+    try:
+        facts = columns_of(table.take(pa.array(rows)), names, _AT, categorical=categorical)
+    except ColumnUnfit as error:
+        raise log.fault(error.fault, column=FEATURE + error.column) from error
+    for name in names:
+        if name in facts.texts and name not in categorical:
+            raise log.fault(f"model {bundle.version} reads no texts here", row=int(rows[0]), column=FEATURE + name)
+    return facts
+
+
+def _journeys(log: LogTable, rows: Rows) -> Iterator[tuple[JourneyRow, Rows]]:
+    """Each journey as it was then, and the places of its rows among `rows`."""
+    ids, kinds = cells.texts(log, JOURNEY), cells.texts(log, KIND)
+    said = cells.attributes(log, ATTRIBUTES) if ATTRIBUTES in log.table.column_names else None
+    attributes = np.full(len(ids.codes), -1) if said is None else said.codes
+    told = np.stack([ids.codes[rows], kinds.codes[rows], attributes[rows]], axis=1)
+    distinct, which = np.unique(told, axis=0, return_inverse=True)
+    for i, (one, kind, attribute) in enumerate(distinct.tolist()):
+        journey = JourneyRow(
+            journey_id=ids.levels[one],
+            kind=kinds.levels[kind] if kind >= 0 else "",
+            attributes={} if said is None or attribute < 0 else said.levels[attribute],
+        )
+        yield journey, np.flatnonzero(which.reshape(-1) == i)

@@ -1,0 +1,80 @@
+"""A trained model in the registry of its company."""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import datetime
+from pathlib import Path
+
+from features.files import write_text, writing
+from features.schema import FeatureSchema
+from models.bundle import Bundle
+from models.errors import BundleUnfit
+from models.registry import PublishedModel, RunRecord, fetch, publish, registered
+from models.tracking import Registry
+from service.decision.journey import JourneyKind
+from training.card import CARD, card_of
+from training.from_log import Order, Trained
+
+KINDS = frozenset(JourneyKind)
+
+
+def register(
+    registry: Registry, order: Order, trained: Trained, schema: FeatureSchema, now: datetime
+) -> PublishedModel:
+    """Logs the run with its card, and registers the bundle as challenger.
+
+    Raises: BundleUnfit for one that the company could not serve; as `publish`.
+    """
+    demand_fit(trained.bundle, schema)
+    with tempfile.TemporaryDirectory() as scratch:
+        with writing(Path(scratch)):
+            write_text(Path(scratch) / CARD, card_of(trained))
+        return publish(registry, _record(order, trained, Path(scratch)), now)
+
+
+def demand_fit(bundle: Bundle, schema: FeatureSchema) -> None:
+    """Raises: BundleUnfit that names what the company lacks."""
+    if misfits := bundle.misfits(schema, KINDS):
+        raise BundleUnfit(bundle.version, misfits)
+
+
+class KeptBundles:
+    """The bundles of a registry by their own versions, each fetched when it is asked for."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._numbers = {one.bundle_version: one.number for one in registered(registry)}
+
+    def get(self, version: str) -> Bundle | None:
+        """None of a version that is not there. Raises: BundleCorrupt; RegistryUnusable."""
+        number = self._numbers.get(version)
+        return None if number is None else fetch(self._registry, number)
+
+
+def _record(order: Order, trained: Trained, files: Path) -> RunRecord:
+    policy = trained.bundle.policy
+    assert policy is not None
+    return RunRecord(
+        parameters={
+            "log": str(order.log),
+            "reward": order.columns.reward,
+            "reward_kind": policy.reward.kind.value,
+            "folds": policy.folds,
+            "seed": order.seed,
+            "rows_trained": trained.trained,
+            "rows_measured": trained.tested,
+            "calibration": trained.bundle.calibration.kind.value,
+            "columns": len(trained.bundle.encoder.columns),
+        },
+        metrics={
+            f"{name}.{key}": value
+            for name, measured in trained.measured.items()
+            for key, value in measured.as_dict().items()
+            if value == value
+        },
+        metrics_by_seed={},
+        tags={"bundle_version": trained.bundle.version},
+        files=files,
+        bundle=trained.bundle,
+    )
