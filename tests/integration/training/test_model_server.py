@@ -1,0 +1,85 @@
+"""A registry on an MLflow server: what one home publishes another one serves."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from models.errors import ModelMissing, RegistryUnusable
+from models.registry import fetch_champion, promote, publish
+from models.tracking import Registry
+from tests.model_builders import NOW, bundle
+from tests.unit.models.test_registry import record
+
+START_S = 120.0
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server that keeps its files itself."""
+    folder = tmp_path_factory.mktemp("server")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    stores = ["--backend-store-uri", f"sqlite:///{folder / 'server.db'}", "--artifacts-destination", str(folder / "a")]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([*command, *stores], cwd=folder, stdout=log, stderr=log, start_new_session=True)
+    try:
+        _await(f"{address}/health", process)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _await(address: str, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + START_S
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            urllib.request.urlopen(address, timeout=2).close()
+        except OSError:
+            time.sleep(0.2)  # nothing tells when it listens
+        else:
+            return
+    raise AssertionError("the server did not begin to listen")
+
+
+def test_another_home_downloads_the_champion_and_promotes_another(server: str, tmp_path: Path) -> None:
+    here, there = (
+        Registry(home=tmp_path / name, experiment="offers of a bank", model="offers", tracking_uri=server)
+        for name in ("here", "there")
+    )
+    with pytest.raises(ModelMissing, match="alias champion"):
+        fetch_champion(there)
+    (tmp_path / "files").mkdir()
+    first = bundle()
+    second = replace(first, history=frozenset({"another"}))
+    published = publish(here, record(first, tmp_path / "files"), NOW)
+    assert published.is_champion
+    assert not publish(here, record(second, tmp_path / "files"), NOW).is_champion
+    assert fetch_champion(there).version == first.version
+    kept = tmp_path / "there" / "mlflow" / "bundles"
+    assert [folder.name for folder in kept.iterdir()] == [first.version]
+    assert promote(there, "2", NOW) == "1"
+    assert fetch_champion(here).version == fetch_champion(there).version == second.version
+
+
+def test_a_server_that_is_away_is_told_by_its_address(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{free.getsockname()[1]}"
+    away = Registry(home=tmp_path, experiment="offers", model="offers", tracking_uri=address)
+    with pytest.raises(RegistryUnusable, match=address):
+        fetch_champion(away)
