@@ -20,7 +20,7 @@ def is_settled(file: Path, over: datetime, schema: pa.Schema | None) -> bool:
         with pq.ParquetFile(file) as opened:
             if schema is not None and not opened.schema_arrow.equals(schema):
                 return False
-            censored = opened.read(columns=["is_censored"]).column(0)
+            censored = opened.read(columns=["is_censored"]).column("is_censored")
     except (OSError, pa.ArrowException, KeyError):
         return False
     return not any(censored.to_pylist())

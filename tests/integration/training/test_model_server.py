@@ -19,7 +19,7 @@ from models.tracking import Registry
 from tests.model_builders import NOW, bundle
 from tests.unit.models.test_registry import record
 
-START_S = 120.0
+START_S = 240.0
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
