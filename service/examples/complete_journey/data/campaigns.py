@@ -70,7 +70,10 @@ def _historical(store: FeatureStore, pairs: pd.DataFrame, schema: FeatureSchema)
 
 def _with_event_time(table: pd.DataFrame, store: FeatureStore, view: str) -> pd.DataFrame:
     """Adds the event time of the latest row of `view` at or before each pair's."""
+    from feast import FileSource
+
     source, as_of = store.get_feature_view(view).batch_source, AS_OF.format(view=view)
+    assert isinstance(source, FileSource)
     times = pd.read_parquet(source.path, columns=[ENTITY, source.timestamp_field])
     times = times.rename(columns={source.timestamp_field: as_of}).sort_values(as_of)
     return pd.merge_asof(table.sort_values(AT), times, left_on=AT, right_on=as_of, by=ENTITY)
@@ -82,7 +85,8 @@ def _ageing(schema: FeatureSchema) -> tuple[str, ...]:
 
 
 def _rows(joined: pd.DataFrame, schema: FeatureSchema, data_end: datetime) -> Iterator[dict[str, Any]]:
-    for cells in joined.to_dict("records"):
+    for record in joined.to_dict("records"):
+        cells = {str(name): value for name, value in record.items()}
         at, ends = cells[AT].to_pydatetime(), cells["window_end"].to_pydatetime()
         journey, is_open = str(cells["journey_id"]), ends > data_end
         yield {

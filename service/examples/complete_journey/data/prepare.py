@@ -19,12 +19,14 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 from features.company.company import COMPANY_FILE, CompanyInvalid, load_company
+from features.company.registry import features_of
 from features.dataset import Dataset
 from features.errors import RumboError
 from features.files import replacing, sha256_of, write_parquet, write_text, writing
 from features.store.connection import CONFIG_FILE
 from features.store.feast_internals import release_online
 from service.examples.complete_journey.data import behaviour, customers, targeting
+from service.examples.complete_journey.data.campaigns import CAMPAIGNS, campaigns_log
 from service.examples.complete_journey.data.shift import shift_table, shift_weeks, shifted
 from service.examples.complete_journey.data.shopping import read_shopping
 from service.examples.complete_journey.data.source import DATA_END, DATA_START, SOURCE, read_source
@@ -41,7 +43,7 @@ REGISTRY: Final = "registry.db"
 SNAPSHOT_VIEWS: Final = ("demographics", "profile", "purchases", "behaviour")
 SITUATION_COLUMNS: Final = {"incidents": "incidents_json", "consents": "consents_json"}
 TABLES: Final = 8
-STEPS: Final = 3 + TABLES + len(SNAPSHOT_VIEWS)
+STEPS: Final = 4 + TABLES + len(SNAPSHOT_VIEWS)
 
 
 class FolderForeign(RumboError):
@@ -56,7 +58,8 @@ def prepare_company(folder: Path, now: datetime, report: Report = lambda step: N
     """Builds or renews the example's company folder as of `now` (aware).
 
     Writes rumbo.yaml, features.yaml and catalogue/ where they are not there, and anew feast/ (configuration, Parquet
-    files, registry, online store), training/targeting.parquet, seed/consents.parquet and dataset.json.
+    files, registry, online store), training/targeting.parquet and, joined with what was known then,
+    campaigns.parquet, seed/consents.parquet and dataset.json.
     Raises: FolderForeign; SourceMissing when the example's data is not installed; CannotWrite.
     """
     weeks = shift_weeks(now)
@@ -78,6 +81,9 @@ def prepare_company(folder: Path, now: datetime, report: Report = lambda step: N
             report(f"Loading {view} into the online store")
             _materialise(store, view, shifted(DATA_START, weeks) - timedelta(days=1), now)
         release_online(store)  # what was written is then in the file and not beside it
+    report(f"Writing {CAMPAIGNS}")
+    schema = features_of(load_company(folder)).schema
+    write_parquet(folder / CAMPAIGNS, campaigns_log(folder, schema, shifted(DATA_END, weeks)))
     dataset = Dataset(
         source=SOURCE,
         shift_weeks=weeks,
