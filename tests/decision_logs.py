@@ -63,6 +63,7 @@ def simulated(
     met = draw.random(rows) < p[np.arange(rows), shown]
     mean = np.exp(1.0 + 0.3 * x[:, -1]) if money else np.ones(rows)
     amount = mean * np.exp(SIGMA * draw.normal(size=rows) - SIGMA**2 / 2.0) if money else mean
+    names_of = [f"j{j:0{len(str(journeys - 1))}}" for j in range(journeys)]  # their order is that of the texts
     names = tuple(f"x{i}" for i in range(x.shape[1]))
     table = pa.table(
         {
@@ -70,12 +71,12 @@ def simulated(
             "decided_at": pa.array(START + draw.integers(0, days, rows) * np.timedelta64(1, "D")).cast(
                 pa.timestamp("us", "UTC")
             ),
-            "journey_id": [f"j{j}" for j in shown],
+            "journey_id": [names_of[j] for j in shown],
             "propensity": 1.0 / eligible.sum(axis=1),
             "reward": np.where(met, amount, 0.0),
             **dict(zip(names, x.T, strict=True)),
             "segment": [f"s{s}" for s in segment],
-            **({"allowed": [[f"j{j}" for j in np.flatnonzero(row)] for row in eligible]} if with_sets else {}),
+            **({"allowed": [[names_of[j] for j in np.flatnonzero(row)] for row in eligible]} if with_sets else {}),
         }
     )
     return SimulatedLog(table=table, truth=p * mean[:, None], features=(*names, "segment"))
