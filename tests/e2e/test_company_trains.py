@@ -171,3 +171,15 @@ def test_a_challenger_is_promoted_by_force_alone_and_a_lost_feature_is_told_by_n
     told = said("train", "--company", str(company))
     assert "it reads what the company has no longer: relationship_days" in told
     file.write_text(before, encoding="utf-8")
+
+
+def test_a_home_that_training_made_is_the_companys(company: Path, tmp_path: Path) -> None:
+    """The first thing that a company does may be to learn from a log; the next finds the home again."""
+    asked = ("train", "--company", str(company), "--home", str(tmp_path / "home"))
+    log = ("--log", str(company / ".rumbo" / "export"))
+
+    first = said(*asked, *log)
+    second = said(*asked, *log)
+
+    assert "version 1 of mybank, champion" in first
+    assert "version 2 of mybank, challenger" in second

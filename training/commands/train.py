@@ -42,7 +42,9 @@ class Moment(click.ParamType[datetime]):
 @against_option
 @click.option("--test-from", type=Moment(), help="Hold out what was decided from then on, and measure there.")
 @click.option("--folds", type=click.IntRange(2, 50), help="Parts that are kept apart. [default: 5]")
-@click.option("--baseline", "baselines", multiple=True, help="Measured beside it: rate:FEATURE. Repeatable.")
+@click.option(
+    "--baseline", "baselines", multiple=True, help="Measured beside it: rate:FEATURE, rate:ATTRIBUTE. Repeatable."
+)
 @click.option("--no-guard", is_flag=True, help="Leave the best constant without proof.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Equal seed, equal model.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="The folder to write the bundle to.")
@@ -78,6 +80,7 @@ def _train_for(
     company: Company, home: Path, log: Path | None, out: Path | None, asked: dict[str, Any], as_json: bool
 ) -> None:
     """By the company's features and settings; into its registry, unless a folder is named."""
+    from features.company.home import make_home_of
     from models.tracking import Registry
     from training.company import CompanyModels
     from training.register import KeptBundles, register
@@ -97,6 +100,8 @@ def _train_for(
     if out is not None:
         _tell(trained, f"Wrote {out}", as_json)
         return
+    home.mkdir(parents=True, exist_ok=True)
+    make_home_of(company, home)
     published = register(registry, order, trained, models.schema, datetime.now(UTC))
     role = "champion, the first of all" if published.is_champion else "challenger"
     _tell(trained, f"Registered as version {published.registry_version} of {registry.model}, {role}", as_json)

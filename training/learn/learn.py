@@ -82,7 +82,9 @@ def learn(
         JourneyRow(journey_id=name, kind=kind, attributes=attributes)
         for name, kind, attributes in zip(log.choices.journeys, log.kinds, log.attributes, strict=True)
     ]
-    encoder = Encoder.fit_columns(levels_of(log.choices.features), journeys, schema, model)
+    shown = {journeys[j].journey_id for j in np.unique(log.shown)}
+    with_history = [journey for journey in journeys if journey.journey_id in shown]
+    encoder = Encoder.fit_columns(levels_of(log.choices.features), with_history, schema, model)
     folds = folds_of(log.decided_at, log.customer, settings.folds, settings.seed)
     design = Design(log, encoder, journeys, folds, settings.seed)
     announce("rewards, out of fold")

@@ -23,8 +23,8 @@ MODEL = "model"
 CONSTANT = "constant"
 JOURNEY = "journey"
 BASELINES = (CONSTANT, JOURNEY)
-FEATURE = "rate:"
-"""Before the name of a feature: the mean reward of each of its values."""
+RATE = "rate:"
+"""Before the name of a feature, or of an attribute of journeys: the mean reward of each of its values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,13 +81,23 @@ def _baseline(name: str, training: DecisionLog, judged: DecisionLog) -> Vector:
         return np.full(judged.size, overall)
     if name == JOURNEY:
         return _rates(training.shown, training.reward, judged.shown, overall)
-    feature = name.removeprefix(FEATURE)
-    texts = training.choices.features.texts
-    if not name.startswith(FEATURE) or feature not in texts:
-        known = ", ".join((*BASELINES, *(f"{FEATURE}{text}" for text in texts)))
+    feature, texts = name.removeprefix(RATE), training.choices.features.texts
+    attributes = sorted({attribute for of_one in training.attributes for attribute in of_one})
+    if not name.startswith(RATE) or feature not in {*texts, *attributes}:
+        known = ", ".join((*BASELINES, *(f"{RATE}{text}" for text in (*texts, *attributes))))
         raise LogInvalid(training.path, f"there is no baseline {name!r}; there are: {known}", column="--baseline")
-    learned, asked = texts[feature], judged.choices.features.texts[feature]
-    return _rates(learned.codes, training.reward, asked.codes, overall)
+    if feature in texts:
+        asked = judged.choices.features.texts[feature].codes
+        return _rates(texts[feature].codes, training.reward, asked, overall)
+    of_journeys = _codes_of_attribute(training, feature)
+    return _rates(of_journeys[training.shown], training.reward, of_journeys[judged.shown], overall)
+
+
+def _codes_of_attribute(log: DecisionLog, attribute: str) -> Groups:
+    """(J,) a code for each value that an attribute of the journeys has; -1 of those without it."""
+    values = [of_one.get(attribute) for of_one in log.attributes]
+    levels = sorted({value for value in values if value is not None})
+    return np.array([-1 if value is None else levels.index(value) for value in values], dtype=np.int64)
 
 
 def _rates(codes: NDArray[np.integer[Any]], reward: Vector, asked: NDArray[np.integer[Any]], overall: float) -> Vector:
