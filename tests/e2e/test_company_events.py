@@ -13,7 +13,7 @@ from tests.e2e.test_second_company import HELP, HOLDER, OFFER, asked, bank, comp
 
 __all__ = ["bank", "company"]
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 DECLARED = """\
 events:
   claim.opened: {opens_incident: claims}

@@ -38,7 +38,7 @@ catalogue: catalogue/
 NOTES = "balance: {personal_data: sensitive}\n"
 KINDS = {OFFER: "promotional", HELP: "service"}
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def history(bank: Bank, rows: int = 600) -> pa.Table:

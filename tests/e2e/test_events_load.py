@@ -80,6 +80,7 @@ def refused_rows(file: Path) -> list[list[str]]:
         return list(csv.reader(listed))
 
 
+@pytest.mark.slow
 def test_a_load_that_is_killed_and_begun_again_keeps_each_event_once(own_home: Path, file: Path) -> None:
     with loading(own_home, file) as started:
         await_some(own_home, started)
@@ -97,6 +98,7 @@ def test_a_load_that_is_killed_and_begun_again_keeps_each_event_once(own_home: P
     assert not list(file.parent.glob(".*.draft"))
 
 
+@pytest.mark.slow
 def test_a_load_that_is_interrupted_ends_in_order_and_says_how_far_it_came(own_home: Path, file: Path) -> None:
     with loading(own_home, file) as started:
         await_some(own_home, started)

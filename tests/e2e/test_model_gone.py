@@ -212,6 +212,7 @@ def assert_ordered_by_prior(answer: decision_pb2.DecideResponse) -> None:
     assert {reason.code for journey in answer.ranked for reason in journey.reasons} == {"RANKED_BY_PRIOR"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGE)
 async def test_without_a_whole_model_the_order_is_by_tier_and_prior(
     modelled_home: Path, damage: Callable[[Path], None]

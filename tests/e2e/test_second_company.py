@@ -28,7 +28,7 @@ HOLDER = str(FIRST_HOLDER + 4)
 OFFER, HELP = "first-offer", "how-can-we-help"
 OF_THE_EXAMPLE = re.compile("coupon|redemption|campaign|household|basket|grocer|pizza|complete.journey", re.IGNORECASE)
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

@@ -121,6 +121,7 @@ def test_a_row_lives_as_long_as_the_configuration_says(tmp_path: Path, valkey: V
         assert 0 < client.execute_command("TTL", row) <= 600
 
 
+@pytest.mark.slow
 def test_a_client_that_is_not_installed_is_named(tmp_path: Path) -> None:
     """As it is for who installed Rumbo alone."""
     (tmp_path / "feast").mkdir()

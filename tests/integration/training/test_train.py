@@ -50,6 +50,7 @@ def test_the_split_is_the_one_the_goal_is_set_for(history: CampaignHistory) -> N
     assert all(pair.window_end <= history.dataset.data_end for pair in (*parts.training, *parts.test))
 
 
+@pytest.mark.slow
 def test_the_mean_of_five_seeds_reaches_the_goal(reached: EvaluationMetrics) -> None:
     assert reached.auc >= 0.80
     assert reached.log_loss <= 0.30

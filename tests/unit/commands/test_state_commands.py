@@ -228,6 +228,7 @@ def old(tmp_path: Path) -> Place:
     return Place(tmp_path, None)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("store", ["old", "database"])
 def test_several_processes_may_migrate_one_store_at_once(request: pytest.FixtureRequest, store: str) -> None:
@@ -341,6 +342,7 @@ def test_what_is_kept_is_set_by_the_environment_and_a_time_that_is_too_short_ref
     assert refused.output.startswith("Error: contacts cannot be kept for 30 days: 400 at least")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_serve_on_a_store_of_another_step_ends_with_one_line_that_says_what_to_do(place: Place) -> None:
     stand_at(place, "0002")

@@ -112,6 +112,7 @@ def test_the_schema_is_told_as_a_table_without_a_store() -> None:
     assert all(line.count(" | ") == 3 for line in lines[2:])
 
 
+@pytest.mark.slow
 def test_an_interrupted_export_ends_with_130_and_keeps_whole_days_only(home: Path, tmp_path: Path) -> None:
     """The draft of the second day is a pipe, so that the export gets no further until somebody reads from it."""
     folder = tmp_path / "table"

@@ -308,6 +308,7 @@ def test_several_threads_may_make_and_bring_forward_files_of_their_own_at_once(t
     assert at_once(6, make_and_migrate) == [("0001", HEAD)] * 6
 
 
+@pytest.mark.slow
 async def test_several_processes_may_bring_one_file_forward_at_once(tmp_path: Path) -> None:
     file = old_file(tmp_path / "old.db")
     before = copied(await written(tmp_path / "new.db"), file)
