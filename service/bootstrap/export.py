@@ -35,10 +35,11 @@ async def export_days(
     found: Callable[[list[Day]], None],
     begin: Begin,
     skips: Skip = lambda day: False,
+    stopped: Callable[[], None] = lambda: None,
 ) -> tuple[int, int]:
     """Writes the days from `since` up to, not including, `until`. Returns: rows and days.
 
-    `found` is told the days, `skips` says which of them stay as they are.
+    `found` is told the days, `skips` says which of them stay as they are; `stopped` is told when it was told to stop.
 
     Raises: as `state_store` and `Export.write`.
     """
@@ -54,6 +55,7 @@ async def export_days(
                 rows += await export.write(day, begin(day))
             except asyncio.CancelledError:
                 export.stop()
+                stopped()
                 raise
         return rows, len(days)
 

@@ -6,6 +6,7 @@ Heavy imports stay inside, so that `--help` is quick.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ from service.commands.options import reads_settings
 from service.quiet_load import collecting_later
 
 if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
     from service.settings import Settings
     from service.state.export.write import Day as ExportDay
     from service.state.history.keep import ImportCounts
@@ -96,17 +99,19 @@ async def _export(settings: Settings, since: date, until: date | None, folder: P
     from service.bootstrap.export import export_days
     from service.commands.console import progress_bar
 
-    with progress_bar() as progress:
-        task = progress.add_task("", total=None)
+    with ExitStack() as shown:
+        bars: list[tuple[Progress, TaskID]] = []
 
         def found(days: list[ExportDay]) -> None:
-            progress.update(task, total=sum(day.decisions for day in days))
+            progress = shown.enter_context(progress_bar())  # only now, for an error before is one line alone
+            bars.append((progress, progress.add_task("", total=sum(day.decisions for day in days))))
 
         def begin(day: ExportDay) -> Callable[[int], None]:
+            ((progress, task),) = bars
             progress.update(task, description=f"{day.day}")
             return lambda count: progress.advance(task, count)
 
-        return await export_days(settings, since, until, folder, found=found, begin=begin)
+        return await export_days(settings, since, until, folder, found=found, begin=begin, stopped=shown.close)
 
 
 async def _import(settings: Settings, place: Path, *, skip_bad: bool) -> ImportCounts:

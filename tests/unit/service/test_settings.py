@@ -72,10 +72,11 @@ ARGUMENTS = {
     "state import": [str(HERE)],
     "state backup": ["copy.db"],
     "state restore": ["copy.db"],
+    "promote": ["1"],
 }
 """What commands demand beside their settings."""
 
-WITHOUT_SETTINGS = {"demo", "train", "features check", "features schema", "catalogue test"}
+WITHOUT_SETTINGS = {"demo", "train", "promote", "features check", "features schema", "catalogue test"}
 """These read a home alone; what `demo` starts reads the rest."""
 
 
@@ -152,10 +153,11 @@ def test_an_option_wins_over_its_variable(name: str, monkeypatch: pytest.MonkeyP
 def test_commands_that_only_have_a_home_find_it_by_its_variable(
     name: str, command: click.Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert command.make_context(name, []).params["home"] is None
+    demanded = ARGUMENTS.get(name, [])
+    assert command.make_context(name, [*demanded]).params["home"] is None
     monkeypatch.setenv("RUMBO_HOME", "elsewhere")
-    assert command.make_context(name, []).params["home"] == Path("elsewhere")
-    assert command.make_context(name, ["--home", "here"]).params["home"] == Path("here")
+    assert command.make_context(name, [*demanded]).params["home"] == Path("elsewhere")
+    assert command.make_context(name, [*demanded, "--home", "here"]).params["home"] == Path("here")
 
 
 def test_the_cases_that_are_tested_without_naming_a_folder_are_those_of_the_variable(tmp_path: Path) -> None:
