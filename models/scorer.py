@@ -44,9 +44,9 @@ class Scorer:
         policy = bundle.policy
         texts = {} if policy is None else policy.texts
         own = {} if policy is None else {journey.journey_id: journey.text for journey in policy.journeys}
-        self._booster = _booster(MODEL_FILE, bundle.model_text, bundle.encoder)
+        self._booster = booster_of(MODEL_FILE, bundle.model_text, bundle.encoder)
         self._own: Mapping[str, Booster] = {
-            journey_id: _booster(file, texts[file], bundle.encoder) for journey_id, file in own.items() if file
+            journey_id: booster_of(file, texts[file], bundle.encoder) for journey_id, file in own.items() if file
         }
         self._tells_mean = policy is not None and policy.reward.kind is RewardKind.MEAN
         self._encoder = bundle.encoder
@@ -110,8 +110,8 @@ def _contributed(booster: Booster, matrix: Matrix) -> Matrix:
     return np.asarray(booster.predict(matrix, pred_contrib=True, num_threads=1), dtype=np.float64)
 
 
-def _booster(file: str, text: str, encoder: Encoder) -> Booster:
-    """Raises: BundleCorrupt."""
+def booster_of(file: str, text: str, encoder: Encoder) -> Booster:
+    """A text, read. Raises: BundleCorrupt where LightGBM cannot, or it wants other columns than the encoder has."""
     import lightgbm  # costs seconds; only whoever scores pays
 
     try:

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from features.columns.encode import customer_matrix, matrix_for
 from features.columns.facts import FeatureColumns
-from features.encoder import Encoder, JourneyRow
+from features.encoder import JourneyRow
 from models.bundle import MODEL_FILE, Bundle
 from models.errors import BundleCorrupt
 from models.learnt import AMOUNT_FILE, LearntJourney, LearntPolicy, RewardKind, RewardTerms
+from models.scorer import booster_of
 
 if TYPE_CHECKING:
-    from lightgbm import Booster
+    pass
 
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
@@ -46,7 +47,7 @@ class Valuation:
         self._calibration = bundle.calibration
         self._threads = threads
         texts = {MODEL_FILE: bundle.model_text, **bundle.policy.texts}
-        self._boosters = {file: _booster(file, text, bundle.encoder) for file, text in texts.items()}
+        self._boosters = {file: booster_of(file, text, bundle.encoder) for file, text in texts.items()}
 
     def rewards(self, columns: FeatureColumns) -> Matrix:
         """(n, J) the expected reward of each journey of the bundle, in its order, costs not taken off."""
@@ -98,15 +99,3 @@ def row_of(journey: LearntJourney) -> JourneyRow:
 def cost_vector(journeys: Sequence[str], costs: Mapping[str, float]) -> Vector:
     """(J,) what a contact of each costs; 0 where nothing is said."""
     return np.array([costs.get(journey, 0.0) for journey in journeys], dtype=np.float64)
-
-
-def _booster(file: str, text: str, encoder: Encoder) -> Booster:
-    import lightgbm
-
-    try:
-        booster = lightgbm.Booster(model_str=text)
-    except lightgbm.basic.LightGBMError as error:
-        raise BundleCorrupt(file, f"LightGBM cannot read it: {error}") from error
-    if booster.num_feature() != len(encoder.columns):
-        raise BundleCorrupt(file, f"has {booster.num_feature()} columns, the encoder {len(encoder.columns)}")
-    return booster

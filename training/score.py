@@ -22,6 +22,7 @@ from training.learn.guard import choose, guard_of
 from training.log.decisions import Choices, read_choices
 from training.log.errors import LogInvalid
 from training.log.options import LogColumns
+from training.off_policy.policies import deterministic
 
 Matrix = NDArray[np.float64]
 
@@ -141,6 +142,4 @@ def _probability(value: Matrix, choices: Choices, guard: GuardTerms) -> Matrix:
     place = {name: j for j, name in enumerate(choices.journeys)}
     strangers = [j for name, j in place.items() if name not in set(guard.order)]
     chosen = choose(value, choices.eligible, [*(place[name] for name in guard.order), *strangers], guard.margin)
-    probability = np.zeros(value.shape)
-    probability[np.arange(chosen.size), chosen] = 1.0
-    return probability
+    return deterministic(chosen, value.shape[1])

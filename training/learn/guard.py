@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,7 +141,7 @@ def _margins(beyond: Vector) -> list[float]:
     return sorted({0.0, *(float(np.quantile(above, q)) for q in MARGINS[1:])})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class _Tried:
     """A margin, what each row gains by leaving the constant for it, and the mean of that with its standard error."""
 
@@ -148,11 +149,11 @@ class _Tried:
     taken: Vector
     customer: NDArray[np.int64]
 
-    @property
+    @cached_property
     def gain(self) -> float:
         return float(self.taken.mean())
 
-    @property
+    @cached_property
     def se(self) -> float:
         return _error(self.taken, self.customer)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from training import evaluate
+
 Vector = NDArray[np.float64]
 
 P_FLOOR = 1e-6
@@ -13,9 +15,8 @@ MEAN_FLOOR = 1e-3
 
 
 def log_loss(label: Vector, p: Vector) -> float:
-    """-mean(y log p + (1 - y) log(1 - p)), in nats."""
-    kept = np.clip(p, P_FLOOR, 1.0 - P_FLOOR)
-    return float(-np.mean(label * np.log(kept) + (1.0 - label) * np.log1p(-kept)))
+    """As `evaluate.log_loss`, with P_FLOOR."""
+    return evaluate.log_loss(label, np.clip(p, P_FLOOR, 1.0 - P_FLOOR))
 
 
 def squared_error(target: Vector, mean: Vector) -> float:
