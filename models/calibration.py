@@ -120,7 +120,7 @@ def fit_platt(raw: Vector, label: Vector) -> Calibration:
 def fit_spread(raw: Vector, label: Vector, fold: NDArray[np.int64]) -> Calibration:
     """Platt's slope within folds, with the mean prediction left where the model put it.
 
-    Rates differ from campaign to campaign, and the folds of the past do not tell the rate of the next: each fold has
+    Rates differ from fold to fold, and the folds of the past do not tell the rate of the next: each fold has
     its own intercept while the slope is learned, and the common intercept only restores the mean of `raw`.
 
     Args:

@@ -7,7 +7,7 @@ keeps is downloaded to that path when it is needed there.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -38,14 +38,10 @@ MAX_LINES = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """What a training run leaves behind.
-
-    `metrics_by_seed` holds one value a seed, logged as steps; `files` is a folder logged as it is (pictures, JSON).
-    """
+    """What a training run leaves behind; `files` is a folder logged as it is (pictures, JSON)."""
 
     parameters: Mapping[str, str | int | float]
     metrics: Mapping[str, float]
-    metrics_by_seed: Mapping[str, Sequence[float]]
     tags: Mapping[str, str]
     files: Path
     bundle: Bundle
@@ -70,10 +66,10 @@ class RegisteredModel:
     aliases: tuple[str, ...]
 
 
-def publish(registry: Registry, record: RunRecord, now: datetime, *, is_promoted: bool = False) -> PublishedModel:
+def publish(registry: Registry, record: RunRecord, now: datetime) -> PublishedModel:
     """Logs one run, registers its bundle, tries it in another process and, last of all, makes it the challenger.
 
-    The first model of all becomes champion too, and so does one that `is_promoted`.
+    The first model of all becomes champion too.
 
     Raises: HomeMoved when the tracking store was made under another path; RegistryUnusable when it is damaged;
         CannotWrite when the disk is; BundleCorrupt, TrialUnfinished when what was registered does not score.
@@ -92,7 +88,7 @@ def publish(registry: Registry, record: RunRecord, now: datetime, *, is_promoted
             raise
         client.set_terminated(run_id)
         client.set_registered_model_alias(registry.model, CHALLENGER, str(version.version))
-        is_champion = is_promoted or not _has_had_champion(client, registry)
+        is_champion = not _has_had_champion(client, registry)
         if is_champion:
             _make_champion(client, registry, version, now)
     return PublishedModel(
@@ -287,9 +283,6 @@ def _log(client: MlflowClient, run_id: str, record: RunRecord) -> None:
         client.log_param(run_id, name, setting)
     for name, value in record.metrics.items():
         client.log_metric(run_id, name, value)
-    for name, values in record.metrics_by_seed.items():
-        for step, value in enumerate(values):
-            client.log_metric(run_id, f"seed.{name}", value, step=step)
     client.log_artifacts(run_id, str(record.files))
     with tempfile.TemporaryDirectory() as scratch:
         record.bundle.save(Path(scratch))

@@ -13,7 +13,7 @@ from tests.fixtures_features import NOW, complete_journey, of_the_example, own_f
 from tests.fixtures_postgres import postgres
 from tests.fixtures_service import seeded_home
 from tests.fixtures_stores import seeded_database
-from tests.fixtures_training import trained_home
+from tests.fixtures_training import trained_example, trained_home
 from tests.fixtures_valkey import valkey
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "seeded_database",
     "seeded_home",
     "shopping",
+    "trained_example",
     "trained_home",
     "valkey",
 ]

@@ -1,20 +1,47 @@
-"""A home with a served model: the prepared home of the session, trained once."""
+"""A home with a served model: what `rumbo train` learns from the campaigns of the session's prepared company."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
-from features.company.company import load_company
+from service.cli import main
+from service.examples.complete_journey.data.campaigns import options_of_training
+from service.examples.complete_journey.data.dataset import Dataset
 from tests.fixtures_features import company_at
-from training.pipeline import train_home
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExampleTrained:
+    """A home with a champion, and what the command printed as JSON."""
+
+    home: Path
+    document: Mapping[str, Any]
+
+
+def train_example(company: Path, home: Path) -> ExampleTrained:
+    """`rumbo train` as the demo runs it."""
+    asked = ["--company", str(company), "--home", str(home), *options_of_training(company, Dataset.load(company))]
+    result = CliRunner().invoke(main, ["train", *asked, "--json"], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return ExampleTrained(home=home, document=json.loads(result.stdout))
 
 
 @pytest.fixture(scope="session")
-def trained_home(prepared_company: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with a champion trained on `prepared_company` (one seed), shared by the whole session: read only."""
+def trained_example(prepared_company: Path, tmp_path_factory: pytest.TempPathFactory) -> ExampleTrained:
+    """Shared by the whole session: read only."""
     home = tmp_path_factory.mktemp("trained") / "home"
     company_at(home).symlink_to(prepared_company)
-    train_home(load_company(prepared_company), home, seeds=1, announce=lambda stage: None)
-    return home
+    return train_example(company_at(home), home)
+
+
+@pytest.fixture(scope="session")
+def trained_home(trained_example: ExampleTrained) -> Path:
+    """Its home."""
+    return trained_example.home

@@ -36,7 +36,7 @@ def _lines(trained: Trained) -> Iterator[str]:
     yield ""
     yield "## Measured"
     yield ""
-    for name, measured in trained.measured.items():
+    for name, measured in trained.judged.by_name.items():
         figures = ", ".join(f"{key} {value:.4g}" for key, value in measured.as_dict().items() if value == value)
         yield f"- {name}: {figures}"
     yield ""

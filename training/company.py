@@ -39,6 +39,7 @@ class CompanyModels:
     monotone: Mapping[str, int]
     group: str
     sensitive: frozenset[str]
+    objective: str
 
     @classmethod
     def of(cls, company: Company, home: Path) -> Self:
@@ -50,6 +51,7 @@ class CompanyModels:
             monotone=said.monotone,
             group=said.group,
             sensitive=sensitive_of(known.schema) - frozenset(said.sensitive),
+            objective=said.objective or f"the objective of a journey of {company.name} is met within its window",
         )
 
     def columns_for(self, files: LogFiles, asked: LogColumns) -> LogColumns:

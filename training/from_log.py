@@ -12,7 +12,7 @@ import numpy as np
 from models.bundle import Bundle
 from training.company import CompanyModels, ModelTerms
 from training.learn.learn import Settings, learn
-from training.learn.measures import Measured, measure
+from training.learn.measures import MODEL, Judged, measure
 from training.learn.plain import schema_of
 from training.log.decisions import DecisionLog, read_decisions
 from training.log.errors import LogInvalid
@@ -41,7 +41,6 @@ class Order:
     seed: int = 0
     test_from: np.datetime64 | None = None
     baselines: tuple[str, ...] = ()
-    objective: str = ""
     company: CompanyModels | None = None
     bundle_of: Callable[[str], Bundle | None] | None = None
 
@@ -50,11 +49,12 @@ class Order:
 class Trained:
     """A bundle, and what was measured of it on rows that it had not seen: `tested` of them.
 
-    `notices` say what no model saw, and why; `parity` what of the log was scored again.
+    `notices` say what no model saw, and why; `parity` what of the log was scored again; `fingerprint` is of the log.
     """
 
     bundle: Bundle
-    measured: Mapping[str, Measured]
+    judged: Judged
+    fingerprint: str
     trained: int
     tested: int
     notices: tuple[str, ...] = ()
@@ -70,7 +70,7 @@ class Trained:
             "rows": {"trained": self.trained, "measured": self.tested},
             "metrics": {
                 name: {key: value if np.isfinite(value) else None for key, value in found.as_dict().items()}
-                for name, found in self.measured.items()
+                for name, found in self.judged.by_name.items()
             },
             "guard": None if guard is None else asdict(guard),
         }
@@ -99,12 +99,13 @@ def train_from_log(order: Order, announce: Announce) -> Trained:
     training, test = _held_out(log, order.test_from)
     learnt = learn(training, terms.schema, terms.model, _settings(order, terms), announce)
     announce("measures")
-    measured = measure(learnt, training, test, order.baselines)
-    figures = {name: value for name, value in measured["model"].as_dict().items() if np.isfinite(value)}
+    judged = measure(learnt, training, test, order.baselines)
+    figures = {name: value for name, value in judged.by_name[MODEL].as_dict().items() if np.isfinite(value)}
     bundle = replace(learnt.bundle, metrics=figures)
     return Trained(
         bundle=bundle,
-        measured=measured,
+        judged=judged,
+        fingerprint=files.fingerprint(),
         trained=training.size,
         tested=training.size if test is None else test.size,
         notices=terms.notices,
@@ -113,16 +114,16 @@ def train_from_log(order: Order, announce: Announce) -> Trained:
 
 
 def _settings(order: Order, terms: ModelTerms) -> Settings:
-    named = order.objective or f"{order.columns.reward} of {order.log.name}"
+    company = order.company
     return Settings(
-        objective=named,
+        objective=f"{order.columns.reward} of {order.log.name}" if company is None else company.objective,
         costs=order.costs,
         against=order.against,
         guarded=order.guarded,
         folds=order.folds,
         seed=order.seed,
         monotone=terms.monotone,
-        by_probability=order.company is not None,
+        by_probability=company is not None,
     )
 
 

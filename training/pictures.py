@@ -1,32 +1,36 @@
-"""Pictures of policies' values."""
+"""Pictures of policies' values, and of what a model knows."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from training.evaluation import MODEL, Evaluation
+import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from models.bundle import Bundle
+    from training.evaluation import Evaluation
+    from training.learn.measures import Judged
+
+JUDGED = "model"
 ESTIMATOR = "dr"
 MOST = 24
+BINS = 10
+NORMAL = 1.96
 
 
 def value_intervals(found: Evaluation) -> Figure:
     """The doubly robust value of each policy, best first, with its 95 % interval; the policy judged stands out."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     known = [(name, each) for name, by in found.policies.items() if (each := by.get(ESTIMATOR)) is not None]
     ranked = sorted(known, key=lambda item: item[1].value)[-MOST:]
-    figure = Figure(figsize=(8.0, 1.5 + 0.32 * len(ranked)), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = _figure(8.0, 1.5 + 0.32 * len(ranked))
     axes = figure.subplots()
     for height, (name, estimate) in enumerate(ranked):
         error = [[estimate.value - estimate.low], [estimate.high - estimate.value]]
-        colour = "tab:red" if name == MODEL else "tab:grey"
+        colour = "tab:red" if name == JUDGED else "tab:grey"
         axes.errorbar(estimate.value, height, xerr=error, marker="o", capsize=3, color=colour)
     axes.set_yticks(range(len(ranked)), [name for name, _ in ranked])
     axes.set(xlabel="value a decision (doubly robust, 95 %)", title=f"{found.decisions:,} decisions: {found.gain}")
@@ -34,9 +38,69 @@ def value_intervals(found: Evaluation) -> Figure:
     return figure
 
 
+def calibration(judged: Judged) -> Figure:
+    """The mean reward against the one expected, in BINS groups of equally many rows, with 95 % intervals."""
+    figure = _figure(6.0, 6.0)
+    axes = figure.subplots()
+    groups = [group for group in np.array_split(np.argsort(judged.expected, kind="stable"), BINS) if group.size]
+    expected = np.array([judged.expected[group].mean() for group in groups])
+    observed = np.array([judged.reward[group].mean() for group in groups])
+    limits = np.array([interval(judged.reward[group]) for group in groups])
+    lowest, highest = min(0.0, float(limits.min())), float(max(expected.max(), limits.max())) * 1.05
+    axes.plot([lowest, highest], [lowest, highest], color="grey", linestyle="--", label="perfect")
+    axes.errorbar(expected, observed, yerr=np.abs(limits.T - observed), marker="o", capsize=3, label="model")
+    axes.set(xlabel="mean expected reward", ylabel="mean reward", title=f"{judged.reward.size:,} rows not seen")
+    axes.legend()
+    return figure
+
+
+def importance(bundle: Bundle) -> Figure:
+    """The columns that lowered the training loss most, by LightGBM's total gain."""
+    from models.bundle import MODEL_FILE
+    from models.scorer import booster_of
+
+    gain = np.asarray(
+        booster_of(MODEL_FILE, bundle.model_text, bundle.encoder).feature_importance(importance_type="gain"),
+        dtype=np.float64,
+    )
+    order = np.argsort(gain, kind="stable")[-MOST:]
+    figure = _figure(8.0, 1.5 + 0.24 * order.size)
+    axes = figure.subplots()
+    axes.barh([bundle.encoder.columns[i] for i in order], gain[order] / max(float(gain.sum()), np.finfo(float).tiny))
+    axes.set(xlabel="share of total gain", title=f"Model {bundle.version}")
+    return figure
+
+
+def interval(rewards: NDArray[np.float64]) -> tuple[float, float]:
+    """Of a mean: Wilson's (1927) where rewards are 0 and one other value, else normal."""
+    levels = np.unique(rewards[rewards != 0.0])
+    n, z, mean = rewards.size, NORMAL, float(rewards.mean())
+    if levels.size > 1:
+        half = z * float(rewards.std()) / np.sqrt(n)
+        return float(mean - half), float(mean + half)
+    unit = float(levels[0]) if levels.size else 1.0
+    rate = mean / unit
+    centre = rate + z * z / (2 * n)
+    half = z * np.sqrt(rate * (1.0 - rate) / n + z * z / (4 * n * n))
+    scale = 1.0 + z * z / n
+    low, high = max(float((centre - half) / scale), 0.0), min(float((centre + half) / scale), 1.0)
+    return min(low * unit, high * unit), max(low * unit, high * unit)
+
+
 def save(figure: Figure, path: Path) -> None:
     """Raises: CannotWrite."""
     from features.files import replacing
 
     with replacing(path) as draft:
-        figure.savefig(draft, format=path.suffix.removeprefix(".") or "png", dpi=120)
+        form = path.suffix.removeprefix(".") or "png"
+        figure.savefig(draft, format=form, dpi=120, metadata={"Software": None} if form == "png" else None)
+
+
+def _figure(width: float, height: float) -> Figure:
+    """A figure of its own, drawn by Agg: no display, no global state of pyplot."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure

@@ -6,15 +6,15 @@ import tempfile
 from datetime import datetime
 from pathlib import Path
 
-from features.files import write_text, writing
+from features.files import writing
 from features.schema import FeatureSchema
 from models.bundle import Bundle
 from models.errors import BundleUnfit
 from models.registry import PublishedModel, RunRecord, fetch, publish, registered
 from models.tracking import Registry
 from service.decision.journey import JourneyKind
-from training.card import CARD, card_of
 from training.from_log import Order, Trained
+from training.run_files import write_files
 
 KINDS = frozenset(JourneyKind)
 
@@ -22,14 +22,14 @@ KINDS = frozenset(JourneyKind)
 def register(
     registry: Registry, order: Order, trained: Trained, schema: FeatureSchema, now: datetime
 ) -> PublishedModel:
-    """Logs the run with its card, and registers the bundle as challenger.
+    """Logs the run with its card and pictures, and registers the bundle as challenger.
 
     Raises: BundleUnfit for one that the company could not serve; as `publish`.
     """
     demand_fit(trained.bundle, schema)
     with tempfile.TemporaryDirectory() as scratch:
         with writing(Path(scratch)):
-            write_text(Path(scratch) / CARD, card_of(trained))
+            write_files(Path(scratch), order.log, trained)
         return publish(registry, _record(order, trained, Path(scratch)), now)
 
 
@@ -69,12 +69,11 @@ def _record(order: Order, trained: Trained, files: Path) -> RunRecord:
         },
         metrics={
             f"{name}.{key}": value
-            for name, measured in trained.measured.items()
+            for name, measured in trained.judged.by_name.items()
             for key, value in measured.as_dict().items()
             if value == value
         },
-        metrics_by_seed={},
-        tags={"bundle_version": trained.bundle.version},
+        tags={"bundle_version": trained.bundle.version, "log_sha256": trained.fingerprint},
         files=files,
         bundle=trained.bundle,
     )

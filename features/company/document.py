@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
@@ -35,6 +36,17 @@ def _name(value: str) -> str:
     return value
 
 
+def _instant(value: object) -> datetime:
+    """A day begins at midnight UTC; a time says its zone."""
+    try:
+        at = datetime.fromisoformat(value if isinstance(value, str) else "")
+    except ValueError as error:
+        raise ValueError("expected a day such as 2026-11-22, or a time with its zone: 2026-11-22T06:00:00Z") from error
+    if at.tzinfo is None and len(str(value)) > len("2026-11-22"):
+        raise ValueError(f"a time needs a zone, such as {at.isoformat(timespec='seconds')}Z; or give a day alone")
+    return at.replace(tzinfo=at.tzinfo or UTC)
+
+
 def _event_type(value: str) -> str:
     if not _EVENT.fullmatch(value):
         raise ValueError("an event type is lower-case words joined by dots, such as card.renewed")
@@ -65,6 +77,7 @@ Interacting = Annotated[
 ]
 AttributeType = Literal["string", "double", "int", "bool", "timestamp"]
 Text = Annotated[str, Field(min_length=1)]
+Instant = Annotated[datetime, BeforeValidator(_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
 _MODEL = re.compile(r"\w[\w .-]*")
 ModelName = Annotated[str, Field(pattern=f"^{_MODEL.pattern}$")]
 Part = TypeVar("Part")
@@ -191,7 +204,17 @@ class EventTypeDocument(Document):
 class TrainingDocument(Document):
     """How models are trained on what was decided."""
 
-    group: Name = Field(default="journey_id", description="The column whose values share what is learnt.")
+    objective: Text | None = Field(default=None, description="What the reward means, in words: models say it.")
+    test_from: Instant | None = Field(
+        default=None, description="What was decided from this day or time on is held out, and measured on."
+    )
+    folds: int | None = Field(
+        default=None, ge=2, le=50, description="Parts that are kept apart where nothing is held out; default: 5."
+    )
+    group: Name = Field(default="journey_id", description="The column within whose values ranking is measured.")
+    baselines: tuple[Text, ...] = Field(
+        default=(), description="What models are measured beside: rate:FEATURE, rate:ATTRIBUTE."
+    )
     monotone: dict[Name, Literal[-1, 1]] = Field(
         default_factory=dict, description="Features that may only raise (1) or lower (-1) the probability."
     )
@@ -200,6 +223,12 @@ class TrainingDocument(Document):
         description="Features of the personal-data class `sensitive` that models may learn from; all others of it are "
         "left out.",
     )
+
+    @model_validator(mode="after")
+    def _one_split(self) -> Self:
+        if self.test_from is not None and self.folds is not None:
+            raise ValueError("say `test_from` or `folds`, not both")
+        return self
 
 
 class MlflowDocument(Document):

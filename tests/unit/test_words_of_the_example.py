@@ -1,4 +1,7 @@
-"""Nothing that serves a company knows what another one sells: the example's words stand in the example alone."""
+"""Nothing that serves a company, or learns for it, knows what another one sells.
+
+The words of the example stand in the example alone.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,14 @@ ELSEWHERE = tuple(ROOT / "service" / name for name in ("examples", "guides", "ad
 
 
 def files() -> list[Path]:
-    found = (file for room in ("features", "service") for file in (ROOT / room).rglob("*"))
+    found = (file for room in ("features", "models", "service", "training") for file in (ROOT / room).rglob("*"))
     return [file for file in found if file.suffix in ENDINGS and not any(map(file.is_relative_to, ELSEWHERE))]
 
 
 def test_there_is_something_to_look_at() -> None:
-    assert {"company.py", "registry.py", "0001_tables.py", "journey.json"} <= {file.name for file in files()}
+    assert {"company.py", "registry.py", "0001_tables.py", "journey.json", "scorer.py", "learn.py"} <= {
+        file.name for file in files()
+    }
 
 
 def test_no_file_that_serves_has_a_word_of_the_example() -> None:

@@ -17,6 +17,7 @@ MEASURES = {
     "loss": "loss ↓",
     "auc": "AUC ↑",
     "auc_within": "AUC in a\ngroup ↑",
+    "ndcg_within": "NDCG in a\ngroup ↑",
     "log_loss": "log\nloss ↓",
     "brier": "Brier ↓",
 }
@@ -82,7 +83,7 @@ def print_trained(trained: Trained, kept: str) -> None:
     table.add_column("", no_wrap=True)
     for heading in MEASURES.values():
         table.add_column(heading, justify="right")
-    for name, found in trained.measured.items():
+    for name, found in trained.judged.by_name.items():
         figures = found.as_dict()
         cells = ["" if figures[key] != figures[key] else f"{figures[key]:.4g}" for key in MEASURES]
         table.add_row(name, *cells, style="bold" if name == "model" else None)

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from features.company.company import Company
     from training.from_log import Order, Trained
 
-CAMPAIGNS = "complete_journey"
-"""The company whose campaigns `training.cli` learns from."""
+FOLDS = 5
 
 
 class Moment(click.ParamType[datetime]):
@@ -41,21 +40,21 @@ class Moment(click.ParamType[datetime]):
 @cost_option
 @against_option
 @click.option("--test-from", type=Moment(), help="Hold out what was decided from then on, and measure there.")
-@click.option("--folds", type=click.IntRange(2, 50), help="Parts that are kept apart. [default: 5]")
+@click.option("--folds", type=click.IntRange(2, 50), help=f"Parts that are kept apart. [default: {FOLDS}]")
 @click.option(
     "--baseline", "baselines", multiple=True, help="Measured beside it: rate:FEATURE, rate:ATTRIBUTE. Repeatable."
 )
 @click.option("--no-guard", is_flag=True, help="Leave the best constant without proof.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Equal seed, equal model.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="The folder to write the bundle to.")
-@click.option("--seeds", type=click.IntRange(1, 100), default=5, show_default=True, help="Models to fit and average.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was measured as JSON.")
-def train(company: Path | None, home: Path | None, log: Path | None, seeds: int, as_json: bool, **asked: Any) -> None:
+def train(company: Path | None, home: Path | None, log: Path | None, as_json: bool, **asked: Any) -> None:
     """Learn from a log of decisions what each journey is worth to whom.
 
     Without --log: from the company's own export, brought up to date. Without --out the model is registered in MLflow as
-    challenger; the first of all becomes champion. With --log and --out neither company nor home is needed. The policy
-    leaves the best constant only where a gain is proven on rows that no model had seen.
+    challenger; the first of all becomes champion. With --log and --out neither company nor home is needed. What
+    `training:` of rumbo.yaml says holds where no option says otherwise. The policy leaves the best constant only where
+    a gain is proven on rows that no model had seen.
     """
     if asked["test_from"] is not None and asked["folds"] is not None:
         raise click.UsageError("say one of --test-from and --folds")
@@ -67,11 +66,6 @@ def train(company: Path | None, home: Path | None, log: Path | None, seeds: int,
 
     where = places(company, home)
     known = where.demand_company()
-    if log is None and out is None and known.name == CAMPAIGNS:
-        from training.cli import train_company
-
-        train_company(company, home, seeds, as_json)
-        return
     demand_home_of(known, where.home)
     _train_for(known, where.home, log, out, asked, as_json)
 
@@ -90,12 +84,7 @@ def _train_for(
         from training.export import own_export
 
         log = own_export(company.folder, home)
-    order = replace(
-        _order(log, asked),
-        company=models,
-        bundle_of=KeptBundles(registry).get,
-        objective=f"the objective of a journey of {company.name} is met within its window",
-    )
+    order = replace(_order(log, _said(company, asked)), company=models, bundle_of=KeptBundles(registry).get)
     trained = _learnt(order, out)
     if out is not None:
         _tell(trained, f"Wrote {out}", as_json)
@@ -107,6 +96,13 @@ def _train_for(
     _tell(trained, f"Registered as version {published.registry_version} of {registry.model}, {role}", as_json)
 
 
+def _said(company: Company, asked: dict[str, Any]) -> dict[str, Any]:
+    """What was asked, and where it says nothing of it what rumbo.yaml says."""
+    said, is_split = company.document.training, asked["test_from"] is not None or asked["folds"] is not None
+    split = {} if is_split else {"test_from": said.test_from, "folds": said.folds}
+    return {**asked, **split, "baselines": asked["baselines"] or said.baselines}
+
+
 def _order(log: Path, asked: dict[str, Any]) -> Order:
     from training.from_log import Order, instant
 
@@ -116,7 +112,7 @@ def _order(log: Path, asked: dict[str, Any]) -> Order:
         costs=costs_from(asked["costs"]) or {},
         against=asked["against"],
         guarded=not asked["no_guard"],
-        folds=asked["folds"] or 5,
+        folds=asked["folds"] or FOLDS,
         seed=asked["seed"],
         test_from=None if asked["test_from"] is None else instant(asked["test_from"]),
         baselines=asked["baselines"],

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.learnt import Evidence, GuardTerms
-from training.calibrate import clustered_se
+from training.off_policy.estimators import error_of_mean
 from training.off_policy.logged import Logged
 from training.off_policy.policies import deterministic
 from training.off_policy.support import support
@@ -21,8 +21,8 @@ Mask = NDArray[np.bool_]
 
 PROOF = 1.96
 """Standard errors of the paired gain that prove it."""
-MARGINS = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9)
-"""Tried as margins: these quantiles of what the policy expects beyond the constant, where it expects more."""
+MARGINS = (0.1, 0.25, 0.5, 0.75, 0.9)
+"""Tried as margins beside 0: these quantiles of what the policy expects beyond the constant, where it expects more."""
 
 
 def choose(values: Matrix, eligible: Mask, order: Sequence[int], margin: float | None) -> NDArray[np.int64]:
@@ -138,7 +138,7 @@ def _margins(beyond: Vector) -> list[float]:
     above = beyond[beyond > 0.0]
     if above.size == 0:
         return [0.0]
-    return sorted({0.0, *(float(np.quantile(above, q)) for q in MARGINS[1:])})
+    return sorted({0.0, *(float(np.quantile(above, q)) for q in MARGINS)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,4 +164,4 @@ class _Tried:
 
 
 def _error(values: Vector, customer: NDArray[np.int64]) -> float:
-    return clustered_se(values, customer) if values.any() and np.unique(customer).size > 1 else 0.0
+    return error_of_mean(values, customer) if values.any() and np.unique(customer).size > 1 else 0.0

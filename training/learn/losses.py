@@ -5,18 +5,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from training import evaluate
-
 Vector = NDArray[np.float64]
 
 P_FLOOR = 1e-6
+"""Probabilities are kept this far from 0 and 1, so that one that was sure and wrong does not decide alone."""
 MEAN_FLOOR = 1e-3
 """Of the mean reward: the least that a prediction counts as, so that none weighs without end."""
 
 
 def log_loss(label: Vector, p: Vector) -> float:
-    """As `evaluate.log_loss`, with P_FLOOR."""
-    return evaluate.log_loss(label, np.clip(p, P_FLOOR, 1.0 - P_FLOOR))
+    """-mean(y log p + (1 - y) log(1 - p)), in nats, with p kept P_FLOOR from 0 and 1."""
+    kept = np.clip(p, P_FLOOR, 1.0 - P_FLOOR)
+    return float(-np.mean(label * np.log(kept) + (1.0 - label) * np.log1p(-kept)))
 
 
 def squared_error(target: Vector, mean: Vector) -> float:

@@ -10,14 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.valuation import Valuation
-from training.evaluate import NothingToRank, auc, auc_within, brier, log_loss
 from training.learn.learn import Learnt
-from training.learn.losses import loss_of_rewards
+from training.learn.losses import log_loss, loss_of_rewards
+from training.learn.ranking import NothingToRank, auc, auc_within, brier, ndcg_within
 from training.log.decisions import DecisionLog
 from training.log.errors import LogInvalid
 
 Vector = NDArray[np.float64]
 Groups = NDArray[np.int64]
+Codes = NDArray[np.integer[Any]]
 
 MODEL = "model"
 CONSTANT = "constant"
@@ -25,6 +26,8 @@ JOURNEY = "journey"
 BASELINES = (CONSTANT, JOURNEY)
 RATE = "rate:"
 """Before the name of a feature, or of an attribute of journeys: the mean reward of each of its values."""
+BINS = 10
+"""Of a number's values: so many groups of about equally many rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +37,7 @@ class Measured:
     loss: float
     auc: float
     auc_within: float
+    ndcg_within: float
     log_loss: float
     brier: float
 
@@ -41,9 +45,19 @@ class Measured:
         return asdict(self)
 
 
-def measure(
-    learnt: Learnt, training: DecisionLog, test: DecisionLog | None, baselines: Sequence[str]
-) -> Mapping[str, Measured]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What came of the rows that were measured on, (n,), and what the model had expected of them, (n,).
+
+    `by_name`: the figures of the model and of what it is measured beside.
+    """
+
+    reward: Vector
+    expected: Vector
+    by_name: Mapping[str, Measured]
+
+
+def measure(learnt: Learnt, training: DecisionLog, test: DecisionLog | None, baselines: Sequence[str]) -> Judged:
     """The model and the baselines, on the rows held out; the model out of fold where there are none.
 
     Raises: LogInvalid for a baseline that is none.
@@ -52,7 +66,11 @@ def measure(
     told = learnt.told if test is None else _told(learnt, test)
     group = judged.shown if judged.group is None else judged.group
     by_name = {MODEL: told, **{name: _baseline(name, training, judged) for name in (*BASELINES, *baselines)}}
-    return {name: measured(judged.reward, expected, group) for name, expected in by_name.items()}
+    return Judged(
+        reward=judged.reward,
+        expected=told,
+        by_name={name: measured(judged.reward, expected, group) for name, expected in by_name.items()},
+    )
 
 
 def measured(reward: Vector, expected: Vector, group: Groups) -> Measured:
@@ -65,6 +83,7 @@ def measured(reward: Vector, expected: Vector, group: Groups) -> Measured:
         loss=loss_of_rewards(reward, expected),
         auc=_or_nan(lambda: auc(label, p)) if is_binary else np.nan,
         auc_within=_or_nan(lambda: auc_within(label, p, group)) if is_binary else np.nan,
+        ndcg_within=_or_nan(lambda: ndcg_within(label, p, group)) if is_binary else np.nan,
         log_loss=log_loss(label, p) if is_binary else np.nan,
         brier=brier(label, p) if is_binary else np.nan,
     )
@@ -81,16 +100,37 @@ def _baseline(name: str, training: DecisionLog, judged: DecisionLog) -> Vector:
         return np.full(judged.size, overall)
     if name == JOURNEY:
         return _rates(training.shown, training.reward, judged.shown, overall)
-    feature, texts = name.removeprefix(RATE), training.choices.features.texts
-    attributes = sorted({attribute for of_one in training.attributes for attribute in of_one})
-    if not name.startswith(RATE) or feature not in {*texts, *attributes}:
-        known = ", ".join((*BASELINES, *(f"{RATE}{text}" for text in (*texts, *attributes))))
+    found = _codes(name.removeprefix(RATE), training, judged) if name.startswith(RATE) else None
+    if found is None:
+        facts = training.choices.features
+        attributes = {attribute for of_one in training.attributes for attribute in of_one}
+        rates = [f"{RATE}{known}" for known in (*facts.texts, *facts.numbers, *sorted(attributes))]
+        known = ", ".join((*BASELINES, *rates))
         raise LogInvalid(training.path, f"there is no baseline {name!r}; there are: {known}", column="--baseline")
-    if feature in texts:
-        asked = judged.choices.features.texts[feature].codes
-        return _rates(texts[feature].codes, training.reward, asked, overall)
-    of_journeys = _codes_of_attribute(training, feature)
-    return _rates(of_journeys[training.shown], training.reward, of_journeys[judged.shown], overall)
+    return _rates(found[0], training.reward, found[1], overall)
+
+
+def _codes(name: str, training: DecisionLog, judged: DecisionLog) -> tuple[Codes, Codes] | None:
+    """Of both logs, a code for each row by the value of a feature or of an attribute of its journey; -1 without one."""
+    known, asked = training.choices.features, judged.choices.features
+    if name in known.texts:
+        return known.texts[name].codes, asked.texts[name].codes
+    if name in known.numbers:
+        limits = _limits(known.numbers[name])
+        return _bins(known.numbers[name], limits), _bins(asked.numbers[name], limits)
+    if any(name in of_one for of_one in training.attributes):
+        of_journeys = _codes_of_attribute(training, name)
+        return of_journeys[training.shown], of_journeys[judged.shown]
+    return None
+
+
+def _limits(values: Vector) -> Vector:
+    present = values[~np.isnan(values)]
+    return np.unique(np.quantile(present, np.arange(1, BINS) / BINS)) if present.size else np.empty(0)
+
+
+def _bins(values: Vector, limits: Vector) -> Codes:
+    return np.where(np.isnan(values), -1, np.searchsorted(limits, values, side="left"))
 
 
 def _codes_of_attribute(log: DecisionLog, attribute: str) -> Groups:
@@ -100,7 +140,7 @@ def _codes_of_attribute(log: DecisionLog, attribute: str) -> Groups:
     return np.array([-1 if value is None else levels.index(value) for value in values], dtype=np.int64)
 
 
-def _rates(codes: NDArray[np.integer[Any]], reward: Vector, asked: NDArray[np.integer[Any]], overall: float) -> Vector:
+def _rates(codes: Codes, reward: Vector, asked: Codes, overall: float) -> Vector:
     """(n,) the mean reward of each code; of all where it was not seen."""
     size = int(max(codes.max(initial=0), asked.max(initial=0))) + 2
     counts = np.bincount(codes + 1, minlength=size)

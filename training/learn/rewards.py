@@ -10,8 +10,8 @@ import numpy as np
 from models.calibration import Calibration
 from models.learnt import RewardKind, RewardTerms
 from models.valuation import reward_of
-from training.calibrate import OutOfFold, choose_calibration
 from training.learn.boosting import Matrix, Rows, Task, Vector, at_once
+from training.learn.calibrate import OutOfFold, choose_calibration
 from training.learn.crossfit import CrossFit, Design, cross_fit, sampled
 from training.learn.losses import log_loss, loss_of_rewards, squared_error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from features.files import sha256_of
 from training.log.errors import LogInvalid
 
 Read = TypeVar("Read")
@@ -50,6 +52,11 @@ class LogFiles:
         self.columns: tuple[str, ...] = tuple(
             name for name in headings[0] if all(name in heading for heading in headings[1:])
         )
+
+    def fingerprint(self) -> str:
+        """The sha256 of its one file; of several, that of theirs in order."""
+        of_each = [sha256_of(file) for file in self._files]
+        return of_each[0] if len(of_each) == 1 else hashlib.sha256("".join(of_each).encode()).hexdigest()
 
     def demand(self, column: str, option: str) -> None:
         """Raises: LogInvalid unless every file has this column, which `option` names."""

@@ -142,6 +142,11 @@ def clustered_error(scores: Scores) -> float:
     return float(np.sqrt(count / (count - 1) * (of_customer @ of_customer)))
 
 
+def error_of_mean(values: Vector, cluster: Integers) -> float:
+    """`clustered_error` of the mean of (n,) values, n >= 2, that are dependent within (n,) clusters, two at least."""
+    return clustered_error(Scores(numerator=values, denominator=np.ones_like(values), clusters=Clusters.of(cluster)))
+
+
 def _mean(seen: Evidence, score: Vector) -> Scores:
     return Scores(numerator=score, denominator=seen.opens, clusters=seen.clusters)
 

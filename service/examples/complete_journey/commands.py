@@ -5,6 +5,7 @@ Heavy imports stay inside, so that `--help` is quick.
 
 from __future__ import annotations
 
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,6 +42,7 @@ def prepare(company: Path, now: str | None) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+    from service.examples.complete_journey.data.campaigns import options_of_training
     from service.examples.complete_journey.data.prepare import STEPS, prepare_company
 
     at = datetime.now(UTC) if now is None else parse_instant(now)
@@ -65,6 +67,8 @@ def prepare(company: Path, now: str | None) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    learn = ("rumbo", "train", "--company", str(company), *options_of_training(company, dataset))
+    console.print(f"To learn from its campaigns: {shlex.join(learn)}", highlight=False, soft_wrap=True)
 
 
 @click.command()

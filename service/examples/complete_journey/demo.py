@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 import signal
@@ -19,20 +18,13 @@ from typing import TYPE_CHECKING
 import click
 
 from features.errors import RumboError
+from service.examples.complete_journey.data.dataset import Dataset
 
 if TYPE_CHECKING:
     from rumbo.decision.v1 import decision_pb2
     from service.wire.client import Client
 
 TIMED = 500
-METRICS_FILE = Path("training") / "metrics.json"
-METRICS = {
-    "auc": "AUC ↑",
-    "log_loss": "log loss ↓",
-    "brier": "Brier ↓",
-    "auc_within_campaign": "AUC in a campaign ↑",
-    "ndcg_within_campaign": "NDCG in a campaign ↑",
-}
 CHANNEL = "app"
 
 
@@ -42,11 +34,14 @@ class StepFailed(RumboError):
 
 def run_demo(folder: Path, home: Path, locale: str) -> None:
     """Prepares, trains and serves the example in this folder, and tells a short story. Raises: StepFailed."""
+    from service.examples.complete_journey.data.campaigns import options_of_training
+
     _say("prepare")
     _run_step("prepare", folder)
-    for step in ("train", "seed"):
-        _say(step)
-        _run_step(step, folder, "--home", str(home))
+    _say("train")
+    _run_step("train", folder, "--home", str(home), *options_of_training(folder, Dataset.load(folder)))
+    _say("seed")
+    _run_step("seed", folder, "--home", str(home))
     _say("serve")
     with _service(folder, home) as address:
         from service.wire.client import Client
@@ -55,7 +50,6 @@ def run_demo(folder: Path, home: Path, locale: str) -> None:
             story = _Story(client, folder, locale)
             story.tell()
             story.time_decisions()
-    _show_metrics(home)
     _say("what to type next")
     click.echo(f"  .venv/bin/rumbo serve --company {shlex.quote(str(folder))}")
     click.echo(
@@ -180,20 +174,6 @@ def _households(folder: Path) -> list[str]:
 
     table = parquet.read_table(folder / "seed" / "consents.parquet", columns=["customer_id"])
     return sorted(set(table["customer_id"].to_pylist()))
-
-
-def _show_metrics(home: Path) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    metrics: dict[str, dict[str, float]] = json.loads((home / METRICS_FILE).read_text(encoding="utf-8"))["metrics"]
-    _say("the model on campaigns that it never saw")
-    table = Table()
-    for heading in ("", *METRICS.values()):
-        table.add_column(heading)
-    for name, values in metrics.items():
-        table.add_row(name.replace("_", " "), *(f"{values[metric]:.3f}" for metric in METRICS))
-    Console().print(table)
 
 
 def _say(what: str) -> None:

@@ -15,9 +15,9 @@ CONSENTS = Path("seed") / "consents.parquet"
 async def seed_consents(settings: Settings) -> LoadCounts:
     """Raises: HomeNotPrepared, StateUnavailable."""
     from features.company.home import demanded
-    from features.dataset import Dataset
     from service.application.bulk.load import LoadCounts
     from service.commands.events import load_file, refused_beside
+    from service.examples.complete_journey.data.dataset import Dataset
 
     folder, counts = demanded(settings.company, settings.home).folder, LoadCounts()
     file = folder / CONSENTS

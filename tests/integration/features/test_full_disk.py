@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from features.dataset import Dataset
 from features.errors import CannotWrite, HomeNotPrepared
 from features.files import replacing, write_text
 from models.registry import fetch_champion
 from service.cli import main
+from service.examples.complete_journey.data.campaigns import CAMPAIGNS
+from service.examples.complete_journey.data.dataset import Dataset
 from tests.example import COMPANY, SCHEMA
 from tests.fixtures_features import company_at, registry_at
 from tests.fixtures_service import copied, copied_company
@@ -74,7 +75,9 @@ def test_train_without_room_says_so_and_registers_no_champion(trained_home: Path
     """Before it stands the model of an earlier training, which goes on serving."""
     home = copied(trained_home, tmp_path / "home")
     before = fetch_champion(registry_at(home)).version
-    assert_one_line(rumbo_with_room_for(room, "train", "--company", str(company_at(home)), "--home", str(home)), "home")
+    company = company_at(home)
+    asked = ("--company", str(company), "--home", str(home), "--log", str(company / CAMPAIGNS), "--seed", "1")
+    assert_one_line(rumbo_with_room_for(room, "train", *asked), "home")
     assert fetch_champion(registry_at(home)).version == before
 
 
@@ -88,7 +91,8 @@ def test_a_company_and_home_on_a_disk_that_is_read_only_are_told_in_one_line(
     folder = tmp_path / "company"
     copied_company(prepared_company, folder)
     (folder / ".rumbo").mkdir()
-    assert_one_line(rumbo_on_read_only(folder, command, "--company", str(folder)), "company")
+    log = ["--log", str(folder / CAMPAIGNS)] if command == "train" else []
+    assert_one_line(rumbo_on_read_only(folder, command, "--company", str(folder), *log), "company")
 
 
 @pytest.mark.timeout(120)

@@ -16,14 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from features.dataset import FILE, Dataset
 from features.errors import HomeNotPrepared
+from service.examples.complete_journey.data.campaigns import CAMPAIGNS
+from service.examples.complete_journey.data.dataset import FILE, Dataset
 from service.examples.complete_journey.data.prepare import STEPS, TABLES, prepare_company
 from service.examples.complete_journey.seed import CONSENTS, seed_consents
 from service.settings import Settings
-from tests.example import SCHEMA
 from tests.fixtures_features import NOW
-from training.history import TARGETING, read_history
 
 EARLIER = NOW - timedelta(weeks=10)
 WHOLE = 2
@@ -55,8 +54,8 @@ def test_each_step_is_told(left_at: Mapping[int, Path]) -> None:
 async def test_a_home_that_was_left_half_way_is_refused_by_training_and_seeding(
     left_at: Mapping[int, Path], step: int
 ) -> None:
-    with pytest.raises(HomeNotPrepared, match="rumbo prepare"):
-        read_history(left_at[step], SCHEMA)
+    """What training reads goes first, and comes when all that it is made of is there."""
+    assert not (left_at[step] / CAMPAIGNS).exists()
     with pytest.raises(HomeNotPrepared, match="rumbo prepare"):
         await seed_consents(Settings(company=left_at[step], home=left_at[step] / ".rumbo"))
     assert not (left_at[step] / ".rumbo").exists()
@@ -69,7 +68,7 @@ def test_before_the_first_table_the_home_is_as_it_was(left_at: Mapping[int, Path
 
 def test_a_home_that_is_prepared_again_after_that_is_whole(left_at: Mapping[int, Path]) -> None:
     assert Dataset.load(left_at[STEPS]).prepared_at == EARLIER
-    assert read_history(left_at[STEPS], SCHEMA).dataset.prepared_at == EARLIER
+    assert (left_at[STEPS] / CAMPAIGNS).is_file()
 
 
 def keep_the_description(folder: Path, whole: Path) -> None:
@@ -77,12 +76,12 @@ def keep_the_description(folder: Path, whole: Path) -> None:
     shutil.copy(whole / FILE, folder / FILE)
 
 
-def replace_the_targets(folder: Path, whole: Path) -> None:
-    shutil.copy(whole / CONSENTS, folder / TARGETING)
+def replace_the_consents(folder: Path, whole: Path) -> None:
+    shutil.copy(whole / CAMPAIGNS, folder / CONSENTS)
 
 
-def drop_the_targets(folder: Path, whole: Path) -> None:
-    (folder / TARGETING).unlink()
+def drop_the_consents(folder: Path, whole: Path) -> None:
+    (folder / CONSENTS).unlink()
 
 
 def forget_the_tables(folder: Path, whole: Path) -> None:
@@ -96,12 +95,12 @@ def forget_the_tables(folder: Path, whole: Path) -> None:
     [
         (WHOLE + TABLES, keep_the_description),
         (STEPS, keep_the_description),
-        (0, replace_the_targets),
-        (0, drop_the_targets),
+        (0, replace_the_consents),
+        (0, drop_the_consents),
         (0, forget_the_tables),
     ],
 )
-def test_tables_that_are_not_those_of_the_description_are_refused_by_name(
+async def test_tables_that_are_not_those_of_the_description_are_refused_by_name(
     left_at: Mapping[int, Path],
     prepared_company: Path,
     step: int,
@@ -111,7 +110,7 @@ def test_tables_that_are_not_those_of_the_description_are_refused_by_name(
     folder = Path(shutil.copytree(left_at[step], tmp_path / "folder"))
     change(folder, prepared_company)
     with pytest.raises(HomeNotPrepared, match=r"(parquet|dataset\.json) .*run `rumbo prepare"):
-        read_history(folder, SCHEMA)
+        await seed_consents(Settings(company=folder, home=folder / ".rumbo"))
 
 
 KILLED_HALF_WAY = """
@@ -133,12 +132,12 @@ def test_prepare_killed_half_way_and_then_train_ends_with_one_line(prepared_comp
     killed = subprocess.run([sys.executable, "-c", KILLED_HALF_WAY, str(folder), EARLIER.isoformat()], check=False)
     assert killed.returncode == -signal.SIGKILL
     trained = subprocess.run(
-        [sys.executable, "-m", "service.cli", "train", "--company", str(folder)],
+        [sys.executable, "-m", "service.cli", "train", "--company", str(folder), "--log", str(folder / CAMPAIGNS)],
         check=False,
         capture_output=True,
         text=True,
     )
-    assert trained.returncode == 1
-    assert "rumbo prepare" in trained.stderr.splitlines()[-1]
+    assert trained.returncode == 2
+    assert "campaigns.parquet: there is no such file" in trained.stderr.splitlines()[-1]
     assert "Traceback" not in trained.stderr
     assert not (folder / ".rumbo").exists()

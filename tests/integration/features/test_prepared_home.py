@@ -13,11 +13,11 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from features.dataset import Dataset
 from features.situation import IncidentFact, IncidentStatus
 from features.store.online import OnlineFeatures
 from features.store.push import SituationWriter
 from features.values import FeatureStatus
+from service.examples.complete_journey.data.dataset import Dataset
 from service.examples.complete_journey.data.prepare import prepare_company
 from tests.example import SCHEMA
 from tests.fixtures_features import NOW

@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from features.cli import features, parse_instant
-from features.dataset import Dataset
 from features.errors import InvalidInstant
 from service.examples.complete_journey.commands import prepare
+from service.examples.complete_journey.data.dataset import Dataset
 from service.examples.complete_journey.data.prepare import Report
 from tests.example import COMPANY, SCHEMA
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from features.dataset import Dataset
 from features.errors import HomeNotPrepared
 from features.files import replacing, write_text
+from service.examples.complete_journey.data.dataset import Dataset
 
 DATASET = Dataset(
     source="The Complete Journey",

@@ -41,7 +41,6 @@ def record(own: Bundle, files: Path) -> RunRecord:
     return RunRecord(
         parameters={"num_leaves": 8, "objective": "binary"},
         metrics={"model.auc": 0.8},
-        metrics_by_seed={"auc": [0.79, 0.81]},
         tags={"data_sha256": "0" * 64},
         files=files,
         bundle=own,
@@ -86,7 +85,6 @@ def test_a_run_holds_parameters_metrics_tags_files_and_the_bundle(published: tup
     assert run.data.params == {"num_leaves": "8", "objective": "binary"}
     assert run.data.metrics["model.auc"] == 0.8
     assert run.data.tags["data_sha256"] == "0" * 64
-    assert [metric.value for metric in client.get_metric_history(model.run_id, "seed.auc")] == [0.79, 0.81]
     assert {item.path for item in client.list_artifacts(model.run_id)} == {"data.json", "bundle"}
 
 
@@ -118,18 +116,6 @@ def test_a_later_model_challenges_until_it_is_promoted_and_its_run_says_so(train
         promote(registry, "7", NOW)
     client_of(home).delete_registered_model_alias(MODEL, CHAMPION)
     assert not publish(registry, record(trained, files), NOW).is_champion
-
-
-@pytest.mark.slow
-def test_the_alias_moves_to_the_model_published_last(trained: Bundle, tmp_path: Path) -> None:
-    home, files = tmp_path / "home", tmp_path / "files"
-    files.mkdir()
-    other = replace(trained, history=frozenset({"another"}))
-    registry = registry_in(home)
-    published = [publish(registry, record(each, files), NOW, is_promoted=True) for each in (trained, other)]
-    versions = [one.registry_version for one in published]
-    assert versions == ["1", "2"]
-    assert fetch_champion(registry_in(home)).version == other.version
 
 
 def test_a_run_that_breaks_is_marked_failed_and_makes_no_champion(trained: Bundle, tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ def models(*let_in: str, schema: FeatureSchema = SCHEMA) -> CompanyModels:
         monotone={"recency": -1},
         group="journey_id",
         sensitive=sensitive_of(schema) - frozenset(let_in),
+        objective="bought",
     )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +22,8 @@ from features.reading import is_stale
 from features.schema import FeatureSchema, FeatureSpec, FeatureType
 from features.store.connection import open_offline
 from features.values import FeatureStatus
+from service.examples.complete_journey.data.dataset import Dataset
+from service.examples.complete_journey.data.shift import shifted
 from service.state.export.table import FEATURE, export_schema, feature_specs
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 TARGETING: Final = Path("training/targeting.parquet")
 CAMPAIGNS: Final = Path("training/campaigns.parquet")
+TEST_FROM: Final = datetime(2017, 9, 20, 4, tzinfo=UTC)
+"""Campaigns from then on, unshifted, measure what was learnt of those that were over: midnight in New York."""
 KIND: Final = "promotional"
 ENTITY: Final = "customer_id"
 AT: Final = "event_timestamp"  # Feast's name for the moment as of which a row is joined
@@ -46,6 +50,12 @@ def campaigns_log(folder: Path, schema: FeatureSchema, data_end: datetime) -> pa
     """
     joined = _joined(folder, schema)
     return pa.Table.from_pylist([*_rows(joined, schema, data_end)], schema=export_schema(schema))
+
+
+def options_of_training(folder: Path, dataset: Dataset) -> tuple[str, ...]:
+    """What tells `rumbo train` to learn from them, and what to hold out."""
+    test_from = shifted(TEST_FROM, dataset.shift_weeks)
+    return ("--log", str(folder / CAMPAIGNS), "--test-from", f"{test_from:%Y-%m-%dT%H:%MZ}")
 
 
 def _joined(folder: Path, schema: FeatureSchema) -> pd.DataFrame:

@@ -20,13 +20,13 @@ import pyarrow as pa
 
 from features.company.company import COMPANY_FILE, CompanyInvalid, load_company
 from features.company.registry import features_of
-from features.dataset import Dataset
 from features.errors import RumboError
-from features.files import replacing, sha256_of, write_parquet, write_text, writing
+from features.files import remove, replacing, sha256_of, write_parquet, write_text, writing
 from features.store.connection import CONFIG_FILE
 from features.store.feast_internals import release_online
 from service.examples.complete_journey.data import behaviour, customers, targeting
 from service.examples.complete_journey.data.campaigns import CAMPAIGNS, campaigns_log
+from service.examples.complete_journey.data.dataset import Dataset
 from service.examples.complete_journey.data.shift import shift_table, shift_weeks, shifted
 from service.examples.complete_journey.data.shopping import read_shopping
 from service.examples.complete_journey.data.source import DATA_END, DATA_START, SOURCE, read_source
@@ -68,6 +68,7 @@ def prepare_company(folder: Path, now: datetime, report: Report = lambda step: N
     tables = _tables(report)
     with writing(folder):
         Dataset.forget(folder)
+        remove(folder / CAMPAIGNS)
         _copy_company(folder)
     for path, table in tables.items():
         report(f"Writing {path}")
@@ -89,7 +90,7 @@ def prepare_company(folder: Path, now: datetime, report: Report = lambda step: N
         shift_weeks=weeks,
         data_end=shifted(DATA_END, weeks),
         prepared_at=now,
-        tables={path: sha256_of(folder / path) for path in tables},
+        tables={path: sha256_of(folder / path) for path in (*tables, CAMPAIGNS.as_posix())},
     )
     dataset.save(folder)
     return dataset

@@ -11,7 +11,6 @@ from features.declare.situation import consents_view, incidents_view
 from service.examples.complete_journey.feast.behaviour import behaviour
 from service.examples.complete_journey.feast.customer import customer, parquet
 from service.examples.complete_journey.feast.facts import demographics, profile, purchases
-from service.examples.complete_journey.feast.services import redemption
 
 VIEWS = (
     demographics,
@@ -23,7 +22,7 @@ VIEWS = (
 )
 """In the order of the schema."""
 
-OBJECTS: tuple[FeastObject, ...] = (customer, *VIEWS, redemption)
+OBJECTS: tuple[FeastObject, ...] = (customer, *VIEWS)
 
 
 def anchored(repo: Path) -> list[FeastObject]:

@@ -60,6 +60,10 @@ FAULTS = (
     ),
     ("{class_from: kind, id_from: claim_no}", "3", "17:18: events.claim.closed.resolves_incident: expected a text"),
     ("relationship_days: 1}", "relationship_days: 2}", "19:42: training.monotone.relationship_days: "),
+    ("group: journey_id,", "test_from: tomorrow,", "19:12: training.test_from: expected a day such as 2026-11-22"),
+    ("group: journey_id,", "test_from: 2026-11-22T06:00,", "19:12: training.test_from: a time needs a zone"),
+    ("group: journey_id,", "folds: 1,", "19:12: training.folds: "),
+    ("group: journey_id,", "folds: 3, test_from: 2026-11-22,", "19:1: training: say `test_from` or `folds`, not both"),
     ("mlflow:", "\tmlflow:", "20:1: "),
 )
 

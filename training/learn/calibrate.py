@@ -1,9 +1,8 @@
-"""Chooses a calibration on predictions of campaigns the model had not seen, and only when it proves itself.
+"""Chooses a calibration on predictions of rows the model had not seen, and only when it proves itself.
 
-Redemption rates differ threefold between campaigns, so a calibration that fits the past campaigns may well harm the
-next. Each kind is therefore fitted on the folds before each fold and judged there, and replaces the raw probability
-only when its gain is significant. (Taking the best one without that test was worse than none when it was itself
-judged on the walk-forward folds: log loss 0.299 against 0.295, mean of five seeds.)
+Rates may differ threefold from one time to the next, so a calibration that fits the past may well harm what comes. Each
+kind is therefore fitted on the folds before each fold and judged there, and replaces the raw probability only when its
+gain is significant.
 """
 
 from __future__ import annotations
@@ -15,18 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.calibration import Calibration, CalibrationKind, Vector, fit_isotonic, fit_platt, fit_spread
+from training.off_policy.estimators import error_of_mean
 
 DOUBT = 0.05
 """Chance of replacing a right probability that is accepted: the level of a one-sided t test of the mean gain, with
 the folds as clusters, divided among the kinds tried (Bonferroni)."""
 
 MIN_FOLDS = 4
-"""Fewer folds (one to begin with, three to judge) say nothing of the variation between campaigns."""
+"""Fewer folds (one to begin with, three to judge) say nothing of the variation between them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutOfFold:
-    """Walk-forward predictions, all (n,): `fold` numbers the starts in order of time."""
+    """Predictions of models that had not seen the rows, all (n,): `fold` numbers the folds in order."""
 
     raw: Vector
     label: Vector
@@ -38,7 +38,7 @@ class OutOfFold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationChoice:
-    """The calibration chosen, and the forward log loss of each kind tried (nats a pair)."""
+    """The calibration chosen, and the forward log loss of each kind tried (nats a row)."""
 
     calibration: Calibration
     forward_log_loss: Mapping[CalibrationKind, float]
@@ -64,11 +64,11 @@ def is_gain(gain: Vector, cluster: NDArray[np.int64], level: float) -> bool:
     from scipy.special import stdtrit  # type: ignore[import-untyped]
 
     threshold = float(stdtrit(np.unique(cluster).size - 1, 1.0 - level))
-    return float(gain.mean()) > threshold * clustered_se(gain, cluster)
+    return float(gain.mean()) > threshold * error_of_mean(gain, cluster)
 
 
 def calibrate(earlier: OutOfFold, kind: CalibrationKind) -> Calibration:
-    """Fits one kind of calibration to walk-forward predictions."""
+    """Fits one kind of calibration."""
     match kind:
         case CalibrationKind.IDENTITY:
             return Calibration()
@@ -80,19 +80,8 @@ def calibrate(earlier: OutOfFold, kind: CalibrationKind) -> Calibration:
             return fit_isotonic(earlier.raw, earlier.label)
 
 
-def clustered_se(values: Vector, cluster: NDArray[np.int64]) -> float:
-    """Standard error of the mean of (n,) values that are dependent within clusters.
-
-    sqrt(G / (G - 1) * sum over clusters of (sum of deviations)^2) / n, for G >= 2 clusters.
-    Source: Liang & Zeger (1986), for a mean, with the usual small-sample factor.
-    """
-    _, index = np.unique(cluster, return_inverse=True)
-    sums = np.bincount(index, weights=values - values.mean())
-    return float(np.sqrt(sums.size / (sums.size - 1) * (sums**2).sum()) / values.size)
-
-
 def _forward_losses(earlier: OutOfFold, kind: CalibrationKind) -> Vector:
-    """Log loss of each pair after the first fold, in order of fold, calibrated on the folds before its own."""
+    """Log loss of each row after the first fold, in order of fold, calibrated on the folds before its own."""
     losses = []
     for fold in np.unique(earlier.fold)[1:]:
         now = earlier.where(earlier.fold == fold)

@@ -7,7 +7,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from models.calibration import CalibrationKind, logit, sigmoid
-from training.calibrate import OutOfFold, calibrate, choose_calibration, clustered_se, is_gain
+from training.learn.calibrate import OutOfFold, calibrate, choose_calibration, is_gain
+from training.off_policy.estimators import error_of_mean
 
 
 def folds(intercepts: list[float], slope: float, n: int = 2_000, seed: int = 0) -> OutOfFold:
@@ -54,7 +55,7 @@ def test_each_kind_can_be_fitted(kind: CalibrationKind) -> None:
 
 def test_the_standard_error_of_single_values_is_that_of_a_mean() -> None:
     values = np.array([1.0, 2.0, 4.0, 9.0])
-    assert_allclose(clustered_se(values, np.arange(4)), values.std(ddof=1) / 2.0)
+    assert_allclose(error_of_mean(values, np.arange(4)), values.std(ddof=1) / 2.0)
 
 
 def test_a_gain_must_exceed_the_tabled_t_quantile() -> None:
@@ -70,4 +71,4 @@ def test_no_gain_at_all_is_none() -> None:
 
 def test_values_that_move_together_count_as_one() -> None:
     # two clusters of identical values: deviations -1 and +1, two each, so sums -2 and 2: sqrt(2 * 8) / 4
-    assert_allclose(clustered_se(np.array([0.0, 0.0, 2.0, 2.0]), np.array([7, 7, 9, 9])), 1.0)
+    assert_allclose(error_of_mean(np.array([0.0, 0.0, 2.0, 2.0]), np.array([7, 7, 9, 9])), 1.0)
