@@ -17,6 +17,8 @@ from features.files import write_text
 
 FILE = "company.json"
 HOME = ".rumbo"
+IGNORED = ".gitignore"
+"""In a home: nothing of it is for whoever keeps the company's folder in git."""
 _BEFORE = ("store.json", "state.db")
 """Of a home that was made before homes told whose they are."""
 
@@ -85,6 +87,8 @@ def make_home_of(company: Company, home: Path) -> None:
     if HomeCompany.of(home) != known:
         text = json.dumps({"company": known.name, "folder": str(known.folder)}, indent=1, ensure_ascii=False)
         write_text(home / FILE, text + "\n")
+        if not (home / IGNORED).exists():
+            write_text(home / IGNORED, "*\n")
 
 
 def _is_something_else(home: Path) -> bool:

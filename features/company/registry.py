@@ -16,7 +16,7 @@ from features.company.supplements import Supplements
 from features.errors import StoreUnavailable
 from features.interactions import ModelFeatures
 from features.schema import FeatureSchema
-from features.store.connection import open_feature_store
+from features.store.connection import CONFIG_FILE, open_feature_store
 from features.store.customer_key import CustomerKey
 
 if TYPE_CHECKING:
@@ -38,19 +38,20 @@ class CompanyFeatures:
 
 
 class RegistryUnreadable(CompanyInvalid):
-    """There is no repository, or its registry cannot be read now: nothing is known of what it says."""
+    """The registry cannot be read now: nothing is known of what it says."""
 
 
 def features_of(company: Company) -> CompanyFeatures:
     """Opens the company's repository and reads its features.
 
-    Raises: CompanyInvalid with what is wrong; RegistryUnreadable where there is none, or it cannot be read.
+    Raises: CompanyInvalid with what is wrong; RegistryUnreadable where its registry cannot be read.
     """
     return read_features(company, open_registry(company))
 
 
 def open_registry(company: Company) -> FeatureStore:
-    """The company's repository. Raises: RegistryUnreadable."""
+    """The company's repository. Raises: CompanyInvalid where there is none; RegistryUnreadable."""
+    _demand_repository(company)
     try:
         return open_feature_store(company.feature_repo)
     except StoreUnavailable as error:
@@ -92,6 +93,16 @@ def _read(company: Company, store: FeatureStore) -> CompanyFeatures:
         notices=tuple(remarks.notices),
         fingerprint=_fingerprint(stored.key, schema),
     )
+
+
+def _demand_repository(company: Company) -> None:
+    """Where a repository is, is the company's word, and nothing that comes and goes. Raises: CompanyInvalid."""
+    if (company.feature_repo / CONFIG_FILE).is_file():
+        return
+    near = sorted(f"{file.parent.name}/" for file in company.folder.glob(f"*/{CONFIG_FILE}"))
+    hint = f"; there is one in {', '.join(near)}" if near else ""
+    text = f"there is no {CONFIG_FILE} in {company.feature_repo}{hint}"
+    raise CompanyInvalid((company.located(("features", "repo"), text),))
 
 
 def _unreadable(company: Company, text: str) -> RegistryUnreadable:

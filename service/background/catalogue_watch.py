@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from features.documents.files import Stamps
@@ -30,8 +30,19 @@ class Listener(Protocol):
 class CatalogueWatch:
     """Looks at the folder a few times a second, and at once after `reload` (SIGHUP). `run` goes on until cancelled."""
 
-    def __init__(self, folder: CatalogueFolder, loaded: Stamps, catalogues: KeptCatalogues, metrics: Metrics) -> None:
-        """`loaded`: the stamp of the folder, taken before the catalogue in force was read: no change is missed."""
+    def __init__(
+        self,
+        folder: CatalogueFolder,
+        loaded: Stamps,
+        catalogues: KeptCatalogues,
+        metrics: Metrics,
+        doubts: Callable[[], Sequence[str]] = tuple,
+    ) -> None:
+        """`loaded`: the stamp of the folder, taken before the catalogue in force was read: no change is missed.
+
+        `doubts`: what else may be why a catalogue is refused. Blocking.
+        """
+        self._doubts = doubts
         self._folder = folder
         self._loaded = loaded
         self._catalogues = catalogues
@@ -96,7 +107,7 @@ class CatalogueWatch:
             log.error(
                 "catalogue refused, %s stays in force",
                 self._catalogues.current.version,
-                extra={"fields": {"faults": faults}},
+                extra={"fields": {"faults": (*faults, *await asyncio.to_thread(self._doubts))}},
             )
             await self._tell(is_valid=False)
             return

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
-from features.company.company import Company
+from features.company.company import COMPANY_FILE, Company, CompanyInvalid, load_company
 from features.company.home import demand_home_of, make_home_of
 from features.company.registry import CompanyFeatures
 from features.company.registry_watch import RegistryWatch
@@ -115,7 +115,9 @@ async def application(
         for doubt in doubts:
             log.warning(doubt)
         tell_features = _feed_features(core, company, opened)
-        watch = CatalogueWatch(written.folder, written.stamp, core.catalogues, core.metrics)
+        watch = CatalogueWatch(
+            written.folder, written.stamp, core.catalogues, core.metrics, partial(_doubts_of_company, company)
+        )
         readiness = _readiness(core, watch)
         await _work(core, watch, opened)
         followed = _feature_watch(core, written, online, watch) if features is None else None
@@ -220,6 +222,16 @@ def _readiness(core: _Core, watch: CatalogueWatch) -> Readiness:
     )
     watch.listen(lambda *, is_valid: readiness.tell(HealthPart.CATALOGUE, works=is_valid))
     return readiness
+
+
+def _doubts_of_company(company: Company) -> tuple[str, ...]:
+    """Whether a catalogue may mean what the company says since the service started."""
+    try:
+        is_changed = load_company(company.folder).document != company.document
+    except CompanyInvalid as error:
+        return error.faults
+    said = f"{COMPANY_FILE} has changed since this service started, and it goes by what was said then: start it anew"
+    return (said,) if is_changed else ()
 
 
 def _feed_features(core: _Core, company: Company, opened: AsyncExitStack) -> Callable[[], None]:

@@ -104,4 +104,4 @@ def _followed(found: record_pb2.GetDecisionResponse) -> Table:
 
 def _print_degraded(console: Console, degraded: Iterable[decision_pb2.Degraded]) -> None:
     for part in degraded:
-        console.print(f"[yellow]degraded:[/] {part.what}: {part.effect}")
+        console.print(f"[yellow]degraded:[/] {part.effect}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,10 +12,12 @@ from typing import Any
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from features.company.company import COMPANY_FILE
 from rumbo.decision.v1 import decision_pb2
 from service.catalogue.load import load
 from service.wire.readiness import HealthPart
 from tests.example import TERMS
+from tests.fixtures_features import company_at
 from tests.fixtures_service import Service, running
 from tests.large_catalogue import write_large_catalogue
 
@@ -84,6 +87,25 @@ async def health_becomes(service: Service, status: int) -> None:
     async for told in stub.Watch(health_pb2.HealthCheckRequest(service=HealthPart.CATALOGUE.value)):
         if told.status == status:
             return
+
+
+@pytest.mark.timeout(120)
+async def test_a_catalogue_that_means_what_the_company_says_by_now_is_refused_with_that_reason(
+    own_home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An audience asks for an age that rumbo.yaml has declared since the service started."""
+    catalogue, company = own_home / "catalogue", company_at(own_home) / COMPANY_FILE
+    async with running(own_home) as service:
+        declared = company.read_text(encoding="utf-8")
+        assert "  derived:\n" in declared
+        company.write_text(declared.replace("  derived:\n", "  derived:\n    age: days_since(first_seen_at)\n"))
+        journey = catalogue / "journeys" / "welcome.yaml"
+        journey.write_text(re.sub(r"audience: .*", "audience: customer.age < 9.5", journey.read_text()))
+        await health_becomes(service, health_pb2.HealthCheckResponse.NOT_SERVING)
+    (refused,) = (record for record in caplog.records if record.message.startswith("catalogue refused"))
+    faults = refused.__dict__["fields"]["faults"]
+    assert "customer.age" in faults[0]
+    assert faults[-1].startswith("rumbo.yaml has changed since this service started")
 
 
 @pytest.mark.slow

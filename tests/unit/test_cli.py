@@ -17,7 +17,12 @@ from features.errors import RumboError
 from service.cli import SHORT_HELP, Commands, main
 
 HEAVY = {"feast", "mlflow", "lightgbm", "grpc", "pandas", "pyarrow", "duckdb", "matplotlib", "sqlalchemy", "pydantic"}
-COMMAND_MODULES = {"features.cli", "training.cli", "service.commands.serve", "service.examples.complete_journey.demo"}
+COMMAND_MODULES = {
+    "features.cli",
+    "training.commands.train",
+    "service.commands.serve",
+    "service.examples.complete_journey.demo",
+}
 
 
 class StoreBroken(RumboError):

@@ -104,7 +104,7 @@ def test_history_is_joined_as_of_the_decision(prepared_company: Path) -> None:
     moments = [snapshot - timedelta(seconds=1), snapshot]
     store = FeatureStore(repo_path=str(prepared_company / "feast"))
     asked = pd.DataFrame({"customer_id": [STATED] * 2, "event_timestamp": moments})
-    joined = store.get_historical_features(asked, store.get_feature_service("redemption")).to_df()
+    joined = store.get_historical_features(asked, ["behaviour:spend_90d"]).to_df()
     rows = pq.read_table(prepared_company / "feast/data/behaviour.parquet").to_pylist()
     spend = {row["event_time"]: row["spend_90d"] for row in rows if row["customer_id"] == STATED}
     found = joined.sort_values("event_timestamp")["spend_90d"].tolist()

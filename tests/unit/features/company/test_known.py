@@ -89,6 +89,14 @@ def test_what_is_wrong_is_not_covered_up_by_what_was_known(company: Company, hom
         known_features(load_company(company.folder), home)
 
 
+def test_a_repository_that_is_not_there_is_not_covered_up_either(company: Company, home: Path) -> None:
+    known_features(company, home)
+    text = (company.folder / "rumbo.yaml").read_text()
+    (company.folder / "rumbo.yaml").write_text(text.replace("repo: feast/", "repo: feats/"))
+    with pytest.raises(CompanyInvalid, match=r"rumbo\.yaml:6:3: features\.repo: .*feats; there is one in feast/"):
+        known_features(load_company(company.folder), home)
+
+
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"stamp": 1}'])
 def test_what_is_kept_is_not_believed_when_it_is_damaged(company: Company, home: Path, text: str) -> None:
     known_features(company, home)
@@ -102,3 +110,7 @@ def test_nothing_is_written_where_there_is_no_home(company: Company, tmp_path: P
         known_features(company, folder)
     assert not (tmp_path / "absent").exists()
     assert list((tmp_path / "empty").iterdir()) == []
+
+
+def test_nothing_of_a_home_is_for_git(home: Path) -> None:
+    assert (home / ".gitignore").read_text(encoding="utf-8") == "*\n"
