@@ -69,7 +69,7 @@ def scores_of(bundle: Bundle, choices: Choices, costs: Mapping[str, float] | Non
     if costs is not None:
         guard = guard_of(policy.evidence, cost_vector(known, used), known, guarded=guard.is_guarded)
     rewards = valuation.rewards(choices.features)
-    value = _with_strangers(rewards, len(choices.journeys)) - cost_vector(choices.journeys, used)
+    value = _with_strangers(rewards, choices, policy) - cost_vector(choices.journeys, used)
     return Scores(
         journeys=choices.journeys,
         eligible=choices.eligible,
@@ -132,10 +132,17 @@ def write_scores(file: Path, scores: Scores, encoder: Encoder) -> None:
     write_parquet(file, pa.Table.from_arrays(columns, schema=SCHEMA.with_metadata({FEATURES_KEY: told})))
 
 
-def _with_strangers(rewards: Matrix, count: int) -> Matrix:
-    """Journeys that the bundle does not know are expected to be worth what all that it knows are, on average."""
-    more = count - rewards.shape[1]
-    return np.hstack([rewards, np.repeat(rewards.mean(axis=1, keepdims=True), more, axis=1)]) if more else rewards
+def _with_strangers(rewards: Matrix, choices: Choices, policy: LearntPolicy) -> Matrix:
+    """A journey that the bundle does not know is expected to be worth to each what those of its kind are, on average.
+
+    Those of all kinds, where nothing says its kind or none is of it.
+    """
+    kinds = [journey.kind for journey in policy.journeys]
+    columns = [rewards]
+    for stranger in choices.journeys[len(kinds) :]:
+        kin = [place for place, kind in enumerate(kinds) if kind and kind == choices.kinds.get(stranger)]
+        columns.append((rewards[:, kin] if kin else rewards).mean(axis=1, keepdims=True))
+    return np.hstack(columns)
 
 
 def _probability(value: Matrix, choices: Choices, guard: GuardTerms) -> Matrix:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,11 +26,15 @@ _NO_TIME = np.datetime64("1970-01-01", "us")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
-    """What each of n rows could be decided on: `eligible` (n, J) over `journeys`, and the features as served."""
+    """What each of n rows could be decided on: `eligible` (n, J) over `journeys`, and the features as served.
+
+    `kinds`: of the journeys that a log was seen to show, where it says so.
+    """
 
     journeys: tuple[str, ...]
     eligible: Mask
     features: FeatureColumns
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -157,7 +161,8 @@ def read_choices(path: Path, named: LogColumns, journeys: tuple[str, ...]) -> Ch
     asked = {columns.eligible: "--eligible"} if columns.eligible is not None else {}
     _demand(files, columns, asked)
     times = {columns.decided_at: ""} if columns.decided_at in files.columns else {}
-    log = files.read(_wanted(files, columns, asked | times), _texts(files, columns))
+    shown = {columns.journey: ""} if is_exported(files) and columns.journey in files.columns else {}
+    log = files.read(_wanted(files, columns, asked | times | shown), _texts(files, columns))
     size = log.table.num_rows
     decided_at = cells.instants(log, columns.decided_at) if times else np.full(size, _NO_TIME)
     features = _features(files, log, columns.features, columns, decided_at)
@@ -166,10 +171,11 @@ def read_choices(path: Path, named: LogColumns, journeys: tuple[str, ...]) -> Ch
     found = cells.sets(log, columns.eligible)
     known = (*journeys, *sorted(set(found.levels) - set(journeys)))
     eligible = _matrix(found, {name: i for i, name in enumerate(known)}, size)
+    kinds = _kinds_by_journey(log, cells.texts(log, columns.journey)) if shown else {}
     _demand_all(
         log, np.asarray(eligible.any(axis=1)), np.ones(size, dtype=np.bool_), columns.eligible, "no journey is eligible"
     )
-    return Choices(journeys=known, eligible=eligible, features=features)
+    return Choices(journeys=known, eligible=eligible, features=features, kinds=kinds)
 
 
 def _read_of(columns: LogColumns) -> dict[str, str]:
@@ -242,7 +248,8 @@ def _eligible(
     found = None if columns.eligible is None else cells.sets(log, columns.eligible)
     journeys = tuple(sorted(levels | set(() if found is None else found.levels)))
     place = {name: i for i, name in enumerate(journeys)}
-    index = np.array([place.get(level, -1) for level in shown.levels] or [-1], dtype=np.int64)
+    # The last is of rows without a journey, whose code is -1.
+    index = np.array([*(place.get(level, -1) for level in shown.levels), -1], dtype=np.int64)
     if found is None:
         return journeys, index, np.ones((size, len(journeys)), dtype=np.bool_)
     eligible = _matrix(found, place, size)
@@ -274,9 +281,15 @@ def _kinds(files: LogFiles, log: LogTable, journeys: tuple[str, ...], shown: Cod
     """The kind of each journey that was shown, of an exported log; "" for the others."""
     if not is_exported(files):
         return ("",) * len(journeys)
+    kinds = _kinds_by_journey(log, cells.Coded(levels=journeys, codes=shown))
+    return tuple(kinds.get(journey, "") for journey in journeys)
+
+
+def _kinds_by_journey(log: LogTable, shown: cells.Coded) -> dict[str, str]:
     kinds = cells.texts(log, KIND)
-    found = {int(j): kinds.levels[k] for j, k in zip(shown, kinds.codes, strict=True) if k >= 0}
-    return tuple(found.get(j, "") for j in range(len(journeys)))
+    said, count = (shown.codes >= 0) & (kinds.codes >= 0), max(len(kinds.levels), 1)
+    pairs = np.unique(shown.codes[said] * count + kinds.codes[said])
+    return {shown.levels[pair // count]: kinds.levels[pair % count] for pair in pairs}
 
 
 def _attributes(
