@@ -153,6 +153,20 @@ class Encoder:
         """The columns that these features can no longer fill, or fill with something else, each in a few words."""
         return tuple(text for column in self.layout if (text := _misfit(column, schema)) is not None)
 
+    def features_read(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The features that its columns are filled from, and those of them that are texts."""
+        names: dict[str, bool] = {}
+        for column in self.layout:
+            if column.part is ColumnSource.JOURNEY:
+                continue
+            if isinstance(column.formula, Interaction):
+                names.update(dict.fromkeys(sorted(column.features), False))
+            elif column.formula is not None:
+                names[column.formula.source] = False
+            else:
+                names[column.name] = column.levels is not None
+        return tuple(names), tuple(name for name, is_text in names.items() if is_text)
+
     def _customer_part(self, row: FeatureRow, at: datetime) -> list[float]:
         ages = {name: formula.value(name, row, at) for name, formula in self._ages.items()}
         return [

@@ -14,6 +14,7 @@ from service.examples.complete_journey.data.prepare import prepare_company
 from service.examples.complete_journey.data.shopping import Shopping, read_shopping
 from service.examples.complete_journey.data.source import SourceTables, read_source
 from tests.example import COMPANY
+from tests.shared import made_once
 
 NOW = datetime(2018, 1, 3, 12, 0, tzinfo=UTC)
 """The clock of the tests: at it the shift is 0 weeks, so stamps are those of the source."""
@@ -34,9 +35,11 @@ def shopping(complete_journey: SourceTables) -> Shopping:
 @pytest.fixture(scope="session")
 def prepared_company(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The example's folder prepared at `NOW`, shared by the whole session: to be read only."""
-    folder = tmp_path_factory.mktemp("prepared") / "company"
+    return made_once(tmp_path_factory, "prepared", lambda place: _prepare(place / "company")) / "company"
+
+
+def _prepare(folder: Path) -> None:
     prepare_company(folder, NOW)
-    return folder
 
 
 @pytest.fixture

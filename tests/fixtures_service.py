@@ -33,6 +33,7 @@ from service.wire.server import Address, serving
 from tests.example import EXAMPLE
 from tests.fixtures_features import NOW, company_at
 from tests.plain_catalogue import write_plain_catalogue
+from tests.shared import made_once
 
 if TYPE_CHECKING:
     from rumbo.decision.v1.service_pb2_grpc import DecisionServiceAsyncStub
@@ -204,12 +205,15 @@ async def _seed(home: Path) -> None:
 @pytest.fixture(scope="session")
 def seeded_home(prepared_company: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with the example's consents, the plain catalogue and no model: shared, to be read only."""
-    home = tmp_path_factory.mktemp("seeded") / "home"
-    copied_company(prepared_company, company_at(home))
-    make_home_of(load_company(company_at(home)), home)
-    write_plain_catalogue(home / "catalogue")
-    asyncio.run(_seed(home))
-    return home
+
+    def make(place: Path) -> None:
+        home = place / "home"
+        copied_company(prepared_company, company_at(home))
+        make_home_of(load_company(company_at(home)), home)
+        write_plain_catalogue(home / "catalogue")
+        asyncio.run(_seed(home))
+
+    return made_once(tmp_path_factory, "seeded", make) / "home"
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from service.cli import main
 from service.examples.complete_journey.data.campaigns import options_of_training
 from service.examples.complete_journey.data.dataset import Dataset
 from tests.fixtures_features import company_at
+from tests.shared import made_once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,9 @@ class ExampleTrained:
 
     home: Path
     document: Mapping[str, Any]
+
+
+TOLD = "trained.json"
 
 
 def train_example(company: Path, home: Path) -> ExampleTrained:
@@ -36,9 +40,14 @@ def train_example(company: Path, home: Path) -> ExampleTrained:
 @pytest.fixture(scope="session")
 def trained_example(prepared_company: Path, tmp_path_factory: pytest.TempPathFactory) -> ExampleTrained:
     """Shared by the whole session: read only."""
-    home = tmp_path_factory.mktemp("trained") / "home"
-    company_at(home).symlink_to(prepared_company)
-    return train_example(company_at(home), home)
+
+    def make(place: Path) -> None:
+        home = place / "home"
+        company_at(home).symlink_to(prepared_company)
+        (place / TOLD).write_text(json.dumps(train_example(company_at(home), home).document), encoding="utf-8")
+
+    place = made_once(tmp_path_factory, "trained", make)
+    return ExampleTrained(home=place / "home", document=json.loads((place / TOLD).read_text(encoding="utf-8")))
 
 
 @pytest.fixture(scope="session")

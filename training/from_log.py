@@ -14,7 +14,7 @@ from training.company import CompanyModels, ModelTerms
 from training.learn.learn import Settings, learn
 from training.learn.measures import MODEL, Judged, measure
 from training.learn.plain import schema_of
-from training.log.decisions import DecisionLog, read_decisions
+from training.log.decisions import DecisionLog, decisions_of
 from training.log.errors import LogInvalid
 from training.log.files import LogFiles
 from training.log.options import LogColumns
@@ -91,7 +91,7 @@ def train_from_log(order: Order, announce: Announce) -> Trained:
     if order.company is not None and order.bundle_of is not None:
         parity = demand_parity(files, order.bundle_of, order.company.schema)
     columns = order.columns if order.company is None else order.company.columns_for(files, order.columns)
-    log = read_decisions(order.log, columns)
+    log = decisions_of(files, columns)
     _demand_features(log)
     terms = ModelTerms(schema=schema_of(log))
     if order.company is not None:

@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from features.columns.arrow import ColumnUnfit, columns_of
 from features.columns.facts import FeatureColumns
 from features.encoder import ColumnSource, Encoder, JourneyRow
 from features.interactions import JOURNEY_COLUMNS
@@ -19,9 +17,9 @@ from models.bundle import Bundle
 from models.scorer import Scorer
 from training.log import cells
 from training.log.errors import LogInvalid
+from training.log.facts import facts_of
 from training.log.files import LogFiles, LogTable
 from training.log.options import ATTRIBUTES, FEATURE, KIND, is_exported
-from training.score import features_of
 
 TOLERANCE: Final = 1e-9
 BY_MODEL: Final = "MODEL"
@@ -29,7 +27,6 @@ P_OUTCOME, SOURCE, VERSION = "p_outcome", "score_source", "model_version"
 JOURNEY, DECIDED_AT = "journey_id", "decided_at"
 NAMED: Final = 3
 """How many features a fault names."""
-_AT = "\0at"
 Rows = NDArray[np.int64]
 
 
@@ -110,19 +107,12 @@ def _demand_alike(files: LogFiles, log: LogTable, rows: Rows, bundle: Bundle) ->
 
 def _facts(files: LogFiles, log: LogTable, rows: Rows, bundle: Bundle) -> FeatureColumns:
     """What the model read. Raises: LogInvalid for a feature that the log lacks, or has in another type."""
-    names, categorical = features_of(bundle.encoder)
+    names, categorical = bundle.encoder.features_read()
     for name in names:
         if FEATURE + name not in files.columns:
             raise LogInvalid(files.path, f"the log lacks what model {bundle.version} reads", column=FEATURE + name)
-    stored = files.read([FEATURE + name for name in names]).table.select([FEATURE + name for name in names])
-    moments = cells.instants(log, DECIDED_AT).astype(np.int64)
-    table = stored.rename_columns(list(names)).append_column(
-        _AT, pa.array(moments, pa.int64()).cast(pa.timestamp("us", "UTC"))
-    )
-    try:
-        facts = columns_of(table.take(pa.array(rows)), names, _AT, categorical=categorical)
-    except ColumnUnfit as error:
-        raise log.fault(error.fault, column=FEATURE + error.column) from error
+    stored = {name: FEATURE + name for name in names}
+    facts = facts_of(files.read([*stored.values()]), stored, cells.instants(log, DECIDED_AT), categorical).take(rows)
     for name in names:
         if name in facts.texts and name not in categorical:
             raise log.fault(f"model {bundle.version} reads no texts here", row=int(rows[0]), column=FEATURE + name)

@@ -11,11 +11,11 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from models.bundle import MANIFEST_FILE, Bundle
+from models.bundle import Bundle
 from training.log import cells
 from training.log.errors import LogInvalid
 from training.log.files import LogFiles
-from training.score import FEATURES_KEY, features_of, score_log
+from training.score import FEATURES_KEY, score_log
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ def policy_at(path: Path, log: Path, eligible: str | None, costs: Mapping[str, f
 
     Raises: LogInvalid, BundleCorrupt.
     """
-    if (path / MANIFEST_FILE).is_file() or path.is_dir():
+    if path.is_dir():
         return _of_bundle(path, log, eligible, costs)
     return _of_file(path)
 
@@ -60,7 +60,7 @@ def policy_at(path: Path, log: Path, eligible: str | None, costs: Mapping[str, f
 def _of_bundle(path: Path, log: Path, eligible: str | None, costs: Mapping[str, float] | None) -> PolicyTable:
     bundle = Bundle.load(path)
     scores = score_log(log, bundle, eligible, costs, None)
-    names, categorical = features_of(bundle.encoder)
+    names, categorical = bundle.encoder.features_read()
     return PolicyTable(
         path=path,
         journeys=scores.journeys,

@@ -11,9 +11,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from features.encoder import ColumnSource, Encoder
+from features.encoder import Encoder
 from features.files import write_parquet
-from features.interactions import Interaction
 from models.bundle import MANIFEST_FILE, Bundle
 from models.errors import BundleCorrupt
 from models.learnt import GuardTerms, LearntPolicy
@@ -89,7 +88,7 @@ def score_log(
     """
     if bundle.policy is None:
         raise BundleCorrupt(MANIFEST_FILE, "tells no rewards: it was not trained from a log")
-    names, categorical = features_of(bundle.encoder)
+    names, categorical = bundle.encoder.features_read()
     journeys = tuple(journey.journey_id for journey in bundle.policy.journeys)
     columns = LogColumns(features=names, categorical=categorical, eligible=eligible)
     return scores_of(bundle, read_choices(path, columns, journeys), costs, against)
@@ -102,24 +101,9 @@ def demand_against(policy: LearntPolicy, against: str | None) -> None:
         raise LogInvalid("--uplift-against", f"the bundle was trained with {said}, not over {against!r}")
 
 
-def features_of(encoder: Encoder) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The features that an encoder reads, and those of them that are texts."""
-    names: dict[str, bool] = {}
-    for column in encoder.layout:
-        if column.part is ColumnSource.JOURNEY:
-            continue
-        if isinstance(column.formula, Interaction):
-            names.update(dict.fromkeys(sorted(column.features), False))
-        elif column.formula is not None:
-            names[column.formula.source] = False
-        else:
-            names[column.name] = column.levels is not None
-    return tuple(names), tuple(name for name, is_text in names.items() if is_text)
-
-
 def write_scores(file: Path, scores: Scores, encoder: Encoder) -> None:
     """One row for each eligible journey of each row, in the order of the log. Raises: CannotWrite."""
-    features, categorical = features_of(encoder)
+    features, categorical = encoder.features_read()
     told = json.dumps({"features": features, "categorical": categorical}, ensure_ascii=False).encode()
     rows, journeys = np.nonzero(scores.eligible)
     names = pa.DictionaryArray.from_arrays(pa.array(journeys.astype(np.int32)), pa.array(list(scores.journeys)))

@@ -7,20 +7,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from features.columns.arrow import ColumnUnfit, columns_of
 from features.columns.facts import FeatureColumns
 from training.log import cells
+from training.log.facts import facts_of
 from training.log.files import LogFiles, LogTable
 from training.log.options import ATTRIBUTES, DECISION, KIND, SLOT, WINDOW_END, LogColumns, column_of, is_exported
 
 Vector = NDArray[np.float64]
 Codes = NDArray[np.int64]
 Mask = NDArray[np.bool_]
-_AT = "\0at"
-"""The moments, under a name that no file can give a column."""
 _NO_TIME = np.datetime64("1970-01-01", "us")
 
 
@@ -111,7 +108,11 @@ def read_decisions(path: Path, named: LogColumns) -> DecisionLog:
 
     Raises: LogInvalid that names file, row and column.
     """
-    files = LogFiles(path)
+    return decisions_of(LogFiles(path), named)
+
+
+def decisions_of(files: LogFiles, named: LogColumns) -> DecisionLog:
+    """The same, of files that were looked at already."""
     columns = named.for_log(files)
     _demand(files, columns, _read_of(columns))
     log = files.read(_wanted(files, columns, _read_of(columns)), _texts(files, columns))
@@ -127,10 +128,8 @@ def read_decisions(path: Path, named: LogColumns) -> DecisionLog:
     _demand_all(log, customer.codes >= 0, known, columns.customer, "there is no customer")
     decided_at = cells.instants(log, columns.decided_at)
     whole = DecisionLog(
-        path=path,
-        choices=Choices(
-            journeys=journeys, eligible=eligible, features=_features(files, log, columns.features, columns, decided_at)
-        ),
+        path=files.path,
+        choices=Choices(journeys=journeys, eligible=eligible, features=_features(files, log, columns, decided_at)),
         shown=index[shown.codes],
         propensity=propensity,
         reward=reward,
@@ -165,7 +164,7 @@ def read_choices(path: Path, named: LogColumns, journeys: tuple[str, ...]) -> Ch
     log = files.read(_wanted(files, columns, asked | times | shown), _texts(files, columns))
     size = log.table.num_rows
     decided_at = cells.instants(log, columns.decided_at) if times else np.full(size, _NO_TIME)
-    features = _features(files, log, columns.features, columns, decided_at)
+    features = _features(files, log, columns, decided_at)
     if columns.eligible is None:
         return Choices(journeys=journeys, eligible=np.ones((size, len(journeys)), dtype=np.bool_), features=features)
     found = cells.sets(log, columns.eligible)
@@ -265,16 +264,9 @@ def _matrix(found: cells.Sets, place: dict[str, int], size: int) -> Mask:
     return eligible
 
 
-def _features(
-    files: LogFiles, log: LogTable, names: tuple[str, ...], columns: LogColumns, at: NDArray[np.datetime64]
-) -> FeatureColumns:
-    stored = [column_of(name, files) for name in names]
-    moments = pa.array(at.astype(np.int64), pa.int64()).cast(pa.timestamp("us", "UTC"))
-    table = log.table.select(stored).rename_columns(list(names)).append_column(_AT, moments)
-    try:
-        return columns_of(table, names, _AT, categorical=columns.categorical)
-    except ColumnUnfit as error:
-        raise log.fault(error.fault, row=error.row, column=column_of(error.column, files)) from error
+def _features(files: LogFiles, log: LogTable, columns: LogColumns, at: NDArray[np.datetime64]) -> FeatureColumns:
+    stored = {name: column_of(name, files) for name in columns.features}
+    return facts_of(log, stored, at, columns.categorical)
 
 
 def _kinds(files: LogFiles, log: LogTable, journeys: tuple[str, ...], shown: Codes) -> tuple[str, ...]:

@@ -21,7 +21,6 @@ from tests.fixtures_features import registry_at
 from tests.fixtures_training import ExampleTrained, train_example
 from training.log.decisions import read_choices
 from training.log.options import LogColumns
-from training.score import features_of
 
 pytestmark = pytest.mark.timeout(300)  # fixtures of the session prepare a home and train
 
@@ -95,7 +94,7 @@ def test_history_names_the_journeys_that_were_trained_on(champion: Bundle) -> No
 
 
 def test_more_coupons_redeemed_before_mean_a_higher_score(champion: Bundle, prepared_company: Path) -> None:
-    names, categorical = features_of(champion.encoder)
+    names, categorical = champion.encoder.features_read()
     columns = LogColumns(features=names, categorical=categorical)
     choices = read_choices(prepared_company / CAMPAIGNS, columns, ("beauty-mailer",))
     assert champion.policy is not None
