@@ -4,6 +4,9 @@ PYTHON ?= python3
 # Of `make prove`: which proofs, e.g. PROVE="-k fuzz".
 PROVE ?=
 
+# Every process that a test starts would compile all that it imports, were it not kept.
+unexport PYTHONDONTWRITEBYTECODE
+
 UV_VERSION := 0.13.9
 VENV := .venv
 BIN := $(VENV)/bin
