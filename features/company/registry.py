@@ -38,20 +38,20 @@ class CompanyFeatures:
 
 
 class RegistryUnreadable(CompanyInvalid):
-    """The registry cannot be read now: nothing is known of what it says."""
+    """There is no repository, or its registry cannot be read now: nothing is known of what it says."""
 
 
 def features_of(company: Company) -> CompanyFeatures:
     """Opens the company's repository and reads its features.
 
-    Raises: CompanyInvalid with what is wrong; RegistryUnreadable where its registry cannot be read.
+    Raises: CompanyInvalid with what is wrong; RegistryUnreadable where there is none, or it cannot be read.
     """
     return read_features(company, open_registry(company))
 
 
 def open_registry(company: Company) -> FeatureStore:
-    """The company's repository. Raises: CompanyInvalid where there is none; RegistryUnreadable."""
-    _demand_repository(company)
+    """The company's repository. Raises: RegistryUnreadable."""
+    demand_repository(company)
     try:
         return open_feature_store(company.feature_repo)
     except StoreUnavailable as error:
@@ -95,14 +95,14 @@ def _read(company: Company, store: FeatureStore) -> CompanyFeatures:
     )
 
 
-def _demand_repository(company: Company) -> None:
-    """Where a repository is, is the company's word, and nothing that comes and goes. Raises: CompanyInvalid."""
+def demand_repository(company: Company) -> None:
+    """Raises: RegistryUnreadable where there is none, which is no matter of its registry alone."""
     if (company.feature_repo / CONFIG_FILE).is_file():
         return
     near = sorted(f"{file.parent.name}/" for file in company.folder.glob(f"*/{CONFIG_FILE}"))
     hint = f"; there is one in {', '.join(near)}" if near else ""
     text = f"there is no {CONFIG_FILE} in {company.feature_repo}{hint}"
-    raise CompanyInvalid((company.located(("features", "repo"), text),))
+    raise _unreadable(company, text)
 
 
 def _unreadable(company: Company, text: str) -> RegistryUnreadable:

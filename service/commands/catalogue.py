@@ -98,10 +98,12 @@ def _under_review(folder: Path | None, company: Path | None, home: Path | None) 
     """The catalogue, and what its rules may speak of. Raises: CompanyUnknown, CompanyInvalid, HomeForeign."""
     from features.company.home import places
     from features.company.known import known_features
+    from features.company.registry import demand_repository
     from service.catalogue.terms import company_terms
 
     found = places(company, home, within=folder)
     known = found.demand_company()
+    demand_repository(known)  # a service goes on by what was read before; who checks wants to know
     return folder or chosen({}).catalogue or known.catalogue, company_terms(
         known, known_features(known, found.home).schema
     )

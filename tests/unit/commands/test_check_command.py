@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from features.company.company import CompanyInvalid, load_company
+from features.company.home import make_home_of
 from service.commands.catalogue import check
 from service.state.port import StateUnavailable
 from tests.contract.rows import event
 from tests.example import EXAMPLE
+from tests.fixtures_service import copied_company
 from tests.stores import sqlite_state
 
 pytestmark = pytest.mark.usefixtures("of_the_example")
@@ -48,6 +51,20 @@ def test_the_example_has_no_error() -> None:
 def test_catalogue_without_a_finding_passes(folder: Path) -> None:
     result = run(str(folder), "--strict", *NOW)
     assert (result.exit_code, result.output) == (0, "0 errors, 0 warnings, 0 notices\n")
+
+
+def test_a_repository_that_is_not_there_fails_also_where_the_home_knows_what_was_in_one(
+    prepared_company: Path, tmp_path: Path
+) -> None:
+    """A service would go on by that."""
+    copied_company(prepared_company, company := tmp_path / "company")
+    asked = ("--company", str(company))
+    make_home_of(load_company(company), company / ".rumbo")
+    assert run(*asked).exit_code == 0
+    assert (company / ".rumbo" / "features.json").is_file()
+    change(company / "rumbo.yaml", "repo: feast/", "repo: feats/")
+    with pytest.raises(CompanyInvalid, match=r"features\.repo: .*feats; there is one in feast/"):
+        CliRunner().invoke(check, asked, catch_exceptions=False)
 
 
 def test_error_fails_and_is_told_with_its_place(folder: Path) -> None:

@@ -15,7 +15,7 @@ from service.cli import main
 from service.state.engines.store_file import parts
 from tests.unit.commands.test_state_commands import PASSWORD, Place, database, fill, place
 
-OF_THE_COMPANY = ("company.json", "features.json")
+OF_THE_COMPANY = (".gitignore", "company.json", "features.json")
 """Whose the home is, which is told before a store is opened."""
 
 pytestmark = pytest.mark.usefixtures("of_the_example")
