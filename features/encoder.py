@@ -153,19 +153,24 @@ class Encoder:
         """The columns that these features can no longer fill, or fill with something else, each in a few words."""
         return tuple(text for column in self.layout if (text := _misfit(column, schema)) is not None)
 
-    def features_read(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The features that its columns are filled from, and those of them that are texts."""
-        names: dict[str, bool] = {}
+    def types_read(self) -> dict[str, str]:
+        """What each feature that its columns are filled from must be: "a number", "a text" or "an instant"."""
+        types: dict[str, str] = {}
         for column in self.layout:
             if column.part is ColumnSource.JOURNEY:
                 continue
             if isinstance(column.formula, Interaction):
-                names.update(dict.fromkeys(sorted(column.features), False))
+                types.update(dict.fromkeys(sorted(column.features), "a number"))
             elif column.formula is not None:
-                names[column.formula.source] = False
+                types[column.formula.source] = "an instant"
             else:
-                names[column.name] = column.levels is not None
-        return tuple(names), tuple(name for name, is_text in names.items() if is_text)
+                types[column.name] = "a number" if column.levels is None else "a text"
+        return types
+
+    def features_read(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The features that its columns are filled from, and those of them that are texts."""
+        types = self.types_read()
+        return tuple(types), tuple(name for name, kind in types.items() if kind == "a text")
 
     def _customer_part(self, row: FeatureRow, at: datetime) -> list[float]:
         ages = {name: formula.value(name, row, at) for name, formula in self._ages.items()}

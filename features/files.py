@@ -10,6 +10,7 @@ import hashlib
 import os
 import sqlite3
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from glob import escape
@@ -74,6 +75,15 @@ def demand_writable(folder: Path) -> None:
     with replacing(folder / ".writable") as draft:
         draft.write_bytes(b"")
     remove(folder / ".writable")
+
+
+def demand_writable_at(folder: Path) -> None:
+    """The same of a folder that may be missing, and is not made. Raises: CannotWrite."""
+    place = folder
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    with writing(folder), tempfile.TemporaryFile(dir=place):
+        pass
 
 
 def _sweep(path: Path) -> None:

@@ -96,6 +96,8 @@ def evaluate_log(question: Question, announce: Callable[[str], None]) -> Evaluat
     against = _table_against(question)
     announce("log")
     log = read_decisions(question.log, _with_features(question.columns, judged))
+    for table in (judged, *([] if against is None else [against])):
+        table.demand_within(log.size + log.unknown)
     log = _of_slot(log, question.slot)
     log = over(log, [judged, *([] if against is None else [against])])
     _demand_choice(log)

@@ -33,7 +33,10 @@ def value_intervals(found: Evaluation) -> Figure:
         colour = "tab:red" if name == JUDGED else "tab:grey"
         axes.errorbar(estimate.value, height, xerr=error, marker="o", capsize=3, color=colour)
     axes.set_yticks(range(len(ranked)), [name for name, _ in ranked])
-    axes.set(xlabel="value a decision (doubly robust, 95 %)", title=f"{found.decisions:,} decisions: {found.gain}")
+    axes.set(
+        xlabel="value a decision (doubly robust, 95 %)",
+        title=f"{found.decisions:,} decisions: {found.gain.replace('_', ' ')}",
+    )
     axes.grid(axis="x", alpha=0.3)
     return figure
 

@@ -32,6 +32,12 @@ class PolicyTable:
     features: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
 
+    def demand_within(self, rows: int) -> None:
+        """Raises: LogInvalid where it says something of rows that a log of so many does not have."""
+        if self.covered.size > rows:
+            text = f"it says something of row {self.covered.size - 1}, and the log has {rows} rows, counted from 0"
+            raise LogInvalid(self.path, text, column="row")
+
     def on(self, rows: NDArray[np.int64], journeys: tuple[str, ...]) -> NDArray[np.float64]:
         """(n, J) the probabilities of these rows, over these journeys, among which must be all that it takes.
 
@@ -87,8 +93,10 @@ def _of_file(path: Path) -> PolicyTable:
             raise table.fault("there is none that a policy can have", row=int(np.flatnonzero(broken)[0]), column=column)
     rows = found.astype(np.int64)
     out = np.zeros((int(rows.max()) + 1, len(journeys.levels)))
-    if np.unique(rows * len(journeys.levels) + journeys.codes).size < rows.size:
-        raise table.fault("a journey stands twice in one row", column="journey_id")
+    _, first = np.unique(rows * len(journeys.levels) + journeys.codes, return_index=True)
+    if first.size < rows.size:
+        again = int(np.setdiff1d(np.arange(rows.size), first)[0])
+        raise table.fault(f"this journey stands twice for row {rows[again]} of the log", row=again, column="journey_id")
     out[rows, journeys.codes] = probability
     covered = np.zeros(out.shape[0], dtype=np.bool_)
     covered[rows] = True

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from features.columns.facts import FeatureColumns
 from features.encoder import Encoder
 from features.files import write_parquet
 from models.bundle import MANIFEST_FILE, Bundle
@@ -54,8 +55,8 @@ def scores_of(bundle: Bundle, choices: Choices, costs: Mapping[str, float] | Non
     Args:
         choices: over the journeys of the bundle, those that it does not know after them.
         costs: in place of the bundle's, with which the constants and the guard are taken anew.
-        against: the journey that gains must be over, where the caller says one.
-    Raises: LogInvalid for a cost of a journey that is none, or gains over another journey than the bundle's.
+        against: the journey that gains are over, where the caller says one.
+    Raises: LogInvalid for a cost of a journey that is none, or gains over one that the bundle does not have.
     """
     valuation = Valuation(bundle)
     policy = valuation.policy
@@ -91,14 +92,31 @@ def score_log(
     names, categorical = bundle.encoder.features_read()
     journeys = tuple(journey.journey_id for journey in bundle.policy.journeys)
     columns = LogColumns(features=names, categorical=categorical, eligible=eligible)
-    return scores_of(bundle, read_choices(path, columns, journeys), costs, against)
+    choices = read_choices(path, columns, journeys)
+    demand_types(path, bundle.encoder, choices.features)
+    return scores_of(bundle, choices, costs, against)
 
 
 def demand_against(policy: LearntPolicy, against: str | None) -> None:
-    """Raises: LogInvalid."""
-    if against is not None and against != policy.against:
-        said = f"gains over {policy.against!r}" if policy.against else "no gains"
-        raise LogInvalid("--uplift-against", f"the bundle was trained with {said}, not over {against!r}")
+    """Gains over a journey are differences of values, so any that the bundle knows will do. Raises: LogInvalid."""
+    known = [journey.journey_id for journey in policy.journeys]
+    if against is not None and against not in known:
+        raise LogInvalid("--uplift-against", f"the bundle has no journey {against!r}; it has: {', '.join(known)}")
+
+
+def demand_types(path: Path, encoder: Encoder, facts: FeatureColumns) -> None:
+    """Raises: LogInvalid for a feature with values of another type than is read: they would count as missing."""
+    absent = {
+        **{name: np.isnan(values) for name, values in facts.numbers.items()},
+        **{name: column.codes < 0 for name, column in facts.texts.items()},
+        **{name: np.isnat(values) for name, values in facts.instants.items()},
+    }
+    kinds = {"a number": facts.numbers, "a text": facts.texts, "an instant": facts.instants}
+    for name, kind in encoder.types_read().items():
+        there = next((told for told, mapping in kinds.items() if name in mapping), kind)
+        if there != kind and not absent[name].all():
+            row = int(np.flatnonzero(~absent[name])[0])
+            raise LogInvalid(path, f"the model reads {kind} here, and this is {there}", row=row, column=name)
 
 
 def write_scores(file: Path, scores: Scores, encoder: Encoder) -> None:
@@ -130,7 +148,11 @@ def _with_strangers(rewards: Matrix, choices: Choices, policy: LearntPolicy) -> 
 
 
 def _probability(value: Matrix, choices: Choices, guard: GuardTerms) -> Matrix:
+    """A journey that the bundle does not know has proved nothing: it is taken where a row may have no other."""
     place = {name: j for j, name in enumerate(choices.journeys)}
-    strangers = [j for name, j in place.items() if name not in set(guard.order)]
-    chosen = choose(value, choices.eligible, [*(place[name] for name in guard.order), *strangers], guard.margin)
-    return deterministic(chosen, value.shape[1])
+    known = [place[name] for name in guard.order]
+    strangers = [j for j in place.values() if j not in set(known)]
+    eligible = choices.eligible.copy()
+    for stranger in strangers:
+        eligible[:, stranger] &= ~choices.eligible[:, known].any(axis=1)
+    return deterministic(choose(value, eligible, [*known, *strangers], guard.margin), value.shape[1])

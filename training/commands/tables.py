@@ -23,6 +23,10 @@ MEASURES = {
 }
 SHOWN = ("ips", "snips", "dr", "dr_shrinkage")
 MOST_CONSTANTS = 12
+BIASED = (
+    "± is 1.96 standard errors. dr_shrinkage (and dm, in --json) leans on a model of the reward, whose own error is "
+    "not in it: rely on ips, snips and dr."
+)
 WORDS = {
     "proven_better": "[bold]better[/bold]: the gain is proven",
     "proven_worse": "[bold]worse[/bold]: the loss is proven",
@@ -50,6 +54,7 @@ def print_evaluation(found: Evaluation) -> None:
         + (f" ({', '.join(support.reasons)})" if support.reasons else ""),
         soft_wrap=True,
     )
+    console.print(BIASED, soft_wrap=True)
     console.print(f"Against {found.against}: {WORDS[found.gain]}{_more(found)}", soft_wrap=True)
     if found.rows_without_reward:
         console.print(f"{found.rows_without_reward:,} rows have no reward yet and were left out.", soft_wrap=True)
@@ -97,7 +102,8 @@ def print_trained(trained: Trained, kept: str) -> None:
     elif not guard.is_guarded:
         told = f"{best!r} is left wherever more is expected, proven or not (--no-guard)"
     else:
-        told = f"{best!r} is left where {guard.margin:.4g} more is expected: {guard.gain:+.4g} ± {guard.se:.2g} a row"
+        more = f"{guard.margin:.4g} more" if guard.margin else "anything more"
+        told = f"{best!r} is left where {more} is expected: {guard.gain:+.4g} ± {guard.se:.2g} a row"
     console.print(f"Folds: {policy.folds}. Policy: {told}.", soft_wrap=True)
     for notice in trained.notices:
         console.print(f"Left out: {notice}.", soft_wrap=True)

@@ -124,15 +124,18 @@ def _learnt(order: Order, out: Path | None) -> Trained:
     from training.commands.failures import refusing
 
     with refusing():
-        from features.files import write_text
+        from features.files import demand_writable_at, write_text, writing
         from training.card import CARD, card_of
         from training.commands.progress import announcing
         from training.from_log import train_from_log
 
+        if out is not None:
+            demand_writable_at(out)
         with announcing(7) as announce:
             trained = train_from_log(order, announce)
             if out is not None:
-                trained.bundle.save(out)
+                with writing(out):
+                    trained.bundle.save(out)
                 write_text(out / CARD, card_of(trained))
     return trained
 

@@ -24,7 +24,7 @@ from models.learnt import (
 from models.valuation import cost_vector
 from training.learn.boosting import Matrix, Rows, Table, Task, Vector, at_once
 from training.learn.crossfit import Design, sampled
-from training.learn.folds import folds_of
+from training.learn.folds import Folds, folds_of
 from training.learn.gains import TASK, Gains, JourneyGain, crossed_gains, doubly_robust, doubly_robust_gains, risk
 from training.learn.guard import guard_of
 from training.learn.rewards import RewardModel, best_reward_model, with_own_models
@@ -61,11 +61,15 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Learnt:
-    """A bundle, and what it told of `rows` (k,) of the log beside what was shown, each out of fold: `told` (k,)."""
+    """A bundle, and what it told of `rows` (k,) of the log beside what was shown, each out of fold: `told` (k,).
+
+    `folds` says which rows of the log were kept apart.
+    """
 
     bundle: Bundle
     rows: Rows
     told: Vector
+    folds: Folds
 
 
 def learn(
@@ -123,7 +127,7 @@ def learn(
         ),
     )
     told = learner.values[np.arange(rows.size), log.shown[rows]]
-    return Learnt(bundle=bundle, rows=rows, told=np.asarray(told))
+    return Learnt(bundle=bundle, rows=rows, told=np.asarray(told), folds=folds)
 
 
 def demand_journeys(log: DecisionLog, settings: Settings) -> None:

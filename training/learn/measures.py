@@ -58,14 +58,18 @@ class Judged:
 
 
 def measure(learnt: Learnt, training: DecisionLog, test: DecisionLog | None, baselines: Sequence[str]) -> Judged:
-    """The model and the baselines, on the rows held out; the model out of fold where there are none.
+    """The model and the baselines, on the rows held out; each out of fold where there are none.
 
     Raises: LogInvalid for a baseline that is none.
     """
-    judged = training.where(learnt.rows) if test is None else test
-    told = learnt.told if test is None else _told(learnt, test)
+    if test is None:
+        judged, told, number = training.where(learnt.rows), learnt.told, learnt.folds.number
+        parts = _Parts(of_training=number, of_judged=number[learnt.rows])
+    else:
+        judged, told = test, _told(learnt, test)
+        parts = _Parts(of_training=np.zeros(training.size, np.int64), of_judged=np.ones(test.size, np.int64))
     group = judged.shown if judged.group is None else judged.group
-    by_name = {MODEL: told, **{name: _baseline(name, training, judged) for name in (*BASELINES, *baselines)}}
+    by_name = {MODEL: told, **{name: _baseline(name, training, judged, parts) for name in (*BASELINES, *baselines)}}
     return Judged(
         reward=judged.reward,
         expected=told,
@@ -94,12 +98,33 @@ def _told(learnt: Learnt, test: DecisionLog) -> Vector:
     return np.asarray(rewards[np.arange(test.size), test.shown])
 
 
-def _baseline(name: str, training: DecisionLog, judged: DecisionLog) -> Vector:
-    overall = float(training.reward.mean())
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    """Of which part each row is, of those that are learnt from and of those that are judged: none tells its own."""
+
+    of_training: Codes
+    of_judged: Codes
+
+
+def _baseline(name: str, training: DecisionLog, judged: DecisionLog, parts: _Parts) -> Vector:
+    """(m,) the mean reward of the rows of other parts with the same value."""
+    codes, asked = _codes_of_baseline(name, training, judged)
+    out = np.empty(judged.size)
+    for part in np.unique(parts.of_judged):
+        inside, outside = parts.of_judged == part, parts.of_training != part
+        if not outside.any():
+            outside = ~outside  # one part alone, and something must be learnt from
+        reward = training.reward[outside]
+        out[inside] = _rates(codes[outside], reward, asked[inside], float(reward.mean()))
+    return out
+
+
+def _codes_of_baseline(name: str, training: DecisionLog, judged: DecisionLog) -> tuple[Codes, Codes]:
+    """Raises: LogInvalid."""
     if name == CONSTANT:
-        return np.full(judged.size, overall)
+        return np.zeros(training.size, np.int64), np.zeros(judged.size, np.int64)
     if name == JOURNEY:
-        return _rates(training.shown, training.reward, judged.shown, overall)
+        return training.shown, judged.shown
     found = _codes(name.removeprefix(RATE), training, judged) if name.startswith(RATE) else None
     if found is None:
         facts = training.choices.features
@@ -107,7 +132,7 @@ def _baseline(name: str, training: DecisionLog, judged: DecisionLog) -> Vector:
         rates = [f"{RATE}{known}" for known in (*facts.texts, *facts.numbers, *sorted(attributes))]
         known = ", ".join((*BASELINES, *rates))
         raise LogInvalid(training.path, f"there is no baseline {name!r}; there are: {known}", column="--baseline")
-    return _rates(found[0], training.reward, found[1], overall)
+    return found
 
 
 def _codes(name: str, training: DecisionLog, judged: DecisionLog) -> tuple[Codes, Codes] | None:

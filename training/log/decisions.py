@@ -199,7 +199,8 @@ def _demand(files: LogFiles, columns: LogColumns, read: dict[str, str]) -> None:
     for column, option in read.items():
         files.demand(column, option)
     for feature in columns.features:
-        files.demand(column_of(feature, files), "--features")
+        option = "--categorical" if feature in columns.categorical else "--features"
+        files.demand(column_of(feature, files), option)
 
 
 def _wanted(files: LogFiles, columns: LogColumns, read: dict[str, str]) -> set[str]:

@@ -42,10 +42,11 @@ def log() -> pa.Table:
 
 
 def with_new_journeys(log: pa.Table) -> Iterator[dict[str, object]]:
-    """The first rows show them, as far as their kind is known."""
+    """The first rows show them, as far as their kind is known; the last could have no other."""
     shown = [name for name, kind in NEW.items() if kind is not None]
     for i, row in enumerate(log.to_pylist()[:100]):
-        sets = [*row["eligible"], *({"journey_id": name, "propensity": 0.1} for name in NEW)]
+        old = row["eligible"] if i < 99 else []
+        sets = [*old, *({"journey_id": name, "propensity": 0.1} for name in NEW)]
         seen = {"journey_id": shown[i], "kind": NEW[shown[i]]} if i < len(shown) else {}
         yield {**row, **seen, "eligible": sets}
 
@@ -73,3 +74,12 @@ def test_it_is_worth_what_its_kin_are_to_each(scores: Scores, journey: str, kin:
     of = {name: scores.value[:, place] for place, name in enumerate(scores.journeys)}
     np.testing.assert_allclose(of[journey], np.mean([of[name] for name in kin], axis=0))
     assert np.ptp(of[journey]) > 0.0
+
+
+def test_it_is_taken_where_a_row_may_have_no_other(scores: Scores) -> None:
+    """It has proved nothing, whatever is expected of it."""
+    known = [scores.journeys.index(name) for name in KINDS]
+    has_known = scores.eligible[:, known].any(axis=1)
+    assert np.flatnonzero(~has_known).tolist() == [99]
+    assert scores.probability[has_known][:, known].sum() == has_known.sum()
+    assert scores.journeys[int(np.argmax(scores.probability[99]))] in NEW

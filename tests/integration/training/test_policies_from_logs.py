@@ -179,6 +179,56 @@ def test_the_gain_over_a_journey_is_what_ranks(folder: Path, log: SimulatedLog, 
     assert log.value(probability) > log.best_constant
 
 
+def test_gains_over_any_journey_are_differences_of_values(folder: Path, tmp_path: Path) -> None:
+    """So a bundle that was trained without has them too; one over what is no journey is refused."""
+    plain, asked = tmp_path / "plain.parquet", ("--log", folder / "log.parquet", "--model", folder / "bundle")
+    run("score", *asked, "--out", plain)
+    run("score", *asked, "--uplift-against", "j1", "--out", tmp_path / "gains.parquet")
+    assert pq.read_table(tmp_path / "gains.parquet").equals(pq.read_table(plain))
+    assert "the bundle has no journey 'j9'; it has: j0, j1, j2" in refused(
+        "score", *asked, "--uplift-against", "j9", "--out", tmp_path / "none.parquet"
+    )
+
+
+def refused(*arguments: object) -> str:
+    """What the one line of an error says."""
+    done = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert (done.exit_code, done.stderr.count("\n")) == (2, 1), done.output
+    return done.stderr
+
+
+def test_a_policy_of_another_log_is_refused(folder: Path, tmp_path: Path) -> None:
+    half, policy = tmp_path / "half.parquet", folder / "sets.parquet"
+    pq.write_table(pq.read_table(folder / "log.parquet").slice(0, 3000), half)
+    asked = ("evaluate", "--log", half, "--eligible", "allowed", "--policy", policy)
+    assert "row: it says something of row 5999, and the log has 3000 rows" in refused(*asked)
+    against = ("--model", folder / "bundle", "--against", policy)
+    assert "row 5999" in refused("evaluate", "--log", half, "--eligible", "allowed", *against)
+
+
+def test_a_journey_that_stands_twice_is_named_by_its_row(folder: Path, tmp_path: Path) -> None:
+    table = pq.read_table(folder / "sets.parquet")
+    pq.write_table(pa.concat_tables([table, table.slice(4, 1)]), tmp_path / "twice.parquet")
+    told = refused("evaluate", "--log", folder / "log.parquet", "--policy", tmp_path / "twice.parquet")
+    row = table.column("row")[4].as_py()
+    assert f"row {table.num_rows}: journey_id: this journey stands twice for row {row} of the log" in told
+
+
+def test_texts_where_a_model_reads_numbers_are_refused_and_not_taken_for_missing(folder: Path, tmp_path: Path) -> None:
+    log = pq.read_table(folder / "log.parquet")
+    words = pa.array([None, *["old"] * (log.num_rows - 1)])
+    pq.write_table(log.set_column(log.column_names.index("x0"), "x0", words), tmp_path / "words.parquet")
+    asked = ("--log", tmp_path / "words.parquet", "--model", folder / "bundle", "--out", tmp_path / "out.parquet")
+    assert "row 1: x0: the model reads a number here, and this is a text" in refused("score", *asked)
+    assert not (tmp_path / "out.parquet").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_learnt(folder: Path, log: SimulatedLog) -> None:
+    done = CliRunner().invoke(main, [str(a) for a in ("train", *named(log, folder), "--out", "/proc/none/bundle")])
+    assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.startswith("Error: /proc/none/bundle cannot be written: ")
+
+
 @pytest.mark.parametrize("days", [1, 2, 9])
 def test_a_log_of_one_day_and_of_several_train(days: int, tmp_path: Path) -> None:
     log = simulated(SEED, rows=900, days=days)

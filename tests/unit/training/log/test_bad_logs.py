@@ -233,7 +233,7 @@ def test_journeys_may_be_numbers(tmp_path: Path, ids: list[Any]) -> None:
         ),
         (
             {"row": [0, 1, 1, 3], "journey_id": ["loan"] * 4, "probability": [1.0] * 4},
-            "journey_id: a journey stands twice in one row",
+            "journey_id: this journey stands twice for row 1 of the log",
         ),
         (
             {"row": [0, 1, 2, -1], "journey_id": ["loan"] * 4, "probability": [1.0] * 4},
