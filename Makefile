@@ -26,7 +26,7 @@ help: ## show this list
 
 setup: $(READY) ## make .venv with every dependency at its locked version
 
-demo: $(READY) ## decide for real customers: data, model, service, reasons (3 minutes)
+demo: $(READY) ## decide for real customers: data, model, service, reasons (2 minutes)
 	$(BIN)/rumbo demo
 
 serve: $(READY) ## answer decisions over gRPC until Ctrl-C

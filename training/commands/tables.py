@@ -16,8 +16,8 @@ MODEL = "model"
 MEASURES = {
     "loss": "loss ↓",
     "auc": "AUC ↑",
-    "auc_within": "AUC in a\ngroup ↑",
-    "ndcg_within": "NDCG in a\ngroup ↑",
+    "auc_within": "AUC in\ngroup ↑",
+    "ndcg_within": "NDCG in\ngroup ↑",
     "log_loss": "log\nloss ↓",
     "brier": "Brier ↓",
 }
@@ -81,6 +81,12 @@ def _interval(estimate: EstimateForm) -> str:
     return f"{estimate.value:+.4g} [{estimate.low:.3g}, {estimate.high:.3g}]"
 
 
+def _figure(value: float) -> str:
+    if value != value:
+        return ""
+    return f"{value:.4f}" if abs(value) < 1.0 else f"{value:.4g}"
+
+
 def print_trained(trained: Trained, kept: str) -> None:
     """What was measured, what was left out, and when the policy leaves the best constant; `kept`: where it is now."""
     console = Console()
@@ -90,7 +96,7 @@ def print_trained(trained: Trained, kept: str) -> None:
         table.add_column(heading, justify="right")
     for name, found in trained.judged.by_name.items():
         figures = found.as_dict()
-        cells = ["" if figures[key] != figures[key] else f"{figures[key]:.4g}" for key in MEASURES]
+        cells = [_figure(figures[key]) for key in MEASURES]
         table.add_row(name, *cells, style="bold" if name == "model" else None)
     console.print(table)
     policy = trained.bundle.policy
