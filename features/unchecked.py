@@ -21,13 +21,15 @@ def leave_feast_unchecked() -> None:
 
 
 class _BeforeFeast(MetaPathFinder):
-    """Finds nothing itself; asked for Feast, it has typeguard leave that alone, and asks for nothing any more."""
+    """Finds nothing itself; when Feast is looked for, it has typeguard leave that alone, once."""
+
+    _is_done = False
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname == "feast":
-            sys.meta_path.remove(self)
+        if fullname == "feast" and not self._is_done:
+            self._is_done = True
             import typeguard
 
             typeguard.typechecked = _but_of_feast(typeguard.typechecked)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,14 +21,6 @@ if TYPE_CHECKING:
     from lightgbm import Booster
 
 Matrix = NDArray[np.float64]
-
-
-class JourneyModel(Protocol):
-    """Whatever gives journeys a probability: the trained model and the baselines it is compared with."""
-
-    def score(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
-        """(n,) probability in [0, 1] that the journey's objective is met, for the customer of `row` at `at`."""
-        ...
 
 
 class Scorer:

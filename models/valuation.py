@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +14,6 @@ from models.bundle import MODEL_FILE, Bundle
 from models.errors import BundleCorrupt
 from models.learnt import AMOUNT_FILE, LearntJourney, LearntPolicy, RewardKind, RewardTerms
 from models.scorer import booster_of
-
-if TYPE_CHECKING:
-    pass
 
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]

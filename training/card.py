@@ -20,6 +20,7 @@ def _lines(trained: Trained) -> Iterator[str]:
     yield f"# Model {bundle.version}"
     yield ""
     yield f"Objective: {bundle.objective}. Trained on {trained.trained:,} rows, measured on {trained.tested:,}."
+    yield f"{trained.left_out:,} rows were left out, and {trained.without_reward:,} have no reward that is known yet."
     yield f"Folds: {policy.folds}. Rewards: {policy.reward.kind}, by the loss {policy.reward.loss}."
     guard = policy.guard
     margin = "never" if guard.margin is None else f"where {guard.margin:.4g} more is expected"

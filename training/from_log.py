@@ -12,7 +12,7 @@ import numpy as np
 from models.bundle import Bundle
 from training.company import CompanyModels, ModelTerms
 from training.learn.learn import Settings, learn
-from training.learn.measures import MODEL, Judged, measure
+from training.learn.measures import MODEL, Judged, demand_baselines, measure
 from training.learn.plain import schema_of
 from training.log.decisions import DecisionLog, decisions_of
 from training.log.errors import LogInvalid
@@ -27,8 +27,8 @@ Announce = Callable[[str], None]
 class Order:
     """What is to be learnt, and from what.
 
-    `test_from`: the rows decided from then on are held out, and so are those before whose window was still open;
-    `baseline` names what the model is measured beside. With a `company` its features and settings are learnt by, and
+    `test_from`: the rows decided from then on are held out, and those before whose window was still open left out;
+    `baselines` names what the model is measured beside. With a `company` its features and settings are learnt by, and
     `bundle_of` has the bundles of its registry by their versions.
     """
 
@@ -49,7 +49,8 @@ class Order:
 class Trained:
     """A bundle, and what was measured of it on rows that it had not seen: `tested` of them.
 
-    `notices` say what no model saw, and why; `parity` what of the log was scored again; `fingerprint` is of the log.
+    `left_out` rows were open when those held out began, `without_reward` have none that is known. `notices` say what no
+    model saw, and why; `parity` what of the log was scored again; `fingerprint` is of the log.
     """
 
     bundle: Bundle
@@ -57,8 +58,19 @@ class Trained:
     fingerprint: str
     trained: int
     tested: int
+    left_out: int
+    without_reward: int
     notices: tuple[str, ...] = ()
     parity: Parity = field(default_factory=Parity)
+
+    def rows(self) -> dict[str, int]:
+        """How many were used for what."""
+        return {
+            "trained": self.trained,
+            "measured": self.tested,
+            "left_out": self.left_out,
+            "without_reward": self.without_reward,
+        }
 
     def document(self) -> dict[str, object]:
         """What was measured, as JSON has it: null where a figure means nothing."""
@@ -67,7 +79,7 @@ class Trained:
             "model_version": self.bundle.version,
             "left_out": list(self.notices),
             "parity": list(self.parity.lines()),
-            "rows": {"trained": self.trained, "measured": self.tested},
+            "rows": self.rows(),
             "metrics": {
                 name: {key: value if np.isfinite(value) else None for key, value in found.as_dict().items()}
                 for name, found in self.judged.by_name.items()
@@ -88,6 +100,7 @@ def train_from_log(order: Order, announce: Announce) -> Trained:
     """
     announce("log")
     files, parity = LogFiles(order.log), Parity()
+    fingerprint = files.fingerprint()
     if order.company is not None and order.bundle_of is not None:
         parity = demand_parity(files, order.bundle_of, order.company.schema)
     columns = order.columns if order.company is None else order.company.columns_for(files, order.columns)
@@ -97,6 +110,7 @@ def train_from_log(order: Order, announce: Announce) -> Trained:
     if order.company is not None:
         terms = order.company.terms_for(files, order.columns, log.choices.features)
     training, test = _held_out(log, order.test_from)
+    demand_baselines(training, order.baselines)
     learnt = learn(training, terms.schema, terms.model, _settings(order, terms), announce)
     announce("measures")
     judged = measure(learnt, training, test, order.baselines)
@@ -105,7 +119,9 @@ def train_from_log(order: Order, announce: Announce) -> Trained:
     return Trained(
         bundle=bundle,
         judged=judged,
-        fingerprint=files.fingerprint(),
+        left_out=log.size - training.size - (0 if test is None else test.size),
+        without_reward=log.unknown,
+        fingerprint=fingerprint,
         trained=training.size,
         tested=training.size if test is None else test.size,
         notices=terms.notices,

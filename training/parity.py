@@ -17,7 +17,7 @@ from models.bundle import Bundle
 from models.scorer import Scorer
 from training.log import cells
 from training.log.errors import LogInvalid
-from training.log.facts import facts_of
+from training.log.facts import demand_types, facts_of
 from training.log.files import LogFiles, LogTable
 from training.log.options import ATTRIBUTES, FEATURE, KIND, is_exported
 
@@ -112,11 +112,9 @@ def _facts(files: LogFiles, log: LogTable, rows: Rows, bundle: Bundle) -> Featur
         if FEATURE + name not in files.columns:
             raise LogInvalid(files.path, f"the log lacks what model {bundle.version} reads", column=FEATURE + name)
     stored = {name: FEATURE + name for name in names}
-    facts = facts_of(files.read([*stored.values()]), stored, cells.instants(log, DECIDED_AT), categorical).take(rows)
-    for name in names:
-        if name in facts.texts and name not in categorical:
-            raise log.fault(f"model {bundle.version} reads no texts here", row=int(rows[0]), column=FEATURE + name)
-    return facts
+    facts = facts_of(files.read([*stored.values()]), stored, cells.instants(log, DECIDED_AT), categorical)
+    demand_types(log, stored, facts, bundle.encoder.types_read())
+    return facts.take(rows)
 
 
 def _journeys(log: LogTable, rows: Rows) -> Iterator[tuple[JourneyRow, Rows]]:

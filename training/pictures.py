@@ -48,7 +48,8 @@ def calibration(judged: Judged) -> Figure:
     groups = [group for group in np.array_split(np.argsort(judged.expected, kind="stable"), BINS) if group.size]
     expected = np.array([judged.expected[group].mean() for group in groups])
     observed = np.array([judged.reward[group].mean() for group in groups])
-    limits = np.array([interval(judged.reward[group]) for group in groups])
+    unit = unit_of(judged.reward)
+    limits = np.array([interval(judged.reward[group], unit) for group in groups])
     lowest, highest = min(0.0, float(limits.min())), float(max(expected.max(), limits.max())) * 1.05
     axes.plot([lowest, highest], [lowest, highest], color="grey", linestyle="--", label="perfect")
     axes.errorbar(expected, observed, yerr=np.abs(limits.T - observed), marker="o", capsize=3, label="model")
@@ -74,14 +75,18 @@ def importance(bundle: Bundle) -> Figure:
     return figure
 
 
-def interval(rewards: NDArray[np.float64]) -> tuple[float, float]:
-    """Of a mean: Wilson's (1927) where rewards are 0 and one other value, else normal."""
+def unit_of(rewards: NDArray[np.float64]) -> float | None:
+    """The one value that they have beside 0; None if they have several, or none."""
     levels = np.unique(rewards[rewards != 0.0])
+    return float(levels[0]) if levels.size == 1 else None
+
+
+def interval(rewards: NDArray[np.float64], unit: float | None) -> tuple[float, float]:
+    """Of the mean of some rewards: Wilson's (1927) where all there are are 0 or `unit`, else normal."""
     n, z, mean = rewards.size, NORMAL, float(rewards.mean())
-    if levels.size > 1:
+    if unit is None:
         half = z * float(rewards.std()) / np.sqrt(n)
         return float(mean - half), float(mean + half)
-    unit = float(levels[0]) if levels.size else 1.0
     rate = mean / unit
     centre = rate + z * z / (2 * n)
     half = z * np.sqrt(rate * (1.0 - rate) / n + z * z / (4 * n * n))

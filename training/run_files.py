@@ -13,7 +13,7 @@ from training.card import CARD, card_of
 from training.from_log import Trained
 
 CALIBRATION, IMPORTANCE, DATA, ENVIRONMENT = "calibration.png", "importance.png", "data.json", "environment.json"
-PACKAGES = ("lightgbm", "numpy", "pyarrow", "feast", "mlflow", "matplotlib")
+PACKAGES = ("lightgbm", "numpy", "scipy", "pyarrow", "feast", "mlflow", "matplotlib")
 
 
 def write_files(folder: Path, log: Path, trained: Trained) -> None:
@@ -23,8 +23,7 @@ def write_files(folder: Path, log: Path, trained: Trained) -> None:
     write_text(folder / CARD, card_of(trained))
     save(calibration(trained.judged), folder / CALIBRATION)
     save(importance(trained.bundle), folder / IMPORTANCE)
-    rows = {"trained": trained.trained, "measured": trained.tested}
-    _write(folder / DATA, {"log": log.name, "sha256": trained.fingerprint, "rows": rows})
+    _write(folder / DATA, {"log": log.name, "sha256": trained.fingerprint, "rows": trained.rows()})
     _write(folder / ENVIRONMENT, environment())
 
 

@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from features.columns.facts import FeatureColumns
 from features.encoder import Encoder
 from features.files import write_parquet
 from models.bundle import MANIFEST_FILE, Bundle
@@ -92,8 +91,7 @@ def score_log(
     names, categorical = bundle.encoder.features_read()
     journeys = tuple(journey.journey_id for journey in bundle.policy.journeys)
     columns = LogColumns(features=names, categorical=categorical, eligible=eligible)
-    choices = read_choices(path, columns, journeys)
-    demand_types(path, bundle.encoder, choices.features)
+    choices = read_choices(path, columns, journeys, bundle.encoder.types_read())
     return scores_of(bundle, choices, costs, against)
 
 
@@ -102,21 +100,6 @@ def demand_against(policy: LearntPolicy, against: str | None) -> None:
     known = [journey.journey_id for journey in policy.journeys]
     if against is not None and against not in known:
         raise LogInvalid("--uplift-against", f"the bundle has no journey {against!r}; it has: {', '.join(known)}")
-
-
-def demand_types(path: Path, encoder: Encoder, facts: FeatureColumns) -> None:
-    """Raises: LogInvalid for a feature with values of another type than is read: they would count as missing."""
-    absent = {
-        **{name: np.isnan(values) for name, values in facts.numbers.items()},
-        **{name: column.codes < 0 for name, column in facts.texts.items()},
-        **{name: np.isnat(values) for name, values in facts.instants.items()},
-    }
-    kinds = {"a number": facts.numbers, "a text": facts.texts, "an instant": facts.instants}
-    for name, kind in encoder.types_read().items():
-        there = next((told for told, mapping in kinds.items() if name in mapping), kind)
-        if there != kind and not absent[name].all():
-            row = int(np.flatnonzero(~absent[name])[0])
-            raise LogInvalid(path, f"the model reads {kind} here, and this is {there}", row=row, column=name)
 
 
 def write_scores(file: Path, scores: Scores, encoder: Encoder) -> None:

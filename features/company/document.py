@@ -16,6 +16,8 @@ from features.interactions import Interaction
 from features.names import NAME, WORDS
 
 _EVENT = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:")
 _IN_VIEW = re.compile(r"[^.\s]+\.[^\s](.*[^\s])?")
 
 
@@ -38,11 +40,12 @@ def _name(value: str) -> str:
 
 def _instant(value: object) -> datetime:
     """A day begins at midnight UTC; a time says its zone."""
+    text = value if isinstance(value, str) else ""
     try:
-        at = datetime.fromisoformat(value if isinstance(value, str) else "")
+        at = datetime.fromisoformat(text if _TIME.match(text) or _DAY.fullmatch(text) else "")
     except ValueError as error:
         raise ValueError("expected a day such as 2026-11-22, or a time with its zone: 2026-11-22T06:00:00Z") from error
-    if at.tzinfo is None and len(str(value)) > len("2026-11-22"):
+    if at.tzinfo is None and not _DAY.fullmatch(text):
         raise ValueError(f"a time needs a zone, such as {at.isoformat(timespec='seconds')}Z; or give a day alone")
     return at.replace(tzinfo=at.tzinfo or UTC)
 
@@ -77,7 +80,11 @@ Interacting = Annotated[
 ]
 AttributeType = Literal["string", "double", "int", "bool", "timestamp"]
 Text = Annotated[str, Field(min_length=1)]
-Instant = Annotated[datetime, BeforeValidator(_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
+Instant = Annotated[
+    datetime,
+    BeforeValidator(_instant),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}"}),
+]
 _MODEL = re.compile(r"\w[\w .-]*")
 ModelName = Annotated[str, Field(pattern=f"^{_MODEL.pattern}$")]
 Part = TypeVar("Part")
@@ -209,7 +216,7 @@ class TrainingDocument(Document):
         default=None, description="What was decided from this day or time on is held out, and measured on."
     )
     folds: int | None = Field(
-        default=None, ge=2, le=50, description="Parts that are kept apart where nothing is held out; default: 5."
+        default=None, ge=2, le=50, description="Parts that are kept apart, to choose and to measure on; default: 5."
     )
     group: Name = Field(default="journey_id", description="The column within whose values ranking is measured.")
     baselines: tuple[Text, ...] = Field(
@@ -223,12 +230,6 @@ class TrainingDocument(Document):
         description="Features of the personal-data class `sensitive` that models may learn from; all others of it are "
         "left out.",
     )
-
-    @model_validator(mode="after")
-    def _one_split(self) -> Self:
-        if self.test_from is not None and self.folds is not None:
-            raise ValueError("say `test_from` or `folds`, not both")
-        return self
 
 
 class MlflowDocument(Document):

@@ -87,8 +87,8 @@ def make_home_of(company: Company, home: Path) -> None:
     if HomeCompany.of(home) != known:
         text = json.dumps({"company": known.name, "folder": str(known.folder)}, indent=1, ensure_ascii=False)
         write_text(home / FILE, text + "\n")
-        if not (home / IGNORED).exists():
-            write_text(home / IGNORED, "*\n")
+    if not (home / IGNORED).exists():
+        write_text(home / IGNORED, "*\n")
 
 
 def _is_something_else(home: Path) -> bool:

@@ -107,13 +107,19 @@ class CatalogueWatch:
             log.error(
                 "catalogue refused, %s stays in force",
                 self._catalogues.current.version,
-                extra={"fields": {"faults": (*faults, *await asyncio.to_thread(self._doubts))}},
+                extra={"fields": {"faults": (*faults, *await self._doubted())}},
             )
             await self._tell(is_valid=False)
             return
         log.info("catalogue %s in force", catalogue.version)
         self._metrics.in_force("catalogue", catalogue.version)
         await self._tell(is_valid=True)
+
+    async def _doubted(self) -> Sequence[str]:
+        try:
+            return await asyncio.to_thread(self._doubts)
+        except Exception as error:  # noqa: BLE001 - what may be why is no reason for the watch to end
+            return (str(error),)
 
     async def _put_in_force(
         self, catalogue: Catalogue, sleep: Callable[[float], Awaitable[None]], terms: Terms | None = None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from training.commands.options import against_option, cost_option, costs_from, eligible_option
+from training.commands.options import cost_option, costs_from, eligible_option
 
 
 @click.command()
@@ -17,7 +17,9 @@ from training.commands.options import against_option, cost_option, costs_from, e
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The Parquet file to write."
 )
-@against_option
+@click.option(
+    "--uplift-against", "against", metavar="JOURNEY", help="One that the model knows. Gains are differences of values."
+)
 @cost_option
 @eligible_option
 def score(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,6 +85,10 @@ def _train_for(
 
         log = own_export(company.folder, home)
     order = replace(_order(log, _said(company, asked)), company=models, bundle_of=KeptBundles(registry).get)
+    if out is None:
+        from features.files import demand_writable_at
+
+        demand_writable_at(home)
     trained = _learnt(order, out)
     if out is not None:
         _tell(trained, f"Wrote {out}", as_json)
@@ -92,15 +96,22 @@ def _train_for(
     home.mkdir(parents=True, exist_ok=True)
     make_home_of(company, home)
     published = register(registry, order, trained, models.schema, datetime.now(UTC))
-    role = "champion, the first of all" if published.is_champion else "challenger"
-    _tell(trained, f"Registered as version {published.registry_version} of {registry.model}, {role}", as_json)
+    number = published.registry_version
+    role = "champion, the first of all" if published.is_champion else f"challenger until `rumbo promote {number}`"
+    kept = f"Registered as version {number} of {registry.model}, {role}"
+    _tell(trained, kept, as_json, registered=asdict(published))
 
 
 def _said(company: Company, asked: dict[str, Any]) -> dict[str, Any]:
     """What was asked, and where it says nothing of it what rumbo.yaml says."""
-    said, is_split = company.document.training, asked["test_from"] is not None or asked["folds"] is not None
-    split = {} if is_split else {"test_from": said.test_from, "folds": said.folds}
-    return {**asked, **split, "baselines": asked["baselines"] or said.baselines}
+    said = company.document.training
+    held_out = None if asked["folds"] is not None else said.test_from  # --folds: measured on all of them
+    return {
+        **asked,
+        "test_from": asked["test_from"] or held_out,
+        "folds": asked["folds"] or said.folds,
+        "baselines": asked["baselines"] or said.baselines,
+    }
 
 
 def _order(log: Path, asked: dict[str, Any]) -> Order:
@@ -140,9 +151,9 @@ def _learnt(order: Order, out: Path | None) -> Trained:
     return trained
 
 
-def _tell(trained: Trained, kept: str, as_json: bool) -> None:
+def _tell(trained: Trained, kept: str, as_json: bool, registered: dict[str, Any] | None = None) -> None:
     if as_json:
-        click.echo(json.dumps(trained.document(), indent=1, sort_keys=True))
+        click.echo(json.dumps({**trained.document(), "registered": registered}, indent=1, sort_keys=True))
         return
     from training.commands.tables import print_trained
 

@@ -60,7 +60,7 @@ class Judged:
 def measure(learnt: Learnt, training: DecisionLog, test: DecisionLog | None, baselines: Sequence[str]) -> Judged:
     """The model and the baselines, on the rows held out; each out of fold where there are none.
 
-    Raises: LogInvalid for a baseline that is none.
+    Where a log has one fold alone, all of it tells itself. Raises: LogInvalid for a baseline that is none.
     """
     if test is None:
         judged, told, number = training.where(learnt.rows), learnt.told, learnt.folds.number
@@ -75,6 +75,12 @@ def measure(learnt: Learnt, training: DecisionLog, test: DecisionLog | None, bas
         expected=told,
         by_name={name: measured(judged.reward, expected, group) for name, expected in by_name.items()},
     )
+
+
+def demand_baselines(log: DecisionLog, names: Sequence[str]) -> None:
+    """Before anything is learnt. Raises: LogInvalid for one that is none."""
+    for name in names:
+        _codes_of_baseline(name, log, log)
 
 
 def measured(reward: Vector, expected: Vector, group: Groups) -> Measured:
@@ -131,7 +137,7 @@ def _codes_of_baseline(name: str, training: DecisionLog, judged: DecisionLog) ->
         attributes = {attribute for of_one in training.attributes for attribute in of_one}
         rates = [f"{RATE}{known}" for known in (*facts.texts, *facts.numbers, *sorted(attributes))]
         known = ", ".join((*BASELINES, *rates))
-        raise LogInvalid(training.path, f"there is no baseline {name!r}; there are: {known}", column="--baseline")
+        raise LogInvalid(training.path, f"there is no baseline {name!r}; there are: {known}", column="baseline")
     return found
 
 
@@ -150,7 +156,7 @@ def _codes(name: str, training: DecisionLog, judged: DecisionLog) -> tuple[Codes
 
 
 def _limits(values: Vector) -> Vector:
-    present = values[~np.isnan(values)]
+    present = values[np.isfinite(values)]
     return np.unique(np.quantile(present, np.arange(1, BINS) / BINS)) if present.size else np.empty(0)
 
 

@@ -60,12 +60,15 @@ def brier(label: Vector, p: Vector) -> float:
 
 
 def _rankable(label: Vector, p: Vector, group: Groups) -> Iterator[tuple[Vector, Vector]]:
-    """(labels, predictions) of each group that has both labels. Raises: NothingToRank if none has."""
+    """(labels, predictions) of each group that has both labels; a code below 0 is no group.
+
+    Raises: NothingToRank if none has.
+    """
     order = np.argsort(group, kind="stable")
     parts = np.flatnonzero(np.diff(group[order])) + 1
     is_any = False
     for rows in np.split(order, parts):
-        if 0.0 < label[rows].sum() < rows.size:
+        if group[rows[0]] >= 0 and 0.0 < label[rows].sum() < rows.size:
             is_any = True
             yield label[rows], p[rows]
     if not is_any:

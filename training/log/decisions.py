@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from features.columns.facts import FeatureColumns
 from training.log import cells
-from training.log.facts import facts_of
+from training.log.facts import demand_types, facts_of
 from training.log.files import LogFiles, LogTable
 from training.log.options import ATTRIBUTES, DECISION, KIND, SLOT, WINDOW_END, LogColumns, column_of, is_exported
 
@@ -148,8 +148,12 @@ def decisions_of(files: LogFiles, named: LogColumns) -> DecisionLog:
     return whole.where(known)
 
 
-def read_choices(path: Path, named: LogColumns, journeys: tuple[str, ...]) -> Choices:
+def read_choices(
+    path: Path, named: LogColumns, journeys: tuple[str, ...], types: Mapping[str, str] | None = None
+) -> Choices:
     """The rows to score: no reward, journey or propensity is looked at.
+
+    `types` says what features must be, as `Encoder.types_read` does.
 
     `journeys` are those that are known to the policy; without a column of sets every row can have each of them. Ids
     in the sets that are no such journey come after them.
@@ -165,6 +169,7 @@ def read_choices(path: Path, named: LogColumns, journeys: tuple[str, ...]) -> Ch
     size = log.table.num_rows
     decided_at = cells.instants(log, columns.decided_at) if times else np.full(size, _NO_TIME)
     features = _features(files, log, columns, decided_at)
+    demand_types(log, {name: column_of(name, files) for name in columns.features}, features, types or {})
     if columns.eligible is None:
         return Choices(journeys=journeys, eligible=np.ones((size, len(journeys)), dtype=np.bool_), features=features)
     found = cells.sets(log, columns.eligible)
@@ -279,10 +284,17 @@ def _kinds(files: LogFiles, log: LogTable, journeys: tuple[str, ...], shown: Cod
 
 
 def _kinds_by_journey(log: LogTable, shown: cells.Coded) -> dict[str, str]:
+    """As the last row that shows it says."""
     kinds = cells.texts(log, KIND)
-    said, count = (shown.codes >= 0) & (kinds.codes >= 0), max(len(kinds.levels), 1)
-    pairs = np.unique(shown.codes[said] * count + kinds.codes[said])
-    return {shown.levels[pair // count]: kinds.levels[pair % count] for pair in pairs}
+    rows = _last_rows(shown.codes, kinds.codes >= 0, len(shown.levels))
+    return {shown.levels[j]: kinds.levels[kinds.codes[row]] for j, row in enumerate(rows) if row >= 0}
+
+
+def _last_rows(shown: Codes, said: Mask, count: int) -> Codes:
+    """(count,) the last row of each journey in which it is said; -1 of those where it never is."""
+    last = np.full(count + 1, -1)  # the last is of rows without a journey, whose code is -1
+    np.maximum.at(last, shown, np.where(said, np.arange(shown.size), -1))
+    return last[:-1]
 
 
 def _attributes(
@@ -292,9 +304,8 @@ def _attributes(
     if not is_exported(files) or ATTRIBUTES not in log.table.column_names:
         return ({},) * len(journeys)
     said = cells.attributes(log, ATTRIBUTES)
-    last = np.full(len(journeys) + 1, -1)  # the last is of rows without a journey, whose code is -1
-    np.maximum.at(last, shown, np.where(said.codes >= 0, np.arange(shown.size), -1))
-    return tuple({} if row < 0 else said.levels[said.codes[row]] for row in last[:-1])
+    rows = _last_rows(shown, said.codes >= 0, len(journeys))
+    return tuple({} if row < 0 else said.levels[said.codes[row]] for row in rows)
 
 
 def _window_ends(log: LogTable) -> NDArray[np.datetime64] | None:

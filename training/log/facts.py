@@ -33,3 +33,26 @@ def facts_of(
         return columns_of(table, tuple(stored), _AT, categorical=categorical)
     except ColumnUnfit as error:
         raise log.fault(error.fault, row=error.row, column=stored[error.column]) from error
+
+
+def demand_types(log: LogTable, stored: Mapping[str, str], facts: FeatureColumns, types: Mapping[str, str]) -> None:
+    """Raises: LogInvalid for a feature whose values are of another type than is read, and would count as missing.
+
+    Args:
+        types: "a number", "a text" or "an instant" by feature; others are as they are.
+    """
+    there = {"a number": facts.numbers, "a text": facts.texts, "an instant": facts.instants}
+    for name, needed in types.items():
+        found = next((kind for kind, features in there.items() if name in features), needed)
+        if found == needed:
+            continue
+        present = np.flatnonzero(~_absent(facts, name))
+        if present.size:
+            text = f"the model reads {needed} here, and this is {found}"
+            raise log.fault(text, row=int(present[0]), column=stored[name])
+
+
+def _absent(facts: FeatureColumns, name: str) -> NDArray[np.bool_]:
+    if name in facts.texts:
+        return facts.texts[name].codes < 0
+    return np.isnat(facts.instants[name]) if name in facts.instants else np.isnan(facts.numbers[name])

@@ -73,11 +73,13 @@ def by_squared_loss(one: Played) -> float:
 
 
 def few_or_all(few: int, every: int) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("logs", [few, pytest.param(every, marks=pytest.mark.proof)])
+    marks = (pytest.mark.proof, pytest.mark.timeout(0))
+    return pytest.mark.parametrize(
+        "logs", [pytest.param(few, marks=pytest.mark.timeout(120)), pytest.param(every, marks=marks)]
+    )
 
 
 @few_or_all(3, 200)
-@pytest.mark.timeout(120)
 def test_without_heterogeneity_little_is_lost_against_the_best_constant(logs: int, tmp_path: Path) -> None:
     lost, left = [], 0
     for seed in range(logs):
@@ -89,7 +91,6 @@ def test_without_heterogeneity_little_is_lost_against_the_best_constant(logs: in
 
 
 @few_or_all(3, 100)
-@pytest.mark.timeout(120)
 def test_with_strong_heterogeneity_the_gain_is_kept(logs: int, tmp_path: Path) -> None:
     kept, could = [], []
     for seed in range(logs):
@@ -102,7 +103,6 @@ def test_with_strong_heterogeneity_the_gain_is_kept(logs: int, tmp_path: Path) -
 
 
 @few_or_all(1, 50)
-@pytest.mark.timeout(120)
 def test_rare_and_heavy_rewards_are_learnt_by_what_they_are(logs: int, tmp_path: Path) -> None:
     """1 % of the rows have a reward, lognormal."""
     chosen, squared, kinds = [], [], set()

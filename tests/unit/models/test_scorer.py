@@ -16,8 +16,8 @@ from features.values import FeatureRow, FeatureStatus, FeatureValue, Scalar
 from models.bundle import MODEL_FILE, Bundle
 from models.calibration import Calibration, CalibrationKind
 from models.errors import BundleCorrupt
-from models.scorer import JourneyModel, Scorer
-from tests.model_builders import JOURNEYS, MODEL, NOW, PANTRY, SCHEMA, bundle, customers, row
+from models.scorer import Scorer
+from tests.model_builders import JOURNEYS, MODEL, NOW, SCHEMA, bundle, customers, row
 
 UNKNOWN = JourneyRow(journey_id="never-seen", kind="service", attributes={"campaign_type": "Z"})
 
@@ -91,8 +91,3 @@ def test_a_model_with_other_columns_than_its_encoder_is_refused(trained: Bundle)
 def test_text_that_is_not_a_model_is_refused(trained: Bundle) -> None:
     with pytest.raises(BundleCorrupt, match=MODEL_FILE):
         Scorer(replace(trained, model_text="not a model"))
-
-
-def test_the_scorer_fits_the_interface_of_all_models(scorer: Scorer) -> None:
-    model: JourneyModel = scorer
-    assert model.score(row(), NOW, [PANTRY]).shape == (1,)

@@ -111,6 +111,13 @@ def test_a_score_that_only_knows_the_group_ranks_no_better_than_chance_within_it
     assert auc_within(label, p, group) == 0.5
 
 
+def test_rows_of_no_group_are_ranked_with_nobody() -> None:
+    label, p, group = np.array([1.0, 0.0, 1.0, 0.0]), np.array([0.9, 0.1, 0.2, 0.8]), np.array([1, 1, -1, -1])
+    assert auc_within(label, p, group) == ndcg_within(label, p, group) == 1.0
+    with pytest.raises(NothingToRank):
+        auc_within(label, p, np.full(4, -1))
+
+
 @pytest.mark.parametrize("label", [np.zeros(3), np.ones(3)])
 def test_one_label_alone_cannot_be_ranked(label: Vector) -> None:
     p, group = np.array([0.1, 0.2, 0.3]), np.array([1, 1, 1])

@@ -27,7 +27,7 @@ def exported(place: Path, attributes: pa.Array | None) -> Path:
         "decided_at": pa.array([datetime(2026, 1, 1, tzinfo=UTC)] * rows, pa.timestamp("us", "UTC")),
         "rank": [1] * rows,
         "journey_id": SHOWN,
-        "kind": ["service"] * rows,
+        "kind": ["service", "survey", "feedback", "service", "service"],
         "propensity": [0.5] * rows,
         "eligible": [["basket", "survey", "tips"]] * rows,
         "reward": [0.0, 1.0, 0.0, 1.0, 0.0],
@@ -43,7 +43,7 @@ def test_a_journey_has_the_attributes_that_the_log_says_last(tmp_path: Path) -> 
     log = read_decisions(exported(tmp_path, pa.array(SAID, TEXTS)), LogColumns())
     assert log.choices.journeys == ("basket", "survey", "tips")
     assert log.attributes == ({"category": "drinks"}, {}, {})
-    assert log.kinds == ("service", "service", "")
+    assert log.kinds == ("feedback", "service", "")
 
 
 def test_an_export_of_before_says_nothing_of_attributes(tmp_path: Path) -> None:

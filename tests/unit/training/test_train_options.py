@@ -1,0 +1,87 @@
+"""What rumbo.yaml says of training holds where no option says otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from service.cli import main
+from tests.example import COMPANY
+from training.from_log import Order, Trained
+from training.log.errors import LogInvalid
+
+DAY = np.datetime64("2026-11-22", "us")
+OTHER = np.datetime64("2026-12-01", "us")
+
+
+class Asked(LogInvalid):
+    """Raised in place of learning: what was to be learnt is known by then."""
+
+    def __init__(self, order: Order) -> None:
+        super().__init__("asked", "nothing is learnt here")
+        self.order = order
+
+
+@pytest.fixture
+def order_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Order]:
+    """What `rumbo train` with these options sets out to learn for a company whose `training:` says this."""
+    seen: list[Order] = []
+
+    def learning(order: Order, announce: Callable[[str], None]) -> Trained:
+        seen.append(order)
+        raise Asked(order)
+
+    monkeypatch.setattr("training.from_log.train_from_log", learning)
+
+    def asked(said: str, *options: str) -> Order:
+        company = tmp_path / "company"
+        company.mkdir(exist_ok=True)
+        (company / "feast").unlink(missing_ok=True)
+        (company / "feast").symlink_to(COMPANY / "feast")
+        text = (COMPANY / "rumbo.yaml").read_text(encoding="utf-8")
+        before = text.partition("training:")[0].replace("notes: features.yaml", f"notes: {COMPANY}/features.yaml")
+        (company / "rumbo.yaml").write_text(f"{before.replace('  notes:', '  # notes:')}training: {said}\n")
+        arguments = ["train", "--company", str(company), "--log", str(tmp_path / "log.parquet"), *options]
+        result = CliRunner().invoke(main, arguments)
+        assert result.exit_code == 2, result.output
+        return seen[-1]
+
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("said", "options", "test_from", "folds"),
+    [
+        ("{}", (), None, 5),
+        ("{test_from: 2026-11-22}", (), DAY, 5),
+        ("{folds: 7}", (), None, 7),
+        ("{test_from: 2026-11-22, folds: 7}", (), DAY, 7),
+        ("{test_from: 2026-11-22, folds: 7}", ("--test-from", "2026-12-01"), OTHER, 7),
+        ("{test_from: 2026-11-22}", ("--folds", "3"), None, 3),
+        ("{folds: 7}", ("--folds", "3"), None, 3),
+    ],
+)
+def test_the_split(
+    order_of: Callable[..., Order], said: str, options: tuple[str, ...], test_from: Any, folds: int
+) -> None:
+    order = order_of(said, *options)
+    assert (order.test_from, order.folds) == (test_from, folds)
+
+
+def test_baselines_and_the_objective(order_of: Callable[..., Order]) -> None:
+    order = order_of("{baselines: ['rate:age_band'], objective: bought}")
+    assert order.baselines == ("rate:age_band",)
+    assert order.company is not None
+    assert order.company.objective == "bought"
+    assert order_of("{baselines: ['rate:age_band']}", "--baseline", "rate:category").baselines == ("rate:category",)
+
+
+def test_a_time_says_its_zone(order_of: Callable[..., Order]) -> None:
+    order = order_of("{test_from: 2026-11-22T05:00:00+01:00}")
+    assert order.test_from == np.datetime64(datetime(2026, 11, 22, 4, tzinfo=UTC).replace(tzinfo=None), "us")
