@@ -11,14 +11,6 @@ class CannotWrite(RumboError, OSError):
     """A file cannot be made or replaced: no room, no right, or a folder that only can be read."""
 
 
-class SourceMissing(RumboError):
-    """The package that carries the demo's input data is not installed or lacks a table."""
-
-
-class HomeNotPrepared(RumboError):
-    """The folder has no data that can be trained on; `rumbo prepare` makes them."""
-
-
 class InvalidInstant(RumboError):
     """A text that should be an RFC 3339 instant is not one."""
 

@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from features.errors import CannotWrite, HomeNotPrepared
+from features.errors import CannotWrite
 from features.files import replacing, write_text
 from models.registry import fetch_champion
 from service.cli import main
 from service.examples.complete_journey.data.campaigns import CAMPAIGNS
-from service.examples.complete_journey.data.dataset import Dataset
+from service.examples.complete_journey.data.dataset import Dataset, HomeNotPrepared
 from tests.example import COMPANY, SCHEMA
 from tests.fixtures_features import company_at, registry_at
 from tests.fixtures_service import copied, copied_company

@@ -16,9 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from features.errors import HomeNotPrepared
 from service.examples.complete_journey.data.campaigns import CAMPAIGNS
-from service.examples.complete_journey.data.dataset import FILE, Dataset
+from service.examples.complete_journey.data.dataset import FILE, Dataset, HomeNotPrepared
 from service.examples.complete_journey.data.prepare import STEPS, TABLES, prepare_company
 from service.examples.complete_journey.seed import CONSENTS, seed_consents
 from service.settings import Settings

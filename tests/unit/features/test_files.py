@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from features.errors import HomeNotPrepared
 from features.files import replacing, write_text
-from service.examples.complete_journey.data.dataset import Dataset
+from service.examples.complete_journey.data.dataset import Dataset, HomeNotPrepared
 
 DATASET = Dataset(
     source="The Complete Journey",

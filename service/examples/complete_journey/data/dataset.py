@@ -9,10 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from features.errors import HomeNotPrepared
+from features.errors import RumboError
 from features.files import remove, sha256_of, write_text
 
 FILE = "dataset.json"
+
+
+class HomeNotPrepared(RumboError):
+    """The folder has not the data that `rumbo prepare` makes, or not all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

