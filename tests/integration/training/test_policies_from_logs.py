@@ -252,6 +252,6 @@ def test_rows_from_a_day_on_are_held_out(tmp_path: Path) -> None:
 
     told = json.loads(done.stdout)
     later = sum(at.day >= 4 for at in log.table.column("decided_at").to_pylist())
-    assert told["rows"] == {"trained": 1500 - later, "measured": later}
+    assert told["rows"] == {"trained": 1500 - later, "measured": later, "left_out": 0, "without_reward": 0}
     assert set(told["metrics"]) == {"model", "constant", "journey", "rate:segment"}
     assert told["metrics"]["model"]["loss"] < told["metrics"]["constant"]["loss"]
