@@ -96,10 +96,10 @@ def evaluate_log(question: Question, announce: Callable[[str], None]) -> Evaluat
     against = _table_against(question)
     announce("log")
     log = read_decisions(question.log, _with_features(question.columns, judged))
-    for table in (judged, *([] if against is None else [against])):
+    tables = [judged] if against is None else [judged, against]
+    for table in tables:
         table.demand_within(log.size + log.unknown)
-    log = _of_slot(log, question.slot)
-    log = over(log, [judged, *([] if against is None else [against])])
+    log = over(_of_slot(log, question.slot), tables)
     _demand_choice(log)
     log = replace(log, reward=log.reward - cost_vector(log.choices.journeys, question.costs or {})[log.shown])
     announce("reward model")

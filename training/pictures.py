@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from training.evaluation import MODEL, Evaluation
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from models.bundle import Bundle
-    from training.evaluation import Evaluation
     from training.learn.measures import Judged
 
-JUDGED = "model"
 ESTIMATOR = "dr"
 MOST = 24
 BINS = 10
@@ -30,7 +30,7 @@ def value_intervals(found: Evaluation) -> Figure:
     axes = figure.subplots()
     for height, (name, estimate) in enumerate(ranked):
         error = [[estimate.value - estimate.low], [estimate.high - estimate.value]]
-        colour = "tab:red" if name == JUDGED else "tab:grey"
+        colour = "tab:red" if name == MODEL else "tab:grey"
         axes.errorbar(estimate.value, height, xerr=error, marker="o", capsize=3, color=colour)
     axes.set_yticks(range(len(ranked)), [name for name, _ in ranked])
     axes.set(

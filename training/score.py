@@ -132,10 +132,9 @@ def _with_strangers(rewards: Matrix, choices: Choices, policy: LearntPolicy) -> 
 
 def _probability(value: Matrix, choices: Choices, guard: GuardTerms) -> Matrix:
     """A journey that the bundle does not know has proved nothing: it is taken where a row may have no other."""
+    count, known = len(choices.journeys), len(guard.order)  # those that the bundle knows come first
     place = {name: j for j, name in enumerate(choices.journeys)}
-    known = [place[name] for name in guard.order]
-    strangers = [j for j in place.values() if j not in set(known)]
+    order = [*(place[name] for name in guard.order), *range(known, count)]
     eligible = choices.eligible.copy()
-    for stranger in strangers:
-        eligible[:, stranger] &= ~choices.eligible[:, known].any(axis=1)
-    return deterministic(choose(value, eligible, [*known, *strangers], guard.margin), value.shape[1])
+    eligible[:, known:] &= ~eligible[:, :known].any(axis=1, keepdims=True)
+    return deterministic(choose(value, eligible, order, guard.margin), count)

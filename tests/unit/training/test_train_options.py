@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,14 +21,6 @@ DAY = np.datetime64("2026-11-22", "us")
 OTHER = np.datetime64("2026-12-01", "us")
 
 
-class Asked(LogInvalid):
-    """Raised in place of learning: what was to be learnt is known by then."""
-
-    def __init__(self, order: Order) -> None:
-        super().__init__("asked", "nothing is learnt here")
-        self.order = order
-
-
 @pytest.fixture
 def order_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Order]:
     """What `rumbo train` with these options sets out to learn for a company whose `training:` says this."""
@@ -35,18 +28,15 @@ def order_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., O
 
     def learning(order: Order, announce: Callable[[str], None]) -> Trained:
         seen.append(order)
-        raise Asked(order)
+        raise LogInvalid(order.log, "nothing is learnt here")
 
     monkeypatch.setattr("training.from_log.train_from_log", learning)
 
     def asked(said: str, *options: str) -> Order:
-        company = tmp_path / "company"
-        company.mkdir(exist_ok=True)
-        (company / "feast").unlink(missing_ok=True)
-        (company / "feast").symlink_to(COMPANY / "feast")
-        text = (COMPANY / "rumbo.yaml").read_text(encoding="utf-8")
-        before = text.partition("training:")[0].replace("notes: features.yaml", f"notes: {COMPANY}/features.yaml")
-        (company / "rumbo.yaml").write_text(f"{before.replace('  notes:', '  # notes:')}training: {said}\n")
+        company, left_out = tmp_path / "company", shutil.ignore_patterns("*.py", "catalogue", "__pycache__")
+        shutil.copytree(COMPANY, company, ignore=left_out, dirs_exist_ok=True)
+        text = (COMPANY / "rumbo.yaml").read_text(encoding="utf-8").partition("training:")[0]
+        (company / "rumbo.yaml").write_text(f"{text}training: {said}\n", encoding="utf-8")
         arguments = ["train", "--company", str(company), "--log", str(tmp_path / "log.parquet"), *options]
         result = CliRunner().invoke(main, arguments)
         assert result.exit_code == 2, result.output
