@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
+from enum import Enum, auto
+from functools import partial
 from pathlib import Path
+
+import pyarrow as pa
 
 from service.bootstrap.clock import system_clock
 from service.bootstrap.company import company_of, terms_known
@@ -13,17 +17,29 @@ from service.bootstrap.store import state_store
 from service.catalogue.objectives import KeptObjectives
 from service.quiet_load import collecting_later
 from service.settings import Settings
+from service.state.export.denials import denials_schema
 from service.state.export.rewards import AsOf
-from service.state.export.settled import is_settled
+from service.state.export.settled import is_settled, is_whole
 from service.state.export.table import export_schema
-from service.state.export.write import FILE, Day, Export
+from service.state.export.write import Day, Export, decisions_file, denials_file
+from service.state.upkeep.retention import day_before
 
 FOLDER = "export"
 """In the home: what training reads."""
 EPOCH = date(1970, 1, 1)
 Begin = Callable[[Day], Callable[[int], None]]
 """Told that a day begins; what it gives back is told how many decisions more were written."""
-Skip = Callable[[Day], bool]
+
+
+class Lacking(Enum):
+    """What of a day is to be written."""
+
+    ALL = auto()
+    DENIALS = auto()
+    NOTHING = auto()
+
+
+Look = Callable[[Day], Lacking]
 
 
 async def export_days(
@@ -34,12 +50,12 @@ async def export_days(
     *,
     found: Callable[[list[Day]], None],
     begin: Begin,
-    skips: Skip = lambda day: False,
+    lacking: Look = lambda day: Lacking.ALL,
     stopped: Callable[[], None] = lambda: None,
 ) -> tuple[int, int]:
-    """Writes the days from `since` up to, not including, `until`. Returns: rows and days.
+    """Writes the days from `since` up to, not including, `until`. Returns: rows of decisions, and days.
 
-    `found` is told the days, `skips` says which of them stay as they are; `stopped` is told when it was told to stop.
+    `found` is told the days that are written, `lacking` says what of each; `stopped` is told when it was told to stop.
 
     Raises: as `state_store` and `Export.write`.
     """
@@ -48,11 +64,15 @@ async def export_days(
         as_of = AsOf(now=now, events_since=now - settings.retention.events)
         terms = terms_known(settings, company_of(settings))
         export = Export(state.engine, terms.schema, KeptObjectives(terms.events), folder, as_of)
-        days, rows = [day for day in await export.days(since, until) if not skips(day)], 0
-        found(days)
-        for day in days:
+        days = {day: lack for day in await export.days(since, until) if (lack := lacking(day)) is not Lacking.NOTHING}
+        found(list(days))
+        rows = 0
+        for day, lack in days.items():
             try:
-                rows += await export.write(day, begin(day))
+                if lack is Lacking.ALL:
+                    rows += await export.write(day, begin(day))
+                else:
+                    await export.write_denials(day, begin(day))
             except asyncio.CancelledError:
                 export.stop()
                 stopped()
@@ -64,25 +84,31 @@ def update_export(company: Path, home: Path) -> Path:
     """Brings HOME/export up to date. Returns: it.
 
     A day whose windows were all over when it was written stays, for events that tell of it may be gone by now; unless
-    the features have other columns since, and the events are still there.
+    its columns are others since, and the events are still there. Its denials alone are added, while its decisions are
+    all there: those of a day past their time may be going.
 
     Raises: as `export_days`; StateUnavailable if no decision was ever made.
     """
     settings = Settings(company=company, home=home)
     folder = home / FOLDER
-    schema = export_schema(terms_known(settings, company_of(settings)).schema)
-    events_since = system_clock() - settings.retention.events
-
-    def is_kept(day: Day) -> bool:
-        has_events = datetime.combine(day.day, time(), UTC) >= events_since
-        over = datetime.combine(day.day + timedelta(days=1), time(), UTC)
-        return is_settled(folder / f"day={day.day}" / FILE, over, schema if has_events else None)
-
+    look = partial(_lacking, folder, export_schema(terms_known(settings, company_of(settings)).schema), settings)
     with collecting_later():
         asyncio.run(
-            export_days(settings, EPOCH, None, folder, found=_nothing, begin=lambda day: _nothing_more, skips=is_kept)
+            export_days(settings, EPOCH, None, folder, found=_nothing, begin=lambda day: _nothing_more, lacking=look)
         )
     return folder
+
+
+def _lacking(folder: Path, schema: pa.Schema, settings: Settings, day: Day) -> Lacking:
+    now, kept = system_clock(), settings.retention
+    begins, over = (datetime.combine(date_, time(), UTC) for date_ in (day.day, day.day + timedelta(days=1)))
+    has_decisions = begins >= day_before(now, kept.decisions)
+    has_events = has_decisions and begins >= now - kept.events
+    if not is_settled(decisions_file(folder, day.day), over, schema if has_events else None):
+        return Lacking.ALL
+    if has_decisions and not is_whole(denials_file(folder, day.day), over, denials_schema()):
+        return Lacking.DENIALS
+    return Lacking.NOTHING
 
 
 def _nothing(days: list[Day]) -> None:

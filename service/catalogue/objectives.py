@@ -1,4 +1,4 @@
-"""What the journeys of a kept catalogue are for: what meets each objective, and within which time."""
+"""What the journeys of a kept catalogue are for, what meets each objective, and what else was said of them then."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from pydantic import ValidationError
 
 from features.errors import RumboError
 from features.values import Scalar
+from service.catalogue.bind.values import journey_of
 from service.catalogue.conditions.compile import ConditionCompiler
-from service.catalogue.documents.journey import CatalogueDocument, ObjectiveDocument
+from service.catalogue.documents.journey import CatalogueDocument, JourneyDocument, ObjectiveDocument
+from service.catalogue.documents.policies import PoliciesDocument
 from service.catalogue.documents.problems import FaultClass, Problems
 from service.catalogue.documents.source import form_problems
 from service.catalogue.load import CatalogueInvalid
@@ -46,6 +48,21 @@ class KeptObjective:
         return self.where.holds_alone(Variables(known)) is True
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptJourney:
+    """What a catalogue says of a journey, as it is exported. `prior`: P(objective met) before evidence.
+
+    `value`: of its objective, when met. `expects`: what each action expects of the customer.
+    """
+
+    kind: str
+    tier: int
+    value: float | None
+    prior: float
+    attributes: Mapping[str, str]
+    expects: Mapping[str, str]
+
+
 def objectives_of(document: CatalogueDocument, events: EventTypes) -> Mapping[str, KeptObjective]:
     """The objectives of a catalogue, by journey. Raises: CatalogueInvalid.
 
@@ -56,6 +73,23 @@ def objectives_of(document: CatalogueDocument, events: EventTypes) -> Mapping[st
     if problems.found:
         raise CatalogueInvalid(problems.found)
     return found
+
+
+def journeys_of(document: CatalogueDocument) -> Mapping[str, KeptJourney]:
+    """The journeys of a catalogue, by their ids."""
+    return {journey.journey: _journey(journey, document.policies) for journey in document.journeys}
+
+
+def _journey(document: JourneyDocument, company: PoliciesDocument) -> KeptJourney:
+    journey = journey_of(document, company)
+    return KeptJourney(
+        kind=journey.kind.value,
+        tier=journey.tier,
+        value=journey.objective.value,
+        prior=journey.prior,
+        attributes=journey.attributes,
+        expects={action.action_id: action.expects for stage in journey.stages for action in stage.actions},
+    )
 
 
 def kept_document(source: str) -> CatalogueDocument:
@@ -85,12 +119,12 @@ def _objective(journey: str, document: ObjectiveDocument, events: EventTypes, pr
 
 
 class KeptObjectives:
-    """The objectives and attributes of what a store's catalogues have; each is read once, when it is first needed."""
+    """The objectives and journeys of a store's catalogues; each version is read once, when it is first needed."""
 
     def __init__(self, events: EventTypes) -> None:
         self._events = events
         self._documents: dict[str, CatalogueDocument | None] = {}
-        self._attributes: dict[str, Mapping[str, Mapping[str, str]]] = {}
+        self._journeys: dict[str, Mapping[str, KeptJourney]] = {}
         self._by_version: dict[str, Mapping[str, KeptObjective]] = {}
 
     def of(self, read: Callable[[str], str | None], version: str, journey_id: str) -> KeptObjective:
@@ -105,18 +139,12 @@ class KeptObjectives:
         except KeyError:
             raise CatalogueLost(f"catalogue {version} as it is kept has no journey {journey_id}") from None
 
-    def attributes_of(
-        self, read: Callable[[str], str | None], version: str, journey_id: str
-    ) -> Mapping[str, str] | None:
-        """What a model knows of a journey; None if the version, or the journey in it, is not kept.
-
-        Raises: CatalogueInvalid.
-        """
-        if version not in self._attributes:
+    def journey_of(self, read: Callable[[str], str | None], version: str, journey_id: str) -> KeptJourney | None:
+        """None if the version, or the journey in it, is not kept. Raises: CatalogueInvalid."""
+        if version not in self._journeys:
             document = self._kept(read, version)
-            journeys = () if document is None else document.journeys
-            self._attributes[version] = {journey.journey: journey.attributes for journey in journeys}
-        return self._attributes[version].get(journey_id)
+            self._journeys[version] = {} if document is None else journeys_of(document)
+        return self._journeys[version].get(journey_id)
 
     def _kept(self, read: Callable[[str], str | None], version: str) -> CatalogueDocument | None:
         if version not in self._documents:

@@ -45,13 +45,13 @@ class Day(click.ParamType[date]):
     "--to",
     "folder",
     type=click.Path(file_okay=False, path_type=Path),
-    help="The folder for day=YYYY-MM-DD/decisions.parquet.",
+    help="The folder for day=YYYY-MM-DD/decisions.parquet and _denials.",
 )
 @click.option("--schema", "is_described", is_flag=True, help="Print what each column is, and end.")
 def export_(
     settings: Settings, since: date | None, until: date | None, folder: Path | None, is_described: bool
 ) -> None:
-    """Write decisions and what became of them as Parquet, a folder a day.
+    """Write decisions and what became of them as Parquet, a folder a day; what was denied in _denials beside them.
 
     Days that were exported before are replaced, each at once. A reward is told once its window is over.
     """
@@ -70,14 +70,22 @@ def export_(
 
 
 def _print_columns(settings: Settings) -> None:
-    """The columns as a table of Markdown."""
+    """The columns of both tables in Markdown."""
     from service.bootstrap.company import company_of, features_known
-    from service.state.export.table import documented, export_schema
+    from service.state.export.denials import denials_schema
+    from service.state.export.fields import documented
+    from service.state.export.table import export_schema
 
-    click.echo("| column | type | unit | what it is |\n|---|---|---|---|")
     schema = features_known(settings, company_of(settings)).schema
-    for column in documented(export_schema(schema)):
-        click.echo("| " + " | ".join(text.replace("|", "\\|") for text in column) + " |")
+    tables = {
+        "day=YYYY-MM-DD/decisions.parquet: a row for each journey that was ranked": export_schema(schema),
+        "_denials/day=YYYY-MM-DD/denials.parquet: a row for each candidate that was denied": denials_schema(),
+    }
+    for title, table in tables.items():
+        click.echo(f"## {title}\n\n| column | type | unit | what it is |\n|---|---|---|---|")
+        for column in documented(table):
+            click.echo("| " + " | ".join(text.replace("|", "\\|") for text in column) + " |")
+        click.echo()
 
 
 @click.command("import")

@@ -19,6 +19,7 @@ from service.catalogue.terms import terms_of
 from service.decision.arbitrate import Score, ScoreSource
 from service.decision.decide import Decision, DecisionTerms, begin, conclude
 from service.decision.journey import JourneyKind
+from service.decision.plan import Plan
 from service.decision.reports.rows import OutcomeType
 from service.state.engines.engine import Engine
 from service.state.export.rewards import AsOf
@@ -72,7 +73,7 @@ SOURCE = json.dumps(
             _journey(
                 "survey", 2, {"outcome": "CONVERTED", "within": "3d", "value": 8.0}, capacity={"units": 3, "per": "30d"}
             ),
-            _journey("tips", 3, {"outcome": "ENGAGED", "within": "1d", "value": 1.0}),
+            _journey("tips", 3, {"outcome": "ENGAGED", "within": "1d", "value": 1.0}, prior=0.375),
             _journey("contact-us", 4, {"event": "incident.resolved", "within": "1d", "value": 2.0}),
         ],
     }
@@ -99,11 +100,12 @@ async def proposed(
     limit: int = 2,
     features: Sequence[FeatureValue] = (),
     context: Mapping[str, float] | None = None,
+    plan: Plan = PLAN,
 ) -> Decision:
     """A decision over what the store says, scored as P_OUTCOME."""
-    reading = await state.situation(customer_id, now, PLAN.reach_on(channel))
+    reading = await state.situation(customer_id, now, plan.reach_on(channel))
     known = facts(channel=channel, now=now, situation=reading.situation, features=features, context=context)
-    draft = begin(PLAN, replace(known, customer_id=customer_id))
+    draft = begin(plan, replace(known, customer_id=customer_id))
     scores = {c.journey_id: Score(p_outcome=P_OUTCOME[c.journey_id], source=ScoreSource.MODEL) for c in draft.survivors}
     return conclude(draft, scores, DecisionTerms(decision_id=decision_id, limit=limit, model_version="m1"))
 
@@ -151,6 +153,11 @@ async def exported(state: Store, folder: Path, now: datetime = LATER) -> pa.Tabl
 def table_in(folder: Path) -> pa.Table:
     files = sorted(folder.glob("day=*/*.parquet"))
     return pa.concat_tables([pq.read_table(file, partitioning=None) for file in files])
+
+
+def denials_in(folder: Path) -> pa.Table:
+    """Every row of the second table that was exported to a folder."""
+    return table_in(folder / "_denials")
 
 
 async def rows_in(state: Store, folder: Path, now: datetime = LATER) -> dict[tuple[str, str], dict[str, Any]]:

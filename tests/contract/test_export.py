@@ -17,7 +17,8 @@ from features.values import FeatureStatus
 from service.catalogue.objectives import CatalogueLost
 from service.state.engines.engine import CHUNK
 from service.state.engines.session import Row, Session, Sql, Transaction
-from service.state.export.table import documented, export_schema
+from service.state.export.fields import documented
+from service.state.export.table import export_schema
 from service.state.export.write import Day, ExportStopped
 from tests.builders import NOW, SCHEMA, feature
 from tests.contract.adapters import Store
@@ -27,6 +28,7 @@ from tests.contract.history import (
     EPOCH,
     buy,
     decided,
+    denials_in,
     engine_of,
     export_of,
     exported,
@@ -141,6 +143,8 @@ async def test_each_day_has_a_folder_and_only_the_days_asked_for_are_written(sta
     assert days == [Day(day=date(2018, 1, 4), decisions=1), Day(day=date(2018, 1, 5), decisions=1)]
     assert [await export.write(day, lambda _: None) for day in days] == [2, 2]
     assert [f"{f.relative_to(folder)}" for f in sorted(folder.rglob("*")) if f.is_file()] == [
+        "_denials/day=2018-01-04/denials.parquet",
+        "_denials/day=2018-01-05/denials.parquet",
         "day=2018-01-04/decisions.parquet",
         "day=2018-01-05/decisions.parquet",
     ]
@@ -163,6 +167,7 @@ async def test_an_export_done_again_replaces_its_days(state: Store, folder: Path
 async def test_an_export_that_is_stopped_leaves_the_day_as_it_was(state: Store, folder: Path) -> None:
     await decided(state, "d1")
     before = await exported(state, folder)
+    denied_before = denials_in(folder)
     await decided(state, "d2", customer_id="2", now=NOW + MINUTE)
     await decided(state, "d3", customer_id="3", now=NOW + DAY)
     export = export_of(state, folder)
@@ -170,8 +175,9 @@ async def test_an_export_that_is_stopped_leaves_the_day_as_it_was(state: Store, 
     for day in await export.days(EPOCH, None):
         with pytest.raises(ExportStopped):
             await export.write(day, lambda _: None)
-    assert [f.name for f in folder.rglob("*") if f.is_file()] == ["decisions.parquet"]
+    assert sorted(f.name for f in folder.rglob("*") if f.is_file()) == ["decisions.parquet", "denials.parquet"]
     assert table_in(folder).equals(before)
+    assert denials_in(folder).equals(denied_before)
 
 
 async def test_a_decision_whose_catalogue_is_gone_ends_the_export_rather_than_be_without_reward(

@@ -106,7 +106,9 @@ def said(*arguments: str) -> str:
 
 
 def rows_in(folder: Path) -> list[Mapping[str, object]]:
-    return [row for file in sorted(folder.rglob("*.parquet")) for row in pq.ParquetFile(file).read().to_pylist()]
+    return [
+        row for file in sorted(folder.glob("**/decisions.parquet")) for row in pq.ParquetFile(file).read().to_pylist()
+    ]
 
 
 def registry_of(company: Path) -> Registry:
@@ -135,7 +137,7 @@ def test_what_is_served_is_what_was_trained_and_a_changed_log_is_refused(company
     assert Scorer(champion).history == {OFFER, HELP}
 
     altered = Path(shutil.copytree(export, tmp_path / "altered"))
-    (file,) = [f for f in altered.rglob("*.parquet") if answer.decision_id in str(rows_in(f.parent))]
+    (file,) = [f for f in altered.rglob("decisions.parquet") if answer.decision_id in str(rows_in(f.parent))]
     table = pq.ParquetFile(file).read()
     place = table.column_names.index("feature_accounts_open")
     pq.write_table(table.set_column(place, "feature_accounts_open", pa.nulls(len(table), pa.int64())), file)

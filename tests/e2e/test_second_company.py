@@ -147,7 +147,7 @@ def test_it_decides_learns_of_events_and_outcomes_and_exports(
     export = ("state", "export", "--company", str(company), "--since", "2026-01-01", "--to", str(tmp_path / "out"))
     if store == "sqlite":
         said(*export)
-        (table,) = [pq.read_table(file) for file in (tmp_path / "out").rglob("*.parquet")]
+        (table,) = [pq.read_table(file) for file in (tmp_path / "out").glob("day=*/*.parquet")]
         assert {"customer_id", *(FEATURE + name for name in ("balance", "rating", "cards_rating"))} <= set(
             table.column_names
         )

@@ -85,7 +85,7 @@ SINCE = frozenset({"attributes"})
 
 def exported_rows(folder: Path) -> dict[str, Json]:
     """The rows of an exported table, by decision and journey."""
-    rows = [row for file in sorted(folder.rglob("*.parquet")) for row in pq.read_table(file).to_pylist()]
+    rows = [row for file in sorted(folder.glob("day=*/*.parquet")) for row in pq.read_table(file).to_pylist()]
     return {f"{row['decision_id']} {row['journey_id']}": row for row in rows}
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Protocol
 
 from service.decision.facts_record import Json
 from service.state.engines.session import Row, Session, Sql, from_micros, micros, optional_instant, placeholders
+from service.state.export.kept import Objectives, Read
 from service.state.export.rewards import (
     STILL_RESERVED,
     UNPRESENTED,
@@ -29,18 +29,6 @@ from service.state.rows.catalogues import catalogue_source
 _MICROSECOND = timedelta(microseconds=1)
 Records = Mapping[str, tuple[Row, Json]]
 """By decision id: its row, and the record in it."""
-
-
-class Objectives(Protocol):
-    """What the journeys of the kept catalogues are for, and what models know of them."""
-
-    def of(self, read: Callable[[str], str | None], version: str, journey_id: str) -> RewardObjective:
-        """`read` gives the text of a version, if it is kept. Raises: what tells that it is not, or has no such one."""
-
-    def attributes_of(
-        self, read: Callable[[str], str | None], version: str, journey_id: str
-    ) -> Mapping[str, str] | None:
-        """None of a journey, or of a whole version, that is not kept."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -99,13 +87,14 @@ def followed_by(
 
 def _look_up(session: Session, ranked: Iterable[_RankedJourney], objectives: Objectives) -> None:
     """In the catalogues that they were decided by; what was imported says it itself."""
-    read = partial(catalogue_source, session)
+    read: Read = partial(catalogue_source, session)
     for one in ranked:
         if IMPORTED in one.record:
             one.attributes = one.record[IMPORTED].get("attributes", {}).get(one.journey_id)
             continue
         version = one.record["input"]["catalogue_version"]
-        one.attributes = objectives.attributes_of(read, version, one.journey_id)
+        journey = objectives.journey_of(read, version, one.journey_id)
+        one.attributes = None if journey is None else journey.attributes
         if one.presented_at is not None:
             one.objective = objectives.of(read, version, one.journey_id)
 

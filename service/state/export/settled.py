@@ -14,13 +14,24 @@ def is_settled(file: Path, over: datetime, schema: pa.Schema | None) -> bool:
 
     False for a file that is not there, or cannot be read.
     """
+    if not is_whole(file, over, schema):
+        return False
     try:
-        if file.stat().st_mtime <= over.timestamp():
-            return False
         with pq.ParquetFile(file) as opened:
-            if schema is not None and not opened.schema_arrow.equals(schema):
-                return False
             censored = opened.read(columns=["is_censored"]).column("is_censored")
     except (OSError, pa.ArrowException, KeyError):
         return False
     return not any(censored.to_pylist())
+
+
+def is_whole(file: Path, over: datetime, schema: pa.Schema | None) -> bool:
+    """Whether it was written after the day was `over`, and, if one is given, by this schema.
+
+    False for a file that is not there, or cannot be read.
+    """
+    try:
+        if file.stat().st_mtime <= over.timestamp():
+            return False
+        return schema is None or bool(pq.read_schema(file).equals(schema))
+    except (OSError, pa.ArrowException):
+        return False

@@ -1,6 +1,6 @@
 """The table of decisions and what became of them: one row for each ranked journey, as `rumbo state export` writes it.
 
-Every field carries its `description` and, where it has one, its `unit`. The features come last, as `feature_<name>`.
+The features come last, as `feature_<name>`.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 import pyarrow as pa
 
 from features.schema import FeatureSchema, FeatureSpec, FeatureType
+from service.state.export.fields import TIME, field, listed
 
 FEATURE = "feature_"
 REQUIRED = ("customer_id", "decided_at", "journey_id", "propensity", "reward")
 """Enough for a history; `rumbo state import` has a default for every other column."""
-TIME = pa.timestamp("us", tz="UTC")
 _TYPES: Mapping[FeatureType, pa.DataType] = {
     FeatureType.STRING: pa.string(),
     FeatureType.DOUBLE: pa.float64(),
@@ -55,47 +55,23 @@ def feature_specs(features: FeatureSchema) -> tuple[FeatureSpec, ...]:
     return tuple(spec for spec in features.features if not spec.is_situation)
 
 
-def documented(schema: pa.Schema) -> Iterator[tuple[str, str, str, str]]:
-    """Name, type, unit and description of each field; of a field that may be null, the type with a question mark."""
-    for field in schema:
-        said = {key.decode(): text.decode() for key, text in (field.metadata or {}).items()}
-        yield field.name, _type_text(field), said.get("unit", ""), said["description"]
-
-
-def _type_text(field: pa.Field) -> str:
-    text = "map<string, string>" if pa.types.is_map(field.type) else str(field.type)
-    for clutter, plain in ((" not null", ""), ("element: ", ""), ("timestamp[us, tz=UTC]", "timestamp")):
-        text = text.replace(clutter, plain)
-    return text + ("?" if field.nullable else "")
-
-
-def _field(name: str, kind: pa.DataType, description: str, unit: str = "", *, nullable: bool = False) -> pa.Field:
-    metadata = {"description": description, **({"unit": unit} if unit else {})}
-    return pa.field(name, kind, nullable=nullable, metadata=metadata)
-
-
-def _listed(kind: pa.DataType) -> pa.DataType:
-    """A list as Parquet names it, without nulls in it."""
-    return pa.list_(pa.field("element", kind, nullable=False))
-
-
 def _decided() -> Iterator[pa.Field]:
     text = pa.string()
-    yield _field("decision_id", text, "The decision; its rows stand together, by rank.")
-    yield _field("customer_id", text, "The customer, exactly as given.")
-    yield _field("decided_at", TIME, "When it was decided.", "UTC")
-    yield _field("valid_until", TIME, "When a reservation that nobody reports on ends.", "UTC")
-    yield _field("channel", text, "The channel that asked.")
-    yield _field("placement", text, "The place on the channel, if one was named.", nullable=True)
-    yield _field("rank", pa.int32(), "The slot, from 1.")
-    yield _field("journey_id", text, "The journey that fills it.")
-    yield _field("kind", text, "The journey's kind.")
-    yield _field("stage", text, "The stage of the customer in it.")
-    yield _field("action_id", text, "What is proposed.")
-    yield _field("tone", text, "How it is said.")
-    yield _field("is_offer", pa.bool_(), "Whether the action is an offer, which counts as promotional.")
-    yield _field("tier", pa.int32(), "The journey's tier; 1 is placed first.")
-    yield _field(
+    yield field("decision_id", text, "The decision; its rows stand together, by rank.")
+    yield field("customer_id", text, "The customer, exactly as given.")
+    yield field("decided_at", TIME, "When it was decided.", "UTC")
+    yield field("valid_until", TIME, "When a reservation that nobody reports on ends.", "UTC")
+    yield field("channel", text, "The channel that asked.")
+    yield field("placement", text, "The place on the channel, if one was named.", nullable=True)
+    yield field("rank", pa.int32(), "The slot, from 1.")
+    yield field("journey_id", text, "The journey that fills it.")
+    yield field("kind", text, "The journey's kind.")
+    yield field("stage", text, "The stage of the customer in it.")
+    yield field("action_id", text, "What is proposed.")
+    yield field("tone", text, "How it is said.")
+    yield field("is_offer", pa.bool_(), "Whether the action is an offer, which counts as promotional.")
+    yield field("tier", pa.int32(), "The journey's tier; 1 is placed first.")
+    yield field(
         "attributes",
         pa.map_(text, text),
         "What a model knows of the journey beside its id, by the catalogue of then; null if not known.",
@@ -105,41 +81,41 @@ def _decided() -> Iterator[pa.Field]:
 
 def _score() -> Iterator[pa.Field]:
     real = pa.float64()
-    yield _field("p_outcome", real, "P(objective met within its window | shown).", "probability", nullable=True)
-    yield _field("score_source", pa.string(), "MODEL, or PRIOR for the owner's expectation.", nullable=True)
-    yield _field("value", real, "What meeting the objective is worth.", "company's unit of value", nullable=True)
-    yield _field("lever", real, "The business weight.", "factor", nullable=True)
-    yield _field("context_weight", real, "The weight of the moment.", "factor", nullable=True)
-    yield _field("cost", real, "Of the action.", _VALUE, nullable=True)
-    yield _field("priority", real, "p_outcome × value × context_weight × lever − cost.", _VALUE, nullable=True)
+    yield field("p_outcome", real, "P(objective met within its window | shown).", "probability", nullable=True)
+    yield field("score_source", pa.string(), "MODEL, or PRIOR for the owner's expectation.", nullable=True)
+    yield field("value", real, "What meeting the objective is worth.", "company's unit of value", nullable=True)
+    yield field("lever", real, "The business weight.", "factor", nullable=True)
+    yield field("context_weight", real, "The weight of the moment.", "factor", nullable=True)
+    yield field("cost", real, "Of the action.", _VALUE, nullable=True)
+    yield field("priority", real, "p_outcome × value × context_weight × lever − cost.", _VALUE, nullable=True)
 
 
 def _choice() -> Iterator[pa.Field]:
-    yield _field("propensity", pa.float64(), "P(this journey in this slot), as it was drawn.", "probability")
-    yield _field(
+    yield field("propensity", pa.float64(), "P(this journey in this slot), as it was drawn.", "probability")
+    yield field(
         "eligible",
-        _listed(ELIGIBLE),
+        listed(ELIGIBLE),
         "What the slots were filled from: every journey that was allowed and scored, with its propensity (null: not "
         "recorded) and its place: RANKED, ELIGIBLE, or DENIED_AT_SELECT by an earlier slot or by what another decision "
         "took meanwhile.",
     )
-    yield _field("model_version", pa.string(), "The model that scored; empty without one.")
-    yield _field("catalogue_version", pa.string(), "The hash of the catalogue in force; empty if not known.")
+    yield field("model_version", pa.string(), "The model that scored; empty without one.")
+    yield field("catalogue_version", pa.string(), "The hash of the catalogue in force; empty if not known.")
 
 
 def _followed() -> Iterator[pa.Field]:
     real = pa.float64()
-    yield _field(
+    yield field(
         "contact_state",
         pa.string(),
         "RESERVED, PRESENTED, RELEASED or EXPIRED at the export; null once the contact is no longer kept.",
         nullable=True,
     )
-    yield _field("counts_until", TIME, "When the contact stops to count unless presented.", "UTC", nullable=True)
-    yield _field("presented_at", TIME, "When it was first presented; null if it was not.", "UTC", nullable=True)
-    yield _field("outcomes", _listed(OUTCOME), "All that was reported of it, by time.")
-    yield _field("window_ends_at", TIME, "presented_at + the objective's window.", "UTC", nullable=True)
-    yield _field(
+    yield field("counts_until", TIME, "When the contact stops to count unless presented.", "UTC", nullable=True)
+    yield field("presented_at", TIME, "When it was first presented; null if it was not.", "UTC", nullable=True)
+    yield field("outcomes", listed(OUTCOME), "All that was reported of it, by time.")
+    yield field("window_ends_at", TIME, "presented_at + the objective's window.", "UTC", nullable=True)
+    yield field(
         "reward",
         real,
         "The objective's value (of a CONVERTED its own, if told) if it was met from presented_at to window_ends_at, "
@@ -148,16 +124,16 @@ def _followed() -> Iterator[pa.Field]:
         "company's unit of value",
         nullable=True,
     )
-    yield _field("is_censored", pa.bool_(), "The window is open, or the reservation is: no success and no failure yet.")
+    yield field("is_censored", pa.bool_(), "The window is open, or the reservation is: no success and no failure yet.")
 
 
 def _served(features: FeatureSchema) -> Iterator[pa.Field]:
-    yield _field("context", pa.string(), "What the caller told of the moment.", "JSON object")
-    yield _field(
+    yield field("context", pa.string(), "What the caller told of the moment.", "JSON object")
+    yield field(
         "absent_features",
         pa.map_(pa.string(), pa.string()),
         "Why a feature is null: NULL, NOT_FOUND, STALE or UNAVAILABLE, by its name.",
     )
     for spec in feature_specs(features):
         kind = _TYPES[spec.type]
-        yield _field(FEATURE + spec.name, kind, f"As served: {spec.description}", spec.unit, nullable=True)
+        yield field(FEATURE + spec.name, kind, f"As served: {spec.description}", spec.unit, nullable=True)

@@ -1,35 +1,41 @@
-"""Writes decisions and what became of them as Parquet, a folder a day: `day=YYYY-MM-DD/decisions.parquet`.
+"""Writes decisions and what became of them as Parquet, a folder a day, and beside them what was denied.
 
     ids of a day, in order ──cursor──> chunk ──> records, contacts, outcomes ──> events ──> rows ──> row groups
+                                                    └──> denied candidates ──────────────> rows ──> row groups
 
-A day is read over one snapshot, and its file appears, or is replaced, once it is whole. What is held at once is a chunk
-of decisions and a row group.
+    day=YYYY-MM-DD/decisions.parquet    _denials/day=YYYY-MM-DD/denials.parquet
+
+A day is read over one snapshot, and each of its files appears, or is replaced, once both are whole. What is held at
+once is a chunk of decisions and a row group of each.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from features.errors import RumboError
 from features.files import replacing
 from features.schema import FeatureSchema
+from service.decision.facts_record import Json
 from service.state.engines.engine import Engine
 from service.state.engines.session import Row, Session, Sql, micros, placeholders
-from service.state.export.followed import Objectives, followed_by
+from service.state.export.denials import denials_of, denials_schema
+from service.state.export.followed import Records, followed_by
+from service.state.export.kept import Objectives
 from service.state.export.rewards import AsOf
+from service.state.export.row_groups import row_groups
 from service.state.export.rows import Cells, rows_of
 from service.state.export.table import export_schema, feature_specs
+from service.state.rows.catalogues import catalogue_source
 from service.state.rows.record import record_of
 
-FILE = "decisions.parquet"
-ROW_GROUP = 10_000
+DENIALS = "_denials"
+"""The folder of what was denied: readers of a folder of Parquet pass over names that begin so."""
 _DAY = timedelta(days=1)
 _DAY_US = _DAY // timedelta(microseconds=1)
 _END = 2**62
@@ -55,6 +61,14 @@ class Day:
         return begins, begins + _DAY_US
 
 
+def decisions_file(folder: Path, day: date) -> Path:
+    return folder / f"day={day}" / "decisions.parquet"
+
+
+def denials_file(folder: Path, day: date) -> Path:
+    return folder / DENIALS / f"day={day}" / "denials.parquet"
+
+
 class Export:
     """Exports a store to a folder. What is over at `as_of.now` has a reward."""
 
@@ -67,6 +81,7 @@ class Export:
         self._as_of = as_of
         self._features = feature_specs(features)
         self._schema = export_schema(features)
+        self._denials = denials_schema()
         self._stop = threading.Event()
 
     async def days(self, since: date, until: date | None) -> list[Day]:
@@ -82,59 +97,79 @@ class Export:
         return [Day(day=date(1970, 1, 1) + _DAY * row["day"], decisions=row["decisions"]) for row in rows]
 
     async def write(self, day: Day, report: Report) -> int:
-        """Writes, or replaces, one day. Returns: how many rows it has.
+        """Writes, or replaces, both files of a day. Returns: how many rows that of the decisions has.
+
+        Both are whole before either is replaced, and the decisions come last: by them a day is told to be settled, so
+        whoever is stopped in between finds it as it was, and writes it again.
 
         Raises: StateUnavailable, CatalogueInvalid, CatalogueLost, RecordFormatUnknown, ExportStopped.
         """
-        ids = Sql(
-            "SELECT decision_id FROM decisions WHERE decided_at >= ? AND decided_at < ?"
-            " ORDER BY decided_at, decision_id",
-            day.span,
-        )
 
         def written(session: Session, chunks: Iterator[list[Row]]) -> int:
-            with replacing(self._folder / f"day={day.day}" / FILE) as draft:
-                return self._write_file(draft, self._batches(session, day, chunks, report))
+            with (
+                replacing(decisions_file(self._folder, day.day)) as decisions_draft,
+                replacing(denials_file(self._folder, day.day)) as denials_draft,
+                row_groups(decisions_draft, self._schema) as decisions,
+                row_groups(denials_draft, self._denials) as denials,
+            ):
+                for records in self._records(session, day, chunks, report):
+                    decisions.add(self._decision_rows(session, records))
+                    denials.add(self._denial_rows(session, records))
+            return decisions.rows
 
-        return await self._engine.scan(ids, written)
+        return await self._engine.scan(_ids_of(day), written)
+
+    async def write_denials(self, day: Day, report: Report) -> int:
+        """Writes, or replaces, the denials of a day alone. Returns: how many rows there are.
+
+        Raises: StateUnavailable, CatalogueInvalid, RecordFormatUnknown, ExportStopped.
+        """
+
+        def written(session: Session, chunks: Iterator[list[Row]]) -> int:
+            with (
+                replacing(denials_file(self._folder, day.day)) as draft,
+                row_groups(draft, self._denials) as denials,
+            ):
+                for records in self._records(session, day, chunks, report):
+                    denials.add(self._denial_rows(session, records))
+            return denials.rows
+
+        return await self._engine.scan(_ids_of(day), written)
 
     def stop(self) -> None:
         """Ends the day under way with ExportStopped, as soon as the chunk in hand is done. From any thread."""
         self._stop.set()
 
-    def _write_file(self, draft: Path, batches: Iterator[pa.RecordBatch]) -> int:
-        waiting: list[pa.RecordBatch] = []
-        rows = 0
-        with pq.ParquetWriter(draft, self._schema, compression="zstd") as writer:
-            for batch in batches:
-                rows += batch.num_rows
-                waiting.append(batch)
-                if sum(b.num_rows for b in waiting) >= ROW_GROUP:
-                    writer.write_table(pa.Table.from_batches(waiting), row_group_size=ROW_GROUP)
-                    waiting.clear()
-            if waiting:
-                writer.write_table(pa.Table.from_batches(waiting))
-        return rows
-
-    def _batches(
+    def _records(
         self, session: Session, day: Day, chunks: Iterator[list[Row]], report: Report
-    ) -> Iterator[pa.RecordBatch]:
+    ) -> Iterator[dict[str, tuple[Row, Json]]]:
+        """The decisions of each chunk with their records, by id, in their order."""
         for chunk in chunks:
             if self._stop.is_set():
                 raise ExportStopped(f"the export was stopped; {day.day} was not written")
-            rows = self._rows(session, day, [row["decision_id"] for row in chunk])
-            if rows:
-                columns = zip(*rows, strict=True)
-                arrays = [pa.array(cells, field.type) for cells, field in zip(columns, self._schema, strict=True)]
-                yield pa.RecordBatch.from_arrays(arrays, schema=self._schema)
+            ids = [row["decision_id"] for row in chunk]
+            question = (
+                f"SELECT * FROM decisions WHERE decision_id IN {placeholders(ids)}"
+                " AND decided_at >= ? AND decided_at < ?"
+            )
+            (decisions,) = session.query(Sql(question, (*ids, *day.span)))
+            by_id = {row["decision_id"]: row for row in decisions}
+            yield {one: (by_id[one], record_of(by_id[one])) for one in ids}
             report(len(chunk))
 
-    def _rows(self, session: Session, day: Day, ids: Sequence[str]) -> list[Cells]:
-        """The rows of these decisions, in their order."""
-        question = (
-            f"SELECT * FROM decisions WHERE decision_id IN {placeholders(ids)} AND decided_at >= ? AND decided_at < ?"
-        )
-        (decisions,) = session.query(Sql(question, (*ids, *day.span)))
-        by_id = {row["decision_id"]: (row, record_of(row)) for row in decisions}
-        followed = followed_by(session, by_id, self._objectives, self._as_of)
-        return [cells for one in ids for cells in rows_of(*by_id[one], followed[one], self._features, self._as_of.now)]
+    def _decision_rows(self, session: Session, records: Records) -> Iterator[Cells]:
+        followed = followed_by(session, records, self._objectives, self._as_of)
+        for one, (row, record) in records.items():
+            yield from rows_of(row, record, followed[one], self._features, self._as_of.now)
+
+    def _denial_rows(self, session: Session, records: Records) -> Iterator[Cells]:
+        read = partial(catalogue_source, session)
+        for row, record in records.values():
+            yield from denials_of(row, record, self._objectives, read)
+
+
+def _ids_of(day: Day) -> Sql:
+    return Sql(
+        "SELECT decision_id FROM decisions WHERE decided_at >= ? AND decided_at < ? ORDER BY decided_at, decision_id",
+        day.span,
+    )

@@ -19,7 +19,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from service.cli import INTERRUPTED, main
-from service.state.export.table import documented, export_schema
+from service.state.export.denials import denials_schema
+from service.state.export.fields import documented
+from service.state.export.table import export_schema
 from tests.builders import NOW
 from tests.contract.history import DAY, decided, plain, present, table_in
 from tests.example import SCHEMA
@@ -60,7 +62,7 @@ def test_what_is_exported_from_one_home_is_imported_into_another(home: Path, tmp
 
 def test_until_is_not_a_part_and_no_day_is_said_to_be_none(home: Path, tmp_path: Path) -> None:
     rumbo(home, "export", "--since", "2018-01-03", "--until", "2018-01-04", "--to", tmp_path / "t")
-    assert [folder.name for folder in (tmp_path / "t").iterdir()] == ["day=2018-01-03"]
+    assert sorted(folder.name for folder in (tmp_path / "t").iterdir()) == ["_denials", "day=2018-01-03"]
     none = rumbo(home, "export", "--since", f"{datetime.now(UTC):%Y-%m-%d}", "--to", tmp_path / "u")
     assert (none.exit_code, none.stdout) == (0, "no decisions in these days\n")
 
@@ -99,17 +101,22 @@ def test_a_record_in_a_form_that_is_not_known_ends_the_export_in_one_line(home: 
     assert done.exit_code == 1
     assert "decision d2 is recorded in format 7, this program knows 1 to 2: use the later program\n" in done.stderr
     assert "Traceback" not in done.stderr
-    assert [file.parent.name for file in (tmp_path / "table").rglob("*.parquet")] == ["day=2018-01-03"]
+    assert [file.parent.name for file in (tmp_path / "table").rglob("*.parquet")] == ["day=2018-01-03"] * 2
 
 
-def test_the_schema_is_told_as_a_table_without_a_store() -> None:
+def test_the_schema_is_told_as_a_table_for_each_file_without_a_store() -> None:
     shown = CliRunner().invoke(main, ["state", "export", "--schema"])
-    lines = shown.stdout.splitlines()
-    columns = list(documented(export_schema(SCHEMA)))
     assert shown.exit_code == 0
-    assert len(lines) == 2 + len(columns)
-    assert [line.split(" | ")[0] for line in lines[2:]] == [f"| {name}" for name, *_ in columns]
-    assert all(line.count(" | ") == 3 for line in lines[2:])
+    before, *parts = shown.stdout.split("## ")
+    assert before == ""
+    assert [part.partition(":")[0] for part in parts] == [
+        "day=YYYY-MM-DD/decisions.parquet",
+        "_denials/day=YYYY-MM-DD/denials.parquet",
+    ]
+    for part, schema in zip(parts, (export_schema(SCHEMA), denials_schema()), strict=True):
+        lines = [line for line in part.splitlines() if line.startswith("|")]
+        assert [line.split(" | ")[0] for line in lines[2:]] == [f"| {name}" for name, *_ in documented(schema)]
+        assert all(line.count(" | ") == 3 for line in lines[2:])
 
 
 @pytest.mark.slow
