@@ -16,7 +16,7 @@ PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 BENCH := $(BIN)/python -m pytest -o python_files='bench_*.py' -s --timeout 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-all prove check proto bench bench-learn
+.PHONY: help setup demo serve notebooks test test-all prove check proto bench bench-learn
 .PHONY: check-format check-lint check-types check-layers check-protos
 
 help: ## show this list
@@ -31,6 +31,11 @@ demo: $(READY) ## decide for real customers: data, model, service, reasons (2 mi
 
 serve: $(READY) ## answer decisions over gRPC until Ctrl-C
 	$(BIN)/rumbo serve --company $(or $(RUMBO_COMPANY),complete_journey) $(if $(PORT),--port $(PORT))
+
+# JupyterLab is a group of its own, for no test needs it. `make setup` takes it away again when the lock has changed.
+notebooks: $(READY) ## open the notebooks in JupyterLab (RUMBO_COMPANY=... RUMBO_LOG=...)
+	UV_PROJECT_ENVIRONMENT=$(VENV) UV_PYTHON_DOWNLOADS=never $(BIN)/uv sync --locked --all-extras --group notebooks
+	$(BIN)/jupyter lab training/notebooks
 
 test: $(READY) ## every test but the slow ones
 	$(PYTEST) -m "not slow and not proof"

@@ -10,6 +10,7 @@ import prometheus_client  # noqa: F401
 from hypothesis import HealthCheck, settings
 
 from tests.fixtures_features import NOW, complete_journey, of_the_example, own_feast, prepared_company, shopping
+from tests.fixtures_logs import bank_log, example_log
 from tests.fixtures_postgres import postgres
 from tests.fixtures_service import seeded_home
 from tests.fixtures_stores import seeded_database
@@ -18,7 +19,9 @@ from tests.fixtures_valkey import valkey
 
 __all__ = [
     "NOW",
+    "bank_log",
     "complete_journey",
+    "example_log",
     "of_the_example",
     "own_feast",
     "postgres",

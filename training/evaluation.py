@@ -99,7 +99,7 @@ def evaluate_log(question: Question, announce: Callable[[str], None]) -> Evaluat
     tables = [judged] if against is None else [judged, against]
     for table in tables:
         table.demand_within(log.size + log.unknown)
-    log = over(_of_slot(log, question.slot), tables)
+    log = over(of_slot(log, question.slot), tables)
     _demand_choice(log)
     log = replace(log, reward=log.reward - cost_vector(log.choices.journeys, question.costs or {})[log.shown])
     announce("reward model")
@@ -220,7 +220,7 @@ def _demand_choice(log: DecisionLog) -> None:
         raise LogInvalid(log.path, f"only one journey was ever shown ({name!r}): nothing to compare")
 
 
-def _of_slot(log: DecisionLog, slot: int | None) -> DecisionLog:
+def of_slot(log: DecisionLog, slot: int | None) -> DecisionLog:
     """The rows of one slot; without one all rows of the decisions whose every reward is known."""
     if log.slates is None:
         if slot is None:

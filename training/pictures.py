@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from training.evaluation import MODEL, Evaluation
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
     from models.bundle import Bundle
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 ESTIMATOR = "dr"
 MOST = 24
 BINS = 10
+WEIGHT_BINS = 40
 NORMAL = 1.96
 
 
@@ -38,6 +40,33 @@ def value_intervals(found: Evaluation) -> Figure:
         title=f"{found.decisions:,} decisions: {found.gain.replace('_', ' ')}",
     )
     axes.grid(axis="x", alpha=0.3)
+    return figure
+
+
+def shares(table: pd.DataFrame) -> Figure:
+    """Of each line, the first on top, a bar for each column of shares."""
+    figure = _figure(8.0, 1.2 + 0.36 * len(table))
+    axes = figure.subplots()
+    thick = 0.8 / len(table.columns)
+    for place, name in enumerate(table.columns):
+        heights = np.arange(len(table)) + (place - (len(table.columns) - 1) / 2) * thick
+        axes.barh(heights, 100.0 * table[name].to_numpy(), height=thick, label=str(name))
+    axes.set_yticks(range(len(table)), [str(name) for name in table.index])
+    axes.invert_yaxis()
+    axes.set(xlabel="% of rows")
+    axes.grid(axis="x", alpha=0.3)
+    axes.legend()
+    return figure
+
+
+def weights(weight: NDArray[np.float64]) -> Figure:
+    """How many rows weigh how much: 0 where the policy never shows what was shown, 1 where both are alike."""
+    figure = _figure(8.0, 3.0)
+    axes = figure.subplots()
+    axes.hist(weight, bins=WEIGHT_BINS, range=(0.0, max(float(weight.max()), 2.0)), color="tab:grey")
+    axes.axvline(float(weight.mean()), color="tab:red", linestyle="--", label=f"mean {weight.mean():.3g}, should be 1")
+    axes.set(xlabel="weight: probability by the policy ÷ propensity", ylabel="rows")
+    axes.legend()
     return figure
 
 

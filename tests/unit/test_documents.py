@@ -38,6 +38,7 @@ from tests.documents import (
     rows,
     section,
 )
+from training.study.subject import VARIABLES as OF_NOTEBOOKS
 
 OWNER, CHANNEL, OPERATOR = GUIDES / "journey-owner.md", GUIDES / "channel-engineer.md", GUIDES / "operator.md"
 CONSTRAINT = constraints.__doc__ or ""
@@ -184,7 +185,7 @@ def default_text(default: object) -> str:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_variable_that_a_document_names_is_a_setting(document: Path) -> None:
-    known = {f"RUMBO_{name.upper()}" for name in (*Settings.model_fields, *BESIDE_SETTINGS)}
+    known = {f"RUMBO_{name.upper()}" for name in (*Settings.model_fields, *BESIDE_SETTINGS, *OF_NOTEBOOKS)}
     assert set(re.findall(r"RUMBO_[A-Z_]*[A-Z](?![A-Z_…])", read(document))) <= known
 
 

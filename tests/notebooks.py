@@ -1,0 +1,60 @@
+"""Runs a notebook as Jupyter would, with variables of its own, and reads what its cells show."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jupytext
+from nbclient import NotebookClient
+
+import training
+
+NOTEBOOKS = Path(training.__file__).parent / "notebooks"
+CELL_S = 240
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Executed:
+    """A notebook after it ran: `node` is as Jupyter keeps it."""
+
+    node: Any
+
+    def shown(self, source: str) -> Mapping[str, str]:
+        """What the one cell that contains `source` shows last, by MIME type."""
+        (cell,) = [c for c in self.node.cells if c.cell_type == "code" and source in c.source]
+        found: Mapping[str, str] = [o.data for o in cell.outputs if o.output_type == "execute_result"][-1]
+        return found
+
+    def text(self, source: str) -> str:
+        """Its Markdown, else its plain text."""
+        shown = self.shown(source)
+        return shown.get("text/markdown", shown["text/plain"])
+
+    @property
+    def strange(self) -> list[str]:
+        """What cells wrote beside what they show: warnings, prints."""
+        return [
+            o.text for c in self.node.cells if c.cell_type == "code" for o in c.outputs if o.output_type == "stream"
+        ]
+
+    @property
+    def pictures(self) -> int:
+        return sum("image/png" in output.get("data", {}) for output in self._outputs)
+
+    @property
+    def _outputs(self) -> list[Any]:
+        return [output for cell in self.node.cells if cell.cell_type == "code" for output in cell.outputs]
+
+
+def executed(name: str, folder: Path, **variables: str | Path) -> Executed:
+    """Run in `folder`; fails where a cell does. Variables are named without RUMBO_."""
+    node = jupytext.read(NOTEBOOKS / f"{name}.py")
+    said = {f"RUMBO_{key.upper()}": str(value) for key, value in variables.items()}
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("RUMBO_")} | said
+    client = NotebookClient(node, timeout=CELL_S, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
+    client.execute(env=environment)
+    return Executed(node=node)
