@@ -40,7 +40,13 @@ EPOCH = date(1970, 1, 1)
 
 
 def _journey(journey: str, tier: int, objective: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-    action = {"id": f"{journey}-action", "channels": ["web", "email"], "tone": "plain", "cost": 0.25, "expects": "it"}
+    action = {
+        "id": f"{journey}-action",
+        "channels": ["web", "email"],
+        "tone": "plain",
+        "cost": 0.25,
+        "expects": f"{journey}!",
+    }
     return {
         "journey": journey,
         "title": {"es": journey, "en": journey},

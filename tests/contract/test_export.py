@@ -71,6 +71,7 @@ async def test_a_row_holds_what_was_decided_and_what_became_of_it(state: Store, 
         "is_offer": False,
         "tier": 1,
         "attributes": [("category", "food")],
+        "expects": "basket!",
         "p_outcome": 0.5,
         "score_source": "MODEL",
         "value": 5.0,
@@ -130,7 +131,7 @@ async def test_a_feature_is_a_value_of_its_type_only_if_it_was_served_as_one(sta
     first, second = rows["d1", "basket"], rows["d2", "basket"]
     assert (first["feature_spend"], first["feature_visits"], first["feature_seen_at"]) == (2.5, 2**62, NOW - MINUTE)
     assert (first["feature_segment"], first["feature_time_zone"], first["feature_holiday_region"]) == (None, None, None)
-    assert dict(first["absent_features"]) == {"segment": "STALE", "time_zone": "NULL"}
+    assert dict(first["absent_features"]) == {"segment": "STALE", "time_zone": "NULL"}, "holiday_region: none was then"
     assert math.isnan(second["feature_spend"])
     assert second["feature_visits"] is None, "of another type then"
 
@@ -190,13 +191,14 @@ async def test_a_decision_whose_catalogue_is_gone_ends_the_export_rather_than_be
     assert not list(folder.rglob("*.parquet"))
 
 
-async def test_attributes_are_those_of_the_catalogue_that_decided(state: Store, folder: Path) -> None:
+async def test_attributes_and_what_is_expected_are_of_the_catalogue_that_decided(state: Store, folder: Path) -> None:
     """Of a version that is not kept they are not known; nothing of it was shown, so no reward is asked for."""
     await decided(state, "d1")
     await engine_of(state).write(
         Transaction(lambda session: session.execute(Sql("DELETE FROM catalogues WHERE version <> ?", ("",))))
     )
-    assert {row["attributes"] for row in (await exported(state, folder)).to_pylist()} == {None}
+    rows = (await exported(state, folder)).to_pylist()
+    assert {(row["attributes"], row["expects"]) for row in rows} == {(None, None)}
 
 
 async def test_every_column_says_what_it_is(state: Store, folder: Path) -> None:

@@ -235,7 +235,7 @@ async def _some_history(state: Store) -> None:
         await state.record_outcomes([late], NOW + DAY + MINUTE * 20)
 
 
-async def test_attributes_come_again_as_they_came_and_are_not_known_of_a_table_without(
+async def test_what_the_catalogue_said_comes_again_as_it_came_and_is_not_known_of_a_table_without(
     state: Store, elsewhere: Store, tmp_path: Path
 ) -> None:
     await decided(state, "d1")
@@ -244,8 +244,31 @@ async def test_attributes_come_again_as_they_came_and_are_not_known_of_a_table_w
         "basket": [("category", "food")],
         "survey": [],
     }
+    assert table["expects"].to_pylist() == ["basket!", "survey!"]
     await imported(elsewhere, tmp_path / "first")
-    assert (await exported(elsewhere, tmp_path / "second"))["attributes"].equals(table["attributes"])
+    again = await exported(elsewhere, tmp_path / "second")
+    assert again.select(["attributes", "expects"]).equals(table.select(["attributes", "expects"]))
     await imported(elsewhere, plain(tmp_path / "plain", {"customer_id": "2"}))
-    again = (await exported(elsewhere, tmp_path / "third")).to_pylist()
-    assert [row["attributes"] for row in again if row["customer_id"] == "2"] == [None]
+    rows = (await exported(elsewhere, tmp_path / "third")).to_pylist()
+    assert [(row["attributes"], row["expects"]) for row in rows if row["customer_id"] == "2"] == [(None, None)]
+
+
+async def test_what_is_expected_may_be_any_text_and_an_empty_one_says_nothing(state: Store, tmp_path: Path) -> None:
+    texts = {"1": "ñ" * 5000, "2": "", "3": None, "4": "two\nlines", "5": "a\x00b"}
+    rows = [{"customer_id": customer_id, "expects": text} for customer_id, text in texts.items()]
+    await imported(state, plain(tmp_path / "in", *rows))
+    table = (await exported(state, tmp_path / "out")).to_pylist()
+    assert {row["customer_id"]: row["expects"] for row in table} == {**texts, "2": None}
+
+
+async def test_a_table_of_before_without_what_is_expected_is_taken_and_completed_later(
+    state: Store, elsewhere: Store, tmp_path: Path
+) -> None:
+    await decided(elsewhere, "d1")
+    table = await exported(elsewhere, tmp_path / "today")
+    (tmp_path / "before").mkdir()
+    pq.write_table(table.drop_columns(["attributes", "expects"]), tmp_path / "before" / "t.parquet")
+    assert await imported(state, tmp_path / "before") == ImportCounts(added=1)
+    assert (await exported(state, tmp_path / "out"))["expects"].to_pylist() == [None, None]
+    assert await imported(state, tmp_path / "today") == ImportCounts(updated=1)
+    assert (await exported(state, tmp_path / "out")).equals(table)

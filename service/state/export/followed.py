@@ -42,6 +42,7 @@ class _RankedJourney:
     outcomes: list[Row] = field(default_factory=list)
     objective: RewardObjective | None = None
     attributes: Mapping[str, str] | None = None
+    expects: str | None = None
 
     @property
     def customer_id(self) -> str:
@@ -80,7 +81,11 @@ def followed_by(
     for (decision_id, journey_id), one in ranked_journeys.items():
         reward = _reward(one, history, as_of)
         found[decision_id][journey_id] = ContactResult(
-            contact=one.contact, outcomes=one.outcomes, reward=reward, attributes=one.attributes
+            contact=one.contact,
+            outcomes=one.outcomes,
+            reward=reward,
+            attributes=one.attributes,
+            expects=one.expects,
         )
     return found
 
@@ -90,11 +95,15 @@ def _look_up(session: Session, ranked: Iterable[_RankedJourney], objectives: Obj
     read: Read = partial(catalogue_source, session)
     for one in ranked:
         if IMPORTED in one.record:
-            one.attributes = one.record[IMPORTED].get("attributes", {}).get(one.journey_id)
+            said = one.record[IMPORTED]
+            one.attributes = said.get("attributes", {}).get(one.journey_id)
+            one.expects = said.get("expects", {}).get(one.journey_id)
             continue
         version = one.record["input"]["catalogue_version"]
         journey = objectives.journey_of(read, version, one.journey_id)
-        one.attributes = None if journey is None else journey.attributes
+        if journey is not None:
+            one.attributes = journey.attributes
+            one.expects = journey.expects.get(one.ranked["action_id"]) or None
         if one.presented_at is not None:
             one.objective = objectives.of(read, version, one.journey_id)
 

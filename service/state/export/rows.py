@@ -25,13 +25,15 @@ _ABSENT = frozenset(FeatureStatus) - {FeatureStatus.PRESENT}
 class ContactResult:
     """The result of one ranked journey: its contact, if it is still kept, its outcomes by time, and its reward.
 
-    `attributes`: the journey's, in the catalogue that it was decided by; None if that is not known.
+    `attributes`: the journey's, and what its action `expects` of the customer, in the catalogue that it was decided
+    by; None if that is not known.
     """
 
     contact: Row | None
     outcomes: Sequence[Row]
     reward: Reward
     attributes: Mapping[str, str] | None = None
+    expects: str | None = None
 
     @property
     def presented_at(self) -> int | None:
@@ -67,7 +69,7 @@ def rows_of(
             decision["valid_until"],
             given["channel"],
             given["placement"],
-            *_journey(ranked, found.attributes),
+            *_journey(ranked, found),
             *_ranked(ranked, found.contact),
             eligible,
             given["model_version"],
@@ -77,7 +79,7 @@ def rows_of(
         )
 
 
-def _journey(ranked: Json, attributes: Mapping[str, str] | None) -> Cells:
+def _journey(ranked: Json, found: ContactResult) -> Cells:
     return (
         ranked["rank"],
         ranked["journey_id"],
@@ -87,7 +89,8 @@ def _journey(ranked: Json, attributes: Mapping[str, str] | None) -> Cells:
         ranked["tone"],
         ranked["is_offer"],
         ranked["tier"],
-        None if attributes is None else sorted(attributes.items()),
+        None if found.attributes is None else sorted(found.attributes.items()),
+        found.expects,
     )
 
 

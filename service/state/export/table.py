@@ -77,6 +77,12 @@ def _decided() -> Iterator[pa.Field]:
         "What a model knows of the journey beside its id, by the catalogue of then; null if not known.",
         nullable=True,
     )
+    yield field(
+        "expects",
+        text,
+        "What the action expects of the customer, by the catalogue of then; null if not known.",
+        nullable=True,
+    )
 
 
 def _score() -> Iterator[pa.Field]:
@@ -132,7 +138,8 @@ def _served(features: FeatureSchema) -> Iterator[pa.Field]:
     yield field(
         "absent_features",
         pa.map_(pa.string(), pa.string()),
-        "Why a feature is null: NULL, NOT_FOUND, STALE or UNAVAILABLE, by its name.",
+        "Why a feature is null: NULL, NOT_FOUND, STALE or UNAVAILABLE, by its name. One that it does not name was "
+        "PRESENT; if it is null all the same, there was none of this name and type then.",
     )
     for spec in feature_specs(features):
         kind = _TYPES[spec.type]

@@ -102,7 +102,11 @@ def document_of(decision: HistoryDecision, times: Collection[str]) -> Json:
     `times`: the features that are times.
     """
     cells = decision.cells
-    attributes = {row.cells["journey_id"]: dict(row.cells["attributes"]) for row in decision.rows if _told(row)}
+    rows = {row.cells["journey_id"]: row.cells for row in decision.rows}
+    attributes = {
+        journey: dict(row["attributes"]) for journey, row in rows.items() if row.get("attributes") is not None
+    }
+    expects = {journey: row["expects"] for journey, row in rows.items() if row.get("expects")}
     return {
         "input": {
             "now": time_text(from_micros(cells["decided_at"])),
@@ -118,14 +122,11 @@ def document_of(decision: HistoryDecision, times: Collection[str]) -> Json:
         "output": {"ranked": [_ranked(row.cells) for row in decision.rows]},
         IMPORTED: {
             "eligible": [_eligible(one) for one in cells.get("eligible") or ()],
-            "rewards": {row.cells["journey_id"]: _reward(row.cells) for row in decision.rows},
+            "rewards": {journey: _reward(row) for journey, row in rows.items()},
             **({"attributes": attributes} if attributes else {}),
+            **({"expects": expects} if expects else {}),
         },
     }
-
-
-def _told(row: TableRow) -> bool:
-    return row.cells.get("attributes") is not None
 
 
 def _ranked(cells: Mapping[str, Any]) -> Json:
