@@ -4,6 +4,9 @@ reward of a journey = P(met) × factor                      BINARY
                     = P(met) × factor × amount(customer)   TWO_PART
                     = factor × mean(customer)              MEAN
 with gains:         = reward of `against` + gain of the journey over it
+
+Where what objectives are worth to customers was learnt from those of some journeys alone, the amount is that of these,
+by a factor of each; the others have a fixed value: reward = P(met) × value.
 """
 
 from __future__ import annotations
@@ -63,7 +66,8 @@ class LearntJourney:
     """A journey with history. `text`: the file of a model of its own, if one is better than the common one.
 
     `gain_texts`: of a gain, the files of its models: one (DR), or what was shown it and what was not (X), of which the
-    first counts by 1 - `treated_share`.
+    first counts by 1 - `treated_share`. `factor`: its amounts are its customers' own, and it stands in place of the
+    common one. `value`: what it is worth to everybody once met, where amounts were learnt from other journeys alone.
     """
 
     journey_id: str
@@ -73,6 +77,8 @@ class LearntJourney:
     text: str | None = None
     gain_texts: tuple[str, ...] = ()
     treated_share: float = 0.0
+    factor: float | None = None
+    value: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +172,7 @@ class LearntPolicy:
     def to_json(self) -> dict[str, object]:
         """All but what lies in files of its own."""
         return {
-            "journeys": [_lists(asdict(journey)) for journey in self.journeys],
+            "journeys": [_said(_lists(asdict(journey))) for journey in self.journeys],
             "reward": asdict(self.reward),
             "guard": _lists(asdict(self.guard)),
             "folds": self.folds,
@@ -180,6 +186,8 @@ class LearntPolicy:
     def from_json(cls, value: Mapping[str, Any], texts: Mapping[str, str], evidence: bytes) -> LearntPolicy:
         """Raises: ValueError, KeyError, TypeError, OSError or EOFError when `value` was not made by `to_json`."""
         journeys = tuple(_journey(item) for item in value["journeys"])
+        if AMOUNT_FILE not in texts and any(journey.factor is not None for journey in journeys):
+            raise ValueError(f"a journey has amounts of its own, and there is no {AMOUNT_FILE}")
         guard = value["guard"]
         return cls(
             journeys=journeys,
@@ -194,9 +202,19 @@ class LearntPolicy:
         )
 
 
+_WORTH = ("factor", "value")
+
+
 def _journey(item: Mapping[str, Any]) -> LearntJourney:
     attributes = {str(name): str(value) for name, value in item["attributes"].items()}
-    return LearntJourney(**{**item, "gain_texts": tuple(map(str, item["gain_texts"])), "attributes": attributes})
+    worth = {name: float(item[name]) for name in _WORTH if name in item}
+    gain_texts = tuple(map(str, item["gain_texts"]))
+    return LearntJourney(**{**item, **worth, "gain_texts": gain_texts, "attributes": attributes})
+
+
+def _said(fields: dict[str, object]) -> dict[str, object]:
+    """Without what most bundles do not say, so that those of before it could be said keep their hash."""
+    return {name: value for name, value in fields.items() if value is not None or name not in _WORTH}
 
 
 def _lists(fields: dict[str, Any]) -> dict[str, object]:

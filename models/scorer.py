@@ -13,9 +13,10 @@ from features.columns.encode import matrix_for
 from features.columns.facts import FeatureColumns
 from features.encoder import Encoder, JourneyRow
 from features.values import FeatureRow
+from models.amounts import own_value
 from models.bundle import MODEL_FILE, Bundle, column_names
 from models.errors import BundleCorrupt
-from models.learnt import RewardKind
+from models.learnt import AMOUNT_FILE, RewardKind
 
 if TYPE_CHECKING:
     from lightgbm import Booster
@@ -40,11 +41,16 @@ class Scorer:
         self._own: Mapping[str, Booster] = {
             journey_id: booster_of(file, texts[file], bundle.encoder) for journey_id, file in own.items() if file
         }
+        factors = [] if policy is None else [(j.journey_id, j.factor) for j in policy.journeys]
+        self._factors = {journey_id: factor for journey_id, factor in factors if factor is not None}
+        self._amount = booster_of(AMOUNT_FILE, texts[AMOUNT_FILE], bundle.encoder) if self._factors else None
+        self._terms = None if policy is None else policy.reward
         self._tells_mean = policy is not None and policy.reward.kind is RewardKind.MEAN
         self._encoder = bundle.encoder
         self._calibration = bundle.calibration
         self.version = bundle.version
         self.history = bundle.history
+        self.valued = frozenset(self._factors)
 
     def score(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
         """(n,) calibrated probability that the objective is met, in the order of `journeys`; never NaN.
@@ -55,6 +61,20 @@ class Scorer:
             return np.empty(0)
         raw = self._each(journeys, self._encoder.matrix(row, at, journeys), _predicted, np.empty(len(journeys)))
         return self._calibrated(raw)
+
+    def values(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
+        """(n,) what meeting the objective is worth to this customer, of journeys that are all `valued`; 0 or more."""
+        return self._valued(journeys, self._encoder.matrix(row, at, journeys)) if journeys else np.empty(0)
+
+    def value_columns(self, columns: FeatureColumns, journey: JourneyRow) -> NDArray[np.float64]:
+        """(n,) of many customers and moments beside one journey: what `values` gives each."""
+        return self._valued([journey] * columns.size, matrix_for(self._encoder, columns, journey))
+
+    def _valued(self, journeys: Sequence[JourneyRow], matrix: Matrix) -> NDArray[np.float64]:
+        if self._amount is None or self._terms is None:
+            raise ValueError("this model tells no values")
+        factor = np.array([self._factors[journey.journey_id] for journey in journeys])
+        return own_value(self._terms, factor, _predicted(self._amount, matrix))
 
     def score_columns(self, columns: FeatureColumns, journey: JourneyRow) -> NDArray[np.float64]:
         """(n,) of many customers and moments beside one journey: what `score` gives each."""

@@ -26,7 +26,7 @@ from features.encoder import JourneyRow
 from features.files import read_regular, write_text
 from models.bundle import MANIFEST_FILE, MODEL_FILE, Bundle
 from models.errors import BundleCorrupt, TrialUnfinished
-from models.learnt import RewardKind
+from models.learnt import AMOUNT_FILE, RewardKind
 from models.trees import TreesMalformed, demand_trees
 
 log = logging.getLogger(__name__)
@@ -186,6 +186,7 @@ def try_out(bundle: Bundle) -> None:
         scorer = Scorer(bundle)
         p_outcome = scorer.score({}, at, journeys)
         parts = scorer.contributions({}, at, journeys[:1])
+        values = scorer.values({}, at, [one for one in journeys if one.journey_id in scorer.valued])
     except BundleCorrupt:
         raise
     except Exception as error:
@@ -194,6 +195,8 @@ def try_out(bundle: Bundle) -> None:
     inside = np.isfinite(p_outcome) if tells_mean else (p_outcome >= 0.0) & (p_outcome <= 1.0)
     if p_outcome.shape != (len(journeys),) or not inside.all():
         raise BundleCorrupt(MODEL_FILE, "gives what is no probability")
+    if not np.isfinite(values).all():
+        raise BundleCorrupt(AMOUNT_FILE, "gives what is no amount")
     if parts.shape != (1, len(scorer.columns) + 1) or not np.isfinite(parts).all():
         raise BundleCorrupt(MODEL_FILE, "does not tell what each column adds")
 

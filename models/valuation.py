@@ -10,20 +10,14 @@ from numpy.typing import NDArray
 from features.columns.encode import customer_matrix, matrix_for
 from features.columns.facts import FeatureColumns
 from features.encoder import JourneyRow
+from models.amounts import reward_of, worth_of
 from models.bundle import MODEL_FILE, Bundle
 from models.errors import BundleCorrupt
-from models.learnt import AMOUNT_FILE, LearntJourney, LearntPolicy, RewardKind, RewardTerms
+from models.learnt import AMOUNT_FILE, LearntJourney, LearntPolicy, RewardKind
 from models.scorer import booster_of
 
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
-
-
-def reward_of(terms: RewardTerms, main: Vector, amount: Vector | None) -> Vector:
-    """(n,) the expected reward, of what the models told: P(met) or the mean in `main`, and the amount's, if any."""
-    if amount is None:
-        return terms.factor * main
-    return terms.factor * main * (np.exp(amount) if terms.is_log else amount)
 
 
 def blend(treated: Vector, control: Vector, treated_share: float) -> Vector:
@@ -69,7 +63,7 @@ class Valuation:
     def _reward(self, columns: FeatureColumns, customer: Matrix, journey: LearntJourney) -> Vector:
         matrix = self._beside(columns, customer, journey)
         amount = self._predict(AMOUNT_FILE, matrix) if AMOUNT_FILE in self._boosters else None
-        return reward_of(self.policy.reward, self._main(matrix, journey), amount)
+        return reward_of(self.policy.reward, self._main(matrix, journey), amount, worth_of(self.policy.reward, journey))
 
     def _main(self, matrix: Matrix, journey: LearntJourney) -> Vector:
         raw = self._predict(journey.text or MODEL_FILE, matrix)

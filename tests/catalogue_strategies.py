@@ -80,7 +80,12 @@ JOURNEYS = st.builds(
     journey_id=st.just("unnamed"),
     kind=KINDS,
     tier=st.integers(1, 3),
-    objective=st.sampled_from([0.0, 1.0, 6.5, 1e308]).map(lambda v: Objective(within=timedelta(days=28), value=v)),
+    objective=st.builds(
+        Objective,
+        within=st.just(timedelta(days=28)),
+        value=st.sampled_from([0.0, 1.0, 6.5, 1e308]),
+        is_value_learnt=st.booleans(),
+    ),
     prior=st.just(0.1),
     stages=STAGES,
     lever=st.none()

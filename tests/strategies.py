@@ -49,7 +49,10 @@ NUMBERS = st.sampled_from([0.5, 0.5, 1.0, 0.0, -0.0, math.nan, math.inf, -math.i
 KINDS = st.sampled_from(JourneyKind)
 LIMITS = st.sampled_from([50, 3, 3, 2, 2, 1, 0, -1])
 SCORES = st.fixed_dictionaries(
-    {one: st.builds(Score, p_outcome=NUMBERS, source=st.sampled_from(ScoreSource)) for one in IDS}
+    {
+        one: st.builds(Score, p_outcome=NUMBERS, source=st.sampled_from(ScoreSource), value=st.none() | NUMBERS)
+        for one in IDS
+    }
 )
 
 

@@ -1,4 +1,7 @@
-"""Gives every survivor a score: the model's where it has history, the catalogue's prior elsewhere."""
+"""Gives every survivor a score: the model's where it has history, the catalogue's prior elsewhere.
+
+With it goes what meeting the objective is worth to the customer, of a journey whose value is learnt.
+"""
 
 from __future__ import annotations
 
@@ -27,13 +30,18 @@ NO_MODEL = Degradation(what="model", status=FeatureStatus.UNAVAILABLE, effect="R
 
 
 class Model(Protocol):
-    """A trained scorer; `history` are the journeys it learned from."""
+    """A trained scorer; `history` are the journeys it learned from, `valued` those of which it tells values too."""
 
     version: str
     history: frozenset[str]
+    valued: frozenset[str]
 
     def score(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
         """(n,) calibrated P(objective met within its window | shown)."""
+        ...
+
+    def values(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
+        """(n,) what meeting the objective is worth to this customer, 0 or more, of journeys that are `valued`."""
         ...
 
     def contributions(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
@@ -135,10 +143,22 @@ def _by_model(model: Model, journeys: Sequence[Journey], facts: Facts) -> dict[s
     p_outcome = model.score(facts.features, facts.now, _rows(journeys))
     if not ((p_outcome >= 0.0) & (p_outcome <= 1.0)).all():
         raise ValueError("a score is no probability")
+    values = _own_values(model, journeys, facts)
     return {
-        journey.journey_id: Score(p_outcome=float(p), source=ScoreSource.MODEL)
+        journey.journey_id: Score(p_outcome=float(p), source=ScoreSource.MODEL, value=values.get(journey.journey_id))
         for journey, p in zip(journeys, p_outcome, strict=True)
     }
+
+
+def _own_values(model: Model, journeys: Sequence[Journey], facts: Facts) -> Mapping[str, float]:
+    """Of the journeys whose value is learnt, if the model tells it; without such ones the model is not asked."""
+    asking = [j for j in journeys if j.objective.is_value_learnt and j.journey_id in model.valued]
+    if not asking:
+        return {}
+    told = model.values(facts.features, facts.now, _rows(asking))
+    if not (np.isfinite(told) & (told >= 0.0)).all():
+        raise ValueError("a value is no amount")
+    return {journey.journey_id: float(value) for journey, value in zip(asking, told, strict=True)}
 
 
 def _rows(journeys: Sequence[Journey]) -> list[JourneyRow]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -10,8 +11,9 @@ from pydantic import ValidationError
 
 from features.errors import RumboError
 from features.values import Scalar
-from service.catalogue.bind.values import journey_of
+from service.catalogue.bind.values import journey_of, values_of
 from service.catalogue.conditions.compile import ConditionCompiler
+from service.catalogue.documents.amounts import amount_attribute
 from service.catalogue.documents.journey import CatalogueDocument, JourneyDocument, ObjectiveDocument
 from service.catalogue.documents.policies import PoliciesDocument
 from service.catalogue.documents.problems import FaultClass, Problems
@@ -30,7 +32,8 @@ class CatalogueLost(RumboError):
 class KeptObjective:
     """One of `event` and `outcome` meets it; an event only if `where` holds of its attributes.
 
-    `attributes`: those that `where` may speak of.
+    `attributes`: those that `where` may speak of. `amount`: the one that tells what an event was worth, where the value
+    is learned.
     """
 
     within: timedelta
@@ -38,6 +41,7 @@ class KeptObjective:
     outcome: str | None
     where: Condition | None = None
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    amount: str | None = None
 
     def is_met_by(self, attributes: Mapping[str, Scalar]) -> bool:
         """Whether an event of the type asked for, with these attributes, meets it; unknown does not."""
@@ -47,17 +51,25 @@ class KeptObjective:
         known = {name: value for name, value in given if value is not None}
         return self.where.holds_alone(Variables(known)) is True
 
+    def amount_of(self, attributes: Mapping[str, Scalar]) -> float | None:
+        """What an event was worth by itself; None where it does not say, or says no number of 0 or more."""
+        if self.amount is None or self.amount not in attributes:
+            return None
+        told = self.attributes[self.amount].typed(attributes[self.amount])
+        return float(told) if isinstance(told, int | float) and math.isfinite(told) and told >= 0 else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptJourney:
     """What a catalogue says of a journey, as it is exported. `prior`: P(objective met) before evidence.
 
-    `value`: of its objective, when met. `expects`: what each action expects of the customer.
+    `value`: of its objective, when met; of a learned one, while no model tells. `expects`: what each action expects of
+    the customer.
     """
 
     kind: str
     tier: int
-    value: float | None
+    value: float
     prior: float
     attributes: Mapping[str, str]
     expects: Mapping[str, str]
@@ -77,11 +89,12 @@ def objectives_of(document: CatalogueDocument, events: EventTypes) -> Mapping[st
 
 def journeys_of(document: CatalogueDocument) -> Mapping[str, KeptJourney]:
     """The journeys of a catalogue, by their ids."""
-    return {journey.journey: _journey(journey, document.policies) for journey in document.journeys}
+    values = values_of(document)
+    return {one.journey: _journey(one, document.policies, values[one.journey]) for one in document.journeys}
 
 
-def _journey(document: JourneyDocument, company: PoliciesDocument) -> KeptJourney:
-    journey = journey_of(document, company)
+def _journey(document: JourneyDocument, company: PoliciesDocument, value: float) -> KeptJourney:
+    journey = journey_of(document, company, value)
     return KeptJourney(
         kind=journey.kind.value,
         tier=journey.tier,
@@ -115,6 +128,7 @@ def _objective(journey: str, document: ObjectiveDocument, events: EventTypes, pr
         outcome=document.outcome,
         where=where,
         attributes=known.attributes,
+        amount=amount_attribute(document, known),
     )
 
 

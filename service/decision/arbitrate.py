@@ -16,26 +16,39 @@ class ScoreSource(StrEnum):
     PRIOR = "PRIOR"  # no history, or no model: the catalogue's own expectation
 
 
+class ValueSource(StrEnum):
+    """Where what meeting an objective is worth comes from."""
+
+    FIXED = "FIXED"  # the catalogue says it, of every customer
+    MODEL = "MODEL"  # the customer's own, of a journey whose value is learnt
+    PRIOR = "PRIOR"  # such a journey, while no model tells
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
     """P(objective met within its window | shown), in 0…1, and where it comes from.
 
     A scorer's fault may leave a `p_outcome` that is not finite: it is kept and recorded as it came, and placed last.
+    `value`: what meeting it is worth to this customer, where the journey's value is learnt and a model told it.
     """
 
     p_outcome: float
     source: ScoreSource
+    value: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ScoredCandidate:
     """An allowed candidate with its score.
 
-    `priority` = p × value × context weight × lever − cost, in the unit of the objective's value.
+    `priority` = p × value × context weight × lever − cost, in the unit of the objective's value; `value` is the
+    customer's own, if a model told it.
     """
 
     candidate: Candidate
     score: Score
+    value: float
+    value_source: ValueSource
     lever: float
     context_weight: float
     priority: float
@@ -57,11 +70,24 @@ def _weigh(candidate: Candidate, score: Score, evaluation: Evaluation) -> Scored
     lever_weight = lever.weight if lever is not None and evaluation.facts.now < lever.until else 1.0
     held = (w.weight for w in candidate.context_weights if w.when.holds(evaluation.variables))
     context_weight = min(2.0, max(0.5, math.prod(held, start=1.0)))
-    value = candidate.journey.objective.value
+    value, value_source = _worth(candidate, score)
     priority = score.p_outcome * value * context_weight * lever_weight - candidate.action.cost
     return ScoredCandidate(
-        candidate=candidate, score=score, lever=lever_weight, context_weight=context_weight, priority=priority
+        candidate=candidate,
+        score=score,
+        value=value,
+        value_source=value_source,
+        lever=lever_weight,
+        context_weight=context_weight,
+        priority=priority,
     )
+
+
+def _worth(candidate: Candidate, score: Score) -> tuple[float, ValueSource]:
+    objective = candidate.journey.objective
+    if not objective.is_value_learnt:
+        return objective.value, ValueSource.FIXED
+    return (objective.value, ValueSource.PRIOR) if score.value is None else (score.value, ValueSource.MODEL)
 
 
 def _place(scored: ScoredCandidate) -> tuple[int, bool, float, str]:

@@ -78,10 +78,14 @@ class Lever:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Objective:
-    """What the journey is for: an event or an outcome within a window; `value` is what meeting it is worth."""
+    """What the journey is for: an event or an outcome within a window; `value` is what meeting it is worth.
+
+    `is_value_learnt`: a model tells what it is worth to each customer, and `value` is in force until one does.
+    """
 
     within: timedelta
     value: float
+    is_value_learnt: bool = False
     event: str | None = None
     where: str | None = None
     outcome: str | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from features.values import Scalar
-from service.decision.arbitrate import ScoredCandidate, ScoreSource
+from service.decision.arbitrate import ScoredCandidate, ScoreSource, ValueSource
 from service.decision.decide import Decision
 from service.decision.select import Pick
 from service.decision.tone import tone_of
@@ -33,11 +33,13 @@ def _weighed(scored: ScoredCandidate, kind: ReasonKind) -> Reason:
     params: dict[str, Scalar] = {
         "tier": journey.tier,
         "p_outcome": scored.score.p_outcome,
-        "value": journey.objective.value,
+        "value": scored.value,
         "cost": scored.candidate.action.cost,
         "context_weight": scored.context_weight,
         "lever": scored.lever,
     }
+    if scored.value_source is not ValueSource.FIXED:
+        params["value_source"] = scored.value_source.value
     if journey.lever is not None and scored.lever != 1.0:
         params["lever_why"] = journey.lever.why
         params["lever_until"] = journey.lever.until

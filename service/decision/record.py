@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 from features.values import FeatureStatus
-from service.decision.arbitrate import Score, ScoreSource
+from service.decision.arbitrate import Score, ScoreSource, ValueSource
 from service.decision.decide import Decision, DecisionTerms, Degradation, StateAtCommit, begin, conclude, revise
 from service.decision.facts_record import (
     Json,
@@ -56,7 +56,7 @@ def replay(plan: Plan, recorded: Json) -> Decision:
             for d in recorded["degraded"]
         ),
     )
-    scores = {k: Score(p_outcome=float(p), source=ScoreSource(source)) for k, (p, source) in recorded["scores"].items()}
+    scores = {journey: _score(*told) for journey, told in recorded["scores"].items()}
     decision = conclude(begin(plan, with_variables(facts_from_json(recorded))), scores, terms)
     settled = recorded["settled"]
     if settled is None:
@@ -94,12 +94,22 @@ def _ranked(pick: Pick, decision: Decision) -> Json:
         "tier": candidate.journey.tier,
         "p_outcome": number_to_json(scored.score.p_outcome),
         "source": scored.score.source.value,
-        "value": candidate.journey.objective.value,
+        "value": number_to_json(scored.value),
+        **({} if scored.value_source is ValueSource.FIXED else {"value_source": scored.value_source.value}),
         "lever": scored.lever,
         "context_weight": scored.context_weight,
         "priority": number_to_json(scored.priority),
         "selection_probability": pick.selection_probability,
     }
+
+
+def _told(score: Score) -> list[float | str]:
+    told = [number_to_json(score.p_outcome), score.source.value]
+    return told if score.value is None else [*told, number_to_json(score.value)]
+
+
+def _score(p_outcome: float | str, source: str, value: float | str | None = None) -> Score:
+    return Score(p_outcome=float(p_outcome), source=ScoreSource(source), value=None if value is None else float(value))
 
 
 def _input(decision: Decision) -> Json:
@@ -112,7 +122,7 @@ def _input(decision: Decision) -> Json:
         "settled": None
         if settled is None
         else {"contacts": contact_rows(settled.contacts), "uses": uses_document(settled.uses)},
-        "scores": {k: [number_to_json(s.p_outcome), s.source.value] for k, s in decision.scores.items()},
+        "scores": {journey: _told(score) for journey, score in decision.scores.items()},
         "model_version": terms.model_version,
         **({"features_version": terms.features_version} if terms.features_version else {}),
         "catalogue_version": decision.plan.version,

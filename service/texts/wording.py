@@ -126,16 +126,16 @@ TEXTS: Mapping[str, Wording] = {
         "Otra decisión ocupó lo último que quedaba mientras se tomaba esta.",
     ),
     "RANKED_BY_MODEL": Wording(
-        "Ordered by the model[, which gives it {p_outcome} to meet its objective][, worth {value}][, in tier {tier}]."
-        + _WEIGHTS.en,
+        "Ordered by the model[, which gives it {p_outcome} to meet its objective][, worth {value}][ {value_source}]"
+        "[, in tier {tier}]." + _WEIGHTS.en,
         "Ordenado por el modelo[, que le da un {p_outcome} de cumplir su objetivo][, con valor {value}]"
-        "[, en el nivel {tier}]." + _WEIGHTS.es,
+        "[ {value_source}][, en el nivel {tier}]." + _WEIGHTS.es,
     ),
     "RANKED_BY_PRIOR": Wording(
-        "Ordered by what its owner expects[: {p_outcome} to meet its objective][, worth {value}][, in tier {tier}]."
-        + _WEIGHTS.en,
+        "Ordered by what its owner expects[: {p_outcome} to meet its objective][, worth {value}][ {value_source}]"
+        "[, in tier {tier}]." + _WEIGHTS.en,
         "Ordenado por lo que espera su responsable[: un {p_outcome} de cumplir su objetivo][, con valor {value}]"
-        "[, en el nivel {tier}]." + _WEIGHTS.es,
+        "[ {value_source}][, en el nivel {tier}]." + _WEIGHTS.es,
     ),
     "DISPLACES": Wording(
         "It takes the place of another journey[: “{other}” ends once this one is shown].",
@@ -262,6 +262,10 @@ NAMES: Mapping[str, Mapping[str, Wording]] = {
         "ACCEPTED": Wording("an acceptance", "una aceptación"),
         "CONVERTED": Wording("a conversion", "una conversión"),
         "ignored": Wording("unanswered contacts", "contactos sin respuesta"),
+    },
+    "value_source": {
+        "MODEL": Wording("to this customer", "para este cliente"),
+        "PRIOR": Wording("until a model tells what it is to whom", "mientras ningún modelo diga cuánto para quién"),
     },
     "state": {
         "enrolled": Wording("in which the customer is", "en el que está el cliente"),

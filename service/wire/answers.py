@@ -153,7 +153,7 @@ def _ranked(pick: Pick, decision: Decision, locale: str) -> journey_pb2.RankedJo
         is_offer=candidate.action.is_offer,
         priority=scored.priority,
         p_outcome=scored.score.p_outcome,
-        value=candidate.journey.objective.value,
+        value=scored.value,
         selection_probability=pick.selection_probability,
         reasons=_reasons(for_pick(pick, decision), decision, locale),
     )
@@ -167,7 +167,7 @@ def _eligible(scored: ScoredCandidate, decision: Decision, locale: str) -> journ
         action_id=scored.candidate.action.action_id,
         priority=scored.priority,
         p_outcome=scored.score.p_outcome,
-        value=scored.candidate.journey.objective.value,
+        value=scored.value,
         reasons=_reasons(for_eligible(scored), decision, locale),
     )
 

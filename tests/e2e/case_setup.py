@@ -58,18 +58,24 @@ class CaseFeatures:
 
 @dataclass(slots=True)
 class CaseModel:
-    """Gives the journeys of a case the chances that it says; the others keep their priors."""
+    """Gives the journeys of a case the chances and values that it says; the others keep their priors."""
 
     scores: Mapping[str, float] = field(default_factory=dict)
+    worth: Mapping[str, float] = field(default_factory=dict)
     history: frozenset[str] = frozenset()
+    valued: frozenset[str] = frozenset()
     version: str = "cases"
     columns: tuple[str, ...] = ()
 
-    def give(self, scores: Mapping[str, float]) -> None:
-        self.scores, self.history = scores, frozenset(scores)
+    def give(self, case: CaseDocument) -> None:
+        self.scores, self.worth = case.scores or {}, case.values or {}
+        self.history, self.valued = frozenset(self.scores), frozenset(self.worth)
 
     def score(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
         return np.array([self.scores[j.journey_id] for j in journeys])
+
+    def values(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
+        return np.array([self.worth[j.journey_id] for j in journeys])
 
     def contributions(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
         return np.zeros((len(journeys), 1))

@@ -122,6 +122,7 @@ class InterruptedModel:
     """A model whose scoring is interrupted by a call to some server: the facts were read, nothing is committed yet."""
 
     version = "interrupted"
+    valued: frozenset[str] = frozenset()
     columns: tuple[str, ...] = ()
 
     def __init__(self) -> None:
@@ -133,6 +134,9 @@ class InterruptedModel:
         if self.calls:
             asyncio.run_coroutine_threadsafe(self.calls.pop(0)(), self._loop).result(timeout=30)
         return np.full(len(journeys), 0.5)
+
+    def values(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
+        raise NotImplementedError
 
     def contributions(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
         raise NotImplementedError

@@ -31,7 +31,7 @@ async def test_a_service_answers_every_case_as_the_core_does(own_home: Path) -> 
             for number, case in enumerate(cases):
                 customer, document = f"case-{number}", case.document.model_copy(update={"ended": None})
                 features.cases[customer] = document
-                model.give(document.scores or {})
+                model.give(document)
                 await set_up(document, customer, service, state, plan)
                 answer = await ask(document, customer, service, plan)
                 found += [f"{case}: {difference}" for difference in differences(document, answer)]

@@ -274,6 +274,7 @@ class FaultyModel:
     """A model that learned from every journey and scores as a test says."""
 
     version = "faulty"
+    valued: frozenset[str] = frozenset()
     columns: tuple[str, ...] = ()
 
     def __init__(self, score: Callable[[int], NDArray[np.float64]]) -> None:
@@ -282,6 +283,9 @@ class FaultyModel:
 
     def score(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
         return self._score(len(journeys))
+
+    def values(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
+        raise NotImplementedError
 
     def contributions(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
         raise NotImplementedError

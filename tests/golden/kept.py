@@ -80,7 +80,7 @@ def written(document: Any, indent: str = "") -> str:
     return f"{begin}\n{inner}" + f",\n{inner}".join(rows) + f"\n{indent}{end}"
 
 
-SINCE = frozenset({"attributes", "expects"})
+SINCE = frozenset({"attributes", "expects", "value_source"})
 
 
 def exported_rows(folder: Path) -> dict[str, Json]:

@@ -102,6 +102,7 @@ class OutsideModel:
     """Scores that differ by journey and by instant, and are the same when asked again."""
 
     version = "outside"
+    valued: frozenset[str] = frozenset()
     columns: tuple[str, ...] = ()
 
     def __init__(self, history: frozenset[str]) -> None:
@@ -110,6 +111,9 @@ class OutsideModel:
     def score(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
         seeds = [hashlib.sha256(f"{j.journey_id} {at}".encode()).digest()[0] for j in journeys]
         return np.array(seeds, dtype=np.float64) / 255.0
+
+    def values(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
+        raise NotImplementedError
 
     def contributions(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
         return np.zeros((len(journeys), 1))

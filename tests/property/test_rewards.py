@@ -32,6 +32,9 @@ class Buys:
     def is_met_by(self, attributes: Mapping[str, Scalar]) -> bool:
         return attributes["enough"] is True
 
+    def amount_of(self, attributes: Mapping[str, Scalar]) -> float | None:
+        return None
+
 
 @dataclass(frozen=True)
 class Answers(Buys):
@@ -88,6 +91,36 @@ def test_a_reward_once_told_stays_as_time_goes_on(
 ) -> None:
     before, after = (rewards(presented, events, at) for at in (now, now + later))
     assert all(a.amount == b.amount for a, b in zip(after, before, strict=True) if b.amount is not None)
+
+
+@dataclass(frozen=True)
+class Spends(Buys):
+    """An objective that any purchase meets; what it is worth is learned from what it says of it."""
+
+    def is_met_by(self, attributes: Mapping[str, Scalar]) -> bool:
+        return True
+
+    def amount_of(self, attributes: Mapping[str, Scalar]) -> float | None:
+        amount = attributes.get("amount")
+        return amount if isinstance(amount, float) else None
+
+
+@given(spent=st.lists(st.tuples(HOURS, st.none() | st.floats(0, 9)), max_size=6))
+def test_a_learned_value_is_what_the_first_event_of_the_window_says_else_what_was_served(
+    spent: list[tuple[int, float | None]],
+) -> None:
+    presented = 2
+    happened = [
+        Occurrence(type="purchase", at=NOW + at * HOUR, attributes={} if amount is None else {"amount": amount})
+        for at, amount in spent
+    ]
+    shown = Presentation(at=NOW + presented * HOUR)
+    found = reward_of(Spends(), VALUE, shown, (), happened, AsOf(now=NOW + 50 * HOUR, events_since=NOW))
+    worth_at: dict[int, list[float]] = {}
+    for at, amount in spent:
+        worth_at.setdefault(at, []).append(VALUE if amount is None else amount)
+    inside = [at for at in sorted(worth_at) if presented <= at <= presented + WITHIN]
+    assert found.amount == (max(worth_at[inside[0]]) if inside else 0.0)
 
 
 @given(outcomes=st.lists(st.tuples(HOURS, st.sampled_from(["CONVERTED", "ENGAGED"]), st.none() | st.floats(0, 9))))

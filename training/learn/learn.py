@@ -267,6 +267,8 @@ def _fit_all(design: Design, learner: _Learner) -> tuple[str, dict[str, str], tu
                 text=text,
                 gain_texts=gain_texts,
                 treated_share=share,
+                factor=reward.own_factor(place),
+                value=reward.fixed_value(place),
             )
         )
     texts = dict(zip([name for name, _ in works], at_once(lambda work: work[1](), works), strict=True))

@@ -7,19 +7,18 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from models.amounts import Worth, reward_of
 from models.calibration import Calibration
 from models.learnt import RewardKind, RewardTerms
-from models.valuation import reward_of
 from training.learn.boosting import Matrix, Rows, Task, Vector, at_once
 from training.learn.calibrate import OutOfFold, choose_calibration
 from training.learn.crossfit import CrossFit, Design, cross_fit, sampled
 from training.learn.losses import log_loss, loss_of_rewards, squared_error
+from training.learn.own_values import MIN_MET, OwnJourneys, own_journeys
 
 JUDGED_ROWS = 200_000
 """Of a longer log so many tell how many rounds and which loss are best."""
 CALIBRATED_ROWS = 50_000
-MIN_MET = 50
-"""Fewer rewards other than 0 say nothing of how large they are for whom."""
 LARGE = 0.9
 """Quantile of the distances from the median beyond which Huber's loss grows linearly."""
 DELTA = 0.9
@@ -29,11 +28,15 @@ FACTORS = (0.1, 10.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AmountPart:
-    """What the model of the amount is fitted to: `target` (n,), looked at on `rows`, those with a reward."""
+    """What the model of the amount is fitted to: `target` (n,), looked at on `rows`, those with a reward.
+
+    `own`: the journeys whose rows these are alone, for their rewards are their customers' own.
+    """
 
     task: Task
     target: Vector
     rows: Rows
+    own: OwnJourneys | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +51,10 @@ class Recipe:
 
 @dataclass(frozen=True, kw_only=True)
 class RewardModel:
-    """A recipe, cross-fitted: the models of each fold, common or a set for each journey, and their calibration."""
+    """A recipe, cross-fitted: the models of each fold, common or a set for each journey, and their calibration.
+
+    `worth` (J,), of a recipe that learns amounts from some journeys alone.
+    """
 
     recipe: Recipe
     terms: RewardTerms
@@ -56,17 +62,20 @@ class RewardModel:
     amount: CrossFit | None
     own: tuple[CrossFit, ...] = ()
     calibration: Calibration = field(default_factory=Calibration)
+    worth: Worth | None = None
 
     def shown(self, rows: Rows) -> Vector:
         """(k,) the expected reward of what was shown, by models that had not seen it."""
         amount = None if self.amount is None else self.amount.shown(rows)
-        return reward_of(self.terms, self.calibrated(self.main_shown(rows)), amount)
+        worth = None if self.worth is None else self.worth.take(self.main.design.log.shown[rows])
+        return reward_of(self.terms, self.calibrated(self.main_shown(rows)), amount, worth)
 
     def beside(self, journey: int, rows: Rows) -> Vector:
         """(k,) the expected reward of one journey, by models that had not seen the rows."""
         amount = None if self.amount is None else self.amount.beside(journey, rows)
         main = (self.own[journey] if self.own else self.main).beside(journey, rows)
-        return reward_of(self.terms, self.calibrated(main), amount)
+        worth = None if self.worth is None else self.worth.take(np.full(rows.size, journey))
+        return reward_of(self.terms, self.calibrated(main), amount, worth)
 
     def matrix(self, rows: Rows) -> Matrix:
         """(k, J) the expected reward of every journey."""
@@ -84,6 +93,16 @@ class RewardModel:
                 out[mine] = fit.beside(journey, rows[mine])
         return out
 
+    def own_factor(self, journey: int) -> float | None:
+        """What its amounts are multiplied by, where they are its customers' own."""
+        own = None if self.recipe.amount_part is None else self.recipe.amount_part.own
+        return float(self.worth.factor[journey]) if self.worth is not None and own and own.is_own[journey] else None
+
+    def fixed_value(self, journey: int) -> float | None:
+        """What it is worth to everybody, where amounts were learnt from others alone and the log says it."""
+        value = np.nan if self.worth is None else self.worth.value[journey]
+        return None if np.isnan(value) else float(value)
+
     def calibrated(self, raw: Vector) -> Vector:
         return raw if self.terms.kind is RewardKind.MEAN else self.calibration.apply(raw)
 
@@ -96,11 +115,12 @@ def best_reward_model(
     Args:
         target: (n,) the reward, or its surrogate.
         tasks: the tasks to try for an objective of LightGBM.
-        by_probability: only recipes that tell one; `target` then has rewards of 0 and others.
+        by_probability: only recipes that tell one; `target` then has rewards of 0 and others, and amounts are learnt
+            from the rows of journeys whose value is learnt, where they tell any.
     """
     rows = design.rows
     judged = sampled(rows.size, JUDGED_ROWS, design.seed)
-    tried = [_fitted(design, recipe, rows, judged) for recipe in _recipes(target, tasks, by_probability)]
+    tried = [_fitted(design, recipe, rows, judged) for recipe in _recipes(design, target, tasks, by_probability)]
     losses = [loss_of_rewards(target[judged], model.shown(judged)) for model in tried]
     return calibrate(tried[int(np.argmin(losses))], design)
 
@@ -129,18 +149,29 @@ def with_own_models(model: RewardModel, design: Design) -> RewardModel:
 
 def _fitted(design: Design, recipe: Recipe, rows: Rows, judged: Rows) -> RewardModel:
     main = cross_fit(design, recipe.task, recipe.target, rows, _loss_of(recipe.task, recipe.target), judged)
-    amount, terms = None, recipe.terms
+    amount, worth, terms = None, None, recipe.terms
     part = recipe.amount_part
     if part is not None:
         loss = _loss_of(part.task, part.target)
         amount = cross_fit(design, part.task, part.target, part.rows, loss, part.rows)
         terms = replace(terms, factor=_smearing(terms, amount.shown(part.rows), part.target[part.rows]))
+        worth = None if part.own is None else _worth(recipe, part, part.own, amount, terms)
     elif terms.kind is RewardKind.MEAN and terms.loss == "huber":
         told = main.shown(judged).sum() * terms.factor
         truth = recipe.target[judged].sum() * terms.factor
         ratio = float(truth / told) if told != 0.0 else 1.0
         terms = replace(terms, factor=terms.factor * float(np.clip(ratio, *FACTORS)))
-    return RewardModel(recipe=recipe, terms=terms, main=main, amount=amount)
+    return RewardModel(recipe=recipe, terms=terms, main=main, amount=amount, worth=worth)
+
+
+def _worth(recipe: Recipe, part: AmountPart, own: OwnJourneys, amount: CrossFit, common: RewardTerms) -> Worth:
+    """A factor for each journey, for they differ in how far single amounts lie from what is told; else its value."""
+    told, truth, shown = amount.shown(part.rows), part.target[part.rows], amount.design.log.shown[part.rows]
+    factor = np.full(own.is_own.size, common.factor)
+    for journey in np.flatnonzero(own.is_own):
+        mine = shown == journey
+        factor[journey] = _smearing(recipe.terms, told[mine], truth[mine])
+    return Worth(factor=factor, value=np.where(own.is_own, np.nan, own.served))
 
 
 def _smearing(terms: RewardTerms, told: Vector, truth: Vector) -> float:
@@ -155,7 +186,13 @@ def _loss_of(task: Task, target: Vector) -> Callable[[Vector, Rows], float]:
     return lambda told, rows: measure(target[rows], told)
 
 
-def _recipes(target: Vector, tasks: Callable[[str], Iterator[Task]], by_probability: bool) -> Iterator[Recipe]:
+def _recipes(
+    design: Design, target: Vector, tasks: Callable[[str], Iterator[Task]], by_probability: bool
+) -> Iterator[Recipe]:
+    own = own_journeys(design.log) if by_probability else None
+    if own is not None:
+        yield from _two_part(target, own.rows, tasks, own)
+        return
     levels = np.unique(target[target != 0.0])
     has_zero = bool((target == 0.0).any())
     met = np.flatnonzero(target != 0.0)
@@ -180,14 +217,16 @@ def _recipes(target: Vector, tasks: Callable[[str], Iterator[Task]], by_probabil
         yield from _two_part(target, met, tasks)
 
 
-def _two_part(target: Vector, met: Rows, tasks: Callable[[str], Iterator[Task]]) -> Iterator[Recipe]:
+def _two_part(
+    target: Vector, met: Rows, tasks: Callable[[str], Iterator[Task]], own: OwnJourneys | None = None
+) -> Iterator[Recipe]:
     """P(met) × amount given met: its logarithm where all are positive, else by Huber's loss."""
     is_log = bool((target[met] > 0.0).all())
     scale = 1.0 if is_log else _scale(target[met])
     amount = np.zeros(target.size)
     amount[met] = np.log(target[met]) if is_log else target[met] / scale
     terms = RewardTerms(kind=RewardKind.TWO_PART, factor=scale, loss="log" if is_log else "huber", is_log=is_log)
-    part = AmountPart(task=next(tasks("regression" if is_log else "huber")), target=amount, rows=met)
+    part = AmountPart(task=next(tasks("regression" if is_log else "huber")), target=amount, rows=met, own=own)
     for task in tasks("binary"):
         yield Recipe(terms=terms, task=task, target=(target != 0.0).astype(np.float64), amount_part=part)
 

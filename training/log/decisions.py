@@ -13,7 +13,19 @@ from features.columns.facts import FeatureColumns
 from training.log import cells
 from training.log.facts import demand_types, facts_of
 from training.log.files import LogFiles, LogTable
-from training.log.options import ATTRIBUTES, DECISION, KIND, SLOT, WINDOW_END, LogColumns, column_of, is_exported
+from training.log.options import (
+    ATTRIBUTES,
+    DECISION,
+    KIND,
+    SLOT,
+    VALUE,
+    VALUE_SOURCE,
+    WINDOW_END,
+    LogColumns,
+    column_of,
+    is_exported,
+)
+from training.log.worth import LoggedWorth, worth_in
 
 Vector = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -59,7 +71,8 @@ class DecisionLog:
     codes; `row` (n,) is each row's place in the log. `kinds` and `attributes` are what a log says of each journey, in
     the last row that says it; "" and none where nothing.
     `window_ends_at` (n,), where the log says it, is NaT where it does not. An exported log also has `slates`, and
-    `propensities` (n, J), rows of NaN where they are not all known. `unknown` rows more had no reward that is known.
+    `propensities` (n, J), rows of NaN where they are not all known, and `worth`. `unknown` rows more had no reward that
+    is known.
     """
 
     path: Path
@@ -78,6 +91,7 @@ class DecisionLog:
     window_ends_at: NDArray[np.datetime64] | None = None
     slates: LoggedSlates | None = None
     propensities: Vector | None = None
+    worth: LoggedWorth | None = None
 
     @property
     def size(self) -> int:
@@ -100,6 +114,7 @@ class DecisionLog:
             window_ends_at=None if self.window_ends_at is None else self.window_ends_at[rows],
             slates=None if self.slates is None else self.slates.take(rows),
             propensities=None if self.propensities is None else self.propensities[rows],
+            worth=None if self.worth is None else self.worth.take(rows),
         )
 
 
@@ -144,6 +159,7 @@ def decisions_of(files: LogFiles, named: LogColumns) -> DecisionLog:
         window_ends_at=_window_ends(log),
         slates=_slates(log) if is_exported(files) else None,
         propensities=_distribution(log, columns, journeys) if is_exported(files) else None,
+        worth=worth_in(log, columns, index[shown.codes], len(journeys)) if is_exported(files) else None,
     )
     return whole.where(known)
 
@@ -211,7 +227,7 @@ def _demand(files: LogFiles, columns: LogColumns, read: dict[str, str]) -> None:
 def _wanted(files: LogFiles, columns: LogColumns, read: dict[str, str]) -> set[str]:
     said = {KIND, SLOT, DECISION} if is_exported(files) else set()
     said |= {WINDOW_END} & set(files.columns)
-    said |= {ATTRIBUTES} & set(files.columns) if is_exported(files) else set()
+    said |= {ATTRIBUTES, VALUE, VALUE_SOURCE} & set(files.columns) if is_exported(files) else set()
     return {*read, *(column_of(feature, files) for feature in columns.features), *said}
 
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from service.catalogue.bind.journey import JourneyBinder, SharedRules
 from service.catalogue.bind.names import check_names
 from service.catalogue.bind.policies import bind_channel, bind_policies
+from service.catalogue.bind.values import values_of
 from service.catalogue.conditions.compile import ConditionCompiler, IncrementalCompiler, customer_types
 from service.catalogue.documents.journey import CatalogueDocument, JourneyDocument
 from service.catalogue.documents.patience import GoOn, always
@@ -57,15 +58,19 @@ class CatalogueBinder:
         types = customer_types(self._terms.schema, company.context)
         with IncrementalCompiler(types, self._compiler, go_on, is_kept=self._is_kept) as compiler:
             policies = bind_policies(document, self._terms.schema, compiler, problems, self._policies)
-            excluded = _excluded_by(document)
-            kept = [self._kept_of(j, company, excluded.get(j.journey, ())) for j in document.journeys]
+            excluded, values = _excluded_by(document), values_of(document)
+            kept = [
+                self._kept_of(j, company, excluded.get(j.journey, ()), values[j.journey]) for j in document.journeys
+            ]
             was_checked = [binder is not None for binder in kept]
             check_names(document, self._terms.events, was_checked, problems, is_kept=self._is_kept)
             binders: list[JourneyBinder] = []
             for j, binder in zip(document.journeys, kept, strict=True):
                 go_on()
                 binders.append(
-                    JourneyBinder(j, company, policies, compiler, problems, excluded.get(j.journey, ()))
+                    JourneyBinder(
+                        j, company, policies, compiler, problems, excluded.get(j.journey, ()), values[j.journey]
+                    )
                     if binder is None
                     else binder.rebound(policies, compiler, problems)
                 )
@@ -81,10 +86,10 @@ class CatalogueBinder:
         )
 
     def _kept_of(
-        self, journey: JourneyDocument, company: PoliciesDocument, excluded: Sequence[str]
+        self, journey: JourneyDocument, company: PoliciesDocument, excluded: Sequence[str], value: float
     ) -> JourneyBinder | None:
         kept = self._kept.get(journey.journey)
-        return kept if kept is not None and kept.is_of(journey, company, excluded) else None
+        return kept if kept is not None and kept.is_of(journey, company, excluded, value) else None
 
 
 def _plan(

@@ -79,6 +79,7 @@ class _CandidateLayout(NamedTuple):
 class JourneyBinder:
     """One journey of a catalogue. `excluded`: the journeys that it never goes with, whoever of the two said so.
 
+    `value`: what meeting its objective is worth while no model tells, for which others may count.
     `rules` are all that guard an action of it, on any channel, at its stage and away from it, each once.
     """
 
@@ -90,11 +91,12 @@ class JourneyBinder:
         compiler: ConditionCompiler,
         problems: Problems,
         excluded: Sequence[str],
+        value: float,
     ) -> None:
         self._document = document
         self._company = company
         self._excluded = tuple(excluded)
-        self.journey = journey_of(document, company)
+        self.journey = journey_of(document, company, value)
         self.capacity = capacity_of(document, company)
         compile_at = _compiling(document, compiler, problems)
         self._conditions = _conditions(document, compile_at)
@@ -116,9 +118,12 @@ class JourneyBinder:
     def lifetime(self) -> Lifetime:
         return self._conditions.lifetime
 
-    def is_of(self, document: JourneyDocument, company: PoliciesDocument, excluded: Sequence[str]) -> bool:
+    def is_of(
+        self, document: JourneyDocument, company: PoliciesDocument, excluded: Sequence[str], value: float
+    ) -> bool:
         """Whether it was made of these very objects, so that `rebound` is enough for another catalogue."""
-        return self._document is document and self._company is company and self._excluded == tuple(excluded)
+        is_same = self._document is document and self._company is company
+        return is_same and self._excluded == tuple(excluded) and self.journey.objective.value == value
 
     def rebound(self, policies: Policies, compiler: ConditionCompiler, problems: Problems) -> JourneyBinder:
         """The same journey in another catalogue: what holds a condition or a limit is made anew, the rest is shared."""

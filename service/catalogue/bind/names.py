@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from features.documents.form import meant
 from service.catalogue.conditions.compile import ConditionCompiler
-from service.catalogue.documents.journey import ActionDocument, CatalogueDocument, JourneyDocument
+from service.catalogue.documents.amounts import amount_attribute
+from service.catalogue.documents.journey import (
+    LEARNED,
+    ActionDocument,
+    CatalogueDocument,
+    JourneyDocument,
+    ObjectiveDocument,
+)
 from service.catalogue.documents.policies import PoliciesDocument
 from service.catalogue.documents.problems import FaultClass, Problems
 from service.decision.constraints.audience import policy_code
-from service.decision.reports.event_types import EventTypes
+from service.decision.reports.event_types import EventType, EventTypes
 
 
 def check_names(
@@ -38,7 +46,7 @@ def check_names(
 
 
 def _check_objective(journey: JourneyDocument, events: EventTypes, problems: Problems, *, is_kept: bool) -> None:
-    """An objective's event is one that can be recorded, and its `where` speaks of that event's attributes.
+    """An objective's event is one that can be recorded, and its `where` and `value_from` speak of its attributes.
 
     Of a catalogue that was once in force neither is asked: no decision depends on it, and types may be gone.
     """
@@ -49,9 +57,26 @@ def _check_objective(journey: JourneyDocument, events: EventTypes, problems: Pro
     if known is None:
         text = f"'{objective.event}' is no event type: " + ", ".join(events.by_name)
         problems.add(journey.journey, ("objective", "event"), FaultClass.NAME, text)
-    elif objective.where is not None:
+        return
+    if objective.where is not None:
         compiler = ConditionCompiler(known.value_types)
         problems.condition(compiler, objective.where, journey.journey, ("objective", "where"))
+    if objective.value == LEARNED and amount_attribute(objective, known) is None:
+        field = "value" if objective.value_from is None else "value_from"
+        problems.add(journey.journey, ("objective", field), FaultClass.NAME, _no_amount(objective, known))
+
+
+def _no_amount(objective: ObjectiveDocument, known: EventType) -> str:
+    """Why it cannot be told what an event was worth, and what could tell it."""
+    named, numbers = objective.value_from, known.numbers
+    if not numbers:
+        return f"no attribute of '{objective.event}' is a number, so what it was worth cannot be learned: give a number"
+    if named is None:
+        return f"'{objective.event}' has several numbers, name one by value_from: {', '.join(numbers)}"
+    if named in known.attributes:
+        return f"'{named}' is a {known.attributes[named].type}; numbers of '{objective.event}': {', '.join(numbers)}"
+    likely = meant(named, numbers)
+    return f"there is no attribute '{named}' of '{objective.event}'{likely or '; its numbers: ' + ', '.join(numbers)}"
 
 
 def _check_declared(journey: JourneyDocument, company: PoliciesDocument, problems: Problems) -> None:

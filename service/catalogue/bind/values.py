@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from statistics import mean
+
 from service.catalogue.bind.policies import company_instant, company_window
-from service.catalogue.documents.journey import ActionDocument, CooldownDocument, JourneyDocument, ToneDocument
+from service.catalogue.documents.journey import (
+    LEARNED,
+    ActionDocument,
+    CatalogueDocument,
+    CooldownDocument,
+    JourneyDocument,
+    ToneDocument,
+)
 from service.catalogue.documents.policies import PoliciesDocument
 from service.decision.constraints.capacity import Pool
 from service.decision.constraints.cooldown import Cooldown, IgnoredRest, Rest
-from service.decision.journey import Action, Journey, Lever, Objective, StagePlan
+from service.decision.journey import Action, Journey, JourneyKind, Lever, Objective, StagePlan
 
 
 def cooldown_of(document: JourneyDocument) -> Cooldown | None:
@@ -41,7 +51,35 @@ def capacity_of(document: JourneyDocument, company: PoliciesDocument) -> Pool | 
     )
 
 
-def journey_of(document: JourneyDocument, company: PoliciesDocument) -> Journey:
+UNSAID_VALUE = 1.0
+"""Of a learned value where no model and nothing in the catalogue tells one."""
+
+
+def values_of(document: CatalogueDocument) -> Mapping[str, float]:
+    """By journey, what meeting its objective is worth while no model tells.
+
+    Of a learned value without a prior of its own, the mean of the fixed values of its kind; else of all.
+    """
+    of_all: list[float] = []
+    of_kind: dict[JourneyKind, list[float]] = {}
+    for one in document.journeys:
+        if isinstance(one.objective.value, float):
+            of_all.append(one.objective.value)
+            of_kind.setdefault(one.kind, []).append(one.objective.value)
+    return {one.journey: _value(one, of_kind.get(one.kind, of_all)) for one in document.journeys}
+
+
+def _value(document: JourneyDocument, fixed: Sequence[float]) -> float:
+    said = document.objective
+    if isinstance(said.value, float):
+        return said.value
+    if said.value_prior is not None:
+        return said.value_prior
+    return mean(fixed) if fixed else UNSAID_VALUE
+
+
+def journey_of(document: JourneyDocument, company: PoliciesDocument, value: float) -> Journey:
+    """`value`: what meeting its objective is worth while no model tells."""
     lever, objective = document.lever, document.objective
     return Journey(
         journey_id=document.journey,
@@ -49,7 +87,8 @@ def journey_of(document: JourneyDocument, company: PoliciesDocument) -> Journey:
         tier=document.tier,
         objective=Objective(
             within=objective.within,
-            value=objective.value,
+            value=value,
+            is_value_learnt=objective.value == LEARNED,
             event=objective.event,
             where=objective.where,
             outcome=objective.outcome,

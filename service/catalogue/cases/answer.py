@@ -52,12 +52,16 @@ class Answer:
 
 
 def decide(case: CaseDocument, plan: Plan, terms: Terms) -> Decision:
-    """Decides a case on the core; a journey without a score has its prior. Raises: CaseInvalid."""
+    """Decides a case on the core; a journey without a score or a value has its prior. Raises: CaseInvalid."""
     facts = facts_of_case(case, plan, terms)
     draft = begin(plan, facts)
-    given = case.scores or {}
+    given, values = case.scores or {}, case.values or {}
     scores = {
-        c.journey_id: Score(p_outcome=given.get(c.journey_id, c.journey.prior), source=ScoreSource.PRIOR)
+        c.journey_id: Score(
+            p_outcome=given.get(c.journey_id, c.journey.prior),
+            source=ScoreSource.PRIOR,
+            value=values.get(c.journey_id),
+        )
         for c in draft.survivors
     }
     limit = plan.channels[facts.channel].slots if case.limit is None else case.limit

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from features.documents.durations import Duration
 from features.documents.form import Document, PlainOr
 from features.values import FeatureStatus
-from service.catalogue.documents.forms import Moment, Probability, Slug
+from service.catalogue.documents.forms import Moment, Money, Probability, Slug
 from service.decision.journey import Stage
 
 Value = bool | int | float | str | None
@@ -130,6 +130,11 @@ class QuestionDocument(Document):
     )
     scores: dict[Slug, Probability] | None = Field(
         default=None, description="By journey: the probability that a model gives it; default: its prior."
+    )
+    values: dict[Slug, Money] | None = Field(
+        default=None,
+        description="By journey whose value is learned: what a model says it is worth to the customer; default: its "
+        "value_prior.",
     )
 
     def over(self, defaults: QuestionDocument) -> Self:

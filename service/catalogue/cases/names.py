@@ -16,6 +16,8 @@ def name_faults(case: CaseDocument, plan: Plan) -> Iterator[CaseInvalid]:
     for path, journey in _journeys(case):
         if journey not in plan.lifetimes:
             yield no_journey(journey, plan, path)
+        elif path[0] == "values" and journey not in _learnt(plan):
+            yield CaseInvalid(f"the value of '{journey}' is not learned: its catalogue says it", path)
     codes = {code for code in BINDERS if code != POLICY} | set(plan.texts)
     for about in ("denied", "bypassed"):
         for journey, listed in (getattr(case, about) or {}).items():
@@ -24,10 +26,16 @@ def name_faults(case: CaseDocument, plan: Plan) -> Iterator[CaseInvalid]:
                     yield CaseInvalid(f"no constraint has the code '{code}'{meant(code, codes)}", (about, journey, n))
 
 
+def _learnt(plan: Plan) -> set[str]:
+    """The journeys whose value is learnt."""
+    offered = (one.journey for listed in plan.journeys.values() for one in listed)
+    return {journey.journey_id for journey in offered if journey.objective.is_value_learnt}
+
+
 def _journeys(case: CaseDocument) -> Iterator[tuple[Path, str]]:
     for about in ("eligible", "ranked"):
         for n, journey in enumerate(getattr(case, about) or ()):
             yield (about, n), journey
-    for about in ("denied", "bypassed", "ruled_out", "tones", "displaced", "eligible_after", "scores"):
+    for about in ("denied", "bypassed", "ruled_out", "tones", "displaced", "eligible_after", "scores", "values"):
         for journey in getattr(case, about) or {}:
             yield (about, journey), journey

@@ -3,7 +3,7 @@
 | same | but | severity |
 |---|---|---|
 | journey | other kind; other objective (event, outcome or where) | error |
-| journey | other owner; other window of the objective | warning |
+| journey | other owner; other window of the objective, or other attribute that tells what it was worth | warning |
 | action of a journey | offer or not; none of its channels left | error |
 | action of a journey | at another stage | warning |
 | channel | inbound, outbound; context key: other type | error |
@@ -62,6 +62,10 @@ def _objective(old: JourneyDocument, new: JourneyDocument) -> Found:
     if old.objective.within != new.objective.within:
         text = f"the objective of {new.journey} was to be met within {_value_text(old.objective.within)}"
         yield ("objective", "within"), text, Severity.WARNING
+    told_by, is_told_by = old.objective.value_from, new.objective.value_from
+    if told_by is not None and is_told_by is not None and told_by != is_told_by:
+        text = f"{new.journey} was worth what `{told_by}` told"
+        yield ("objective", "value_from"), text, Severity.WARNING
 
 
 def _action(old: ActionDocument, new: ActionDocument, path: Path) -> Found:

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, SerializerFunctionWrapHandler, Tag, model_serializer, model_validator
 
 from features.documents.durations import Duration
-from features.documents.form import Document, PlainOr
+from features.documents.form import PLAIN, STRUCTURED, Document, PlainOr, nearest
 from service.catalogue.documents.forms import CapDocument, Moment, Money, Probability, Slug, Titles, Weight, Window
 from service.catalogue.documents.policies import OnUnknownDocument, PoliciesDocument
 from service.decision.constraints.registry import BINDERS, NEVER_BYPASSED
 from service.decision.journey import HELPING_KINDS, JourneyKind, Stage
 
+LEARNED = "learned"
+"""In place of a value: what it is to each customer, which a model tells."""
+
+
+def _as_written(value: object) -> str:
+    """Whether the word was meant, or a number."""
+    return STRUCTURED if isinstance(value, str) and nearest(value, [LEARNED]) else PLAIN
+
+
+Worth = Annotated[
+    Annotated[Money, Tag(PLAIN)] | Annotated[Literal["learned"], Tag(STRUCTURED)], Discriminator(_as_written)
+]
+
 
 class ObjectiveDocument(Document):
-    """What the journey is for. One of `event` and `outcome`."""
+    """What the journey is for. One of `event` and `outcome`; `value_from` and `value_prior` go with a learned value."""
 
     event: str | None = Field(default=None, description="The type of event that meets it; or give `outcome`.")
     where: str | None = Field(
@@ -26,7 +39,20 @@ class ObjectiveDocument(Document):
         default=None, description="The reported outcome that meets it; or give `event`."
     )
     within: Duration = Field(description="How long after it was shown it can be met.")
-    value: Money = Field(description="What one objective that is met is worth, in the company's money.")
+    value: Worth = Field(
+        description="What one objective that is met is worth, in the company's money; or `learned`: what it is to each "
+        "customer, by what it was worth before."
+    )
+    value_from: str | None = Field(
+        default=None,
+        description="The attribute of the event that tells what it was worth, where value is learned; default: the "
+        "only number that the event carries.",
+    )
+    value_prior: Money | None = Field(
+        default=None,
+        description="What it is taken to be worth until a model tells, where value is learned; default: the mean of "
+        "the fixed values of its kind.",
+    )
 
     @model_validator(mode="after")
     def _one_of(self) -> Self:
@@ -35,6 +61,24 @@ class ObjectiveDocument(Document):
         if self.where is not None and self.event is None:
             raise ValueError("where goes with event")
         return self
+
+    @model_validator(mode="after")
+    def _can_be_learned(self) -> Self:
+        for name in ("value_from", "value_prior"):
+            if getattr(self, name) is not None and self.value != LEARNED:
+                raise ValueError(f"{name} goes with value: {LEARNED}")
+        if self.value == LEARNED and self.outcome not in (None, "CONVERTED"):
+            raise ValueError(f"{self.outcome} tells no worth that could be learned: give a number, or CONVERTED")
+        if self.value_from is not None and self.event is None:
+            raise ValueError("value_from goes with event: a CONVERTED tells its own worth")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_the_unsaid(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A catalogue that has no learned value keeps the version that it had before there were any."""
+        fields: dict[str, Any] = written(self)
+        unsaid = [name for name in ("value_from", "value_prior") if fields[name] is None]
+        return {name: value for name, value in fields.items() if name not in unsaid}
 
 
 class LeverDocument(Document):

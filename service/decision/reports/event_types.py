@@ -133,6 +133,12 @@ class EventType:
         return isinstance(self.meaning, OpensIncident | WithdrawsConsent)
 
     @property
+    def numbers(self) -> tuple[str, ...]:
+        """The attributes that hold numbers."""
+        kinds = (AttributeType.DOUBLE, AttributeType.INT)
+        return tuple(name for name, attribute in self.attributes.items() if attribute.type in kinds)
+
+    @property
     def value_types(self) -> Mapping[str, str]:
         """The variables that a condition about such an event may use, with their types."""
         return {name: attribute.type.value for name, attribute in self.attributes.items()}

@@ -70,7 +70,7 @@ def _denied() -> Iterator[pa.Field]:
     yield field(
         "value",
         real,
-        f"What meeting the objective is worth, {_THEN}, or learnt for each customer.",
+        f"What meeting the objective is worth, {_THEN}; where it is learned, what it is taken for before any model.",
         "company's unit of value",
         nullable=True,
     )

@@ -32,6 +32,9 @@ class RewardObjective(Protocol):
 
     def is_met_by(self, attributes: Mapping[str, Scalar]) -> bool: ...
 
+    def amount_of(self, attributes: Mapping[str, Scalar]) -> float | None:
+        """What an event was worth by itself, where the value is learned and it says so."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Occurrence:
@@ -83,7 +86,8 @@ def reward_of(
     """The reward of a presented contact.
 
     Args:
-        value: what meeting the objective is worth; a CONVERTED that tells its own worth wins.
+        value: what meeting the objective was taken to be worth; what tells its own worth, a CONVERTED or, where the
+            value is learned, an event, wins.
         outcomes: those of this contact, of any type and time.
         events: those of the customer, of any type and time.
     """
@@ -96,7 +100,7 @@ def reward_of(
         met = [o for o in outcomes if o.type == objective.outcome and o.at <= ends]
     else:
         met = [e for e in events if _is_met_by(objective, presented, e) and e.at <= ends]
-    return Reward(amount=_worth(met, value), is_censored=False, window_ends_at=ends)
+    return Reward(amount=_worth(objective, met, value), is_censored=False, window_ends_at=ends)
 
 
 def _is_met_by(objective: RewardObjective, presented: Presentation, event: Occurrence) -> bool:
@@ -108,9 +112,16 @@ def _is_met_by(objective: RewardObjective, presented: Presentation, event: Occur
     return objective.is_met_by(event.attributes or {})
 
 
-def _worth(met: list[Occurrence], value: float) -> float:
-    """Met is met, however often: the first counts."""
+def _worth(objective: RewardObjective, met: list[Occurrence], value: float) -> float:
+    """Met is met, however often: the first counts, of events of one instant the one that was worth most."""
     if not met:
         return 0.0
-    first = min(met, key=lambda happened: happened.at)
-    return first.value if first.type == "CONVERTED" and first.value is not None else value
+    begins = min(happened.at for happened in met)
+    first = [happened for happened in met if happened.at == begins]
+    if objective.event is not None:
+        return max(_or(objective.amount_of(happened.attributes or {}), value) for happened in first)
+    return _or(first[0].value if first[0].type == "CONVERTED" else None, value)
+
+
+def _or(own: float | None, value: float) -> float:
+    return value if own is None else own

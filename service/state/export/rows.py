@@ -9,6 +9,7 @@ from typing import Any
 
 from features.schema import FeatureSpec, FeatureType
 from features.values import FeatureStatus
+from service.decision.arbitrate import ValueSource
 from service.decision.facts_record import Json, value_from_json
 from service.decision.record import canonical
 from service.state.engines.session import Row, micros, optional_micros
@@ -70,7 +71,7 @@ def rows_of(
             given["channel"],
             given["placement"],
             *_journey(ranked, found),
-            *_ranked(ranked, found.contact),
+            *_ranked(record, ranked, found.contact),
             eligible,
             given["model_version"],
             given["catalogue_version"],
@@ -94,11 +95,13 @@ def _journey(ranked: Json, found: ContactResult) -> Cells:
     )
 
 
-def _ranked(ranked: Json, contact: Row | None) -> Cells:
+def _ranked(record: Json, ranked: Json, contact: Row | None) -> Cells:
+    """A record says where a value is from where it is learned."""
     return (
         _number(ranked["p_outcome"]),
         ranked["source"],
         ranked["value"],
+        ranked.get("value_source", None if IMPORTED in record else ValueSource.FIXED.value),
         ranked["lever"],
         ranked["context_weight"],
         ranked.get("cost") if contact is None else contact["cost"],
@@ -144,7 +147,7 @@ def _eligible(record: Json) -> list[Cells]:
 
 
 def _unranked(journey_id: str, place: str, scores: Mapping[str, Any], chance: float | None) -> Cells:
-    p_outcome, source = scores[journey_id]
+    p_outcome, source, *_ = scores[journey_id]
     return journey_id, place, None, _number(p_outcome), source, chance
 
 

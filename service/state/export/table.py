@@ -90,6 +90,12 @@ def _score() -> Iterator[pa.Field]:
     yield field("p_outcome", real, "P(objective met within its window | shown).", "probability", nullable=True)
     yield field("score_source", pa.string(), "MODEL, or PRIOR for the owner's expectation.", nullable=True)
     yield field("value", real, "What meeting the objective is worth.", "company's unit of value", nullable=True)
+    yield field(
+        "value_source",
+        pa.string(),
+        "FIXED, of everybody by the catalogue; of a learned value MODEL, the customer's own, or PRIOR, before any.",
+        nullable=True,
+    )
     yield field("lever", real, "The business weight.", "factor", nullable=True)
     yield field("context_weight", real, "The weight of the moment.", "factor", nullable=True)
     yield field("cost", real, "Of the action.", _VALUE, nullable=True)
@@ -124,9 +130,10 @@ def _followed() -> Iterator[pa.Field]:
     yield field(
         "reward",
         real,
-        "The objective's value (of a CONVERTED its own, if told) if it was met from presented_at to window_ends_at, "
-        "0 if not; an event counts for the contact of the journey presented last by then. Null while is_censored, for "
-        "what was not presented, and if an event would tell and those of the time are no longer kept.",
+        "If the objective was met from presented_at to window_ends_at what a CONVERTED or, where the value is learned, "
+        "the event itself says (0 or more), else the value that was served; 0 if not. An event counts for the contact "
+        "of the journey presented last by then. Null while is_censored, for what was not presented, and if an event "
+        "would tell and those of the time are no longer kept.",
         "company's unit of value",
         nullable=True,
     )

@@ -139,6 +139,7 @@ def _ranked(cells: Mapping[str, Any]) -> Json:
         "priority": _number(cells.get("priority")),
         "source": cells.get("score_source"),
         "selection_probability": cells["propensity"],
+        **({} if cells.get("value_source") is None else {"value_source": cells["value_source"]}),
     }
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from service.decision.arbitrate import ScoreSource
+from service.decision.arbitrate import ScoreSource, ValueSource
 from service.decision.journey import JourneyKind, Stage
 from service.decision.reports.events import MAX_AHEAD, text_fault
 from service.decision.reports.rows import OutcomeType
@@ -42,6 +42,7 @@ _NAMES: Mapping[str, Collection[str]] = {
     "stage": frozenset(Stage),
     "contact_state": frozenset(ContactState),
     "score_source": frozenset(ScoreSource),
+    "value_source": frozenset(ValueSource),
 }
 
 

@@ -67,6 +67,7 @@ class NotingModel:
     """A model that notes what it scores, and on which thread."""
 
     version, history, columns = "noting", frozenset({"news"}), ()
+    valued: frozenset[str] = frozenset()
 
     def __init__(self) -> None:
         self.threads: list[str] = []
@@ -76,6 +77,9 @@ class NotingModel:
         self.threads.append(threading.current_thread().name)
         self.rows.append(row)
         return np.full(len(journeys), 0.5)
+
+    def values(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
+        raise NotImplementedError
 
     def contributions(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
         raise NotImplementedError

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from features.encoder import JourneyRow
 from features.values import FeatureRow, FeatureStatus
 from service.application.scoring import Contributions, Scores, Scoring
-from service.decision.arbitrate import Score, ScoreSource
+from service.decision.arbitrate import Score, ScoreSource, ValueSource
 from service.decision.decide import Decision, DecisionTerms, Degradation, begin, conclude
 from service.decision.facts import Facts
-from service.decision.plan import Candidate
+from service.decision.plan import Candidate, Plan
 from tests.builders import NOW, Entry, catalogue, facts, feature, journey
 
 KNOWN = facts(features=[feature("spend", 12.5)])
@@ -36,15 +36,26 @@ class FakeModel:
 
     version = "9f2a"
     history = frozenset({"learned", "old", "gone from the catalogue"})
+    valued = frozenset({"learned"})
     columns = ("spend", "visits")
 
-    def __init__(self, answer: Callable[[int], NDArray[np.float64]] = lambda n: np.linspace(0.5, 0.6, n)) -> None:
+    def __init__(
+        self,
+        answer: Callable[[int], NDArray[np.float64]] = lambda n: np.linspace(0.5, 0.6, n),
+        worth: Callable[[int], NDArray[np.float64]] = lambda n: np.full(n, 40.0),
+    ) -> None:
         self._answer = answer
+        self._worth = worth
         self.asked: list[tuple[FeatureRow, datetime, Sequence[JourneyRow]]] = []
+        self.asked_values: list[tuple[FeatureRow, datetime, Sequence[JourneyRow]]] = []
 
     def score(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
         self.asked.append((row, at, journeys))
         return self._answer(len(journeys))
+
+    def values(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
+        self.asked_values.append((row, at, journeys))
+        return self._worth(len(journeys))
 
     def contributions(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
         self.asked.append((row, at, journeys))
@@ -55,9 +66,11 @@ def fail(n: int) -> NDArray[np.float64]:
     raise RuntimeError("the booster is broken")
 
 
-async def scores_by(model: FakeModel | None, candidates: Sequence[Candidate] | None = None) -> Scores:
+async def scores_by(
+    model: FakeModel | None, candidates: Sequence[Candidate] | None = None, plan: Plan = PLAN
+) -> Scores:
     scoring = Scoring(model)
-    survivors = begin(PLAN, KNOWN).survivors if candidates is None else candidates
+    survivors = begin(plan, KNOWN).survivors if candidates is None else candidates
     try:
         return await scoring.score(survivors, KNOWN)
     finally:
@@ -126,6 +139,56 @@ async def test_a_model_that_fails_leaves_every_journey_its_prior_and_the_answer_
     answer: Callable[[int], NDArray[np.float64]],
 ) -> None:
     assert await scores_by(FakeModel(answer)) == Scores(by_journey=PRIORS, model_version="", degraded=DEGRADED)
+
+
+def with_learnt_values(*learnt: str) -> Plan:
+    """PLAN, in which the values of these journeys are learnt; each is worth 6.5 until a model tells."""
+    entries = []
+    for j, prior in (("learned", 0.1), ("new", 0.2), ("old", 0.3)):
+        own = journey(j, value=6.5)
+        objective = replace(own.objective, is_value_learnt=j in learnt)
+        entries.append(Entry(journey=replace(own, prior=prior, objective=objective)))
+    return catalogue(*entries).plan
+
+
+async def test_a_learnt_value_is_the_models_where_it_tells_one_and_the_catalogues_elsewhere() -> None:
+    """The model has history of `learned` and `old`, and tells values of `learned` alone."""
+    plan = with_learnt_values("learned", "new", "old")
+    found = await scores_by(FakeModel(), plan=plan)
+    assert {j: score.value for j, score in found.by_journey.items()} == {"learned": 40.0, "new": None, "old": None}
+    decision = conclude(begin(plan, KNOWN), found.by_journey, DecisionTerms(decision_id="d", limit=3))
+    assert {s.journey_id: (s.value, s.value_source, s.priority) for s in decision.scored} == {
+        "learned": (40.0, ValueSource.MODEL, 0.5 * 40.0),
+        "new": (6.5, ValueSource.PRIOR, 0.2 * 6.5),
+        "old": (6.5, ValueSource.PRIOR, 0.6 * 6.5),
+    }
+
+
+async def test_the_model_is_asked_for_values_of_journeys_alone_that_ask_for_them() -> None:
+    fixed, asking = FakeModel(), FakeModel()
+    await scores_by(fixed)
+    await scores_by(asking, plan=with_learnt_values("learned", "new", "old"))
+    assert fixed.asked_values == []
+    assert [[j.journey_id for j in journeys] for _, _, journeys in asking.asked_values] == [["learned"]]
+
+
+@pytest.mark.parametrize(
+    "worth",
+    [
+        fail,
+        lambda n: np.array([math.nan] * n),
+        lambda n: np.array([math.inf] * n),
+        lambda n: np.array([-0.01] * n),
+        lambda n: np.array([40.0] * (n + 1)),
+        lambda n: np.full((n, 2), 40.0),
+    ],
+    ids=["raises", "nan", "infinity", "below-zero", "too-many", "a-matrix"],
+)
+async def test_a_model_whose_value_is_no_amount_leaves_every_journey_its_prior_and_the_answer_says_so(
+    worth: Callable[[int], NDArray[np.float64]],
+) -> None:
+    found = await scores_by(FakeModel(worth=worth), plan=with_learnt_values("learned"))
+    assert found == Scores(by_journey=PRIORS, model_version="", degraded=DEGRADED)
 
 
 def decided(version: str = "9f2a", known: Facts = KNOWN) -> Decision:

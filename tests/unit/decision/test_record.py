@@ -53,6 +53,28 @@ def test_a_score_is_recorded_as_it_came_and_by_its_name_when_it_is_not_finite(
     assert canonical(output(replay(MADE.plan, document["input"]))) == canonical(document["output"])
 
 
+def test_a_customers_own_value_is_recorded_beside_its_score_and_decided_by_again() -> None:
+    """`own` is worth 40 to this customer, `prior` 6.5 while no model tells, `fixed` 2 to everybody."""
+    worth = {"own": 6.5, "prior": 6.5, "fixed": 2.0}
+    journeys = [journey(name, value=value) for name, value in worth.items()]
+    learnt = [replace(j, objective=replace(j.objective, is_value_learnt=j.journey_id != "fixed")) for j in journeys]
+    plan = catalogue(*(Entry(journey=j) for j in learnt)).plan
+    scores = {
+        "own": Score(p_outcome=0.5, source=ScoreSource.MODEL, value=40.0),
+        "prior": Score(p_outcome=0.5, source=ScoreSource.MODEL),
+        "fixed": Score(p_outcome=0.5, source=ScoreSource.MODEL),
+    }
+    document = json.loads(canonical(to_document(decide(plan, facts(), scores=scores))))
+    assert document["input"]["scores"] == {
+        "own": [0.5, "MODEL", 40.0],
+        "prior": [0.5, "MODEL"],
+        "fixed": [0.5, "MODEL"],
+    }
+    found = [(r["journey_id"], r["value"], r.get("value_source"), r["priority"]) for r in document["output"]["ranked"]]
+    assert found == [("own", 40.0, "MODEL", 20.0), ("prior", 6.5, "PRIOR", 3.25), ("fixed", 2.0, None, 1.0)]
+    assert canonical(output(replay(plan, document["input"]))) == canonical(document["output"])
+
+
 @pytest.mark.parametrize(
     ("value", "written"),
     [

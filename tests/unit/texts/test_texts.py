@@ -143,6 +143,19 @@ SENTENCES = (
         "Ordenado por el modelo, que le da un 12,3 % de cumplir su objetivo, con valor 6,5, en el nivel 4.",
     ),
     (
+        reason("RANKED_BY_MODEL", ReasonKind.RANKED, **{**RANKED, "value": 41.5, "value_source": "MODEL"}),
+        "Ordered by the model, which gives it 12.3% to meet its objective, worth 41.5 to this customer, in tier 4.",
+        "Ordenado por el modelo, que le da un 12,3 % de cumplir su objetivo, con valor 41,5 para este cliente, en el "
+        "nivel 4.",
+    ),
+    (
+        reason("RANKED_BY_PRIOR", ReasonKind.RANKED, **{**RANKED, "value_source": "PRIOR"}),
+        "Ordered by what its owner expects: 12.3% to meet its objective, worth 6.5 until a model tells what it is to "
+        "whom, in tier 4.",
+        "Ordenado por lo que espera su responsable: un 12,3 % de cumplir su objetivo, con valor 6,5 mientras ningún "
+        "modelo diga cuánto para quién, en el nivel 4.",
+    ),
+    (
         reason(
             "RANKED_BY_PRIOR",
             ReasonKind.RANKED,
