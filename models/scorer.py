@@ -73,7 +73,7 @@ class Scorer:
     def _valued(self, journeys: Sequence[JourneyRow], matrix: Matrix) -> NDArray[np.float64]:
         if self._amount is None or self._terms is None:
             raise ValueError("this model tells no values")
-        factor = np.array([self._factors[journey.journey_id] for journey in journeys])
+        factor = np.array([self._factors.get(journey.journey_id, np.nan) for journey in journeys])
         return own_value(self._terms, factor, _predicted(self._amount, matrix))
 
     def score_columns(self, columns: FeatureColumns, journey: JourneyRow) -> NDArray[np.float64]:
@@ -85,6 +85,12 @@ class Scorer:
         """(n, columns + 1) as `contributions`, of many customers and moments beside one journey."""
         booster = self._own.get(journey.journey_id, self._booster)
         return _contributed(booster, matrix_for(self._encoder, columns, journey))
+
+    def value_contributions_of(self, columns: FeatureColumns, journey: JourneyRow) -> NDArray[np.float64]:
+        """(n, columns + 1) what each column added to what `value_columns` follows from, before its factor."""
+        if self._amount is None:
+            raise ValueError("this model tells no values")
+        return _contributed(self._amount, matrix_for(self._encoder, columns, journey))
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -80,3 +80,65 @@ def simulated(
         }
     )
     return SimulatedLog(table=table, truth=p * mean[:, None], features=(*names, "segment"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValuedLog:
+    """An exported table of journeys `a` and `b`, whose values are learned, and `c`, whose value is fixed.
+
+    Of other customers, `judged`, the true (m, 3) chances that each is met, and what it is worth to each then.
+    """
+
+    table: pa.Table
+    judged: pa.Table
+    p_met: Matrix
+    value: Matrix
+
+    def worth(self, chosen: NDArray[np.int64]) -> float:
+        """The mean reward of a choice (m,) of journeys."""
+        return float((self.p_met * self.value)[np.arange(chosen.size), chosen].mean())
+
+
+FIXED_VALUE = 22.0
+SCATTER = (0.5, 1.0)
+"""Of the logarithms of single amounts around the customer's own, by journey."""
+
+
+def valued(seed: int, *, rows: int, judged: int = 20_000) -> ValuedLog:
+    """What `a` and `b` are worth varies tenfold between customers, each by a feature of its own: 20 x 10^(x / 2).
+
+    Single amounts are lognormal around it. Who is shown what is drawn evenly.
+    """
+    draw = np.random.default_rng(seed)
+    x = draw.uniform(-1.0, 1.0, (rows + judged, 5))
+    log_odds = np.array([-1.1, -1.0, -0.9]) + 0.4 * x[:, 2:3]
+    p_met = 1.0 / (1.0 + np.exp(-log_odds))
+    value = np.column_stack([20.0 * 10.0 ** (x[:, :2] / 2.0), np.full(rows + judged, FIXED_VALUE)])
+    shown = draw.integers(0, 3, rows)
+    met = draw.random(rows) < p_met[np.arange(rows), shown]
+    scatter = np.array([*SCATTER, 0.0])[shown]
+    noise = np.exp(scatter * draw.normal(size=rows) - scatter**2 / 2.0)
+    amount = value[np.arange(rows), shown] * noise
+    features = {f"feature_x{i}": x[:, i] for i in range(x.shape[1])}
+    table = pa.table(
+        {
+            "decision_id": [f"d{i}" for i in range(rows)],
+            "customer_id": [f"c{i}" for i in range(rows)],
+            "decided_at": pa.array([START] * rows).cast(pa.timestamp("us", "UTC")),
+            "rank": np.ones(rows, np.int64),
+            "journey_id": [LEARNED_AND_FIXED[j] for j in shown],
+            "kind": ["promotional"] * rows,
+            "eligible": [list(LEARNED_AND_FIXED)] * rows,
+            "propensity": np.full(rows, 1.0 / 3.0),
+            "reward": np.where(met, amount, 0.0),
+            "is_censored": [False] * rows,
+            "value": np.full(rows, FIXED_VALUE),
+            "value_source": np.array(["PRIOR", "PRIOR", "FIXED"])[shown],
+            **{name: column[:rows] for name, column in features.items()},
+        }
+    )
+    others = pa.table({name: column[rows:] for name, column in features.items()})
+    return ValuedLog(table=table, judged=others, p_met=p_met[rows:], value=value[rows:])
+
+
+LEARNED_AND_FIXED = ("a", "b", "c")

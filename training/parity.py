@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -19,15 +20,17 @@ from training.log import cells
 from training.log.errors import LogInvalid
 from training.log.facts import demand_types, facts_of
 from training.log.files import LogFiles, LogTable
-from training.log.options import ATTRIBUTES, FEATURE, KIND, is_exported
+from training.log.options import ATTRIBUTES, FEATURE, KIND, VALUE, VALUE_SOURCE, is_exported
 
 TOLERANCE: Final = 1e-9
+"""Of a probability; of a value above 1, of its size."""
 BY_MODEL: Final = "MODEL"
 P_OUTCOME, SOURCE, VERSION = "p_outcome", "score_source", "model_version"
 JOURNEY, DECIDED_AT = "journey_id", "decided_at"
 NAMED: Final = 3
 """How many features a fault names."""
 Rows = NDArray[np.int64]
+Vector = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,17 +49,16 @@ class Parity:
 
 
 def demand_parity(files: LogFiles, bundle_of: Callable[[str], Bundle | None], schema: FeatureSchema) -> Parity:
-    """Scores every row again that a model scored, where `bundle_of` its version still has it.
+    """Scores every row again that a model scored, and values it again where it told that too, if `bundle_of` has it.
 
     A model that reads what the company has no longer is told, and no fault: then a new one is what is needed.
-    Raises: LogInvalid naming file, row, column, version and features where the log gives another probability than was
-        served, or lacks what the model read.
+    Raises: LogInvalid naming file, row, column, version and features where the log gives another probability or value
+        than was served, or lacks what the model read.
     """
     if not is_exported(files) or not {P_OUTCOME, SOURCE, VERSION} <= set(files.columns):
         return Parity()
     log = files.read({name for name in files.columns if not name.startswith(FEATURE)} - {"outcomes", "eligible"})
-    source, version = cells.texts(log, SOURCE), cells.texts(log, VERSION)
-    by_model = source.codes == (source.levels.index(BY_MODEL) if BY_MODEL in source.levels else -2)
+    version, by_model = cells.texts(log, VERSION), _by_model(log, SOURCE)
     rescored, left = 0, {}
     for code, name in enumerate(version.levels):
         rows = np.flatnonzero(by_model & (version.codes == code))
@@ -88,21 +90,41 @@ def _why_not(encoder: Encoder, log: LogTable, rows: Rows, schema: FeatureSchema)
 def _demand_alike(files: LogFiles, log: LogTable, rows: Rows, bundle: Bundle) -> None:
     """Raises: LogInvalid."""
     scorer, facts = Scorer(bundle), _facts(files, log, rows, bundle)
-    served = cells.numbers(log, P_OUTCOME)[rows]
+    valued = _by_model(log, VALUE_SOURCE)[rows]
     for journey, places in _journeys(log, rows):
-        told = scorer.score_columns(facts.take(places), journey)
-        broken = ~(np.abs(told - served[places]) <= TOLERANCE)
-        if broken.any():
-            first = int(np.flatnonzero(broken)[0])
-            place = int(places[first])
-            parts = scorer.contributions_of(facts.take(np.array([place])), journey)[0, :-1]
-            most = [scorer.columns[i] for i in np.argsort(-np.abs(parts), kind="stable")[:NAMED]]
-            raise log.fault(
-                f"model {bundle.version} gives {told[first]:.9g} for what this row says, {served[place]:.9g} was served"
-                f" (most follows from: {', '.join(most)}): the features are not those that were served",
-                row=int(rows[place]),
-                column=P_OUTCOME,
-            )
+        own = facts.take(places)
+        told = scorer.score_columns(own, journey)
+        _demand_served(log, P_OUTCOME, rows[places], told, partial(scorer.contributions_of, own, journey), bundle)
+        if (places := places[valued[places]]).size:
+            own = facts.take(places)
+            told = scorer.value_columns(own, journey)
+            _demand_served(log, VALUE, rows[places], told, partial(scorer.value_contributions_of, own, journey), bundle)
+
+
+def _demand_served(
+    log: LogTable, column: str, rows: Rows, told: Vector, parts: Callable[[], NDArray[np.float64]], bundle: Bundle
+) -> None:
+    """Raises: LogInvalid for the first of these rows where `told` (k,) is not what was served."""
+    served = cells.numbers(log, column)[rows]
+    broken = ~(np.abs(told - served) <= TOLERANCE * np.maximum(1.0, np.abs(served)))
+    if not broken.any():
+        return
+    first, columns = int(np.flatnonzero(broken)[0]), bundle.encoder.columns
+    most = [columns[i] for i in np.argsort(-np.abs(parts()[first, :-1]), kind="stable")[:NAMED]]
+    raise log.fault(
+        f"model {bundle.version} gives {told[first]:.9g} for what this row says, {served[first]:.9g} was served"
+        f" (most follows from: {', '.join(most)}): the features are not those that were served",
+        row=int(rows[first]),
+        column=column,
+    )
+
+
+def _by_model(log: LogTable, column: str) -> NDArray[np.bool_]:
+    """(n,) whether this is from a model; of a log without the column nothing is."""
+    if column not in log.table.column_names:
+        return np.zeros(log.table.num_rows, dtype=np.bool_)
+    found = cells.texts(log, column)
+    return np.asarray(found.codes == (found.levels.index(BY_MODEL) if BY_MODEL in found.levels else -2))
 
 
 def _facts(files: LogFiles, log: LogTable, rows: Rows, bundle: Bundle) -> FeatureColumns:
