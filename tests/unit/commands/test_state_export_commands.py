@@ -140,5 +140,5 @@ def test_an_interrupted_export_ends_with_130_and_keeps_whole_days_only(home: Pat
             os.close(reader)
         finally:
             process.kill()
-    assert [file.parent.name for file in folder.rglob("decisions.parquet")] == ["day=2018-01-03"]
+    assert [file.parent.name for file in folder.rglob("*.parquet")] == ["day=2018-01-03"] * 2
     assert pq.read_table(folder / "day=2018-01-03" / "decisions.parquet").num_rows == 2
