@@ -63,13 +63,13 @@ class KeptObjective:
 class KeptJourney:
     """What a catalogue says of a journey, as it is exported. `prior`: P(objective met) before evidence.
 
-    `value`: of its objective, when met; of a learned one, while no model tells. `expects`: what each action expects of
-    the customer.
+    `value`: of its objective, when met; None where it is learned, for it is each customer's own. `expects`: what each
+    action expects of the customer.
     """
 
     kind: str
     tier: int
-    value: float
+    value: float | None
     prior: float
     attributes: Mapping[str, str]
     expects: Mapping[str, str]
@@ -98,7 +98,7 @@ def _journey(document: JourneyDocument, company: PoliciesDocument, value: float)
     return KeptJourney(
         kind=journey.kind.value,
         tier=journey.tier,
-        value=journey.objective.value,
+        value=None if journey.objective.is_value_learnt else journey.objective.value,
         prior=journey.prior,
         attributes=journey.attributes,
         expects={action.action_id: action.expects for stage in journey.stages for action in stage.actions},

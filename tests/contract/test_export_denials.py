@@ -137,6 +137,17 @@ async def test_each_decision_is_told_by_the_catalogue_that_made_it(state: Store,
     ]
 
 
+async def test_a_value_that_is_learned_is_each_customers_own_and_not_told(state: Store, folder: Path) -> None:
+    document = json.loads(SOURCE)
+    (tips,) = [journey for journey in document["journeys"] if journey["journey"] == "tips"]
+    tips["objective"] = {"event": "purchase", "within": "1d", "value": "learned", "value_from": "amount"}
+    learned = parse(json.dumps(document), TERMS)
+    await state.keep_catalogue(learned.version, json.dumps(document))
+    await state.commit(await proposed(state, "d1", plan=learned.plan), None)
+    (row,) = await denied(state, folder)
+    assert (row["journey_id"], row["tier"], row["value"], row["prior"]) == ("tips", 3, None, 0.375)
+
+
 async def test_every_column_says_what_it_is(state: Store, folder: Path) -> None:
     await decided(state, "d1")
     await exported(state, folder)

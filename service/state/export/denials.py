@@ -70,7 +70,7 @@ def _denied() -> Iterator[pa.Field]:
     yield field(
         "value",
         real,
-        f"What meeting the objective is worth, {_THEN}; where it is learned, what it is taken for before any model.",
+        f"What meeting the objective is worth, {_THEN}, and where it is learned, for then it is the customer's own.",
         "company's unit of value",
         nullable=True,
     )

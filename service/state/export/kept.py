@@ -21,8 +21,8 @@ class KeptJourney(Protocol):
     def tier(self) -> int: ...
 
     @property
-    def value(self) -> float:
-        """Of its objective, when met; of a learned one, while no model tells."""
+    def value(self) -> float | None:
+        """Of its objective, when met; None where it is learned."""
 
     @property
     def prior(self) -> float: ...
