@@ -31,6 +31,7 @@ from tests.played import Part, Told, play, tell
 from tests.shared import made_once
 
 TOLD = "told.json"
+ADVANCES = {DEPOSIT: "purchase", CARD: "purchase"}
 OVER = timedelta(days=60)
 """After the last decision every window is over."""
 
@@ -84,7 +85,14 @@ def bank_log(tmp_path_factory: pytest.TempPathFactory) -> CompanyLog:
             return open_of[customer] * (2.0 if journey == DEPOSIT else 0.5) if journey in (DEPOSIT, CARD) else 1.0
 
         asks = (("email", timedelta(hours=1)), ("app", timedelta(days=2)), ("call_center", timedelta(days=4)))
-        part = Part(customers=holders, weeks=4, asks=asks, objective=lambda journey: objectives[journey], gains=gains)
+        part = Part(
+            customers=holders,
+            weeks=4,
+            asks=asks,
+            objective=lambda journey: objectives[journey],
+            gains=gains,
+            advances={DEPOSIT: "purchase", CARD: "purchase"},
+        )
         asyncio.run(_make(place, Clock(bank.NOW), part, incidents=holders[:12], consents=holders[20:]))
 
     return _log_at(made_once(tmp_path_factory, "bank-log", make))
@@ -103,8 +111,8 @@ training: {monotone: {relationship_days: 1}}
 
 
 def _objectives(journeys: Iterable[Mapping[str, Any]]) -> Mapping[str, str]:
-    """The outcome that meets the objective of each; a conversion stands in where an event does, and meets none."""
-    return {one["journey"]: one["objective"].get("outcome", "CONVERTED") for one in journeys}
+    """The outcome or the type of event that meets the objective of each."""
+    return {one["journey"]: one["objective"].get("outcome") or one["objective"]["event"] for one in journeys}
 
 
 async def _make(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -19,6 +19,8 @@ AT_ONCE = 400
 SHOWN = 0.9
 """Of what is ranked so much is presented, or counts for nothing."""
 REFUSED = 0.08
+GOES_ON = 0.4
+PURCHASE = 60.0
 MET = {"promotional": 0.12, "service": 0.35, "resolution": 0.6, "onboarding": 0.2, "feedback": 0.3, "loyalty": 0.25}
 ANSWERS = {"NPS": (0, 10), "CES": (1, 7)}
 
@@ -27,9 +29,10 @@ ACCEPTED = {row_pb2.ROW_STATUS_ACCEPTED}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """What is played. `asks`: channel and hours after a week begins; `objective`: what meets that of a journey.
+    """What is played. `asks`: channel and time after a week begins; `objective`: what meets that of a journey.
 
-    `gains`: what multiplies the chance that a customer meets one.
+    That is an outcome, or the type of an event, in small letters. `gains`: what multiplies the chance that a customer
+    meets one; `advances`: the stage that some of those who do not go on to, by journey.
     """
 
     customers: Sequence[str]
@@ -37,6 +40,7 @@ class Part:
     asks: Sequence[tuple[str, timedelta]]
     objective: Callable[[str], str]
     gains: Callable[[str, str], float] = lambda customer, journey: 1.0
+    advances: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,42 +59,61 @@ async def play(service: Service, part: Part, seed: str) -> Told:
     for week in range(part.weeks):
         for channel, after in part.asks:
             _move_to(service.clock, begins + week * WEEK + after)
-            later: list[outcomes_pb2.Outcome] = []
+            followed = _Followed(at=service.clock.now)
             for customer in part.customers:
                 answer = await service.decide(customer, channel, explain=decision_pb2.EXPLAIN_SUMMARY)
                 told.decisions += 1
-                now, follows = _responses(answer, customer, part, service.clock.now, draw, told)
-                if now:
-                    await _report(service, now)
-                later += follows
+                shown = [ranked for ranked in answer.ranked if draw.random() < SHOWN]
+                if shown:
+                    presented = [outcome(answer.decision_id, r.journey_id, "PRESENTED", followed.at) for r in shown]
+                    await _report(service, presented)
+                for ranked in shown:
+                    _respond(ranked, answer.decision_id, customer, part, draw, followed, told)
             service.clock.move(DAY + HOUR)
-            for first in range(0, len(later), AT_ONCE):
-                await _report(service, later[first : first + AT_ONCE])
+            for first in range(0, len(followed.outcomes), AT_ONCE):
+                await _report(service, followed.outcomes[first : first + AT_ONCE])
+            for kind, customers in followed.events.items():
+                await tell(service, list(dict.fromkeys(customers)), kind)
+            for (journey, stage), customers in followed.moves.items():
+                await tell(service, customers, "journey.advanced", journey_id=journey, stage=stage)
     return told
 
 
-def _responses(
-    answer: decision_pb2.DecideResponse, customer: str, part: Part, at: datetime, draw: random.Random, told: Told
-) -> tuple[list[outcomes_pb2.Outcome], list[outcomes_pb2.Outcome]]:
-    now: list[outcomes_pb2.Outcome] = []
-    later: list[outcomes_pb2.Outcome] = []
-    for ranked in answer.ranked:
-        if draw.random() > SHOWN:
-            continue
-        journey = ranked.journey_id
-        now.append(outcome(answer.decision_id, journey, "PRESENTED", at))
-        told.presented[journey] = told.presented.get(journey, 0) + 1
-        chance = MET.get(_kind(ranked), 0.1) * part.gains(customer, journey)
-        if draw.random() < chance:
-            kind = part.objective(journey)
-            amount = float(draw.randint(*ANSWERS[kind])) if kind in ANSWERS else None
-            later.append(outcome(answer.decision_id, journey, kind, at + DAY, amount))
-            told.met[journey] = told.met.get(journey, 0) + 1
-            if amount is not None:
-                told.answers.setdefault(journey, []).append(amount)
-        elif draw.random() < REFUSED:
-            later.append(outcome(answer.decision_id, journey, "REJECTED", at + DAY))
-    return now, later
+@dataclass(slots=True, kw_only=True)
+class _Followed:
+    """What follows on what was shown at a time: outcomes, events by type, and who moves to which stage of a journey."""
+
+    at: datetime
+    outcomes: list[outcomes_pb2.Outcome] = field(default_factory=list)
+    events: dict[str, list[str]] = field(default_factory=dict)
+    moves: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+
+
+def _respond(
+    ranked: journey_pb2.RankedJourney,
+    decision_id: str,
+    customer: str,
+    part: Part,
+    draw: random.Random,
+    followed: _Followed,
+    told: Told,
+) -> None:
+    journey, tomorrow = ranked.journey_id, followed.at + DAY
+    told.presented[journey] = told.presented.get(journey, 0) + 1
+    if draw.random() < MET.get(_kind(ranked), 0.1) * part.gains(customer, journey):
+        kind = part.objective(journey)
+        told.met[journey] = told.met.get(journey, 0) + 1
+        if kind.islower():  # the type of an event
+            followed.events.setdefault(kind, []).append(customer)
+            return
+        amount = float(draw.randint(*ANSWERS[kind])) if kind in ANSWERS else None
+        followed.outcomes.append(outcome(decision_id, journey, kind, tomorrow, amount))
+        if amount is not None:
+            told.answers.setdefault(journey, []).append(amount)
+    elif draw.random() < REFUSED:
+        followed.outcomes.append(outcome(decision_id, journey, "REJECTED", tomorrow))
+    elif journey in part.advances and draw.random() < GOES_ON:
+        followed.moves.setdefault((journey, part.advances[journey]), []).append(customer)
 
 
 def _kind(ranked: journey_pb2.RankedJourney) -> str:
@@ -140,6 +163,8 @@ def _events(
         )
         if kind.startswith("incident."):
             event.attributes["incident_id"].string_value = f"case-{customer}"
+        elif kind == "purchase":
+            event.attributes["amount"].double_value = PURCHASE
         yield event
 
 

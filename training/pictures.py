@@ -133,7 +133,7 @@ def save(figure: Figure, path: Path) -> None:
         figure.savefig(draft, format=form, dpi=120, metadata={"Software": None} if form == "png" else None)
 
 
-def _figure(width: float, height: float) -> Figure:
+def blank(width: float, height: float) -> Figure:
     """A figure of its own, drawn by Agg: no display, no global state of pyplot."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -141,3 +141,6 @@ def _figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+_figure = blank

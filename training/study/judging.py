@@ -17,7 +17,7 @@ from training.log.decisions import DecisionLog, read_decisions
 from training.log.options import LogColumns
 from training.off_policy.support import CERTAIN, LEAST_ESS, LEAST_ESS_SHARE, MOST_OF_ONE_ROW, Reason
 from training.policy_table import policy_at
-from training.study.shown import Picture, Sentence, or_lacking, unless_lacking
+from training.study.shown import Picture, Sentence, Table, or_lacking, unless_lacking
 from training.study.subject import Subject
 
 Vector = NDArray[np.float64]
@@ -56,7 +56,7 @@ def judged(subject: Subject, columns: LogColumns, costs: Mapping[str, float] | N
 
 
 @unless_lacking
-def the_log(judgement: Judgement) -> pd.DataFrame:
+def the_log(judgement: Judgement) -> Table:
     """What the log holds, a fact a line."""
     log, found = judgement.log, judgement.found
     certain = float((log.propensity >= CERTAIN).mean())
@@ -71,10 +71,15 @@ def the_log(judgement: Judgement) -> pd.DataFrame:
         "rows with a reward other than 0": f"{float((log.reward != 0.0).mean()):.1%}",
         "rows in which nothing else could have been shown": f"{certain:.1%}",
     }
-    return pd.DataFrame({"": list(facts.values())}, index=list(facts))
+    return Table(pd.DataFrame({"": list(facts.values())}, index=list(facts)))
 
 
 @unless_lacking
+def picture_of_choices(judgement: Judgement) -> Picture:
+    """Of the journeys that were shown, or that the policy takes, most often."""
+    return Picture(pictures.shares(choices(judgement).head(MOST_JOURNEYS)))
+
+
 def choices(judgement: Judgement) -> pd.DataFrame:
     """By journey, the share of rows in which it was shown, and in which the policy takes it; the largest first."""
     log = judgement.log
@@ -88,15 +93,7 @@ def choices(judgement: Judgement) -> pd.DataFrame:
 
 
 @unless_lacking
-def picture_of_choices(judgement: Judgement) -> Picture:
-    """The same, for the journeys that either takes most often."""
-    table = choices(judgement)
-    assert isinstance(table, pd.DataFrame)
-    return Picture(pictures.shares(table.head(MOST_JOURNEYS)))
-
-
-@unless_lacking
-def support(judgement: Judgement) -> pd.DataFrame:
+def support(judgement: Judgement) -> Table:
     """How well the log covers the policy, beside what is asked for."""
     told, decisions = judgement.found.support, judgement.found.decisions
     least = max(LEAST_ESS, LEAST_ESS_SHARE * decisions)
@@ -110,7 +107,7 @@ def support(judgement: Judgement) -> pd.DataFrame:
         "share of the policy without support": (f"{told.share_without_support:.1%}", "at most 1 %"),
         "verdict": (told.verdict + "".join(f" · {reason}" for reason in told.reasons), "ok"),
     }
-    return pd.DataFrame(list(rows.values()), index=list(rows), columns=["found", "asked for"])
+    return Table(pd.DataFrame(list(rows.values()), index=list(rows), columns=["found", "asked for"]))
 
 
 @unless_lacking
@@ -120,7 +117,7 @@ def picture_of_weights(judgement: Judgement) -> Picture:
 
 
 @unless_lacking
-def values(judgement: Judgement) -> pd.DataFrame:
+def values(judgement: Judgement) -> Table:
     """The value of each policy by each estimator, the best by DR first."""
     found = judgement.found
     cells = {
@@ -128,7 +125,7 @@ def values(judgement: Judgement) -> pd.DataFrame:
         for name, by in found.policies.items()
     }
     table = pd.DataFrame.from_dict(cells, orient="index", columns=list(ESTIMATORS)).astype(float)
-    return table.sort_values("dr", ascending=False, kind="stable").round(4)
+    return Table(table.sort_values("dr", ascending=False, kind="stable").round(4))
 
 
 @unless_lacking

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 from features.errors import RumboError
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 Found = TypeVar("Found")
@@ -37,6 +38,22 @@ class Lacking(Sentence):
     """Why there is nothing to show. What follows from what is lacking is lacking for the same reason."""
 
     __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """A table whose texts are shown as long as they are."""
+
+    frame: pd.DataFrame
+
+    def __repr__(self) -> str:
+        return self.frame.to_string()
+
+    def _repr_html_(self) -> str:
+        import pandas as pd
+
+        with pd.option_context("display.max_colwidth", None):
+            return self.frame.to_html(sparsify=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+import shutil
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +13,25 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from tests.companies.bank import FIRST_HOLDER, HOLDERS, NOW
-from tests.companies.bank_catalogue import CARD, DEPOSIT
+from tests.companies.bank_catalogue import (
+    CARD,
+    CES_SURVEY,
+    DEPOSIT,
+    NPS_SURVEY,
+    OPEN_DOOR,
+    OUT_OF_REACH,
+    OUTRANKED,
+)
+from tests.example import EXAMPLE
 from tests.fixtures_logs import CompanyLog
+from tests.fixtures_service import ask_state
 from tests.notebooks import Executed, executed
 
-JUDGE = "judge_a_policy_offline"
+JUDGE, RULES = "judge_a_policy_offline", "which_rules_cost_what"
+FOR_WHOM = {"AUDIENCE", "STAGE", "NOT_VALID_NOW"}
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -104,3 +119,125 @@ def test_a_company_without_a_model_is_told_to_train_one(bank_log: CompanyLog, tm
     assert "run `rumbo train`" in told
     assert found.text("judging.advice") == told
     assert found.pictures == 0
+
+
+class Recorded:
+    """What the records of a store say of rules, counted one by one."""
+
+    def __init__(self, of: CompanyLog) -> None:
+        self.records = [json.loads(text) for (text,) in ask_state(of.home, "SELECT record FROM decisions")]
+        self.rejected = [
+            (record, journey, codes)
+            for record in self.records
+            for journey, codes in record["output"]["rejected"].items()
+        ]
+        self.ranked = {ranked["journey_id"] for record in self.records for ranked in record["output"]["ranked"]}
+        self.counts = Counter(code for _, _, codes in self.rejected for code in set(codes))
+        catalogue = next(of.company.glob("catalogue"), EXAMPLE)
+        policies = yaml.safe_load((catalogue / "policies.yaml").read_text(encoding="utf-8"))
+        journeys = [yaml.safe_load(file.read_text(encoding="utf-8")) for file in catalogue.glob("journeys/*.yaml")]
+        self.value = {one["journey"]: one["objective"]["value"] for one in journeys}
+        self.prior = {one["journey"]: one.get("prior", policies["priors"][one["kind"]]) for one in journeys}
+        self.expects = {a["id"]: a["expects"] for one in journeys for stage in one["stages"] for a in stage["actions"]}
+
+    @property
+    def candidates(self) -> int:
+        outputs = [record["output"] for record in self.records]
+        return sum(len(out["ranked"]) + len(out["eligible"]) + len(out["rejected"]) for out in outputs)
+
+    def best_withheld(self, costs: Mapping[tuple[str, str], float]) -> Mapping[str, float]:
+        """By rule that limits: the best journey of each decision that it alone denied.
+
+        Args:
+            costs: by journey and channel; under the channel "" on any.
+        """
+        scored: dict[str, list[float]] = defaultdict(list)
+        for record in self.records:
+            if record["output"]["ranked"]:
+                for journey, (p_outcome, _) in record["input"]["scores"].items():
+                    scored[journey].append(p_outcome)
+        best: dict[tuple[str, int], float] = defaultdict(float)
+        for record, journey, codes in self.rejected:
+            if len(set(codes)) == 1 and codes[0] not in FOR_WHOM:
+                p_outcome = float(np.mean(scored[journey])) if scored[journey] else self.prior[journey]
+                cost = costs.get((journey, record["input"]["channel"]), costs.get((journey, ""), 0.0))
+                key = codes[0], id(record)
+                best[key] = max(best[key], p_outcome * self.value[journey] - cost)
+        totals: dict[str, float] = defaultdict(float)
+        for (rule, _), amount in best.items():
+            totals[rule] += amount
+        return totals
+
+
+def costs_of(rows: pd.DataFrame) -> Mapping[tuple[str, str], float]:
+    """The mean cost of what was ranked, by journey and channel, and under the channel "" on any."""
+    costs: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for journey, channel, cost in rows[["journey_id", "channel", "cost"]].itertuples(index=False):
+        costs[str(journey), str(channel)].append(cost)
+        costs[str(journey), ""].append(cost)
+    return {key: float(np.mean(listed)) for key, listed in costs.items()}
+
+
+@pytest.fixture(params=["example_log", "bank_log"])
+def of(request: pytest.FixtureRequest) -> CompanyLog:
+    """Each company's log."""
+    log: CompanyLog = request.getfixturevalue(request.param)
+    return log
+
+
+def test_which_rules_cost_what_is_what_the_records_say(of: CompanyLog, tmp_path: Path) -> None:
+    found, recorded = ran(RULES, of, tmp_path), Recorded(of)
+
+    told = found.text("rules.summary")
+    (most, denied), *_ = recorded.counts.most_common(1)
+    assert f"{len(recorded.records):,} decisions had {recorded.candidates:,} candidates" in told
+    assert f"of which {len(recorded.rejected):,} were denied" in told
+    assert f"**{most}** denies most: {denied:,}" in told
+    funnel = found.table("rules.denials")
+    assert {rule: int(row["denied"]) for rule, row in funnel.items()} == dict(recorded.counts)
+
+    candidates = {journey for _, journey, _ in recorded.rejected} | recorded.ranked
+    candidates |= {journey for record in recorded.records for journey in record["output"]["eligible"]}
+    assert found.table("rules.journeys_never_shown").keys() == candidates - recorded.ranked
+
+    rows = rows_of(of.export, ("journey_id", "channel", "cost"))
+    best = recorded.best_withheld(costs_of(rows))
+    dearest = max(best, key=lambda rule: best[rule])
+    assert f"**{dearest}** withholds most: at most {best[dearest]:,.2f}" in found.text("rules.dearest_rule")
+    assert found.pictures == 5
+
+
+def test_the_bank_is_told_which_journeys_never_win_and_what_its_holders_answered(
+    bank_log: CompanyLog, tmp_path: Path
+) -> None:
+    """One has an audience that nobody is in; the other is allowed wherever the open door is, which comes before it."""
+    found = ran(RULES, bank_log, tmp_path)
+
+    never = found.table("rules.journeys_never_shown")
+    assert never[OUT_OF_REACH]["why"] == "never allowed: AUDIENCE denies it every time"
+    assert never[OUTRANKED]["why"].startswith(f"always allowed, and outranked, most often by {OPEN_DOOR} (")
+
+    answered = bank_log.told.answers
+    told = found.table("rules.answers")
+    assert float(told[f"{CES_SURVEY} need"]["ces"]) == round(float(np.mean(answered[CES_SURVEY])), 1)
+    scores = np.array(answered[NPS_SURVEY])
+    score = 100.0 * (np.mean(scores >= 9) - np.mean(scores <= 6))
+    assert float(told[f"{NPS_SURVEY} need"]["nps"]) == round(float(score), 1)
+
+    met = bank_log.told.met
+    results = found.table("rules.what_came_of_it")
+    assert int(results[f"{OPEN_DOOR} need"]["met"]) == met[OPEN_DOOR]
+    assert int(results[f"{NPS_SURVEY} need"]["presented"]) == bank_log.told.presented[NPS_SURVEY]
+    actions = results[f"{DEPOSIT} purchase"]["actions"]
+    assert actions == f"{DEPOSIT}-sign: signs the contract"
+
+
+def test_a_log_without_the_second_table_is_a_sentence_in_every_cell(bank_log: CompanyLog, tmp_path: Path) -> None:
+    export = tmp_path / "export"
+    shutil.copytree(bank_log.export, export, ignore=shutil.ignore_patterns("_denials"))
+    found = ran(RULES, bank_log, tmp_path, log=export)
+
+    told = found.text("rules.summary")
+    assert told.startswith("**Nothing to show:**")
+    assert "no table of what was denied" in told
+    assert found.text("rules.answers") == told

@@ -13,7 +13,7 @@ import pytest
 from training.log.options import LogColumns
 from training.study import judging
 from training.study.judging import Judgement
-from training.study.shown import Lacking, Picture, Sentence
+from training.study.shown import Lacking, Picture, Sentence, Table
 from training.study.subject import Subject
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -48,9 +48,9 @@ def judgement(tmp_path_factory: pytest.TempPathFactory) -> Judgement:
     return found
 
 
-def table(shown: pd.DataFrame | Lacking) -> pd.DataFrame:
-    assert isinstance(shown, pd.DataFrame), shown
-    return shown
+def table(shown: Table | Lacking) -> pd.DataFrame:
+    assert isinstance(shown, Table), shown
+    return shown.frame
 
 
 def test_the_log_is_told_in_facts(judgement: Judgement) -> None:
@@ -65,7 +65,7 @@ def test_the_log_is_told_in_facts(judgement: Judgement) -> None:
 
 def test_choices_are_shares_of_the_rows_that_were_judged_by(judgement: Judgement) -> None:
     """Four of seven rows showed the mail; the last row has no reward."""
-    found = table(judging.choices(judgement))
+    found = judging.choices(judgement)
     assert found.index.tolist() == ["mail", "call"]
     assert found["logged"].tolist() == pytest.approx([4 / 7, 3 / 7])
     assert found["policy"].tolist() == [1.0, 0.0]
