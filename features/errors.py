@@ -19,6 +19,10 @@ class StoreUnavailable(RumboError):
     """The online store or its registry could not be opened, read or written."""
 
 
+class HistoryUnreadable(RumboError):
+    """The offline store could not be asked what was known of customers, or answered what cannot be used."""
+
+
 class ValueUnfit(RumboError):
     """A stored value is not of the type that the schema declares."""
 

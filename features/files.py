@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import shutil
 import sqlite3
 import stat
 import tempfile
@@ -59,6 +60,33 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Gives an empty folder to fill; when the block ends well it becomes `path`, in place of what was there, else it is
+    removed.
+
+    Raises: CannotWrite.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    former = path.with_name(f".{path.name}.former.{os.getpid()}.draft")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path)
+        try:
+            draft.mkdir()
+            yield draft
+            for inner in sorted(draft.rglob("*"), reverse=True):  # what lies in a folder before the folder
+                _sync(inner)
+            _sync(draft)
+            if path.exists():
+                path.rename(former)
+            draft.rename(path)
+            _sync(path.parent)
+        finally:
+            for gone in (draft, former):
+                shutil.rmtree(gone, ignore_errors=True)
+
+
+@contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Whatever the disk, or a database on it, refuses within is CannotWrite with this path."""
     try:
@@ -90,7 +118,11 @@ def _sweep(path: Path) -> None:
     """Removes what was written for `path` by processes that were killed."""
     for draft in path.parent.glob(f".{escape(path.name)}.*.draft"):
         pid = draft.name.split(".")[-2]
-        if pid.isdecimal() and not _lives(int(pid)):
+        if not pid.isdecimal() or _lives(int(pid)):
+            continue
+        if draft.is_dir():
+            shutil.rmtree(draft, ignore_errors=True)
+        else:
             draft.unlink(missing_ok=True)
 
 

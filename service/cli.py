@@ -46,6 +46,7 @@ SHORT_HELP: Mapping[str, str] = {
     "init": "Begin a company's folder over its own Feast repository.",
     "doctor": "Look whether all is well: company, features, catalogue, home, model, consents, ports, clock.",
     "features": "Look at the features: names, types, ages, owners.",
+    "backfill": "Fill new features in for past decisions, and compare what was served with the history.",
     "train": "Learn from past decisions what each journey is worth to whom.",
     "promote": "Make a model of the registry the champion, which the service serves.",
     "score": "Score the rows of a log by a model: what each journey is worth to them.",

@@ -16,6 +16,7 @@ from features.interactions import JOURNEY_COLUMNS
 from features.schema import FeatureSchema
 from models.bundle import Bundle
 from models.scorer import Scorer
+from training.backfill.record import replaced_in
 from training.log import cells
 from training.log.errors import LogInvalid
 from training.log.facts import demand_types, facts_of
@@ -59,13 +60,16 @@ def demand_parity(files: LogFiles, bundle_of: Callable[[str], Bundle | None], sc
         return Parity()
     log = files.read({name for name in files.columns if not name.startswith(FEATURE)} - {"outcomes", "eligible"})
     version, by_model = cells.texts(log, VERSION), _by_model(log, SOURCE)
+    replaced = replaced_in(files.path)
     rescored, left = 0, {}
     for code, name in enumerate(version.levels):
         rows = np.flatnonzero(by_model & (version.codes == code))
         if not rows.size:
             continue
         bundle = bundle_of(name)
-        why = "the registry does not have it" if bundle is None else _why_not(bundle.encoder, log, rows, schema)
+        why = (
+            "the registry does not have it" if bundle is None else _why_not(bundle.encoder, log, rows, schema, replaced)
+        )
         if bundle is None or why:
             left[name] = (int(rows.size), why)
         else:
@@ -74,8 +78,10 @@ def demand_parity(files: LogFiles, bundle_of: Callable[[str], Bundle | None], sc
     return Parity(rescored=rescored, left=left)
 
 
-def _why_not(encoder: Encoder, log: LogTable, rows: Rows, schema: FeatureSchema) -> str:
-    """Empty if they can be scored."""
+def _why_not(encoder: Encoder, log: LogTable, rows: Rows, schema: FeatureSchema, replaced: frozenset[str]) -> str:
+    """Empty if they can be scored. `replaced`: what `rumbo backfill --features` put in place of what was served."""
+    if other := sorted(replaced.intersection(encoder.features_read()[0])):
+        return f"the log has other values than were served of {', '.join(other)}"
     if lost := encoder.misfits(schema):
         return f"it reads what the company has no longer: {'; '.join(lost)}"
     needed = any(

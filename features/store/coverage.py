@@ -58,7 +58,7 @@ def coverage_of(repo: Path, schema: FeatureSchema, now: datetime) -> Coverage:
 
     found: dict[str, _Latest] = {}
     notices = []
-    with open_offline(repo) as store, _quietly(store):
+    with open_offline(repo) as store, quietly(store):
         for view, specs in _views(schema):
             try:
                 found[view] = _latest_rows(store, view, specs, (BEGINNING, now + AHEAD))
@@ -88,7 +88,7 @@ class SampleCustomer:
 def sample_customer(repo: Path, schema: FeatureSchema, now: datetime) -> SampleCustomer | None:
     """The customer of the newest row; None where no history can be read, or there are no rows. As `coverage_of`."""
     newest: list[tuple[datetime, str]] = []
-    with open_offline(repo) as store, _quietly(store):
+    with open_offline(repo) as store, quietly(store):
         for view, specs in _views(schema):
             with suppress(Exception):  # each offline store raises its own errors; another view may tell
                 newest += _newest_row(store, view, specs[:1], now)
@@ -112,7 +112,7 @@ def _newest_row(
 
 
 @contextmanager
-def _quietly(store: FeatureStore) -> Iterator[None]:
+def quietly(store: FeatureStore) -> Iterator[None]:
     """Stores on files warn of what DuckDB is about to give up. Their modules ask to be heard when they are imported."""
     from feast.infra.offline_stores.offline_utils import get_offline_store_from_config
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 
 @contextmanager
@@ -22,3 +22,16 @@ def announcing(stages: int) -> Iterator[Callable[[str], None]]:
 
         yield announce
         progress.update(task, description="done", completed=stages + 1)
+
+
+@contextmanager
+def counting(what: str) -> Iterator[tuple[Callable[[int], None], Callable[[int], None]]]:
+    """The first of what is yielded is told how many rows there are, the second how many more are done."""
+    columns = (SpinnerColumn(), TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("loading libraries", total=None)
+        yield (
+            lambda rows: progress.update(task, description=what, total=rows),
+            lambda rows: progress.advance(task, rows),
+        )

@@ -47,15 +47,15 @@ class LogFiles:
     def __init__(self, path: Path) -> None:
         """Raises: LogInvalid where there is no such file, none in the folder, or one that is no table."""
         self.path = path
-        self._files = _files_at(path)
-        headings = [_heading(file) for file in self._files]
+        self.files = _files_at(path)
+        headings = [_heading(file) for file in self.files]
         self.columns: tuple[str, ...] = tuple(
             name for name in headings[0] if all(name in heading for heading in headings[1:])
         )
 
     def fingerprint(self) -> str:
         """The sha256 of its one file; of several, that of theirs in order."""
-        of_each = [sha256_of(file) for file in self._files]
+        of_each = [sha256_of(file) for file in self.files]
         return of_each[0] if len(of_each) == 1 else hashlib.sha256("".join(of_each).encode()).hexdigest()
 
     def demand(self, column: str, option: str) -> None:
@@ -70,7 +70,7 @@ class LogFiles:
         Raises: LogInvalid, also where a file has no row at all in it.
         """
         wanted = [name for name in self.columns if name in set(columns)]
-        tables = [_read(file, wanted, texts) for file in self._files]
+        tables = [_read(file, wanted, texts) for file in self.files]
         try:
             table = pa.concat_tables(tables, promote_options="permissive")
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
@@ -78,7 +78,7 @@ class LogFiles:
         if table.num_rows == 0:
             raise LogInvalid(self.path, "there is no row in it")
         begins = np.concatenate([[0], np.cumsum([t.num_rows for t in tables])[:-1]]).astype(np.int64)
-        return LogTable(table=table, path=self.path, files=self._files, begins=begins)
+        return LogTable(table=table, path=self.path, files=self.files, begins=begins)
 
 
 def _files_at(path: Path) -> tuple[Path, ...]:

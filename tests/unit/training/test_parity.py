@@ -14,6 +14,7 @@ from features.schema import FeatureSchema
 from models.bundle import Bundle
 from models.scorer import Scorer
 from tests.model_builders import JOURNEYS, NOW, SCHEMA, bundle, customers
+from training.backfill.record import write_record
 from training.log.errors import LogInvalid
 from training.log.files import LogFiles
 from training.parity import Parity, demand_parity
@@ -54,13 +55,18 @@ def served(trained: Bundle) -> list[dict[str, Any]]:
 
 
 def parity_of(
-    place: Path, rows: list[dict[str, Any]], known: Mapping[str, Bundle], schema: FeatureSchema = SCHEMA
+    place: Path,
+    rows: list[dict[str, Any]],
+    known: Mapping[str, Bundle],
+    schema: FeatureSchema = SCHEMA,
+    *,
+    folder: bool = False,
 ) -> Parity:
     texts = pa.map_(pa.string(), pa.string())
     inferred = pa.Table.from_pylist([{k: v for k, v in row.items() if k != "attributes"} for row in rows])
     said = pa.array([row["attributes"] for row in rows], texts)
     pq.write_table(inferred.append_column("attributes", said), place / "log.parquet")
-    return demand_parity(LogFiles(place / "log.parquet"), known.get, schema)
+    return demand_parity(LogFiles(place if folder else place / "log.parquet"), known.get, schema)
 
 
 def test_rows_that_are_alike_are_counted_and_versions_that_are_gone_are_told(trained: Bundle, tmp_path: Path) -> None:
@@ -105,3 +111,13 @@ def test_attributes_that_are_not_known_are_told_where_the_model_reads_them(train
     rows = [{**row, "attributes": None} for row in served(trained)]
     found = parity_of(tmp_path, rows, {trained.version: trained})
     assert found.left[trained.version] == (8, "the log does not say the attributes of its journeys")
+
+
+def test_rows_whose_features_gave_way_to_the_history_are_told_and_not_scored_again(
+    trained: Bundle, tmp_path: Path
+) -> None:
+    write_record(tmp_path, {"replaced": {"spend_90d": 8, "shoe_size": 8}})
+    served_rows = [{**row, "feature_spend_90d": 0.0} for row in served(trained)]
+    inferred = parity_of(tmp_path, served_rows, {trained.version: trained}, folder=True)
+    assert inferred.rescored == 0
+    assert inferred.left[trained.version] == (8, "the log has other values than were served of spend_90d")
