@@ -3,14 +3,15 @@
     customers and instants, each pair once ──a view a question──> values, and when each was so ──> PRESENT, STALE, …
 
 Feast's join has no row that came after the instant. It says neither how old a value is nor whether there was a row, so
-the time of the row is asked for as if it were a feature, and the view's own ttl is lifted: what is too old is told
-here, by the age that serving goes by. Where a source says when its rows were written, later ones are left out too.
+the time of the row is asked for as if it were a feature. Who has no row of the age that serving allows is asked for
+again without any limit of age, in place of the view's own ttl, so that STALE is told from NOT_FOUND. Where a source
+says when its rows were written, later ones are left out too.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -98,17 +99,22 @@ class History:
         """
         keys = [self._key.value_of(customer) for customer in asked.customers]
         keyed = np.array([i for i, key in enumerate(keys) if key is not None], dtype=np.int64)
-        joined = self._view(view)
-        table, missing = self._asked(joined, specs, keys, asked.at, keyed)
-        if missing.size and missing.size < keyed.size:
-            more, missing = self._asked(joined, specs, keys, asked.at, missing)
-            table = pa.concat_tables([table, more], promote_options="permissive")
+        joined, oldest = self._view(view), _oldest(specs)
+        table = self._asked(joined, oldest, specs, keys, asked.at, keyed)
+        seen = np.asarray(table[ASKED], dtype=np.int64)
+        if oldest is not None:
+            seen = seen[np.asarray(table[AS_OF].is_valid(), dtype=bool)]
+        again = np.setdiff1d(keyed, seen)
+        if again.size:
+            kept = table.filter(pa.array(np.isin(np.asarray(table[ASKED], dtype=np.int64), seen)))
+            more = self._asked(joined, None, specs, keys, asked.at, again)
+            table = pa.concat_tables([kept, more], promote_options="permissive")
         places = np.full(len(keys), -1)
         places[np.asarray(table[ASKED], dtype=np.int64)] = np.arange(table.num_rows)
         found = table.take(pa.array(places, mask=places < 0))
         as_of = _as_of(found, view)
         facts = {spec.name: _fact(found, spec, joined.dtypes, as_of, asked.at) for spec in specs}
-        return ViewFacts(facts=facts, lost=int(missing.size))
+        return ViewFacts(facts=facts, lost=int((places[keyed] < 0).sum()))
 
     def _view(self, name: str) -> _JoinedView:
         if name not in self._views:
@@ -118,26 +124,29 @@ class History:
     def _asked(
         self,
         view: _JoinedView,
+        oldest: timedelta | None,
         specs: Sequence[FeatureSpec],
         keys: Sequence[str | int | None],
         at: Instants,
         rows: Places,
-    ) -> tuple[pa.Table, Places]:
-        """What came back of these rows, and those of them that did not. Raises: HistoryUnreadable."""
+    ) -> pa.Table:
+        """What came back of these rows, no older than is said. Raises: HistoryUnreadable."""
         names = [spec.stored_as or spec.name for spec in specs]
         if taken := {AT, ASKED, AS_OF, self._key.name} & {*names}:
             raise HistoryUnreadable(f"{view.name}: a feature that is called {min(taken)} cannot be joined")
-        table = _to_table(view, self._answer(view, names, _pairs(self._key, keys, at, rows))) if rows.size else None
-        if table is None:
-            table = pa.table({name: pa.nulls(0) for name in (*names, AS_OF)} | {ASKED: pa.array([], pa.int64())})
-        back = np.asarray(table[ASKED], dtype=np.int64)
-        if np.unique(back).size < back.size:
+        if not rows.size:
+            return pa.table({name: pa.nulls(0) for name in (*names, AS_OF)} | {ASKED: pa.array([], pa.int64())})
+        with _told(view.name):
+            table = self._answer(view, oldest, names, _pairs(self._key, keys, at, rows))
+        if len(pc.unique(table[ASKED])) < table.num_rows:
             raise HistoryUnreadable(f"{view.name}: its store gave some of the rows that it was asked for twice")
-        return table, np.setdiff1d(rows, back)
+        return table.select([*names, AS_OF, ASKED])
 
-    def _answer(self, view: _JoinedView, names: Sequence[str], pairs: DataFrame) -> Callable[[], pa.Table]:
+    def _answer(self, view: _JoinedView, oldest: timedelta | None, names: Sequence[str], pairs: DataFrame) -> pa.Table:
+        """Raises: what each store raises."""
         options = {"filter_by_created_timestamp": True} if view.has_creation and view.store_filters else {}
-        return lambda: view.offline.get_historical_features(
+        view.view.ttl = oldest or timedelta(0)
+        return view.offline.get_historical_features(
             config=self._store.config,
             feature_views=[view.view],
             feature_refs=[f"{view.name}:{name}" for name in (*names, AS_OF)],
@@ -164,7 +173,7 @@ def open_history(repo: Path, key: CustomerKey) -> Iterator[History]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _JoinedView:
-    """A view as it is joined: of any age, and with the time of its rows as a feature; `dtypes` are Feast's."""
+    """A view as it is joined: a copy, with the time of its rows as a feature; `dtypes` are Feast's."""
 
     name: str
     view: FeatureView
@@ -184,7 +193,6 @@ class _JoinedView:
         source = view.batch_source
         if source is None:
             raise HistoryUnreadable(f"{name}: it has no source of its history")
-        view.ttl = timedelta(0)
         written = {told: column for column, told in (source.field_mapping or {}).items()}
         raw = written.get(source.timestamp_field, source.timestamp_field)
         source.field_mapping = {**(source.field_mapping or {}), raw: AS_OF}
@@ -203,6 +211,12 @@ class _JoinedView:
         return bool(self.offline.supports_filter_by_created_timestamp)
 
 
+def _oldest(specs: Sequence[FeatureSpec]) -> timedelta | None:
+    """The age at which all of them are too old; None if some never is."""
+    ages = [spec.max_age_s for spec in specs]
+    return None if None in ages else timedelta(seconds=max(age for age in ages if age is not None))
+
+
 def _pairs(key: CustomerKey, keys: Sequence[str | int | None], at: Instants, rows: Places) -> DataFrame:
     import pandas as pd
 
@@ -214,11 +228,6 @@ def _pairs(key: CustomerKey, keys: Sequence[str | int | None], at: Instants, row
             ASKED: pd.Series(rows),
         }
     )
-
-
-def _to_table(view: _JoinedView, answer: Callable[[], pa.Table]) -> pa.Table:
-    with _told(view.name):
-        return answer()
 
 
 @contextmanager

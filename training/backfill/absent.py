@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.store.history import PRESENT, STATUSES, Statuses
+from training.log.cells import Coded
 
 MAP: Final = pa.map_(pa.string(), pa.string())
 Rows = NDArray[np.bool_]
@@ -22,8 +23,8 @@ class Absent:
 
     size: int
     rows: NDArray[np.int64]
-    names: NDArray[np.object_]
-    causes: NDArray[np.object_]
+    names: Coded
+    causes: Coded
 
     @classmethod
     def of(cls, column: pa.ChunkedArray) -> Absent:
@@ -34,45 +35,58 @@ class Absent:
         return cls(
             size=len(values),
             rows=np.repeat(np.arange(len(values)), np.diff(offsets)),
-            names=np.asarray(values.keys[inside].cast(pa.string()).to_numpy(zero_copy_only=False), dtype=object),
-            causes=np.asarray(values.items[inside].cast(pa.string()).to_numpy(zero_copy_only=False), dtype=object),
+            names=_coded(values.keys[inside]),
+            causes=_coded(values.items[inside]),
         )
 
     def named(self, feature: str, cause: str | None = None) -> Rows:
         """(n,) the rows that say why this feature is null; with a cause, those that give this one."""
-        found = self.names == feature
+        found = _is(self.names, feature)
         if cause is not None:
-            found &= self.causes == cause
+            found &= _is(self.causes, cause)
         rows = np.zeros(self.size, dtype=bool)
         rows[self.rows[found]] = True
         return rows
 
-    def with_filled(self, filled: Mapping[str, tuple[Rows, Statuses]]) -> Absent:
-        """What it says of these features in these rows is from now on by their statuses, (n,) each."""
+    def column_with(self, filled: Mapping[str, tuple[Rows, Statuses]]) -> pa.Array:
+        """The column, in which these features of these rows are absent or not by their statuses, (n,) each.
+
+        What else a row said stands first.
+        """
         kept = np.ones(self.rows.size, dtype=bool)
         rows, names, causes = [], [], []
         for feature, (where, statuses) in filled.items():
-            kept &= ~((self.names == feature) & where[self.rows])
+            kept &= ~(_is(self.names, feature) & where[self.rows])
             absent = np.flatnonzero(where & (statuses != PRESENT))
             rows.append(absent)
             names.append(np.full(absent.size, feature, dtype=object))
             causes.append(_CAUSES[statuses[absent]])
-        return Absent(
-            size=self.size,
-            rows=np.concatenate([self.rows[kept], *rows]),
-            names=np.concatenate([self.names[kept], *names]),
-            causes=np.concatenate([self.causes[kept], *causes]),
-        )
-
-    def column(self) -> pa.Array:
-        """As the log has it; what a row said before stands before what was filled in."""
-        order = np.argsort(self.rows, kind="stable")
-        offsets = np.concatenate([[0], np.cumsum(np.bincount(self.rows, minlength=self.size))])
+        of_row = np.concatenate([self.rows[kept], *rows])
+        order = np.argsort(of_row, kind="stable")
+        offsets = np.concatenate([[0], np.cumsum(np.bincount(of_row, minlength=self.size))])
         return pa.MapArray.from_arrays(
             pa.array(offsets[: self.size + 1], pa.int32()),
-            pa.array(self.names[order], pa.string()),
-            pa.array(self.causes[order], pa.string()),
+            pa.array(np.concatenate([_texts(self.names)[kept], *names])[order], pa.string()),
+            pa.array(np.concatenate([_texts(self.causes)[kept], *causes])[order], pa.string()),
         )
 
 
+_NONE = -2
+"""The code of no text; that of a null is -1."""
 _CAUSES = np.array([status.value for status in STATUSES], dtype=object)
+
+
+def _coded(texts: pa.Array) -> Coded:
+    found = texts.cast(pa.string()).dictionary_encode()
+    return Coded(
+        codes=np.asarray(found.indices.fill_null(-1), dtype=np.int64), levels=tuple(found.dictionary.to_pylist())
+    )
+
+
+def _is(texts: Coded, text: str) -> Rows:
+    found: Rows = texts.codes == (texts.levels.index(text) if text in texts.levels else _NONE)
+    return found
+
+
+def _texts(texts: Coded) -> NDArray[np.object_]:
+    return np.array([*texts.levels, None], dtype=object)[texts.codes]

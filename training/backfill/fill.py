@@ -128,9 +128,9 @@ class _Work:
         return aged(spec, Fact(values=instants, statuses=statuses), cells.instants(self.part.log, DECIDED_AT))
 
     def done(self) -> Filled:
-        said = self.absent.with_filled({name: (self.rows[name], self.statuses[name]) for name in self.rows})
+        said = self.absent.column_with({name: (self.rows[name], self.statuses[name]) for name in self.rows})
         kept = self.table.schema.field(ABSENT)
-        self._put(kept, pa.chunked_array([said.column().cast(kept.type)]))
+        self._put(kept, pa.chunked_array([said.cast(kept.type)]))
         return Filled(table=self.table, rows=self.rows, statuses=self.statuses, left=tuple(self.left))
 
     def _put(self, described: pa.Field, values: pa.ChunkedArray) -> None:

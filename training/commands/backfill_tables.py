@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.console import JustifyMethod
 from rich.markup import escape
 from rich.table import Table
 
@@ -40,18 +41,8 @@ def _filled(done: BackFilled) -> Table:
 
 
 def _parity(done: BackFilled) -> Table:
-    table = _table(
-        "As served beside the history",
-        "feature",
-        "view",
-        "rows",
-        "equal",
-        "one null",
-        "largest",
-        "unit",
-        "verdict",
-        "first",
-    )
+    headings = ("feature", "view", "rows", "equal", "one null", "largest", "unit", "verdict")
+    table = _table("As served beside the history", *headings)
     for found in done.parity:
         table.add_row(*map(escape, _cells(found)))
     return table
@@ -60,7 +51,8 @@ def _parity(done: BackFilled) -> Table:
 def _table(title: str, *headings: str) -> Table:
     table = Table(title=title, title_justify="left")
     for heading in headings:
-        table.add_column(heading, justify="right" if heading in _NUMBERS else "left", overflow="fold")
+        justify: JustifyMethod = "right" if heading in _NUMBERS else "left"
+        table.add_column(heading, justify=justify, no_wrap=heading not in ("view", "unit"))
     return table
 
 
@@ -74,7 +66,6 @@ def _cells(found: FeatureParity) -> tuple[str, ...]:
         "" if found.largest is None else f"{found.largest:.6g}",
         found.unit,
         found.verdict.value,
-        found.decision_id,
     )
 
 

@@ -41,7 +41,7 @@ def test_what_is_filled_in_takes_the_place_of_what_was_said_of_it(
                     now[name] = STATUSES[statuses[name][i]].value
         expected.append(now)
     absent = Absent.of(column(said))
-    found = absent.with_filled({name: (where[name], statuses[name]) for name in "ab"}).column()
+    found = absent.column_with({name: (where[name], statuses[name]) for name in "ab"})
     assert [dict(one) for one in found.to_pylist()] == expected
     assert found.type == MAP
     for name in NAMES:
