@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from features.errors import HistoryUnreadable
 from features.schema import FeatureSpec, FeatureType
-from features.store.connection import open_offline
+from features.store.connection import CONFIG_FILE, open_offline
 from features.store.coverage import quietly
 from features.store.customer_key import CustomerKey, KeyType
 from features.values import FeatureStatus
@@ -140,7 +140,8 @@ class History:
             table = self._answer(view, oldest, names, _pairs(self._key, keys, at, rows))
         if len(pc.unique(table[ASKED])) < table.num_rows:
             raise HistoryUnreadable(f"{view.name}: its store gave some of the rows that it was asked for twice")
-        return table.select([*names, AS_OF, ASKED])
+        times = table[view.as_of]
+        return table.select([*names, ASKED]).append_column(AS_OF, times)
 
     def _answer(self, view: _JoinedView, oldest: timedelta | None, names: Sequence[str], pairs: DataFrame) -> pa.Table:
         """Raises: what each store raises."""
@@ -149,7 +150,7 @@ class History:
         return view.offline.get_historical_features(
             config=self._store.config,
             feature_views=[view.view],
-            feature_refs=[f"{view.name}:{name}" for name in (*names, AS_OF)],
+            feature_refs=[f"{view.name}:{name}" for name in dict.fromkeys((*names, view.as_of))],
             entity_df=pairs,
             registry=self._store.registry,
             project=self._store.project,
@@ -165,18 +166,19 @@ def open_history(repo: Path, key: CustomerKey) -> Iterator[History]:
     Raises: StoreUnavailable; HistoryUnreadable where there is no offline store.
     """
     with open_offline(repo) as store:
-        with _told("the offline store"), quietly(store):
-            pass
+        if store.config.offline_store is None:
+            raise HistoryUnreadable(f"{CONFIG_FILE} names no offline store: there is no history to read")
         with quietly(store):
             yield History(store, key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _JoinedView:
-    """A view as it is joined: a copy, with the time of its rows as a feature; `dtypes` are Feast's."""
+    """A view as it is joined: a copy, with the time of its rows as the feature `as_of`; `dtypes` are Feast's."""
 
     name: str
     view: FeatureView
+    as_of: str
     offline: OfflineStore
     dtypes: Mapping[str, str]
     has_creation: bool
@@ -193,15 +195,18 @@ class _JoinedView:
         source = view.batch_source
         if source is None:
             raise HistoryUnreadable(f"{name}: it has no source of its history")
-        written = {told: column for column, told in (source.field_mapping or {}).items()}
-        raw = written.get(source.timestamp_field, source.timestamp_field)
-        source.field_mapping = {**(source.field_mapping or {}), raw: AS_OF}
-        source.timestamp_field = AS_OF
+        dtypes = {field.name: str(field.dtype) for field in view.features}
+        if source.timestamp_field not in dtypes:  # by a name of ours, for theirs may be that of the instants asked for
+            written = {told: column for column, told in (source.field_mapping or {}).items()}
+            raw = written.get(source.timestamp_field, source.timestamp_field)
+            source.field_mapping = {**(source.field_mapping or {}), raw: AS_OF}
+            source.timestamp_field = AS_OF
         return cls(
             name=name,
             view=view,
+            as_of=source.timestamp_field,
             offline=get_offline_store_from_config(store.config.offline_store),
-            dtypes={field.name: str(field.dtype) for field in view.features},
+            dtypes=dtypes,
             has_creation=bool(source.created_timestamp_column),
         )
 

@@ -185,3 +185,28 @@ def test_a_home_that_training_made_is_the_companys(company: Path, tmp_path: Path
 
     assert "version 1 of mybank, champion" in first
     assert "version 2 of mybank, challenger" in second
+
+
+def test_what_its_history_lacks_is_filled_in_beside_its_own_export_and_learnt_from(
+    company: Path, tmp_path: Path
+) -> None:
+    """The imported decisions came without the cards' features; those that were served have them."""
+    told = said("backfill", "--company", str(company), "--out", str(tmp_path / "filled"))
+    assert "claims_open" in told
+    before, filled = rows_in(company / ".rumbo" / "export"), rows_in(tmp_path / "filled")
+    assert [row["decision_id"] for row in filled] == [row["decision_id"] for row in before]
+    own = {name: cell for name, cell in before[0].items() if not name.startswith("feature_")}
+    for old, new in zip(before, filled, strict=True):
+        absent, said_before = dict(list_of(new["absent_features"])), dict(list_of(old["absent_features"]))
+        assert said_before.items() <= absent.items()
+        assert {name: new[name] for name in own if name != "absent_features"} == {
+            name: old[name] for name in own if name != "absent_features"
+        }
+        assert absent.get("claims_open") or new["feature_claims_open"] is not None
+    told = said("train", "--company", str(company), "--log", str(tmp_path / "filled"))
+    assert "2 rows that a model scored were scored again: alike" in told
+
+
+def list_of(cell: object) -> list[tuple[str, str]]:
+    assert isinstance(cell, list)
+    return cell

@@ -9,6 +9,7 @@ import shutil
 import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import chdir
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,13 +24,16 @@ from click.testing import CliRunner
 from features.company.company import load_company
 from features.company.registry import features_of
 from features.errors import CannotWrite, HistoryUnreadable
+from features.schema import FeatureType
 from features.store.connection import open_offline
+from features.store.history import Asked, open_history
 from features.values import FeatureStatus
 from models.bundle import Bundle
 from service.cli import main
 from tests import daily_bank
-from tests.companies.bank import NOW, Bank
+from tests.companies.bank import FIRST_HOLDER, NOW, Bank, quiet_feast
 from tests.daily_bank import DAILY, decisions, known, make_daily_bank, rows_in, serve, write_log
+from tests.model_builders import spec
 from tests.shared import made_once
 from training.backfill.parity import FeatureParity, Verdict
 from training.backfill.run import BackFilled, BackFillOrder, back_fill
@@ -273,6 +277,48 @@ def test_a_history_that_is_gone_is_named_where_it_is_needed_and_a_notice_where_i
     with pytest.raises(HistoryUnreadable, match="daily: its history cannot be read"):
         done(other, log, tmp_path / "none", "visits_7d")
     assert not (tmp_path / "none").exists()
+
+
+def test_a_company_without_an_offline_store_is_told_so(daily: Bank, tmp_path: Path) -> None:
+    other = Bank(folder=Path(shutil.copytree(daily.folder, tmp_path / "bank")))
+    file = other.repo / "feature_store.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace("{type: duckdb}", "null"), encoding="utf-8")
+    with pytest.raises(HistoryUnreadable, match=r"feature_store.yaml names no offline store"):
+        done(other, write_log(tmp_path / "log", decisions()), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_time_of_a_row_may_be_a_feature_itself(stored: Bank, tmp_path: Path) -> None:
+    """As `last_seen_at` is of a table of last visits: asked for as it is called there."""
+    from feast import FeatureView, Field, FileSource
+    from feast.types import Int64, UnixTimestamp
+
+    at = [NOW - timedelta(days=days) for days in (9, 3)]
+    table = pa.table(
+        {
+            "holder_no": pa.array([FIRST_HOLDER] * 2, pa.int64()),
+            "last_seen_at": pa.array(at, pa.timestamp("us", tz="UTC")),
+            "pages": pa.array([4, 5], pa.int64()),
+        }
+    )
+    pq.write_table(table, stored.repo / "data" / "seen.parquet")
+    with chdir(stored.repo), quiet_feast():
+        store = stored.store()
+        source = FileSource(name="seen", path="data/seen.parquet", timestamp_field="last_seen_at")
+        schema = [Field(name="pages", dtype=Int64), Field(name="last_seen_at", dtype=UnixTimestamp)]
+        holder = store.get_entity("holder")
+        store.apply([FeatureView(name="seen", entities=[holder], ttl=timedelta(0), source=source, schema=schema)])
+    with open_history(stored.repo, features_of(load_company(stored.folder)).key) as history:
+        asked = Asked(
+            customers=[str(FIRST_HOLDER)] * 3,
+            at=np.array([(NOW - timedelta(days=days)).replace(tzinfo=None) for days in (8, 3, 10)], "datetime64[us]"),
+        )
+        specs = [spec("pages", FeatureType.INT, "seen"), spec("last_seen_at", FeatureType.TIMESTAMP, "seen")]
+        facts = history.facts("seen", specs, asked).facts
+    assert facts["pages"].values.to_pylist() == [4, 5, None]
+    assert facts["last_seen_at"].values.to_pylist() == [at[0], at[1], None]
+    with chdir(stored.repo), quiet_feast():
+        store.apply([], objects_to_delete=[store.get_feature_view("seen")], partial=False)
 
 
 Change = Callable[[pa.Table], pa.Table]
