@@ -7,7 +7,7 @@ keeps is downloaded to that path when it is needed there.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,35 +16,28 @@ from typing import TYPE_CHECKING
 from features.files import made_durable
 from models.bundle import MANIFEST_FILE, Bundle
 from models.errors import BundleCorrupt, HomeMoved, ModelMissing, NothingTrained, VersionUnknown
+from models.pyfunc import BUNDLE, BUNDLE_PLACE
+from models.runs import RunRecord, begun_run, log_run, name_run
 from models.tracking import Registry, client_of, writing_to
 from models.trial import Trials
 
 if TYPE_CHECKING:
+    from mlflow.entities import LoggedModel
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.tracking import MlflowClient
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
-BUNDLE_FOLDER = "bundle"
 DOWNLOADS = "bundles"
 """In HOME/mlflow: the bundles that a server keeps, by their versions."""
 PLACE_TAG = "rumbo.bundle_path"
 """Its value: the path of the bundle, relative to HOME/mlflow and inside of it."""
 VERSION_TAG = "rumbo.bundle_version"
+TRAINING = {"mlflow.experimentKind": "custom_model_development"}
+"""Tells MLflow's pages that the runs are of models that are trained, and not of language models."""
 PROMOTED_TAG = "rumbo.promoted"
 """Of a run and of a version: a line for each time that it became champion, the last ones."""
 MAX_LINES = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRecord:
-    """What a training run leaves behind; `files` is a folder logged as it is (pictures, JSON)."""
-
-    parameters: Mapping[str, str | int | float]
-    metrics: Mapping[str, float]
-    tags: Mapping[str, str]
-    files: Path
-    bundle: Bundle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,16 +69,17 @@ def publish(registry: Registry, record: RunRecord, now: datetime) -> PublishedMo
     """
     registry.folder.mkdir(parents=True, exist_ok=True)
     with writing_to(registry), client_of(registry) as client:
-        run_id = client.create_run(_experiment(client, registry), tags=dict(record.tags)).info.run_id
+        run_id = begun_run(client, _experiment(client, registry), record)
         try:
-            _log(client, run_id, record)
-            version = _register(client, registry, run_id, record.bundle)
+            model = log_run(client, run_id, record, now)
+            version = _register(client, registry, model, record)
             place = _place(registry, version)
             trials_of(registry.home).demand(record.bundle, place, registry.folder)
             made_durable(place, above=registry.folder)
         except BaseException:
             client.set_terminated(run_id, "FAILED")
             raise
+        name_run(client, model, registry.model, str(version.version), record)
         client.set_terminated(run_id)
         client.set_registered_model_alias(registry.model, CHALLENGER, str(version.version))
         is_champion = not _has_had_champion(client, registry)
@@ -211,7 +205,8 @@ def _download(registry: Registry, version: ModelVersion, place: Path) -> None:
 
     place.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=place.parent) as scratch:
-        found = Path(download_artifacts(artifact_uri=version.source, dst_path=scratch, tracking_uri=registry.uri))
+        source = _source_of_bundle(str(version.source))
+        found = Path(download_artifacts(artifact_uri=source, dst_path=scratch, tracking_uri=registry.uri))
         if Bundle.load(found).version != version.tags.get(VERSION_TAG):
             raise BundleCorrupt(MANIFEST_FILE, f"is not of the bundle that version {version.version} names")
         try:
@@ -219,6 +214,11 @@ def _download(registry: Registry, version: ModelVersion, place: Path) -> None:
         except OSError:
             if not place.is_dir():  # another process was earlier
                 raise
+
+
+def _source_of_bundle(source: str) -> str:
+    """What a version names: a model from code, with the bundle in it; the bundle alone, of versions made before."""
+    return source if source.endswith(f"/{BUNDLE}") else f"{source}/{BUNDLE_PLACE}"
 
 
 def _champion(client: MlflowClient, registry: Registry) -> ModelVersion:
@@ -278,26 +278,19 @@ def _make_champion(client: MlflowClient, registry: Registry, version: ModelVersi
     return replaced
 
 
-def _log(client: MlflowClient, run_id: str, record: RunRecord) -> None:
-    for name, setting in record.parameters.items():
-        client.log_param(run_id, name, setting)
-    for name, value in record.metrics.items():
-        client.log_metric(run_id, name, value)
-    client.log_artifacts(run_id, str(record.files))
-    with tempfile.TemporaryDirectory() as scratch:
-        record.bundle.save(Path(scratch))
-        client.log_artifacts(run_id, scratch, BUNDLE_FOLDER)
-
-
-def _register(client: MlflowClient, registry: Registry, run_id: str, bundle: Bundle) -> ModelVersion:
-    source = f"{client.get_run(run_id).info.artifact_uri}/{BUNDLE_FOLDER}"
+def _register(client: MlflowClient, registry: Registry, model: LoggedModel, record: RunRecord) -> ModelVersion:
     if not _is_registered(client, registry):
-        client.create_registered_model(registry.model, description=bundle.objective)
+        client.create_registered_model(registry.model, description=record.bundle.objective)
     return client.create_model_version(
         registry.model,
-        source=source,
-        run_id=run_id,
-        tags={PLACE_TAG: _place_for(registry, source, bundle), VERSION_TAG: bundle.version},
+        source=model.artifact_location,
+        run_id=model.source_run_id,
+        model_id=model.model_id,
+        description=record.description,
+        tags={
+            PLACE_TAG: _place_for(registry, model.artifact_location, record.bundle),
+            VERSION_TAG: record.bundle.version,
+        },
     )
 
 
@@ -306,7 +299,8 @@ def _place_for(registry: Registry, source: str, bundle: Bundle) -> str:
 
     if registry.has_own_artifacts:
         return f"{DOWNLOADS}/{bundle.version}"
-    return Path(download_artifacts(artifact_uri=source)).resolve().relative_to(registry.folder).as_posix()
+    folder = Path(download_artifacts(artifact_uri=source)).resolve()
+    return (folder / BUNDLE_PLACE).relative_to(registry.folder).as_posix()
 
 
 def _experiment(client: MlflowClient, registry: Registry) -> str:
@@ -314,7 +308,7 @@ def _experiment(client: MlflowClient, registry: Registry) -> str:
     artifacts = None if registry.has_own_artifacts else (registry.folder / "artifacts").as_uri()
     known = client.get_experiment_by_name(registry.experiment)
     if known is None:
-        return str(client.create_experiment(registry.experiment, artifact_location=artifacts))
+        return str(client.create_experiment(registry.experiment, artifact_location=artifacts, tags=TRAINING))
     if artifacts is not None and known.artifact_location != artifacts:
         raise HomeMoved(
             f"{registry.folder} was made as {known.artifact_location}, and MLflow would write there: "

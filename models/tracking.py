@@ -31,10 +31,11 @@ MLFLOW_ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_UV_AUTO_DETECT": "false",
 }
 """MLflow and its libraries read these at import: nothing is sent anywhere, no git is looked for, no connection is
-kept, so that a database that was put in place of another is seen, what libraries log goes where the rest goes, and a
-server that is away is waited for seconds, not minutes."""
+kept, so that a database that was put in place of another is seen, what libraries log goes where the rest goes, a
+server that is away is waited for seconds, not minutes, and no model takes along a uv.lock that happens to lie there."""
 
 PRIMARY_CODE_MASK = 0xFF
 """The bits of an extended result code of SQLite that are the primary one."""
@@ -171,6 +172,7 @@ def _quiet() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # MLflow uses a loader that SQLAlchemy 2.1 deprecates
+            warnings.filterwarnings("ignore", ".*Any type hint", UserWarning)  # of its own types, when it imports them
             yield
     finally:
         for name, level in levels.items():

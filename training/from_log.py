@@ -6,14 +6,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
 from models.bundle import Bundle
-from training.company import CompanyModels, ModelTerms
+from training.company import CompanyModels, ModelTerms, sensitive_of
+from training.learn.cuts import Source, cuts_of, sources_of
 from training.learn.learn import Settings, learn
 from training.learn.measures import MODEL, Judged, demand_baselines, measure
 from training.learn.plain import schema_of
+from training.learn.slices import Figures, Slices, figures_of, sliced
 from training.log.decisions import DecisionLog, decisions_of
 from training.log.errors import LogInvalid
 from training.log.files import LogFiles
@@ -28,8 +31,9 @@ class Order:
     """What is to be learnt, and from what.
 
     `test_from`: the rows decided from then on are held out, and those before whose window was still open left out;
-    `baselines` names what the model is measured beside. With a `company` its features and settings are learnt by, and
-    `bundle_of` has the bundles of its registry by their versions.
+    `baselines` names what the model is measured beside, `slices` what else than kind, channel and sensitive features it
+    is measured by. With a `company` its features and settings are learnt by, and `bundle_of` has the bundles of its
+    registry by their versions.
     """
 
     log: Path
@@ -41,23 +45,58 @@ class Order:
     seed: int = 0
     test_from: np.datetime64 | None = None
     baselines: tuple[str, ...] = ()
+    slices: tuple[str, ...] = ()
     company: CompanyModels | None = None
     bundle_of: Callable[[str], Bundle | None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Extent:
+    """Some rows of a log: how many, of how many customers, decided from when to when (UTC).
+
+    `drawn`: the share of rows whose propensity is below 1, which is to say that something else could have been shown.
+    """
+
+    rows: int
+    customers: int
+    first: np.datetime64
+    last: np.datetime64
+    drawn: float
+
+    @classmethod
+    def of(cls, log: DecisionLog) -> Self:
+        return cls(
+            rows=log.size,
+            customers=int(np.unique(log.customer).size),
+            first=log.decided_at.min(),
+            last=log.decided_at.max(),
+            drawn=float((log.propensity < 1.0).mean()),
+        )
+
+    def document(self) -> dict[str, object]:
+        """As JSON has it."""
+        times = {"first": f"{self.first}Z", "last": f"{self.last}Z"}
+        return {"rows": self.rows, "customers": self.customers, **times, "drawn": self.drawn}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
-    """A bundle, and what was measured of it on rows that it had not seen: `tested` of them.
+    """A bundle, and what was measured of it on rows that it had not seen.
 
     `left_out` rows were open when those held out began, `without_reward` have none that is known. `notices` say what no
-    model saw, and why; `parity` what of the log was scored again; `fingerprint` is of the log.
+    model saw, and why; `parity` what of the log was scored again; `fingerprint` is of the `log`. `is_held_out`: the
+    rows measured are not those learnt from; `figures` are of all of them, `slices` of parts.
     """
 
     bundle: Bundle
     judged: Judged
+    figures: Figures
+    slices: tuple[Slices, ...]
+    log: Path
     fingerprint: str
-    trained: int
-    tested: int
+    learnt_from: Extent
+    measured_on: Extent
+    is_held_out: bool
     left_out: int
     without_reward: int
     notices: tuple[str, ...] = ()
@@ -66,8 +105,8 @@ class Trained:
     def rows(self) -> dict[str, int]:
         """How many were used for what."""
         return {
-            "trained": self.trained,
-            "measured": self.tested,
+            "trained": self.learnt_from.rows,
+            "measured": self.measured_on.rows,
             "left_out": self.left_out,
             "without_reward": self.without_reward,
         }
@@ -80,6 +119,10 @@ class Trained:
             "left_out": list(self.notices),
             "parity": list(self.parity.lines()),
             "rows": self.rows(),
+            "learnt_from": self.learnt_from.document(),
+            "measured_on": {**self.measured_on.document(), "is_held_out": self.is_held_out},
+            "figures": self.figures.document(),
+            "slices": [one.document() for one in self.slices],
             "metrics": {
                 name: {key: value if np.isfinite(value) else None for key, value in found.as_dict().items()}
                 for name, found in self.judged.by_name.items()
@@ -106,6 +149,7 @@ def train_from_log(order: Order, announce: Announce) -> Trained:
     columns = order.columns if order.company is None else order.company.columns_for(files, order.columns)
     log = decisions_of(files, columns)
     _demand_features(log)
+    sources = _sources(order, files)
     terms = ModelTerms(schema=schema_of(log))
     if order.company is not None:
         terms = order.company.terms_for(files, order.columns, log.choices.features)
@@ -119,11 +163,15 @@ def train_from_log(order: Order, announce: Announce) -> Trained:
     return Trained(
         bundle=bundle,
         judged=judged,
+        figures=figures_of(judged),
+        log=order.log,
+        slices=sliced(judged, cuts_of(files, judged.log, sources, bundle.encoder)),
         left_out=log.size - training.size - (0 if test is None else test.size),
         without_reward=log.unknown,
         fingerprint=fingerprint,
-        trained=training.size,
-        tested=training.size if test is None else test.size,
+        learnt_from=Extent.of(training),
+        measured_on=Extent.of(judged.log),
+        is_held_out=test is not None,
         notices=terms.notices,
         parity=parity,
     )
@@ -141,6 +189,13 @@ def _settings(order: Order, terms: ModelTerms) -> Settings:
         monotone=terms.monotone,
         by_probability=company is not None,
     )
+
+
+def _sources(order: Order, files: LogFiles) -> tuple[Source, ...]:
+    """What rows are cut by. Raises: LogInvalid for a segment that the log does not have."""
+    schema = None if order.company is None else order.company.schema
+    sensitive = () if schema is None else sensitive_of(schema)
+    return sources_of(files, order.slices, schema, sensitive, order.columns.categorical)
 
 
 def _demand_features(log: DecisionLog) -> None:

@@ -9,16 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.evaluation import MODEL, Evaluation
+from training.learn.guard import gains_over_constant
+from training.learn.measures import unit_of
+from training.learn.slices import Role
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     from matplotlib.figure import Figure
 
     from models.bundle import Bundle
+    from models.learnt import LearntPolicy
     from training.learn.measures import Judged
+    from training.learn.slices import Slices
 
 ESTIMATOR = "dr"
 MOST = 24
+MOST_SLICES = 60
 BINS = 10
 WEIGHT_BINS = 40
 NORMAL = 1.96
@@ -87,6 +95,47 @@ def calibration(judged: Judged) -> Figure:
     return figure
 
 
+def by_slice(slices: Sequence[Slices]) -> Figure | None:
+    """Observed ÷ expected of each level, with its 95 % interval; None where no slice has any."""
+    told = [
+        (f"{one.by}: {level.level} ({level.rows:,})", figures, one.role)
+        for one in slices
+        for level, figures in one.told
+        if np.isfinite(figures.observed_to_expected)
+    ][:MOST_SLICES]
+    if not told:
+        return None
+    figure = _figure(8.0, 1.5 + 0.28 * len(told))
+    axes = figure.subplots()
+    for height, (_, found, role) in enumerate(reversed(told)):
+        ratio = found.observed_to_expected
+        error = [[ratio - found.observed_to_expected_low], [found.observed_to_expected_high - ratio]]
+        colour = "tab:red" if found.is_off else "tab:blue"
+        shape = "s" if role is Role.SENSITIVE else "o"
+        axes.errorbar(ratio, height, xerr=error, marker=shape, capsize=3, color=colour)
+    axes.axvline(1.0, color="grey", linestyle="--")
+    axes.set_yticks(range(len(told)), [name for name, _, _ in reversed(told)])
+    axes.set(xlabel="observed ÷ expected (95 %); red: off beyond chance, square: sensitive", title="By slice (rows)")
+    axes.grid(axis="x", alpha=0.3)
+    return figure
+
+
+def gains(policy: LearntPolicy) -> Figure:
+    """What the policy, and each journey wherever it may be had, gains over the best constant, paired, with 95 %."""
+    found = gains_over_constant(policy)
+    figure = _figure(8.0, 1.5 + 0.32 * len(found))
+    axes = figure.subplots()
+    for height, each in enumerate(found):
+        colour = "tab:red" if each.name == MODEL else "tab:grey"
+        axes.errorbar(each.gain, height, xerr=NORMAL * each.se, marker="o", capsize=3, color=colour)
+    axes.axvline(0.0, color="grey", linestyle="--")
+    axes.set_yticks(range(len(found)), [each.name for each in found])
+    best = policy.guard.order[0]
+    axes.set(xlabel="gain a row (doubly robust, paired, 95 %)", title=f"Over the best constant: {best}")
+    axes.grid(axis="x", alpha=0.3)
+    return figure
+
+
 def importance(bundle: Bundle) -> Figure:
     """The columns that lowered the training loss most, by LightGBM's total gain."""
     from models.bundle import MODEL_FILE
@@ -102,12 +151,6 @@ def importance(bundle: Bundle) -> Figure:
     axes.barh([bundle.encoder.columns[i] for i in order], gain[order] / max(float(gain.sum()), np.finfo(float).tiny))
     axes.set(xlabel="share of total gain", title=f"Model {bundle.version}")
     return figure
-
-
-def unit_of(rewards: NDArray[np.float64]) -> float | None:
-    """The one value that they have beside 0; None if they have several, or none."""
-    levels = np.unique(rewards[rewards != 0.0])
-    return float(levels[0]) if levels.size == 1 else None
 
 
 def interval(rewards: NDArray[np.float64], unit: float | None) -> tuple[float, float]:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import tempfile
 from datetime import datetime
+from math import isfinite
 from pathlib import Path
 
 from features.files import writing
 from features.schema import FeatureSchema
 from models.bundle import Bundle
 from models.errors import BundleUnfit
-from models.registry import PublishedModel, RunRecord, fetch, publish, registered
+from models.registry import PublishedModel, fetch, publish, registered
+from models.runs import MAX_DESCRIPTION, RunRecord, SeenData
 from models.tracking import Registry
 from service.decision.journey import JourneyKind
+from training.card import card_of
 from training.from_log import Order, Trained
+from training.learn.measures import MODEL
+from training.learn.slices import metrics_of
 from training.run_files import write_files
 
 KINDS = frozenset(JourneyKind)
@@ -29,7 +34,7 @@ def register(
     demand_fit(trained.bundle, schema)
     with tempfile.TemporaryDirectory() as scratch:
         with writing(Path(scratch)):
-            write_files(Path(scratch), order.log, trained)
+            write_files(Path(scratch), trained)
         return publish(registry, _record(order, trained, Path(scratch)), now)
 
 
@@ -68,18 +73,34 @@ def _record(order: Order, trained: Trained, files: Path) -> RunRecord:
             "test_from": "" if order.test_from is None else str(order.test_from),
             "folds": policy.folds,
             "baselines": ", ".join(order.baselines),
+            "slices": ", ".join(order.slices),
             "seed": order.seed,
             **{f"rows_{name}": count for name, count in trained.rows().items()},
             "calibration": trained.bundle.calibration.kind.value,
             "columns": len(trained.bundle.encoder.columns),
         },
-        metrics={
-            f"{name}.{key}": value
-            for name, measured in trained.judged.by_name.items()
-            for key, value in measured.as_dict().items()
-            if value == value
-        },
+        metrics=metrics_of_run(trained),
         tags={"bundle_version": trained.bundle.version, "log_sha256": trained.fingerprint},
         files=files,
         bundle=trained.bundle,
+        headline=_headline(trained),
+        description=card_of(trained, at_most=MAX_DESCRIPTION),
+        data=SeenData(name=order.log.name, sha256=trained.fingerprint, rows=trained.rows()),
     )
+
+
+def metrics_of_run(trained: Trained) -> dict[str, float]:
+    """By the same names in every run: of the model and what it is measured beside, then its slices."""
+    of_all = {f"{MODEL}.{name}": float(getattr(trained.figures, name)) for name in ("ece", "observed_to_expected")}
+    beside = {
+        f"{name}.{key}": value
+        for name, measured in trained.judged.by_name.items()
+        for key, value in measured.as_dict().items()
+    }
+    known = {name: value for name, value in {**beside, **of_all}.items() if isfinite(value)}
+    return {**known, **metrics_of(trained.slices)}
+
+
+def _headline(trained: Trained) -> str:
+    measured = trained.judged.by_name[MODEL]
+    return f"AUC {measured.auc:.3f}" if isfinite(measured.auc) else f"loss {measured.loss:.4g}"

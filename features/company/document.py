@@ -222,6 +222,11 @@ class TrainingDocument(Document):
     baselines: tuple[Text, ...] = Field(
         default=(), description="What models are measured beside: rate:FEATURE, rate:ATTRIBUTE."
     )
+    slices: tuple[Text, ...] = Field(
+        default=(),
+        description="What figures are told by, beside kind, channel and sensitive features: features, columns of the "
+        "log, attributes of journeys; numbers in four groups.",
+    )
     monotone: dict[Name, Literal[-1, 1]] = Field(
         default_factory=dict, description="Features that may only raise (1) or lower (-1) the probability."
     )

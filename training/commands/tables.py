@@ -23,6 +23,7 @@ MEASURES = {
 }
 SHOWN = ("ips", "snips", "dr", "dr_shrinkage")
 MOST_CONSTANTS = 12
+MOST_SLICES = 24
 BIASED = (
     "± is 1.96 standard errors. dr_shrinkage (and dm, in --json) leans on a model of the reward, whose own error is "
     "not in it: rely on ips, snips and dr."
@@ -87,10 +88,46 @@ def _figure(value: float) -> str:
     return f"{value:.4f}" if abs(value) < 1.0 else f"{value:.4g}"
 
 
+def print_slices(trained: Trained, console: Console) -> None:
+    """Those that tell something apart; of sensitive features whether their levels differ."""
+    from training.card import fairness_line
+    from training.learn.slices import MIN_ROWS, Role
+
+    table = Table(title="By slice")
+    table.add_column("", no_wrap=True, max_width=28)
+    for heading in ("rows", "rate", "observed ÷\nexpected", "AUC ↑", "calibr.\nerror ↓"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    lines = [
+        (f"{one.by}: {level.level}", level.rows, level.figures)
+        for one in trained.slices
+        for level in one.levels
+        if one.role is not Role.SENSITIVE and len(one.levels) > 1
+    ]
+    for name, rows, found in lines[:MOST_SLICES]:
+        if found is None:
+            table.add_row(name, f"{rows:,}", "", f"< {MIN_ROWS} rows")
+            continue
+        half = (found.observed_to_expected_high - found.observed_to_expected_low) / 2.0
+        ratio = f"{found.observed_to_expected:.2f} ± {half:.2f}"
+        style = "red" if found.is_off else None
+        table.add_row(name, f"{rows:,}", f"{found.rate:.1%}", ratio, _short(found.auc), _short(found.ece), style=style)
+    if lines:
+        console.print(table)
+    if len(lines) > MOST_SLICES:
+        console.print(f"And {len(lines) - MOST_SLICES} more slices: see the card, or --json.", soft_wrap=True)
+    for one in trained.slices:
+        if one.role is Role.SENSITIVE:
+            console.print(f"Fairness: {fairness_line(one).replace('**', '')}", soft_wrap=True, markup=False)
+
+
+def _short(value: float) -> str:
+    return "" if value != value else f"{value:.3f}"
+
+
 def print_trained(trained: Trained, kept: str) -> None:
     """What was measured, what was left out, and when the policy leaves the best constant; `kept`: where it is now."""
     console = Console()
-    table = Table(title=f"Expected rewards of {trained.tested:,} rows that no model had seen")
+    table = Table(title=f"Expected rewards of {trained.measured_on.rows:,} rows that no model had seen")
     table.add_column("", no_wrap=True)
     for heading in MEASURES.values():
         table.add_column(heading, justify="right")
@@ -111,6 +148,7 @@ def print_trained(trained: Trained, kept: str) -> None:
         more = f"{guard.margin:.4g} more" if guard.margin else "anything more"
         told = f"{best!r} is left where {more} is expected: {guard.gain:+.4g} ± {guard.se:.2g} a row"
     console.print(f"Folds: {policy.folds}. Policy: {told}.", soft_wrap=True)
+    print_slices(trained, console)
     for notice in trained.notices:
         console.print(f"Left out: {notice}.", soft_wrap=True)
     for line in trained.parity.lines():

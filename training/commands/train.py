@@ -44,6 +44,7 @@ class Moment(click.ParamType[datetime]):
 @click.option(
     "--baseline", "baselines", multiple=True, help="Measured beside it: rate:FEATURE, rate:ATTRIBUTE. Repeatable."
 )
+@click.option("--slice", "slices", multiple=True, metavar="COLUMN", help="Figures by its values, too. Repeatable.")
 @click.option("--no-guard", is_flag=True, help="Leave the best constant without proof.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Equal seed, equal model.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="The folder to write the bundle to.")
@@ -97,7 +98,8 @@ def _train_for(
     make_home_of(company, home)
     published = register(registry, order, trained, models.schema, datetime.now(UTC))
     number = published.registry_version
-    role = "champion, the first of all" if published.is_champion else f"challenger until `rumbo promote {number}`"
+    challenger = f"challenger: `rumbo promote {number} --force` makes it champion, proven or not"
+    role = "champion, the first of all" if published.is_champion else challenger
     kept = f"Registered as version {number} of {registry.model}, {role}"
     _tell(trained, kept, as_json, registered=asdict(published))
 
@@ -111,6 +113,7 @@ def _said(company: Company, asked: dict[str, Any]) -> dict[str, Any]:
         "test_from": asked["test_from"] or held_out,
         "folds": asked["folds"] or said.folds,
         "baselines": asked["baselines"] or said.baselines,
+        "slices": asked["slices"] or said.slices,
     }
 
 
@@ -127,6 +130,7 @@ def _order(log: Path, asked: dict[str, Any]) -> Order:
         seed=asked["seed"],
         test_from=None if asked["test_from"] is None else instant(asked["test_from"]),
         baselines=asked["baselines"],
+        slices=asked["slices"],
     )
 
 

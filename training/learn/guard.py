@@ -9,7 +9,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from models.learnt import Evidence, GuardTerms
+from models.learnt import Evidence, GuardTerms, LearntPolicy
+from models.valuation import cost_vector
 from training.off_policy.estimators import error_of_mean
 from training.off_policy.logged import Logged
 from training.off_policy.policies import deterministic
@@ -19,6 +20,7 @@ Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
+MODEL = "model"
 PROOF = 1.96
 """Standard errors of the paired gain that prove it."""
 MARGINS = (0.1, 0.25, 0.5, 0.75, 0.9)
@@ -98,6 +100,34 @@ def guard_of(evidence: Evidence, costs: Vector, journeys: Sequence[str], *, guar
         unguarded_se=tried[0].se,
         is_guarded=guarded,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GainOverConstant:
+    """What a policy brings beyond the best constant, a row, by doubly robust scores, with its standard error."""
+
+    name: str
+    gain: float
+    se: float
+
+
+def gains_over_constant(policy: LearntPolicy) -> list[GainOverConstant]:
+    """Of the policy (`model`), and of each journey in every row that may have it; the least first."""
+    names = [journey.journey_id for journey in policy.journeys]
+    evidence = policy.evidence
+    costs = cost_vector(names, policy.costs)
+    scores = evidence.scores.astype(np.float64) - costs
+    order = [names.index(name) for name in policy.guard.order]
+    base, rows = constants(evidence.eligible, order), np.arange(scores.shape[0])
+    customer = evidence.customer.astype(np.int64)
+    own = choose(evidence.values.astype(np.float64) - costs, evidence.eligible, order, policy.guard.margin)
+    others = {name: np.where(evidence.eligible[:, j], j, base) for j, name in enumerate(names)}
+    found = [
+        GainOverConstant(name=name, gain=float(gain.mean()), se=_error(gain, customer))
+        for name, taken in {**others, MODEL: own}.items()
+        for gain in [scores[rows, taken] - scores[rows, base]]
+    ]
+    return sorted(found, key=lambda each: each.gain)
 
 
 def _is_covered(evidence: Evidence, chosen: NDArray[np.int64]) -> bool:

@@ -49,9 +49,10 @@ class Measured:
 class Judged:
     """What came of the rows that were measured on, (n,), and what the model had expected of them, (n,).
 
-    `by_name`: the figures of the model and of what it is measured beside.
+    `log`: those rows. `by_name`: the figures of the model and of what it is measured beside.
     """
 
+    log: DecisionLog
     reward: Vector
     expected: Vector
     by_name: Mapping[str, Measured]
@@ -71,6 +72,7 @@ def measure(learnt: Learnt, training: DecisionLog, test: DecisionLog | None, bas
     group = judged.shown if judged.group is None else judged.group
     by_name = {MODEL: told, **{name: _baseline(name, training, judged, parts) for name in (*BASELINES, *baselines)}}
     return Judged(
+        log=judged,
         reward=judged.reward,
         expected=told,
         by_name={name: measured(judged.reward, expected, group) for name, expected in by_name.items()},
@@ -83,11 +85,17 @@ def demand_baselines(log: DecisionLog, names: Sequence[str]) -> None:
         _codes_of_baseline(name, log, log)
 
 
+def unit_of(rewards: Vector) -> float | None:
+    """The one value that they have beside 0; None if they have several, or none."""
+    levels = np.unique(rewards[rewards != 0.0])
+    return float(levels[0]) if levels.size == 1 else None
+
+
 def measured(reward: Vector, expected: Vector, group: Groups) -> Measured:
     """Figures of (n,) expected rewards; `group` (n,) codes within which ranking is measured."""
-    levels = np.unique(reward[reward != 0.0])
-    is_binary = levels.size == 1
-    p = np.clip(expected / levels[0], 0.0, 1.0) if is_binary else expected
+    unit = unit_of(reward)
+    is_binary = unit is not None
+    p = expected if unit is None else np.clip(expected / unit, 0.0, 1.0)
     label = (reward != 0.0).astype(np.float64)
     return Measured(
         loss=loss_of_rewards(reward, expected),

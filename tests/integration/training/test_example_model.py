@@ -111,15 +111,16 @@ def test_more_coupons_redeemed_before_mean_a_higher_score(champion: Bundle, prep
     assert told[has_redeemed].mean() > 1.5 * told[~has_redeemed].mean()
 
 
-def test_a_run_logs_card_pictures_data_environment_and_bundle(
+def test_a_run_logs_card_pictures_slices_data_and_environment(
     trained_home: Path, trained_example: ExampleTrained
 ) -> None:
-    (artifacts,) = (trained_home / "mlflow" / "artifacts").glob("*/artifacts")
+    (artifacts,) = (trained_home / "mlflow" / "artifacts").glob("[!m]*/artifacts")
     assert {path.name for path in artifacts.iterdir()} == {
-        "bundle",
         "card.md",
         "calibration.png",
         "importance.png",
+        "slices.png",
+        "slices.json",
         "data.json",
         "environment.json",
     }

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import lightgbm
+import mlflow
 import pytest
 from mlflow.tracking import MlflowClient
 
@@ -15,15 +18,17 @@ from models.errors import BundleCorrupt, HomeMoved, ModelMissing, NothingTrained
 from models.registry import (
     CHALLENGER,
     CHAMPION,
+    PLACE_TAG,
     PROMOTED_TAG,
+    VERSION_TAG,
     PublishedModel,
-    RunRecord,
     fetch,
     fetch_champion,
     promote,
     publish,
     registered,
 )
+from models.runs import RunRecord, SeenData
 from models.tracking import Registry
 from tests.model_builders import NOW, bundle
 
@@ -44,6 +49,9 @@ def record(own: Bundle, files: Path) -> RunRecord:
         tags={"data_sha256": "0" * 64},
         files=files,
         bundle=own,
+        headline="AUC 0.800",
+        description="# A card",
+        data=SeenData(name="log.parquet", sha256="ab" * 32, rows={"trained": 300}),
     )
 
 
@@ -85,15 +93,84 @@ def test_a_run_holds_parameters_metrics_tags_files_and_the_bundle(published: tup
     assert run.data.params == {"num_leaves": "8", "objective": "binary"}
     assert run.data.metrics["model.auc"] == 0.8
     assert run.data.tags["data_sha256"] == "0" * 64
-    assert {item.path for item in client.list_artifacts(model.run_id)} == {"data.json", "bundle"}
+    assert {item.path for item in client.list_artifacts(model.run_id)} == {"data.json"}
 
 
-def test_the_model_version_names_its_run_and_source(published: tuple[Path, PublishedModel]) -> None:
+def test_the_model_version_names_its_run_its_logged_model_and_what_it_is(
+    published: tuple[Path, PublishedModel],
+) -> None:
     home, model = published
-    version = client_of(home).get_model_version_by_alias(MODEL, CHAMPION)
-    assert version.run_id == model.run_id
-    assert version.source is not None
-    assert version.source.endswith("/bundle")
+    client = client_of(home)
+    version = client.get_model_version_by_alias(MODEL, CHAMPION)
+    assert (version.run_id, version.description) == (model.run_id, "# A card")
+    outputs = client.get_run(model.run_id).outputs
+    assert outputs is not None
+    logged = client.get_logged_model(outputs.model_outputs[0].model_id)
+    assert (version.source, logged.status) == (logged.artifact_location, "READY")
+    assert {(one.key, one.value, one.dataset_name) for one in logged.metrics or ()} == {
+        ("model.auc", 0.8, "log.parquet")
+    }
+    assert json.loads(logged.tags["mlflow.modelVersions"]) == [{"name": MODEL, "version": "1"}]
+
+
+def test_a_run_is_named_by_its_version_and_says_what_it_learnt_from(published: tuple[Path, PublishedModel]) -> None:
+    run = client_of(published[0]).get_run(published[1].run_id)
+    assert run.info.run_name == "version 1, AUC 0.800"
+    assert run.data.tags["mlflow.note.content"] == "# A card"
+    assert run.inputs is not None
+    (seen,) = run.inputs.dataset_inputs
+    assert (seen.dataset.name, seen.dataset.digest) == ("log.parquet", "ab" * 6)
+    assert json.loads(seen.dataset.source)["sha256"] == "ab" * 32
+    assert json.loads(str(seen.dataset.profile)) == {"trained": 300}
+    columns = {column["name"]: column["type"] for column in json.loads(str(seen.dataset.schema))["mlflow_colspec"]}
+    assert (columns["spend_90d"], columns["age_band"]) == ("double", "string")
+
+
+def test_the_model_from_code_is_no_pickle_and_names_versions_without_asking_anybody(
+    published: tuple[Path, PublishedModel],
+) -> None:
+    (folder,) = (published[0] / "mlflow" / "artifacts" / "models").glob("*/artifacts")
+    assert {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} == {
+        "MLmodel",
+        "artifacts/bundle/manifest.json",
+        "artifacts/bundle/model.txt",
+        "conda.yaml",
+        "input_example.json",
+        "model_code.py",
+        "python_env.yaml",
+        "requirements.txt",
+        "serving_input_example.json",
+    }
+    required = (folder / "requirements.txt").read_text(encoding="utf-8").split()
+    assert f"lightgbm=={lightgbm.__version__}" in required
+    assert all("==" in line for line in required)
+
+
+def test_publishing_leaves_no_setting_of_mlflow_changed(trained: Bundle, own_home: Path, tmp_path: Path) -> None:
+    """The home was copied, so this ends before a run begins; the fixture's own publication went before."""
+    before = (mlflow.get_tracking_uri(), mlflow.get_registry_uri(), mlflow.active_run())
+    with pytest.raises(HomeMoved):
+        publish(registry_in(own_home), record(trained, tmp_path), NOW)
+    assert str(own_home) not in "".join(map(str, before))
+    assert before == (mlflow.get_tracking_uri(), mlflow.get_registry_uri(), mlflow.active_run())
+
+
+def registered_as_before(home: Path, own: Bundle) -> str:
+    """A version as releases before registered it: the bundle among the files of the run. Returns: its number."""
+    client, place = client_of(home), home / "mlflow" / "artifacts" / "before" / "bundle"
+    own.save(place)
+    tags = {PLACE_TAG: place.relative_to(home / "mlflow").as_posix(), VERSION_TAG: own.version}
+    version = client.create_model_version(MODEL, source=place.as_uri(), tags=tags)
+    client.set_registered_model_alias(MODEL, CHAMPION, str(version.version))
+    return str(version.version)
+
+
+def test_a_version_that_was_registered_before_still_serves_and_is_promoted(trained: Bundle, own_home: Path) -> None:
+    registry, old = registry_in(own_home), replace(trained, history=frozenset({"another"}))
+    number = registered_as_before(own_home, old)
+    assert fetch_champion(registry).version == fetch(registry, number).version == old.version
+    assert promote(registry, "1", NOW) == number
+    assert promote(registry, number, NOW) == "1"
 
 
 @pytest.mark.slow
@@ -126,7 +203,10 @@ def test_a_run_that_breaks_is_marked_failed_and_makes_no_champion(trained: Bundl
     client = client_of(home)
     experiment = client.get_experiment_by_name(EXPERIMENT)
     assert experiment is not None
-    assert [run.info.status for run in client.search_runs([experiment.experiment_id])] == ["FAILED"]
+    (run,) = client.search_runs([experiment.experiment_id])
+    assert (run.info.status, run.info.run_name) == ("FAILED", "not registered")
+    (logged,) = client.search_logged_models([experiment.experiment_id])
+    assert logged.status == "FAILED"
     with pytest.raises(ModelMissing):
         fetch_champion(registry_in(home))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.pictures import interval, unit_of
+from training.learn.measures import unit_of
+from training.pictures import interval
 from training.run_files import environment
 
 

@@ -1,0 +1,284 @@
+"""How well a model tells rewards in each part of the rows that were measured: by kind, channel, segment and so on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.learn.losses import log_loss
+from training.learn.measures import Judged, unit_of
+from training.learn.ranking import NothingToRank, auc
+from training.off_policy.clusters import Clusters
+
+Vector = NDArray[np.float64]
+Codes = NDArray[np.int64]
+
+MIN_ROWS = 50
+"""A rate of 10 % is told by so many rows within 8 points either way, and each of GROUPS then holds five: of fewer,
+every figure is chance. Nobody can be told apart in so many either."""
+GROUPS = 10
+"""Of the calibration error."""
+MEASURES = ("rate", "auc", "log_loss", "ece", "observed_to_expected")
+"""What becomes a metric of a run; all else is in its slices.json."""
+DOUBT = 0.01
+"""Levels count as different below this: of ten features that are alike, one is told as different in ten trainings."""
+Z = 1.96
+MAX_KEY = 60
+_OUTSIDE = re.compile(r"[^\w\- ]+")
+"""What the name of a metric is kept without; MLflow takes letters of any script, digits and `_-./: `."""
+
+
+class Role(StrEnum):
+    """Why rows are cut by something."""
+
+    KIND = "kind"
+    CHANNEL = "channel"
+    SEGMENT = "segment"
+    SENSITIVE = "sensitive"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """What rows are cut by: `codes` (n,) of the rows that were measured index `levels`.
+
+    `keys`: the levels' names in metrics, other than each other. `is_seen`: the model has a column of it.
+    """
+
+    by: str
+    role: Role
+    levels: tuple[str, ...]
+    codes: Codes
+    keys: tuple[str, ...]
+    is_seen: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """Of n rows; NaN where a figure needs rewards of 0 and one other alone, or some of both.
+
+    rate: the share of rows with a reward; expected, observed: the mean reward that the model expects, and that came.
+    ece: calibration error, ece_by_chance: what a model without any would show; observed_to_expected: their ratio, with
+    its 95 % interval, customers as clusters.
+    """
+
+    rate: float
+    expected: float
+    observed: float
+    auc: float
+    log_loss: float
+    ece: float
+    ece_by_chance: float
+    observed_to_expected: float
+    observed_to_expected_low: float
+    observed_to_expected_high: float
+
+    @property
+    def is_off(self) -> bool:
+        """Whether what came differs from what was expected beyond chance."""
+        return bool(self.observed_to_expected_low > 1.0 or self.observed_to_expected_high < 1.0)
+
+    def document(self) -> dict[str, float | None]:
+        """As JSON has it: null where a figure means nothing."""
+        return {name: _or_null(value) for name, value in asdict(self).items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """One level, and its figures; None where it has fewer than MIN_ROWS rows, of which nothing is told."""
+
+    level: str
+    key: str
+    rows: int
+    customers: int
+    figures: Figures | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slices:
+    """All levels of one cut. `p_alike`: how likely the ratios differ so much if all are the same; NaN of one level."""
+
+    by: str
+    role: Role
+    is_seen: bool
+    levels: tuple[Slice, ...]
+    p_alike: float
+
+    @property
+    def told(self) -> tuple[tuple[Slice, Figures], ...]:
+        """Those with figures."""
+        return tuple((one, one.figures) for one in self.levels if one.figures is not None)
+
+    @property
+    def are_alike(self) -> bool:
+        """Whether the ratios differ by no more than chance makes them; also where that cannot be told."""
+        return not self.p_alike < DOUBT
+
+    def document(self) -> dict[str, object]:
+        """As JSON has it: null where a figure means nothing."""
+        return {
+            "by": self.by,
+            "role": self.role,
+            "is_seen_by_model": self.is_seen,
+            "p_alike": _or_null(self.p_alike),
+            "levels": [
+                {
+                    "level": one.level,
+                    "rows": one.rows,
+                    "customers": one.customers,
+                    "figures": None if one.figures is None else one.figures.document(),
+                }
+                for one in self.levels
+            ],
+        }
+
+
+def sliced(judged: Judged, cuts: Sequence[Cut]) -> tuple[Slices, ...]:
+    """The figures of every level of every cut."""
+    return tuple(_slices(judged, cut) for cut in cuts)
+
+
+def figures_of(judged: Judged) -> Figures:
+    """Of all rows that were measured."""
+    return _figures(judged, np.arange(judged.reward.size), unit_of(judged.reward))
+
+
+def metrics_of(slices: Sequence[Slices]) -> Mapping[str, float]:
+    """MEASURES by names such as slice.kind/promotional.auc; without what means nothing.
+
+    MLflow's pages put what stands before a slash together.
+    """
+    return {
+        f"slice.{key}/{level.key}.{name}": value
+        for one, key in zip(slices, keys_of([one.by for one in slices]), strict=True)
+        for level, figures in one.told
+        for name in ("rows", *MEASURES)
+        if np.isfinite(value := float(level.rows) if name == "rows" else float(getattr(figures, name)))
+    }
+
+
+def calibration_error(target: Vector, expected: Vector, groups: int = GROUPS) -> float:
+    """Expected calibration error, sum over g of (n_g / n) |mean(y in g) - mean(p in g)|.
+
+    The g are `groups` parts of about equally many rows, in order of p, ties in the order given. Biased upwards: a
+    model without any error shows `calibration_error_by_chance`.
+    Source: Naeini, Cooper & Hauskrecht (2015); parts of equal mass: Nixon et al. (2019).
+    """
+    order = np.argsort(expected, kind="stable")
+    parts = [part for part in np.array_split(order, groups) if part.size]
+    return float(sum(abs(target[part].sum() - expected[part].sum()) for part in parts) / target.size)
+
+
+def calibration_error_by_chance(p: Vector, groups: int = GROUPS) -> float:
+    """About the expected error of probabilities that are right: sum over g of sqrt(2 / pi * sum(p (1 - p) in g)) / n.
+
+    E|x| of a normal x with mean 0 is sqrt(2 / pi) times its standard deviation.
+    """
+    parts = np.array_split(np.sort(p), groups)
+    return float(sum(np.sqrt(2.0 / np.pi * (part * (1.0 - part)).sum()) for part in parts) / p.size)
+
+
+def ratio_of(reward: Vector, expected: Vector, customer: Codes) -> tuple[float, float, float]:
+    """sum(y) / sum(m), and where the 95 % interval around it begins and ends.
+
+    Its standard error is that of sum(y - m), sqrt(sum over c of (d_c - mean d)^2) with d_c = sum(y - m) of customer c,
+    over sum(m): rows of one customer are one draw. NaN where nothing is expected, or all is of one customer.
+    """
+    total = float(expected.sum())
+    clusters = Clusters.of(customer)
+    if total <= 0.0 or clusters.count < 2:
+        return np.nan, np.nan, np.nan
+    ratio = float(reward.sum()) / total
+    own = clusters.sums(reward - expected)
+    half = Z * float(np.sqrt(((own - own.mean()) ** 2).sum())) / total
+    return ratio, ratio - half, ratio + half
+
+
+def p_alike(ratios: Vector, errors: Vector) -> float:
+    """P(Q or more) where independent ratios (k,) with standard errors (k,) estimate one: chi-square, k - 1 degrees.
+
+    Q = sum w (r - r_w)^2 with w = 1 / error^2, r_w their mean by w. Source: Cochran (1954).
+    """
+    from scipy.special import chdtrc  # type: ignore[import-untyped]
+
+    usable = np.isfinite(ratios) & (errors > 0.0)
+    if usable.sum() < 2:
+        return float("nan")
+    ratio, weight = ratios[usable], 1.0 / errors[usable] ** 2
+    q = float((weight * (ratio - np.average(ratio, weights=weight)) ** 2).sum())
+    return float(chdtrc(ratio.size - 1, q))
+
+
+def key_of(name: str) -> str:
+    """A part of a metric's name: what MLflow does not take in one becomes `_`, as do its own dots and slashes."""
+    return _OUTSIDE.sub("_", name).strip("_ ")[:MAX_KEY].strip("_ ") or "_"
+
+
+def keys_of(levels: Sequence[str]) -> tuple[str, ...]:
+    """`key_of` each; the second of equal ones ends in _2, and so on."""
+    keys: list[str] = []
+    for level in levels:
+        plain = key = key_of(level)
+        number = 1
+        while key in keys:
+            number += 1
+            key = f"{plain}_{number}"
+        keys.append(key)
+    return tuple(keys)
+
+
+def _slices(judged: Judged, cut: Cut) -> Slices:
+    of_all = unit_of(judged.reward)
+    levels = tuple(_slice(judged, cut, code, of_all) for code in range(len(cut.levels)))
+    told = [one.figures for one in levels if one.figures is not None]
+    ratios = np.array([one.observed_to_expected for one in told])
+    widths = np.array([one.observed_to_expected_high - one.observed_to_expected_low for one in told])
+    return Slices(
+        by=cut.by,
+        role=cut.role,
+        is_seen=cut.is_seen,
+        levels=tuple(one for one in levels if one.rows),
+        p_alike=p_alike(ratios, widths / (2.0 * Z)) if told else float("nan"),
+    )
+
+
+def _slice(judged: Judged, cut: Cut, code: int, unit: float | None) -> Slice:
+    rows = np.flatnonzero(cut.codes == code)
+    figures = _figures(judged, rows, unit) if rows.size >= MIN_ROWS else None
+    customers = int(np.unique(judged.log.customer[rows]).size)
+    return Slice(level=cut.levels[code], key=cut.keys[code], rows=int(rows.size), customers=customers, figures=figures)
+
+
+def _figures(judged: Judged, rows: Codes, unit: float | None) -> Figures:
+    """`unit`: of all rows, not of these: a level where nobody met it has probabilities as well."""
+    reward, expected = judged.reward[rows], judged.expected[rows]
+    label = (reward != 0.0).astype(np.float64)
+    p = np.empty(0) if unit is None else np.clip(expected / unit, 0.0, 1.0)
+    ratio, low, high = ratio_of(reward, expected, judged.log.customer[rows])
+    return Figures(
+        rate=float(label.mean()),
+        expected=float(expected.mean()),
+        observed=float(reward.mean()),
+        auc=np.nan if unit is None else _auc(label, p),
+        log_loss=np.nan if unit is None else log_loss(label, p),
+        ece=calibration_error(reward, expected) if unit is None else calibration_error(label, p),
+        ece_by_chance=np.nan if unit is None else calibration_error_by_chance(p),
+        observed_to_expected=ratio,
+        observed_to_expected_low=low,
+        observed_to_expected_high=high,
+    )
+
+
+def _auc(label: Vector, p: Vector) -> float:
+    try:
+        return auc(label, p)
+    except NothingToRank:
+        return float("nan")
+
+
+def _or_null(value: float) -> float | None:
+    return value if np.isfinite(value) else None
