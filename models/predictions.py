@@ -19,7 +19,7 @@ from models.amounts import reward_of, worth_of
 from models.bundle import Bundle
 from models.learnt import AMOUNT_FILE, LearntPolicy, RewardKind
 from models.scorer import Scorer, booster_of
-from models.valuation import Valuation, reward_of
+from models.valuation import Valuation, row_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -146,10 +146,8 @@ def _journeys(bundle: Bundle) -> list[JourneyRow]:
     """Those with history, the most frequent first; without rewards nothing but their ids is known."""
     if bundle.policy is None:
         return [JourneyRow(journey_id=name, kind="", attributes={}) for name in sorted(bundle.history)]
-    shown = sorted(bundle.policy.journeys, key=lambda one: (-one.rows, one.journey_id))
-    return [
-        JourneyRow(journey_id=one.journey_id, kind=one.kind, attributes=one.attributes) for one in shown if one.rows
-    ]
+    shown = sorted((one for one in bundle.policy.journeys if one.rows), key=lambda one: (-one.rows, one.journey_id))
+    return [row_of(one) for one in shown]
 
 
 def _by_journey(rows: pd.DataFrame) -> Iterator[tuple[JourneyRow, NDArray[np.int64]]]:
