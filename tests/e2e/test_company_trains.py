@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from features.company.company import load_company
 from models.registry import CHAMPION, fetch_champion, registered
 from models.scorer import Scorer
-from models.tracking import Registry
+from models.tracking import Registry, client_of
 from service.cli import main
 from service.state.export.table import ELIGIBLE
 from tests.companies.bank import FIRST_HOLDER, HOLDERS, Bank, make_bank
@@ -173,6 +173,31 @@ def test_a_challenger_is_promoted_by_force_alone_and_a_lost_feature_is_told_by_n
     told = said("train", "--company", str(company))
     assert "it reads what the company has no longer: relationship_days" in told
     file.write_text(before, encoding="utf-8")
+
+
+def test_it_is_watched_by_its_own_export_and_each_look_is_a_run(company: Path) -> None:
+    """Nothing of 600 rows that an import brought tells a probability; their features are watched all the same."""
+    found = json.loads(said("monitor", "--company", str(company), "--mlflow", "--json"))
+    assert found["log"] == str(company / ".rumbo" / "export")
+    assert {one["feature"] for one in found["features"]} >= {"accounts_open", "first_account_at", "balance"}
+    assert sum(week["rows"] for week in found["mix"]) >= 600
+    assert any(notice.startswith("calibration is not judged") for notice in found["notices"])
+    registry = registry_of(company)
+    with client_of(registry) as client:
+        experiment = client.get_experiment_by_name(f"{registry.experiment}-monitor")
+        assert experiment is not None
+        (run_of_look,) = client.search_runs([experiment.experiment_id])
+        assert run_of_look.data.metrics["alarms"] == len(found["alarms"])
+        assert "psi.accounts_open" in run_of_look.data.metrics
+        names = {file.path for file in client.list_artifacts(run_of_look.info.run_id)}
+    assert names == {"monitor.png", "monitor.json"}
+
+
+def test_a_model_is_judged_by_what_came_after_it_had_learnt(company: Path) -> None:
+    """Its run began a moment ago, so that nothing of the history is proof."""
+    found = json.loads(said("monitor", "--company", str(company), "--model", "champion", "--json"))
+    assert found["expected_by"].startswith("model ")
+    assert (found["rows_judged"], found["judged_from"]) == (0, f"{datetime.now(UTC):%Y-%m-%d}")
 
 
 def test_a_home_that_training_made_is_the_companys(company: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,18 @@ class Names(click.ParamType[tuple[str, ...]]):
         if len(set(names)) < len(names):
             self.fail(f"a name stands twice in {value!r}", param, ctx)
         return names
+
+
+class Moment(click.ParamType[datetime]):
+    """A day, or a time in it; in UTC unless it says otherwise."""
+
+    name = "DATE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        try:
+            return datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is no day such as 2026-11-22", param, ctx)
 
 
 def finite(

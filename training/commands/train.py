@@ -11,25 +11,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from features.cli import company_option, home_option
-from training.commands.options import against_option, column_options, columns_from, cost_option, costs_from, log_option
+from training.commands.options import (
+    Moment,
+    against_option,
+    column_options,
+    columns_from,
+    cost_option,
+    costs_from,
+    log_option,
+)
 
 if TYPE_CHECKING:
     from features.company.company import Company
     from training.from_log import Order, Trained
 
 FOLDS = 5
-
-
-class Moment(click.ParamType[datetime]):
-    """A day, or a time in it; in UTC unless it says otherwise."""
-
-    name = "DATE"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        try:
-            return datetime.fromisoformat(str(value))
-        except ValueError:
-            self.fail(f"{value!r} is no day such as 2026-11-22", param, ctx)
 
 
 @click.command()

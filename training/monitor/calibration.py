@@ -1,0 +1,204 @@
+"""Observed beside expected, by week and kind, and since when they differ by more than chance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.monitor.calendar import Day, Days, days_of, weeks_between, weeks_of
+from training.monitor.sequence import boundary, evidence, looks_of, share_of_start
+
+Vector = NDArray[np.float64]
+Codes = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+ALL: Final = "all"
+ALPHA: Final = 0.02
+"""Of all sequences together, at all looks: half for all rows, half for the kinds."""
+BEST_AT: Final = 200.0
+"""The variance, in outcomes, at which a rate of x 1.3 leaves the interval: there it should be narrowest."""
+LEAST_VARIANCE: Final = 10.0
+LEAST_CUSTOMERS: Final = 30
+"""Before that a sum is not normal enough to conclude anything from it."""
+BINS: Final = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Told:
+    """The n rows that are judged: what was expected (`p`), what came (`met`), of whom, and when.
+
+    `kind` (n,) indexes `kinds`, -1 where the log says none.
+    """
+
+    p: Vector
+    met: Vector
+    customer: Codes
+    decided_at: NDArray[np.datetime64]
+    known_at: NDArray[np.datetime64]
+    kind: Codes
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeekOfKind:
+    """What was decided in one week of one kind; `error` is its calibration error, NaN without rows."""
+
+    week: Day
+    rows: int
+    observed: float
+    expected: float
+    error: float
+    error_by_chance: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Since:
+    """The sequence of what was decided from one week on, (L,) at the end of each day on which more became known.
+
+    observed, expected: (L,) met outcomes, and as many as were expected.
+    half: (L,) half the width of the interval of their difference, which holds at all looks with 1 - `alpha`; infinite
+        where nothing is concluded yet.
+    strength: (L,) the evidence against the model, above 0 where the interval leaves a difference of 0 out.
+    """
+
+    week: Day
+    alpha: float
+    days: Days
+    observed: Vector
+    expected: Vector
+    half: Vector
+    strength: Vector
+
+    @property
+    def ratio(self) -> Vector:
+        return _over(self.observed, self.expected)
+
+    @property
+    def low(self) -> Vector:
+        return np.maximum(_over(self.observed - self.half, self.expected), 0.0)
+
+    @property
+    def high(self) -> Vector:
+        return _over(self.observed + self.half, self.expected)
+
+    @property
+    def seen_on(self) -> Day | None:
+        """The first day on which the interval left out that all is as expected."""
+        crossed = np.abs(self.observed - self.expected) > self.half
+        return self.days[int(np.argmax(crossed))] if crossed.any() else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KindSeen:
+    """The weeks of a kind, or of ALL, and a sequence from each week that has rows."""
+
+    kind: str
+    weeks: tuple[WeekOfKind, ...]
+    sequences: tuple[Since, ...] = field(default=())
+
+    @property
+    def alarm(self) -> tuple[Since, Day] | None:
+        """The sequence that tells most at its last look of those that have told something, and when the first did."""
+        told = [(one.seen_on, one) for one in self.sequences if one.seen_on is not None]
+        if not told:
+            return None
+        most = max((one for _, one in told), key=lambda one: float(one.strength[-1]))
+        return most, min(day for day, _ in told)
+
+
+def calibration_of(told: Told) -> tuple[KindSeen, ...]:
+    """All rows, and each kind in the order in which they came up; the one kind alone where there is but one."""
+    if not told.p.size:
+        return ()
+    days = days_of(told.decided_at)
+    weeks = weeks_between(days.min(), days.max())
+    return tuple(_seen(told, days, weeks, *group) for group in _groups(told))
+
+
+def calibration_error(p: Vector, met: Vector) -> tuple[float, float]:
+    """Mean distance between what was expected and what came in BINS groups of about as many rows; and by chance alone.
+
+    By chance sum_b n_b / n sqrt(2 v_b / (pi n_b)), v_b the mean of p (1 - p): what a model without fault has, about.
+    """
+    if not p.size:
+        return float("nan"), float("nan")
+    groups = [group for group in np.array_split(np.argsort(p, kind="stable"), BINS) if group.size]
+    found = sum(abs(float(met[group].sum() - p[group].sum())) for group in groups) / p.size
+    spread = [float((p[group] * (1.0 - p[group])).sum()) for group in groups]
+    return found, sum(np.sqrt(2.0 * of_one / np.pi) for of_one in spread) / p.size
+
+
+def _groups(told: Told) -> Iterator[tuple[str, Mask, float]]:
+    """Name, rows and alpha; a kind's follows from its place, so that those to come do not change it."""
+    everyone = np.ones(told.p.size, dtype=np.bool_)
+    first = {code: told.decided_at[told.kind == code].min() for code in np.unique(told.kind) if code >= 0}
+    order = sorted(first, key=lambda code: (first[code], told.kinds[code]))
+    if len(order) == 1 and (told.kind == order[0]).all():
+        yield told.kinds[order[0]], everyone, ALPHA / 2.0
+        return
+    yield ALL, everyone, ALPHA / 2.0
+    for place, code in enumerate(order, start=1):
+        yield told.kinds[code], told.kind == code, ALPHA / 2.0 * share_of_start(place)
+
+
+def _seen(told: Told, days: Days, weeks: Days, name: str, rows: Mask, alpha: float) -> KindSeen:
+    of_week = weeks_of(days)
+    return KindSeen(
+        kind=name,
+        weeks=tuple(_week(told, week, rows & (of_week == week)) for week in weeks),
+        sequences=tuple(
+            _since(told, week, rows & (of_week >= week), alpha * share_of_start(number))
+            for number, week in enumerate(weeks, start=1)
+            if (rows & (of_week == week)).any()
+        ),
+    )
+
+
+def _week(told: Told, week: Day, rows: Mask) -> WeekOfKind:
+    p, met = told.p[rows], told.met[rows]
+    error, by_chance = calibration_error(p, met)
+    return WeekOfKind(
+        week=week,
+        rows=p.size,
+        observed=float(met.sum()),
+        expected=float(p.sum()),
+        error=error,
+        error_by_chance=by_chance,
+    )
+
+
+def _since(told: Told, week: Day, rows: Mask, alpha: float) -> Since:
+    """Residuals are judged in the order in which they became known: a window that is open tells nothing early.
+
+    Their variance is that which is seen, by customer, or sum p (1 - p) if that is more: where nothing was met yet,
+    what is seen is far too little.
+    """
+    p, met = told.p[rows], told.met[rows]
+    days, look = np.unique(days_of(told.known_at[rows]), return_inverse=True)
+    looks = looks_of(met - p, told.customer[rows], look, days.size)
+    expected, modelled = (_running(weights, look, days.size) for weights in (p, p * (1.0 - p)))
+    variance = np.maximum(looks.variance, modelled)
+    enough = (variance >= LEAST_VARIANCE) & (looks.customers >= LEAST_CUSTOMERS)
+    return Since(
+        week=week,
+        alpha=alpha,
+        days=days,
+        observed=expected + looks.total,
+        expected=expected,
+        half=np.where(enough, boundary(variance, alpha, BEST_AT), np.inf),
+        strength=np.where(enough, evidence(looks.total, variance, alpha, BEST_AT), -np.inf),
+    )
+
+
+def _running(values: Vector, look: Codes, count: int) -> Vector:
+    """(count,) their sum at each look."""
+    return np.asarray(np.cumsum(np.bincount(look, weights=values, minlength=count)), dtype=np.float64)
+
+
+def _over(above: Vector, below: Vector) -> Vector:
+    """NaN where nothing was expected, so that there is no ratio."""
+    return np.asarray(np.divide(above, below, out=np.full(above.size, np.nan), where=below > 0.0))
