@@ -39,9 +39,11 @@ def reward_of(terms: RewardTerms, main: Vector, amount: Vector | None, own: Wort
 def own_value(terms: RewardTerms, factor: Vector, amount: Vector) -> Vector:
     """(n,) what meeting an objective is worth to customers, of what the amount's model told; what is less than 0 is 0.
 
-    Less than 0 is told only where rewards of less than 0 were learnt from.
+    Less than 0 is told only where rewards of less than 0 were learnt from. Beyond any float it is infinite.
     """
-    return np.asarray(np.maximum(factor * (np.exp(amount) if terms.is_log else amount), 0.0))
+    with np.errstate(over="ignore"):
+        told = factor * (np.exp(amount) if terms.is_log else amount)
+    return np.asarray(np.maximum(told, 0.0))
 
 
 def worth_of(terms: RewardTerms, journey: LearntJourney) -> Worth | None:

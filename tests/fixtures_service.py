@@ -100,9 +100,12 @@ async def running(
     allow_unrecorded: bool = False,
     durability: Durability = Durability.PROCESS_SAFE,
     new_id: Callable[[datetime], str] = uuid_of,
+    settings: Settings | None = None,
 ) -> AsyncIterator[Service]:
-    """A service over `home` until left. Started twice over one home, it is a restart."""
-    settings = settings_of(home, metrics_port=metrics_port, allow_unrecorded=allow_unrecorded, durability=durability)
+    """A service over `home` until left. Started twice over one home, it is a restart. `settings` go before the rest."""
+    settings = settings or settings_of(
+        home, metrics_port=metrics_port, allow_unrecorded=allow_unrecorded, durability=durability
+    )
     chosen = Clock() if clock is None else clock
     async with (
         application(settings, chosen, features=features, model=model, new_id=new_id) as app,

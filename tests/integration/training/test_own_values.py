@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +18,10 @@ from features.encoder import JourneyRow
 from features.interactions import ModelFeatures
 from features.values import FeatureRow, FeatureStatus, FeatureValue
 from models.bundle import Bundle
-from models.learnt import LearntPolicy, RewardKind
+from models.errors import BundleCorrupt
+from models.learnt import AMOUNT_FILE, LearntPolicy, RewardKind
 from models.scorer import Scorer
+from models.trial import try_out
 from models.valuation import Valuation
 from tests.decision_logs import FIXED_VALUE, LEARNED_AND_FIXED, START, ValuedLog, valued
 from tests.model_builders import NOW
@@ -160,6 +162,23 @@ def test_a_bundle_with_own_values_comes_back_as_it_was(bundle: Bundle, tmp_path:
     again = Bundle.load(tmp_path)
     assert again.version == bundle.version
     assert policy_of(again).journeys == policy_of(bundle).journeys
+
+
+def test_a_bundle_whose_amounts_lost_their_model_is_refused(bundle: Bundle, tmp_path: Path) -> None:
+    policy = policy_of(bundle)
+    texts = {file: text for file, text in policy.texts.items() if file != AMOUNT_FILE}
+    replace(bundle, policy=replace(policy, texts=texts)).save(tmp_path)
+    with pytest.raises(BundleCorrupt, match="amounts of its own"):
+        Bundle.load(tmp_path)
+
+
+def test_a_bundle_with_own_values_is_tried_with_them(bundle: Bundle) -> None:
+    """One whose values overflow is refused before it serves."""
+    try_out(bundle)
+    policy = policy_of(bundle)
+    journeys = tuple(replace(journey, factor=1e308) for journey in policy.journeys)
+    with pytest.raises(BundleCorrupt, match="no amount"):
+        try_out(replace(bundle, policy=replace(policy, journeys=journeys)))
 
 
 def served_log(source: ValuedLog, bundle: Bundle, folder: Path, value_off: float) -> Path:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from features.schema import FeatureSchema
+from service.catalogue.cases.run import Report, read_cases, run
 from service.catalogue.check.meaning import check_meaning
 from service.catalogue.documents.problems import Problems, Severity
 from service.catalogue.load import Catalogue, CatalogueFolder, CatalogueInvalid, load, parse
@@ -190,3 +191,33 @@ def test_who_learns_from_another_attribute_is_told_that_it_meant_something_else(
     (found,) = problems.found
     assert (found.path, found.severity) == (("objective", "value_from"), Severity.WARNING)
     assert "`fare`" in found.text
+
+
+CASES = """\
+defaults:
+  now: 2027-02-10T17:00:00Z
+  channel: email
+  limit: 1
+  consents: all
+  features: {recency_days: 5.0, baskets_90d: 3}
+cases:
+  - {name: worth its prior to somebody, eligible: [pizza-night, other], ranked: [other]}
+  - {name: worth more to her, values: {pizza-night: 6.5}, eligible: [pizza-night, other], ranked: [pizza-night]}
+"""
+
+
+def cases_of(folder: Path, terms: Terms, cases: str) -> Report:
+    (folder / "cases").mkdir(exist_ok=True)
+    (folder / "cases" / "values.yaml").write_text(cases, encoding="utf-8")
+    return run(read_cases(folder), load(folder, terms).plan, terms)
+
+
+def test_a_case_says_what_it_is_worth_to_a_customer(folder: Path, travel: Terms) -> None:
+    """Both have the same prior and lever; it is worth 5.5 until a model tells, the other 6 to everybody."""
+    learned = "{event: purchase, within: 9d, value: learned, value_prior: 5.5}"
+    say(folder, learned, other="{outcome: CONVERTED, within: 9d, value: 6.0}")
+    assert [result.is_met for result in cases_of(folder, travel, CASES).results] == [True, True]
+    other = "  - {name: a slip, values: {other: 7.0}, eligible: [pizza-night, other]}\n"
+    (*_, slip) = cases_of(folder, travel, CASES + other).results
+    (fault,) = slip.faults
+    assert "the value of 'other' is not learned" in fault
