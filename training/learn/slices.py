@@ -148,12 +148,9 @@ def figures_of(judged: Judged) -> Figures:
 
 
 def metrics_of(slices: Sequence[Slices]) -> Mapping[str, float]:
-    """MEASURES by names such as slice.kind/promotional.auc; without what means nothing.
-
-    MLflow's pages put what stands before a slash together.
-    """
+    """MEASURES by names such as slice.kind.promotional.auc; without what means nothing."""
     return {
-        f"slice.{key}/{level.key}.{name}": value
+        f"slice.{key}.{level.key}.{name}": value
         for one, key in zip(slices, keys_of([one.by for one in slices]), strict=True)
         for level, figures in one.told
         for name in ("rows", *MEASURES)

@@ -72,6 +72,12 @@ def test_baselines_and_the_objective(order_of: Callable[..., Order]) -> None:
     assert order_of("{baselines: ['rate:age_band']}", "--baseline", "rate:category").baselines == ("rate:category",)
 
 
+def test_slices(order_of: Callable[..., Order]) -> None:
+    assert order_of("{}").slices == ()
+    assert order_of("{slices: [age_band, campaign_type]}").slices == ("age_band", "campaign_type")
+    assert order_of("{slices: [age_band]}", "--slice", "channel", "--slice", "tone").slices == ("channel", "tone")
+
+
 def test_a_time_says_its_zone(order_of: Callable[..., Order]) -> None:
     order = order_of("{test_from: 2026-11-22T05:00:00+01:00}")
     assert order.test_from == np.datetime64(datetime(2026, 11, 22, 4, tzinfo=UTC).replace(tzinfo=None), "us")

@@ -136,8 +136,8 @@ def test_metrics_are_named_as_mlflow_takes_them(log: DecisionLog) -> None:
     names = metrics_of([found])
     for name in names:
         _validate_metric_name(name)  # type: ignore[no-untyped-call]
-    assert {name.split("/")[0] for name in names} == {"slice.tier"}
-    assert {name.split("/")[1].split(".")[0] for name in names} == {
+    assert {name.rpartition(".")[0].rpartition(".")[0] for name in names} == {"slice.tier"}
+    assert {name.split(".")[2] for name in names} == {
         "65",
         "65-",
         "50_74K_a",
