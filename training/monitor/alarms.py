@@ -34,8 +34,8 @@ def _of_calibration(kinds: Sequence[KindSeen]) -> Iterator[AlarmForm]:
                 since=date_of(most.week),
                 seen_on=date_of(seen_on),
                 value=ratio,
-                text=f"{_named(seen.kind)}: of what was decided since {date_of(most.week)} {_times(most, ratio)}, "
-                f"seen on {date_of(seen_on)}: {TRAIN}",
+                text=f"{_named(seen.kind)}: of what was decided since the week of {date_of(most.week)} "
+                f"{_times(most, ratio)}, seen on {date_of(seen_on)}: {TRAIN}",
             )
 
 

@@ -62,7 +62,7 @@ def test_a_drift_ends_it_with_1_and_one_sentence_says_what_since_when_how_much_a
     result = run(DRIFTED.write(tmp_path), *TOLD)
     assert result.exit_code == 1
     (line,) = [line for line in result.output.splitlines() if line.startswith("Alarm (calibration): all kinds")]
-    assert ": of what was decided since 2026-02-02 1." in line
+    assert ": of what was decided since the week of 2026-02-02 1." in line
     assert " × as much came true as was expected (1." in line
     assert ": train again, compare, and look --since the new model serves." in line
 
