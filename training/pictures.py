@@ -36,7 +36,7 @@ def value_intervals(found: Evaluation) -> Figure:
     """The doubly robust value of each policy, best first, with its 95 % interval; the policy judged stands out."""
     known = [(name, each) for name, by in found.policies.items() if (each := by.get(ESTIMATOR)) is not None]
     ranked = sorted(known, key=lambda item: item[1].value)[-MOST:]
-    figure = _figure(8.0, 1.5 + 0.32 * len(ranked))
+    figure = blank(8.0, 1.5 + 0.32 * len(ranked))
     axes = figure.subplots()
     for height, (name, estimate) in enumerate(ranked):
         error = [[estimate.value - estimate.low], [estimate.high - estimate.value]]
@@ -53,7 +53,7 @@ def value_intervals(found: Evaluation) -> Figure:
 
 def shares(table: pd.DataFrame) -> Figure:
     """Of each line, the first on top, a bar for each column of shares."""
-    figure = _figure(8.0, 1.2 + 0.36 * len(table))
+    figure = blank(8.0, 1.2 + 0.36 * len(table))
     axes = figure.subplots()
     thick = 0.8 / len(table.columns)
     for place, name in enumerate(table.columns):
@@ -69,7 +69,7 @@ def shares(table: pd.DataFrame) -> Figure:
 
 def weights(weight: NDArray[np.float64]) -> Figure:
     """How many rows weigh how much: 0 where the policy never shows what was shown, 1 where both are alike."""
-    figure = _figure(8.0, 3.0)
+    figure = blank(8.0, 3.0)
     axes = figure.subplots()
     axes.hist(weight, bins=WEIGHT_BINS, range=(0.0, max(float(weight.max()), 2.0)), color="tab:grey")
     axes.axvline(float(weight.mean()), color="tab:red", linestyle="--", label=f"mean {weight.mean():.3g}, should be 1")
@@ -80,7 +80,7 @@ def weights(weight: NDArray[np.float64]) -> Figure:
 
 def calibration(judged: Judged) -> Figure:
     """The mean reward against the one expected, in BINS groups of equally many rows, with 95 % intervals."""
-    figure = _figure(6.0, 6.0)
+    figure = blank(6.0, 6.0)
     axes = figure.subplots()
     groups = [group for group in np.array_split(np.argsort(judged.expected, kind="stable"), BINS) if group.size]
     expected = np.array([judged.expected[group].mean() for group in groups])
@@ -105,7 +105,7 @@ def by_slice(slices: Sequence[Slices]) -> Figure | None:
     ][:MOST_SLICES]
     if not told:
         return None
-    figure = _figure(8.0, 1.5 + 0.28 * len(told))
+    figure = blank(8.0, 1.5 + 0.28 * len(told))
     axes = figure.subplots()
     for height, (_, found, role) in enumerate(reversed(told)):
         ratio = found.observed_to_expected
@@ -123,7 +123,7 @@ def by_slice(slices: Sequence[Slices]) -> Figure | None:
 def gains(policy: LearntPolicy) -> Figure:
     """What the policy, and each journey wherever it may be had, gains over the best constant, paired, with 95 %."""
     found = gains_over_constant(policy)
-    figure = _figure(8.0, 1.5 + 0.32 * len(found))
+    figure = blank(8.0, 1.5 + 0.32 * len(found))
     axes = figure.subplots()
     for height, each in enumerate(found):
         colour = "tab:red" if each.name == MODEL else "tab:grey"
@@ -146,10 +146,30 @@ def importance(bundle: Bundle) -> Figure:
         dtype=np.float64,
     )
     order = np.argsort(gain, kind="stable")[-MOST:]
-    figure = _figure(8.0, 1.5 + 0.24 * order.size)
+    figure = blank(8.0, 1.5 + 0.24 * order.size)
     axes = figure.subplots()
     axes.barh([bundle.encoder.columns[i] for i in order], gain[order] / max(float(gain.sum()), np.finfo(float).tiny))
     axes.set(xlabel="share of total gain", title=f"Model {bundle.version}")
+    return figure
+
+
+def parts_of_a_score(table: pd.DataFrame, title: str, unit: str, most: int) -> Figure:
+    """What each column added: the `most` that come first, then all others, then the base, which is the last row."""
+    columns, base = table.iloc[:-1], float(table["part"].iloc[-1])
+    first, others = columns.head(most), columns["part"].iloc[most:]
+    names = [f"{name} = {value}" if value else str(name) for name, value in first["value"].items()]
+    parts = [float(part) for part in first["part"]]
+    if len(others):
+        names, parts = [*names, f"{len(others)} others"], [*parts, float(others.sum())]
+    names, parts = [*names, "where all begin"], [*parts, base]
+    figure = blank(8.0, 1.4 + 0.3 * len(names))
+    axes = figure.subplots()
+    axes.barh(range(len(names)), parts, color=["tab:red" if part < 0.0 else "tab:green" for part in parts])
+    axes.set_yticks(range(len(names)), names)
+    axes.invert_yaxis()
+    axes.axvline(0.0, color="grey", linewidth=0.8)
+    axes.set(xlabel=f"added to the score ({unit}); sum {sum(parts):+.3f}", title=title)
+    axes.grid(axis="x", alpha=0.3)
     return figure
 
 
@@ -184,6 +204,3 @@ def blank(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
-
-
-_figure = blank

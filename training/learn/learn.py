@@ -63,13 +63,15 @@ class Settings:
 class Learnt:
     """A bundle, and what it told of `rows` (k,) of the log beside what was shown, each out of fold: `told` (k,).
 
-    `folds` says which rows of the log were kept apart.
+    `p_met` (k,): of that the P(met), where it was learnt by probability. `folds` says which rows of the log were kept
+    apart.
     """
 
     bundle: Bundle
     rows: Rows
     told: Vector
     folds: Folds
+    p_met: Vector | None = None
 
 
 def learn(
@@ -127,7 +129,13 @@ def learn(
         ),
     )
     told = learner.values[np.arange(rows.size), log.shown[rows]]
-    return Learnt(bundle=bundle, rows=rows, told=np.asarray(told), folds=folds)
+    return Learnt(
+        bundle=bundle,
+        rows=rows,
+        told=np.asarray(told),
+        folds=folds,
+        p_met=learner.reward.calibrated(learner.reward.main_shown(rows)) if settings.by_probability else None,
+    )
 
 
 def demand_journeys(log: DecisionLog, settings: Settings) -> None:

@@ -15,8 +15,13 @@ MEAN_FLOOR = 1e-3
 
 def log_loss(label: Vector, p: Vector) -> float:
     """-mean(y log p + (1 - y) log(1 - p)), in nats, with p kept P_FLOOR from 0 and 1."""
+    return float(np.mean(log_losses(label, p)))
+
+
+def log_losses(label: Vector, p: Vector) -> Vector:
+    """(n,) what each row adds to `log_loss`, which is their mean."""
     kept = np.clip(p, P_FLOOR, 1.0 - P_FLOOR)
-    return float(-np.mean(label * np.log(kept) + (1.0 - label) * np.log1p(-kept)))
+    return -(label * np.log(kept) + (1.0 - label) * np.log1p(-kept))
 
 
 def squared_error(target: Vector, mean: Vector) -> float:

@@ -20,6 +20,7 @@ Vector = NDArray[np.float64]
 Groups = NDArray[np.int64]
 Codes = NDArray[np.integer[Any]]
 
+NAN = float("nan")
 MODEL = "model"
 CONSTANT = "constant"
 JOURNEY = "journey"
@@ -32,7 +33,7 @@ BINS = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """Of expected rewards; NaN where a figure needs rewards of 0 and another alone, or some of both."""
+    """Of expected rewards; NaN where a figure needs probabilities, and none were told, or some of both outcomes."""
 
     loss: float
     auc: float
@@ -49,13 +50,21 @@ class Measured:
 class Judged:
     """What came of the rows that were measured on, (n,), and what the model had expected of them, (n,).
 
-    `log`: those rows. `by_name`: the figures of the model and of what it is measured beside.
+    `log`: those rows. `by_name`: the figures of the model and of what it is measured beside. `p_met` (n,): the model's
+    P(met), where it was learnt by probability.
     """
 
     log: DecisionLog
     reward: Vector
     expected: Vector
     by_name: Mapping[str, Measured]
+    p_met: Vector | None = None
+
+    def p_of(self, rows: Codes) -> Vector | None:
+        """P(met) of some rows: what was expected over the one value that rewards have, else `p_met`; None without."""
+        return probability_of(
+            self.expected[rows], unit_of(self.reward), None if self.p_met is None else self.p_met[rows]
+        )
 
 
 def measure(learnt: Learnt, training: DecisionLog, test: DecisionLog | None, baselines: Sequence[str]) -> Judged:
@@ -64,18 +73,23 @@ def measure(learnt: Learnt, training: DecisionLog, test: DecisionLog | None, bas
     Where a log has one fold alone, all of it tells itself. Raises: LogInvalid for a baseline that is none.
     """
     if test is None:
-        judged, told, number = training.where(learnt.rows), learnt.told, learnt.folds.number
+        judged, told, number, p_met = training.where(learnt.rows), learnt.told, learnt.folds.number, learnt.p_met
         parts = _Parts(of_training=number, of_judged=number[learnt.rows])
     else:
-        judged, told = test, _told(learnt, test)
+        judged, told, p_met = test, _told(learnt, test), None if learnt.p_met is None else _p_met(learnt, test)
         parts = _Parts(of_training=np.zeros(training.size, np.int64), of_judged=np.ones(test.size, np.int64))
     group = judged.shown if judged.group is None else judged.group
-    by_name = {MODEL: told, **{name: _baseline(name, training, judged, parts) for name in (*BASELINES, *baselines)}}
+    names, is_met = (*BASELINES, *baselines), (training.reward != 0.0).astype(np.float64)
+    expected = {MODEL: told, **{name: _baseline(name, training, training.reward, judged, parts) for name in names}}
+    p_of: dict[str, Vector] = {}
+    if p_met is not None:
+        p_of = {MODEL: p_met, **{name: _baseline(name, training, is_met, judged, parts) for name in names}}
     return Judged(
         log=judged,
         reward=judged.reward,
         expected=told,
-        by_name={name: measured(judged.reward, expected, group) for name, expected in by_name.items()},
+        by_name={name: measured(judged.reward, rewards, group, p_of.get(name)) for name, rewards in expected.items()},
+        p_met=p_met,
     )
 
 
@@ -91,25 +105,42 @@ def unit_of(rewards: Vector) -> float | None:
     return float(levels[0]) if levels.size == 1 else None
 
 
-def measured(reward: Vector, expected: Vector, group: Groups) -> Measured:
-    """Figures of (n,) expected rewards; `group` (n,) codes within which ranking is measured."""
-    unit = unit_of(reward)
-    is_binary = unit is not None
-    p = expected if unit is None else np.clip(expected / unit, 0.0, 1.0)
-    label = (reward != 0.0).astype(np.float64)
+def measured(reward: Vector, expected: Vector, group: Groups, p_met: Vector | None = None) -> Measured:
+    """Figures of (n,) expected rewards; `group` (n,) codes within which ranking is measured.
+
+    `p_met` (n,): the P(met) that were told beside them, for rewards of several values, of which none follows.
+    """
+    p, label = probability_of(expected, unit_of(reward), p_met), (reward != 0.0).astype(np.float64)
+    loss = loss_of_rewards(reward, expected)
+    if p is None:
+        return Measured(loss=loss, auc=NAN, auc_within=NAN, ndcg_within=NAN, log_loss=NAN, brier=NAN)
     return Measured(
-        loss=loss_of_rewards(reward, expected),
-        auc=_or_nan(lambda: auc(label, p)) if is_binary else np.nan,
-        auc_within=_or_nan(lambda: auc_within(label, p, group)) if is_binary else np.nan,
-        ndcg_within=_or_nan(lambda: ndcg_within(label, p, group)) if is_binary else np.nan,
-        log_loss=log_loss(label, p) if is_binary else np.nan,
-        brier=brier(label, p) if is_binary else np.nan,
+        loss=loss,
+        auc=_or_nan(lambda: auc(label, p)),
+        auc_within=_or_nan(lambda: auc_within(label, p, group)),
+        ndcg_within=_or_nan(lambda: ndcg_within(label, p, group)),
+        log_loss=log_loss(label, p),
+        brier=brier(label, p),
     )
+
+
+def probability_of(expected: Vector, unit: float | None, p_met: Vector | None) -> Vector | None:
+    """(n,) P(met): what is expected over the one value that rewards have, else what was told beside; None without."""
+    return p_met if unit is None else np.clip(expected / unit, 0.0, 1.0)
 
 
 def _told(learnt: Learnt, test: DecisionLog) -> Vector:
     rewards = Valuation(learnt.bundle).rewards(test.choices.features)
     return np.asarray(rewards[np.arange(test.size), test.shown])
+
+
+def _p_met(learnt: Learnt, test: DecisionLog) -> Vector:
+    """Of the journey shown, by the model that was fitted on all that was learnt from."""
+    valuation, told = Valuation(learnt.bundle), np.empty(test.size)
+    for code in np.unique(test.shown):
+        rows = np.flatnonzero(test.shown == code)
+        told[rows] = valuation.p_met(test.choices.features.take(rows), valuation.policy.journeys[code])
+    return told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,16 +151,16 @@ class _Parts:
     of_judged: Codes
 
 
-def _baseline(name: str, training: DecisionLog, judged: DecisionLog, parts: _Parts) -> Vector:
-    """(m,) the mean reward of the rows of other parts with the same value."""
+def _baseline(name: str, training: DecisionLog, target: Vector, judged: DecisionLog, parts: _Parts) -> Vector:
+    """(m,) the mean of `target`, of training, over the rows of other parts with the same value."""
     codes, asked = _codes_of_baseline(name, training, judged)
     out = np.empty(judged.size)
     for part in np.unique(parts.of_judged):
         inside, outside = parts.of_judged == part, parts.of_training != part
         if not outside.any():
             outside = ~outside  # one part alone, and something must be learnt from
-        reward = training.reward[outside]
-        out[inside] = _rates(codes[outside], reward, asked[inside], float(reward.mean()))
+        told = target[outside]
+        out[inside] = _rates(codes[outside], told, asked[inside], float(told.mean()))
     return out
 
 

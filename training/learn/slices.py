@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.learn.losses import log_loss
-from training.learn.measures import Judged, unit_of
+from training.learn.measures import Judged
 from training.learn.ranking import NothingToRank, auc
 from training.off_policy.clusters import Clusters
 
@@ -59,7 +59,7 @@ class Cut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """Of n rows; NaN where a figure needs rewards of 0 and one other alone, or some of both.
+    """Of n rows; NaN where a figure needs probabilities, and none were told, or some of both outcomes.
 
     rate: the share of rows with a reward; expected, observed: the mean reward that the model expects, and that came.
     ece: calibration error, ece_by_chance: what a model without any would show; observed_to_expected: their ratio, with
@@ -144,7 +144,7 @@ def sliced(judged: Judged, cuts: Sequence[Cut]) -> tuple[Slices, ...]:
 
 def figures_of(judged: Judged) -> Figures:
     """Of all rows that were measured."""
-    return _figures(judged, np.arange(judged.reward.size), unit_of(judged.reward))
+    return _figures(judged, np.arange(judged.reward.size))
 
 
 def metrics_of(slices: Sequence[Slices]) -> Mapping[str, float]:
@@ -229,8 +229,7 @@ def keys_of(levels: Sequence[str]) -> tuple[str, ...]:
 
 
 def _slices(judged: Judged, cut: Cut) -> Slices:
-    of_all = unit_of(judged.reward)
-    levels = tuple(_slice(judged, cut, code, of_all) for code in range(len(cut.levels)))
+    levels = tuple(_slice(judged, cut, code) for code in range(len(cut.levels)))
     told = [one.figures for one in levels if one.figures is not None]
     ratios = np.array([one.observed_to_expected for one in told])
     widths = np.array([one.observed_to_expected_high - one.observed_to_expected_low for one in told])
@@ -243,27 +242,27 @@ def _slices(judged: Judged, cut: Cut) -> Slices:
     )
 
 
-def _slice(judged: Judged, cut: Cut, code: int, unit: float | None) -> Slice:
+def _slice(judged: Judged, cut: Cut, code: int) -> Slice:
     rows = np.flatnonzero(cut.codes == code)
-    figures = _figures(judged, rows, unit) if rows.size >= MIN_ROWS else None
+    figures = _figures(judged, rows) if rows.size >= MIN_ROWS else None
     customers = int(np.unique(judged.log.customer[rows]).size)
     return Slice(level=cut.levels[code], key=cut.keys[code], rows=int(rows.size), customers=customers, figures=figures)
 
 
-def _figures(judged: Judged, rows: Codes, unit: float | None) -> Figures:
-    """`unit`: of all rows, not of these: a level where nobody met it has probabilities as well."""
+def _figures(judged: Judged, rows: Codes) -> Figures:
+    """A level where nobody met it has probabilities as well, as they are of all rows."""
     reward, expected = judged.reward[rows], judged.expected[rows]
     label = (reward != 0.0).astype(np.float64)
-    p = np.empty(0) if unit is None else np.clip(expected / unit, 0.0, 1.0)
+    p = judged.p_of(rows)
     ratio, low, high = ratio_of(reward, expected, judged.log.customer[rows])
     return Figures(
         rate=float(label.mean()),
         expected=float(expected.mean()),
         observed=float(reward.mean()),
-        auc=np.nan if unit is None else _auc(label, p),
-        log_loss=np.nan if unit is None else log_loss(label, p),
-        ece=calibration_error(reward, expected) if unit is None else calibration_error(label, p),
-        ece_by_chance=np.nan if unit is None else calibration_error_by_chance(p),
+        auc=np.nan if p is None else _auc(label, p),
+        log_loss=np.nan if p is None else log_loss(label, p),
+        ece=calibration_error(reward, expected) if p is None else calibration_error(label, p),
+        ece_by_chance=np.nan if p is None else calibration_error_by_chance(p),
         observed_to_expected=ratio,
         observed_to_expected_low=low,
         observed_to_expected_high=high,

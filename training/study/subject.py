@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Self
 
@@ -44,7 +44,7 @@ class Subject:
     policy: str
     against: str
     slot: int | None
-    test_from: str | None
+    test_from: datetime | None
     registers: bool
 
     @classmethod
@@ -61,7 +61,7 @@ class Subject:
             policy=said["POLICY"] or CHAMPION,
             against=said["AGAINST"] or LOGGING,
             slot=int(slot) if slot else None,
-            test_from=said["TEST_FROM"],
+            test_from=_moment(said["TEST_FROM"]),
             registers=said["REGISTER"] == "yes",
         )
 
@@ -102,10 +102,7 @@ class Subject:
 
         Raises: VersionUnknown; RegistryUnusable; BundleCorrupt; CompanyUnknown.
         """
-        with warnings.catch_warnings():
-            # MLflow draws progress by tqdm, which misses the widgets of a notebook that nobody needs.
-            warnings.filterwarnings("ignore", message="IProgress not found")
-            return fetch(self.registry, self.number_of(named))
+        return fetch(self.registry, self.number_of(named))
 
     def number_of(self, named: str) -> str:
         """As the registry counts them. Raises: VersionUnknown; RegistryUnusable."""
@@ -114,3 +111,11 @@ class Subject:
             if named == one.number or named in one.aliases:
                 return one.number
         raise VersionUnknown(self.registry.model, named, [one.number for one in known])
+
+
+def _moment(said: str | None) -> datetime | None:
+    """Raises: SubjectInvalid."""
+    try:
+        return None if said is None else datetime.fromisoformat(said)
+    except ValueError:
+        raise SubjectInvalid(f"RUMBO_TEST_FROM: {said!r} is no day such as 2026-11-22") from None

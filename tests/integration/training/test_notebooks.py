@@ -14,12 +14,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from features.company.company import load_company
+from models.registry import registered
+from models.tracking import Registry, client_of
+from service.cli import main
 from tests.companies.bank import FIRST_HOLDER, HOLDERS, NOW
 from tests.companies.bank_catalogue import (
     CARD,
     CES_SURVEY,
     DEPOSIT,
+    LOAN,
     NPS_SURVEY,
     OPEN_DOOR,
     OUT_OF_REACH,
@@ -30,7 +36,7 @@ from tests.fixtures_logs import CompanyLog
 from tests.fixtures_service import ask_state
 from tests.notebooks import Executed, executed
 
-JUDGE, RULES = "judge_a_policy_offline", "which_rules_cost_what"
+JUDGE, TRAIN, RULES = "judge_a_policy_offline", "train_and_compare", "which_rules_cost_what"
 FOR_WHOM = {"AUDIENCE", "STAGE", "NOT_VALID_NOW"}
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -84,21 +90,23 @@ def test_a_pilot_of_the_bank_proves_what_the_pilot_was_made_of(bank_log: Company
     assert low < truth < high
 
 
-def write_pilot(company: Path, folder: Path) -> float:
-    """Writes what a coin decided for 6,000 contacts, and a policy. Returns: its true gain over the card for all."""
+def write_pilot(company: Path, folder: Path, contacts: int = 6000) -> float:
+    """Writes what a coin decided for these contacts, and a policy. Returns: its true gain over the card for all."""
     draw = np.random.default_rng(13)
     accounts = pq.read_table(company / "feast" / "data" / "accounts.parquet")["accounts_open"].to_numpy()
-    holder = draw.integers(0, HOLDERS, 6000)
+    holder = draw.integers(0, HOLDERS, contacts)
     is_deposit = draw.random(holder.size) < 0.5
     of_deposit, of_card = 0.1 * accounts, np.full(accounts.size, 0.25)
     met = draw.random(holder.size) < np.where(is_deposit, of_deposit[holder], of_card[holder])
     at = NOW - pd.Timedelta(days=90)
+    facts = pq.read_table(company / "feast" / "data" / "accounts.parquet").take(holder)
     log = {
         "customer_id": [str(FIRST_HOLDER + n) for n in holder],
         "decided_at": pa.array([at + n * pd.Timedelta(minutes=10) for n in range(holder.size)]),
         "journey_id": np.where(is_deposit, DEPOSIT, CARD).tolist(),
         "propensity": [0.5] * holder.size,
         "reward": met.astype(np.float64),
+        **{name: facts[name] for name in ("balance", "rating", "accounts_open")},
     }
     pq.write_table(pa.table(log), folder / "pilot.parquet")
     takes = accounts[holder] >= 3
@@ -111,6 +119,55 @@ def write_pilot(company: Path, folder: Path) -> float:
     return float(np.where(accounts >= 3, of_deposit - of_card, 0.0)[holder].mean())
 
 
+def test_the_champion_of_the_example_is_measured_by_what_it_told_when_it_decided(
+    example_log: CompanyLog, tmp_path: Path
+) -> None:
+    """It ranked every row of this log: those that it knows by its model, all others by priors."""
+    found = ran(TRAIN, example_log, tmp_path)
+
+    rows = rows_of(example_log.export, ("reward", "p_outcome", "score_source"))
+    known = rows[rows["reward"].notna()]
+    told = found.text("what_it_learnt_from")
+    assert f"learnt from **{len(known):,} rows** of 100 customers" in told
+    by_model, by_prior = (rows["score_source"] == source for source in ("MODEL", "PRIOR"))
+    assert f"Parity: {by_model.sum():,} rows that a model scored were scored again: alike" in told
+    assert "sensitive, not let in by `training.sensitive`: income_band, marital_status" in told
+    lost = np.where(known["reward"] != 0.0, -np.log(known["p_outcome"]), -np.log1p(-known["p_outcome"]))
+    figures = found.table("measures_of_both")
+    assert float(figures["champion"]["log_loss"]) == round(float(lost.mean()), 4)
+    assert float(figures["challenger"]["log_loss"]) < float(figures["champion"]["log_loss"])
+    verdict, strangers = found.text("comparing.verdict"), by_prior & rows["reward"].notna()
+    assert "**the challenger is better**" in verdict
+    assert f"{strangers.sum():,} rows are of journeys that the champion does not know" in verdict
+    rate = float(known["reward"].ne(0.0).mean())
+    constant = float(found.table("comparing.measures(")["constant"]["brier"])
+    assert constant == pytest.approx(rate * (1.0 - rate), abs=0.005)
+    assert "Nothing was registered" in found.text("comparing.registered")
+    assert found.pictures == 4
+
+
+def test_the_bank_gets_a_challenger_beside_the_champion_of_its_pilot(bank_log: CompanyLog, tmp_path: Path) -> None:
+    write_pilot(bank_log.company, tmp_path, contacts=800)
+    home = tmp_path / "home"
+    log = ("--log", tmp_path / "pilot.parquet", "--home", home, "--company", bank_log.company)
+    trained = CliRunner().invoke(main, ["train", *map(str, log)])
+    assert trained.exit_code == 0, trained.output
+    found = ran(TRAIN, bank_log, tmp_path, home=home, register="yes")
+
+    registry = Registry.of(load_company(bank_log.company), home)
+    assert {one.number: one.aliases for one in registered(registry)} == {"1": ("champion",), "2": ("challenger",)}
+    assert "Registered as version 2 of mybank, challenger" in found.text("comparing.registered")
+    with client_of(registry) as client:
+        (version,) = [v for v in client.search_model_versions("name = 'mybank'") if str(v.version) == "2"]
+        logged = client.get_run(str(version.run_id)).data.metrics
+    assert float(found.table("comparing.measures(")["model"]["auc"]) == round(logged["model.auc"], 4)
+    assert float(found.table("measures_of_both")["challenger"]["log_loss"]) == round(logged["model.log_loss"], 4)
+    assert "**the challenger is better**" in found.text("comparing.verdict")
+    promotional = found.table("comparing.slices")["kind promotional"]
+    assert int(promotional["rows"]) == sum(bank_log.told.presented[name] for name in (DEPOSIT, CARD, LOAN))
+    assert found.pictures == 4
+
+
 def test_a_company_without_a_model_is_told_to_train_one(bank_log: CompanyLog, tmp_path: Path) -> None:
     found = ran(JUDGE, bank_log, tmp_path)
 
@@ -119,6 +176,9 @@ def test_a_company_without_a_model_is_told_to_train_one(bank_log: CompanyLog, tm
     assert "run `rumbo train`" in told
     assert found.text("judging.advice") == told
     assert found.pictures == 0
+    found = ran(TRAIN, bank_log, tmp_path, home=tmp_path / "home")
+    assert "run `rumbo train`" in found.text("comparing.verdict")
+    assert found.pictures == 4
 
 
 class Recorded:
@@ -178,15 +238,25 @@ def costs_of(rows: pd.DataFrame) -> Mapping[tuple[str, str], float]:
     return {key: float(np.mean(listed)) for key, listed in costs.items()}
 
 
-@pytest.fixture(params=["example_log", "bank_log"])
-def of(request: pytest.FixtureRequest) -> CompanyLog:
-    """Each company's log."""
-    log: CompanyLog = request.getfixturevalue(request.param)
-    return log
+@pytest.fixture(scope="module")
+def example_rules(example_log: CompanyLog, tmp_path_factory: pytest.TempPathFactory) -> Executed:
+    return ran(RULES, example_log, tmp_path_factory.mktemp("rules"))
 
 
-def test_which_rules_cost_what_is_what_the_records_say(of: CompanyLog, tmp_path: Path) -> None:
-    found, recorded = ran(RULES, of, tmp_path), Recorded(of)
+@pytest.fixture(scope="module")
+def bank_rules(bank_log: CompanyLog, tmp_path_factory: pytest.TempPathFactory) -> Executed:
+    return ran(RULES, bank_log, tmp_path_factory.mktemp("rules"))
+
+
+@pytest.fixture(params=["example", "bank"])
+def company(request: pytest.FixtureRequest) -> tuple[CompanyLog, Executed]:
+    """Each, and what the notebook says of it."""
+    return request.getfixturevalue(f"{request.param}_log"), request.getfixturevalue(f"{request.param}_rules")
+
+
+def test_which_rules_cost_what_is_what_the_records_say(company: tuple[CompanyLog, Executed]) -> None:
+    of, found = company
+    recorded = Recorded(of)
 
     told = found.text("rules.summary")
     (most, denied), *_ = recorded.counts.most_common(1)
@@ -208,11 +278,10 @@ def test_which_rules_cost_what_is_what_the_records_say(of: CompanyLog, tmp_path:
 
 
 def test_the_bank_is_told_which_journeys_never_win_and_what_its_holders_answered(
-    bank_log: CompanyLog, tmp_path: Path
+    bank_log: CompanyLog, bank_rules: Executed
 ) -> None:
     """One has an audience that nobody is in; the other is allowed wherever the open door is, which comes before it."""
-    found = ran(RULES, bank_log, tmp_path)
-
+    found = bank_rules
     never = found.table("rules.journeys_never_shown")
     assert never[OUT_OF_REACH]["why"] == "never allowed: AUDIENCE denies it every time"
     assert never[OUTRANKED]["why"].startswith(f"always allowed, and outranked, most often by {OPEN_DOOR} (")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -65,3 +67,41 @@ def test_a_number_is_cut_in_tenths(judged: Judged, learnt: Learnt, log: Decision
     tenths = np.searchsorted(np.quantile(x, np.arange(1, 10) / 10), x)
     by_hand = measured(log.reward, rates(tenths, log, learnt.folds.number), log.shown)
     assert judged.by_name["rate:x0"].as_dict() == pytest.approx(by_hand.as_dict())
+
+
+def test_rewards_of_several_values_are_ranked_by_the_probabilities_told_beside_them() -> None:
+    """Both that were met stand above the others; Brier by hand: (0.01 + 0.04 + 0.16 + 0.16) / 4."""
+    reward, p_met = np.array([0.0, 5.0, 0.0, 2.0]), np.array([0.1, 0.8, 0.4, 0.6])
+    found = measured(reward, 3.0 * p_met, np.zeros(4, np.int64), p_met)
+    assert [found.auc, found.brier] == pytest.approx([1.0, 0.0925])
+    assert found.log_loss == pytest.approx(-np.log([0.9, 0.8, 0.6, 0.6]).mean())
+    without = measured(reward, 3.0 * p_met, np.zeros(4, np.int64))
+    assert np.isnan([without.auc, without.log_loss, without.brier]).all()
+    assert found.loss == without.loss
+
+
+def test_where_rewards_have_one_value_the_probability_is_what_was_expected_over_it() -> None:
+    reward, expected = np.array([0.0, 5.0, 0.0, 5.0]), np.array([0.5, 4.0, 2.0, 3.0])
+    found = measured(reward, expected, np.zeros(4, np.int64), np.full(4, 0.5))
+    assert found.brier == pytest.approx(0.0925)
+
+
+@pytest.mark.parametrize("is_held_out", [False, True])
+def test_a_company_s_model_is_judged_by_the_probability_that_it_tells(log: DecisionLog, is_held_out: bool) -> None:
+    """Journeys worth 1 or 4: of so few that were met P(met) alone is learnt, and rewards are its multiple."""
+    rows = np.concatenate([np.flatnonzero(log.reward == 0.0)[:300], np.flatnonzero(log.reward)[:40]])
+    few = log.where(rows)
+    worth = replace(few, reward=np.where(few.reward > 0.0, np.where(few.shown % 2, 4.0, 1.0), 0.0))
+    test = worth if is_held_out else None
+    learnt = learn(
+        worth, schema_of(worth), ModelFeatures(), Settings(objective="met", by_probability=True), lambda stage: None
+    )
+    judged = measure(learnt, worth, test, [])
+    assert judged.p_met is not None
+    assert learnt.bundle.policy is not None
+    assert judged.expected == pytest.approx(learnt.bundle.policy.reward.factor * judged.p_met)
+    is_met = (judged.reward > 0.0).astype(np.float64)
+    assert judged.by_name["model"].auc == measured(is_met, judged.p_met, judged.log.shown).auc
+    share = np.full(worth.size, is_met.mean())
+    constant = judged.by_name["constant"].log_loss
+    assert constant == pytest.approx(measured(is_met, share, judged.log.shown).log_loss, rel=0.02)

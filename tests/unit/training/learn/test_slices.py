@@ -158,3 +158,13 @@ def test_one_level_has_nothing_to_be_alike_with(log: DecisionLog) -> None:
     assert isinstance(found, Slices)
     assert np.isnan(found.p_alike)
     assert found.are_alike
+
+
+def test_slices_of_rewards_of_several_values_go_by_the_probabilities_told_beside_them(log: DecisionLog) -> None:
+    """Half of each level was met, and 0.5 was told: no error of calibration, and a log loss of ln 2."""
+    reward = np.tile([0.0, 3.0, 0.0, 8.0], 100)
+    told = Judged(log=log, reward=reward, expected=4.0 * np.ones(400), by_name={}, p_met=np.full(400, 0.5))
+    (found,) = sliced(told, [cut(np.repeat([0, 1], 200), "low", "high")])
+    for _, figures in found.told:
+        assert [figures.log_loss, figures.ece] == pytest.approx([np.log(2.0), 0.0])
+        assert figures.auc == 0.5
