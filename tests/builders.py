@@ -10,6 +10,7 @@ from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalDat
 from features.values import FeatureStatus, FeatureValue, Scalar
 from service.catalogue.conditions.compile import ConditionCompiler, customer_types
 from service.decision.arbitrate import Score, ScoreSource
+from service.decision.arms import ONE_ARM, Arms
 from service.decision.constraints.capacity import Pool
 from service.decision.constraints.cooldown import Cooldown
 from service.decision.constraints.in_flight import InFlight
@@ -19,8 +20,9 @@ from service.decision.constraints.rule import Condition, Rule
 from service.decision.constraints.stage import AtStage
 from service.decision.constraints.unknown import STRICT as STRICTLY
 from service.decision.constraints.unknown import OnUnknown
-from service.decision.decide import Decision, DecisionTerms, StateAtCommit, begin, conclude
+from service.decision.decide import Decision, DecisionTerms, OtherScores, StateAtCommit, begin, conclude
 from service.decision.evaluation import Evaluation
+from service.decision.explore import NO_EXPLORATION, NO_SILENCE, ExplorationPolicy, Silence
 from service.decision.facts import Contact, Facts, Situation, Use
 from service.decision.journey import Action, Journey, JourneyKind, Lever, Objective, Stage, StagePlan
 from service.decision.plan import (
@@ -168,7 +170,13 @@ def journey(
     )
 
 
-def catalogue(*offered: Entry, policies: Policies = STRICT) -> Catalogue:
+def catalogue(
+    *offered: Entry,
+    policies: Policies = STRICT,
+    exploration: ExplorationPolicy = NO_EXPLORATION,
+    silence: Silence = NO_SILENCE,
+    arms: Arms = ONE_ARM,
+) -> Catalogue:
     """Binds as the loader does: equal rules get one position; journeys are listed by channel."""
     positions: dict[Rule, int] = {}
 
@@ -210,6 +218,9 @@ def catalogue(*offered: Entry, policies: Policies = STRICT) -> Catalogue:
         journeys=journeys,
         pools=(*policies.budgets, *(own.capacity for own in offered if own.capacity is not None)),
         lifetimes={own.journey.journey_id: own.lifetime for own in offered},
+        exploration=exploration,
+        silence=silence,
+        arms=arms,
     )
     return Catalogue(offered=offered, policies=policies, plan=plan)
 
@@ -293,7 +304,15 @@ def scores_of(plan: Plan, p_outcome: float = 0.5) -> dict[str, Score]:
     return {journey_id: Score(p_outcome=p_outcome, source=ScoreSource.PRIOR) for journey_id in sorted(ids)}
 
 
-def decide(plan: Plan, known: Facts, *, limit: int = 50, scores: Mapping[str, Score] | None = None) -> Decision:
+def decide(
+    plan: Plan,
+    known: Facts,
+    *,
+    limit: int = 50,
+    scores: Mapping[str, Score] | None = None,
+    decision_id: str = "this",
+    other: OtherScores | None = None,
+) -> Decision:
     """The whole pipeline; every journey scores 0.5 unless `scores` says otherwise."""
     chosen = scores_of(plan) if scores is None else scores
-    return conclude(begin(plan, known), chosen, DecisionTerms(decision_id="this", limit=limit))
+    return conclude(begin(plan, known), chosen, DecisionTerms(decision_id=decision_id, limit=limit), other)

@@ -59,14 +59,15 @@ class ScoredCandidate:
 
 
 def arbitrate(
-    allowed: Iterable[Candidate], scores: Mapping[str, Score], evaluation: Evaluation
+    allowed: Iterable[Candidate], scores: Mapping[str, Score], evaluation: Evaluation, *, has_levers: bool = True
 ) -> tuple[ScoredCandidate, ...]:
     """Orders by tier, then priority; a priority that is not finite comes last; ties break by journey id."""
-    return tuple(sorted((_weigh(c, scores[c.journey_id], evaluation) for c in allowed), key=_place))
+    weighed = (_weigh(c, scores[c.journey_id], evaluation, has_levers) for c in allowed)
+    return tuple(sorted(weighed, key=_place))
 
 
-def _weigh(candidate: Candidate, score: Score, evaluation: Evaluation) -> ScoredCandidate:
-    lever = candidate.journey.lever
+def _weigh(candidate: Candidate, score: Score, evaluation: Evaluation, has_levers: bool) -> ScoredCandidate:
+    lever = candidate.journey.lever if has_levers else None
     lever_weight = lever.weight if lever is not None and evaluation.facts.now < lever.until else 1.0
     held = (w.weight for w in candidate.context_weights if w.when.holds(evaluation.variables))
     context_weight = min(2.0, max(0.5, math.prod(held, start=1.0)))

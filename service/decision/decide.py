@@ -9,20 +9,23 @@ In three steps:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
 from features.values import FeatureStatus
-from service.decision.arbitrate import Score, ScoredCandidate, arbitrate
+from service.decision.arbitrate import Score, ScoredCandidate
+from service.decision.arms import Arm
 from service.decision.constrain import ConstraintResult, Rejection, constrain_all, eligible_after
 from service.decision.enrolments import EndedEnrolment, end_enrolments
 from service.decision.evaluation import Evaluation
+from service.decision.explore import Draws
 from service.decision.facts import Contact, Facts, Use
 from service.decision.plan import Candidate, Plan
-from service.decision.select import Pick, Selection, contact_of, select, settle
-from service.decision.verdict import Reason, ReasonKind
+from service.decision.ranking import Ranking, rank
+from service.decision.select import HOLDOUT, Pick, Selection, contact_of, select, settle
+from service.decision.verdict import Reason, ReasonKind, explored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,20 +83,44 @@ class DecisionTerms:
     features_version: str = ""
     degraded: tuple[Degradation, ...] = ()
 
+    @property
+    def draws(self) -> Draws:
+        return Draws(decision_id=self.decision_id, seed=self.seed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherScores:
+    """What a model beside the champion scored: a challenger where `is_shown`, else a shadow, for the record alone."""
+
+    model_version: str
+    by_journey: Mapping[str, Score]
+    is_shown: bool
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Decision:
     """The ranked answer with everything that led to it.
 
-    `settled`: what counted at commit, if it had changed.
+    `settled`: what counted at commit, if it had changed. `other`: the scores of another model, if one was asked.
     """
 
     draft: Draft
     terms: DecisionTerms
     scores: Mapping[str, Score]
-    scored: tuple[ScoredCandidate, ...]
+    ranking: Ranking
     selection: Selection
     settled: StateAtCommit | None = None
+    other: OtherScores | None = None
+
+    @property
+    def scored(self) -> tuple[ScoredCandidate, ...]:
+        """What was allowed, in the order of the customer's arm."""
+        return self.ranking.own
+
+    @property
+    def arm(self) -> Arm:
+        """The customer's."""
+        return self.ranking.arm
 
     @property
     def evaluation(self) -> Evaluation:
@@ -168,7 +195,22 @@ class Decision:
         if not self.draft.survivors and not self.draft.constrained.rejected:
             return (Reason(code="NO_CANDIDATE", kind=ReasonKind.DENIED, params={"channel": self.facts.channel}),)
         counts = {"rejected": len(self.rejected), "ranked": len(self.picks)}
-        return (Reason(code="NOTHING_MORE_ALLOWED", kind=ReasonKind.DENIED, params=counts),)
+        nothing_more = Reason(code="NOTHING_MORE_ALLOWED", kind=ReasonKind.DENIED, params=counts)
+        return tuple(self._silences()) or (nothing_more,)
+
+    def _silences(self) -> Iterator[Reason]:
+        """Why nothing was said although something might have been."""
+        if any(r.reasons[0].code == HOLDOUT for r in self.selection.rejected):
+            yield Reason(code=HOLDOUT, kind=ReasonKind.DENIED)
+        chance, best = self.selection.silence, next(iter(self.selection.eligible), None)
+        if chance is None or best is None:
+            return
+        if chance.is_exploration:
+            yield explored(chance.p)
+        else:
+            silence = self.plan.silence
+            params = {"priority": best.priority, "bar": silence.bar}
+            yield Reason(code="SILENCE_IS_WORTH_MORE", kind=ReasonKind.RANKED, params=params)
 
 
 def begin(plan: Plan, facts: Facts) -> Draft:
@@ -177,18 +219,21 @@ def begin(plan: Plan, facts: Facts) -> Draft:
     return Draft(read=facts, evaluation=evaluation, ended=ended, constrained=constrain_all(evaluation))
 
 
-def conclude(draft: Draft, scores: Mapping[str, Score], terms: DecisionTerms) -> Decision:
-    """Orders the survivors and fills the slots. `scores` has an entry for each survivor's journey."""
-    scored = arbitrate(draft.survivors, scores, draft.evaluation)
-    selection = select(draft.evaluation, scored, decision_id=terms.decision_id, limit=terms.limit)
-    return Decision(draft=draft, terms=terms, scores=scores, scored=scored, selection=selection)
+def conclude(
+    draft: Draft, scores: Mapping[str, Score], terms: DecisionTerms, other: OtherScores | None = None
+) -> Decision:
+    """Orders the survivors and fills the slots. `scores`, and `other`, have an entry for each survivor's journey."""
+    challenger = other.by_journey if other is not None and other.is_shown else None
+    ranking = rank(draft.survivors, scores, draft.evaluation, challenger)
+    selection = select(draft.evaluation, ranking, draws=terms.draws, limit=terms.limit)
+    return Decision(draft=draft, terms=terms, scores=scores, ranking=ranking, selection=selection, other=other)
 
 
 def revise(decision: Decision, settled: StateAtCommit) -> Decision:
     """The same decision over what counts by now; the last revision counts, as it does in replay."""
-    evaluation, scored, terms = decision.evaluation, decision.scored, decision.terms
-    first = select(evaluation, scored, decision_id=terms.decision_id, limit=terms.limit)
+    evaluation, ranking, terms = decision.evaluation, decision.ranking, decision.terms
+    first = select(evaluation, ranking, draws=terms.draws, limit=terms.limit)
     facts = replace(evaluation.facts, situation=replace(evaluation.facts.situation, uses=settled.uses))
     newer = evaluation.with_facts(facts.with_contacts(settled.contacts))
-    selection = settle(newer, scored, first, decision_id=terms.decision_id, limit=terms.limit)
+    selection = settle(newer, ranking, first, draws=terms.draws, limit=terms.limit)
     return replace(decision, selection=selection, settled=settled)

@@ -13,10 +13,12 @@ from enum import StrEnum
 from functools import cached_property
 
 from features.values import Scalar
+from service.decision.arms import ONE_ARM, Arms
 from service.decision.constraints.capacity import Pool
 from service.decision.constraints.in_flight import InFlight
 from service.decision.constraints.killed import kill_subject
 from service.decision.constraints.rule import Condition, Rule
+from service.decision.explore import NO_EXPLORATION, NO_SILENCE, ExplorationPolicy, Silence
 from service.decision.facts import Facts, SituationPart
 from service.decision.journey import Action, Journey, JourneyKind, Stage
 from service.decision.reach import Reach, reach_of
@@ -173,7 +175,8 @@ class Plan:
     `version`: the hash of its content. `pools`: what all customers share. `lifetimes`: by journey. `texts`: the
     catalogue's own, by reason code and language. `purposes`: those that consent may be asked for. `latest`: the
     features that tell when something last happened, of which events tell too. `zone`: the one in which the company's
-    days begin. What follows from these is made when it is first needed.
+    days begin. `exploration`, `silence` and `arms`: how slots are filled, beyond the best first. What follows from
+    these is made when it is first needed.
     """
 
     version: str
@@ -187,6 +190,14 @@ class Plan:
     purposes: frozenset[str] = frozenset()
     latest: frozenset[str] = frozenset()
     zone: tzinfo = UTC
+    exploration: ExplorationPolicy = NO_EXPLORATION
+    silence: Silence = NO_SILENCE
+    arms: Arms = ONE_ARM
+
+    @cached_property
+    def draws(self) -> bool:
+        """Whether what is picked may be drawn, so that all that is allowed counts, not the picks alone."""
+        return not self.exploration.is_greedy or bool(self.arms.shares)
 
     @cached_property
     def contact_rules(self) -> RuleSet:

@@ -9,12 +9,14 @@ from service.decision.arbitrate import ScoredCandidate, ScoreSource, ValueSource
 from service.decision.decide import Decision
 from service.decision.select import Pick
 from service.decision.tone import tone_of
-from service.decision.verdict import Reason, ReasonKind
+from service.decision.verdict import Reason, ReasonKind, explored
 
 
 def for_pick(pick: Pick, decision: Decision) -> Iterator[Reason]:
     """What its place follows from, what it passed by bypass, which journey it displaces, and why it speaks so."""
     yield _weighed(pick.scored, ReasonKind.RANKED)
+    if pick.chance.is_exploration:
+        yield explored(pick.chance.p)
     yield from pick.bypassed
     for other in decision.displaced(pick):
         yield Reason(code="DISPLACES", kind=ReasonKind.RANKED, params={"other": other})

@@ -61,3 +61,8 @@ def deny(code: str, *, eligible_after: datetime | None = None, **params: Scalar)
 def unknown(code: str, **params: Scalar) -> Reason:
     """A denial because a fact that the rule needs is not known; `params` name the fact and its status."""
     return Reason(code=code, kind=ReasonKind.UNKNOWN, params=params)
+
+
+def explored(p: float) -> Reason:
+    """It was drawn, and is not what was expected to be best."""
+    return Reason(code="EXPLORED", kind=ReasonKind.RANKED, params={"probability": p})

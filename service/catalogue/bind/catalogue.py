@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from service.catalogue.bind.journey import JourneyBinder, SharedRules
 from service.catalogue.bind.names import check_names
 from service.catalogue.bind.policies import bind_channel, bind_policies
+from service.catalogue.bind.selection import bind_arms, bind_exploration, bind_silence
 from service.catalogue.bind.values import values_of
 from service.catalogue.conditions.compile import ConditionCompiler, IncrementalCompiler, customer_types
 from service.catalogue.documents.journey import CatalogueDocument, JourneyDocument
@@ -118,6 +119,9 @@ def _plan(
         purposes=frozenset(company.purposes),
         latest=latest,
         zone=ZoneInfo(company.time_zone),
+        exploration=bind_exploration(company.exploration),
+        silence=bind_silence(company.silence),
+        arms=bind_arms(company.arms),
     )
 
 

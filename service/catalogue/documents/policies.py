@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from features.documents.durations import Duration
 from features.documents.form import Document, PlainOr
 from service.catalogue.documents.forms import CapDocument, Clock, Money, Probability, Slug, Titles, Window, Zone
+from service.catalogue.documents.selection import ArmsDocument, ExplorationPolicyDocument, SilenceDocument
 from service.decision.constraints.unknown import WhenStale, WhenUnknown
 from service.decision.journey import JourneyKind
 from service.decision.plan import Direction, Unconfirmed
@@ -220,6 +221,11 @@ class PoliciesDocument(Document):
     priors: dict[JourneyKind, Probability] = Field(
         description="By kind: the probability that an objective is met, while no model knows better."
     )
+    exploration: ExplorationPolicyDocument | None = Field(
+        default=None, description="What is drawn rather than the best, so that there is something to learn from."
+    )
+    silence: SilenceDocument | None = Field(default=None, description="When saying nothing is better than the best.")
+    arms: ArmsDocument | None = Field(default=None, description="Customers that are decided for otherwise.")
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
