@@ -132,13 +132,13 @@ class Decider:
             if not self._allows_unrecorded or isinstance(error, StatementRefused):
                 raise
             log.warning("the state store is away, so an answer is not recorded: %s", error)
-        return await self._propose(question, "", times, has_state=False)
+        return await self._propose(question, "", times, has_state=False, seed=self._seed())
 
     async def _decide(
         self, question: Question, times: StepTimes, before_commit: Callable[[Decision], None]
     ) -> Decision:
         if question.is_dry_run:
-            return await self._propose(question, "", times)
+            return await self._propose(question, "", times, seed=self._seed())
         if question.request_id is None:
             return await self._decide_anew(question, None, times, before_commit)
         now = self._clock()
@@ -224,9 +224,9 @@ class Decider:
         return result.decision
 
     async def _propose(
-        self, question: Question, decision_id: str, times: StepTimes, *, has_state: bool = True
+        self, question: Question, decision_id: str, times: StepTimes, *, has_state: bool = True, seed: int = 0
     ) -> Decision:
-        """A decision that is not committed; `decision_id` is "" for one that never will be."""
+        """A decision that is not committed; `decision_id` is "" for one that never will be, and draws by its `seed`."""
         plan, now = self._catalogues.current.plan, self._clock()
         with times.of("hydrate"):
             if has_state:
@@ -238,7 +238,11 @@ class Decider:
         with times.of("score"):
             scores = await self._scoring.score(draft.survivors, draft.facts)
         with times.of("select"):
-            return _concluded(draft, scores, hydrated, question, decision_id)
+            return _concluded(draft, scores, hydrated, question, decision_id, seed)
+
+    def _seed(self) -> int:
+        """Of a decision without an id: that of one that is not kept, so that each draws anew."""
+        return int.from_bytes(hashlib.sha256(self._new_id(self._clock()).encode()).digest()[:4], "big")
 
     async def _repeat(self, stored: StoredDecision, question: Question) -> Decision:
         """The decision that was committed under this request id, unless it may not be acted upon any more.
@@ -277,11 +281,14 @@ class Decider:
         return frozenset(reserved - {c.journey_id for c in allowed})
 
 
-def _concluded(draft: Draft, scores: Scores, hydrated: HydratedFacts, question: Question, decision_id: str) -> Decision:
+def _concluded(
+    draft: Draft, scores: Scores, hydrated: HydratedFacts, question: Question, decision_id: str, seed: int = 0
+) -> Decision:
     slots = draft.plan.channels[question.channel].slots
     terms = DecisionTerms(
         decision_id=decision_id,
         limit=slots if question.limit is None else question.limit,
+        seed=seed,
         model_version=scores.model_version,
         features_version=hydrated.features_version,
         degraded=hydrated.degraded + scores.degraded,

@@ -115,7 +115,7 @@ class Scoring:
         """The contributions by journey that the model ranked; empty if another model serves now, or if it fails."""
         model = self._model
         picks = [p.scored for p in decision.picks if p.scored.score.source is ScoreSource.MODEL]
-        if model is None or model.version != decision.terms.model_version or not picks:
+        if model is None or model.version != decision.model_version or not picks:
             return {}
         try:
             return await self._explain(model, [s.candidate.journey for s in picks], decision.facts)

@@ -161,6 +161,13 @@ class Decision:
     def rejected(self) -> tuple[Rejection, ...]:
         return self.draft.constrained.rejected + self.selection.rejected
 
+    @property
+    def model_version(self) -> str:
+        """Of the model that ordered what was allowed; "" without one."""
+        other = self.other
+        is_challenger = other is not None and other.is_shown and self.arm is Arm.CHALLENGER
+        return other.model_version if other is not None and is_challenger else self.terms.model_version
+
     def displaced(self, pick: Pick) -> tuple[str, ...]:
         """The journeys that end once this one is presented, for its kind is full."""
         rule = pick.candidate.in_flight

@@ -195,9 +195,9 @@ class Plan:
     arms: Arms = ONE_ARM
 
     @cached_property
-    def draws(self) -> bool:
-        """Whether what is picked may be drawn, so that all that is allowed counts, not the picks alone."""
-        return not self.exploration.is_greedy or bool(self.arms.shares)
+    def is_plain(self) -> bool:
+        """Whether every slot is filled by the best that is allowed, whoever asks."""
+        return self.exploration.is_greedy and self.silence == NO_SILENCE and self.arms == ONE_ARM
 
     @cached_property
     def contact_rules(self) -> RuleSet:

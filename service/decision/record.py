@@ -6,10 +6,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from features.values import FeatureStatus
 from service.decision.arbitrate import Score, ScoreSource, ValueSource
-from service.decision.decide import Decision, DecisionTerms, Degradation, StateAtCommit, begin, conclude, revise
+from service.decision.decide import (
+    Decision,
+    DecisionTerms,
+    Degradation,
+    OtherScores,
+    StateAtCommit,
+    begin,
+    conclude,
+    revise,
+)
 from service.decision.facts_record import (
     Json,
     contact_rows,
@@ -22,7 +33,7 @@ from service.decision.facts_record import (
     uses_from_json,
 )
 from service.decision.plan import Plan
-from service.decision.select import Pick
+from service.decision.select import Chance, Pick
 from service.decision.tone import tone_of
 from service.decision.variables import with_variables
 
@@ -56,8 +67,8 @@ def replay(plan: Plan, recorded: Json) -> Decision:
             for d in recorded["degraded"]
         ),
     )
-    scores = {journey: _score(*told) for journey, told in recorded["scores"].items()}
-    decision = conclude(begin(plan, with_variables(facts_from_json(recorded))), scores, terms)
+    draft = begin(plan, with_variables(facts_from_json(recorded)))
+    decision = conclude(draft, _scores(recorded["scores"]), terms, _other(recorded.get("other")))
     settled = recorded["settled"]
     if settled is None:
         return decision
@@ -78,6 +89,29 @@ def output(decision: Decision) -> Json:
         "ended": [[e.journey_id, e.why.value] for e in decision.ended],
         "taken": list(decision.selection.taken),
         "valid_until": time_text(decision.valid_until),
+        **({} if decision.plan.is_plain else _how_filled(decision)),
+    }
+
+
+def _how_filled(decision: Decision) -> Json:
+    """By which arm, and what each slot was drawn from; nothing of it where the best is taken of everybody."""
+    silence, arm = decision.selection.silence, decision.arm
+    return {
+        "arm": arm.value,
+        "model_version": decision.model_version,
+        "share": decision.ranking.shares[arm],
+        "chances": [_chance(pick.chance) for pick in decision.picks],
+        "silence": None if silence is None else {**_chance(silence), "value": decision.plan.silence.value},
+    }
+
+
+def _chance(chance: Chance) -> Json:
+    return {
+        "p": chance.p,
+        "over_arms": chance.over_arms,
+        "is_exploration": chance.is_exploration,
+        "is_forced": chance.is_forced,
+        "drawn_from": [list(option) for option in zip(chance.drawn_from.options, chance.drawn_from.p, strict=True)],
     }
 
 
@@ -108,6 +142,28 @@ def _told(score: Score) -> list[float | str]:
     return told if score.value is None else [*told, number_to_json(score.value)]
 
 
+def _scores(recorded: Mapping[str, Sequence[Any]]) -> dict[str, Score]:
+    return {journey: _score(*told) for journey, told in recorded.items()}
+
+
+def _other(recorded: Json | None) -> OtherScores | None:
+    if recorded is None:
+        return None
+    return OtherScores(
+        model_version=recorded["model_version"],
+        by_journey=_scores(recorded["scores"]),
+        is_shown=recorded["is_shown"],
+    )
+
+
+def _other_document(other: OtherScores) -> Json:
+    return {
+        "model_version": other.model_version,
+        "is_shown": other.is_shown,
+        "scores": {journey: _told(score) for journey, score in other.by_journey.items()},
+    }
+
+
 def _score(p_outcome: float | str, source: str, value: float | str | None = None) -> Score:
     return Score(p_outcome=float(p_outcome), source=ScoreSource(source), value=None if value is None else float(value))
 
@@ -123,6 +179,7 @@ def _input(decision: Decision) -> Json:
         if settled is None
         else {"contacts": contact_rows(settled.contacts), "uses": uses_document(settled.uses)},
         "scores": {journey: _told(score) for journey, score in decision.scores.items()},
+        **({} if decision.other is None else {"other": _other_document(decision.other)}),
         "model_version": terms.model_version,
         **({"features_version": terms.features_version} if terms.features_version else {}),
         "catalogue_version": decision.plan.version,

@@ -153,6 +153,18 @@ TEXTS: Mapping[str, Wording] = {
         "Nothing more may be shown[: {rejected:journey is|journeys are} withheld].",
         "No se puede mostrar nada más[: {rejected:journey retenido|journeys retenidos}].",
     ),
+    "EXPLORED": Wording(
+        "Drawn to learn from, with probability {probability}, rather than what is expected to be best.",
+        "Elegido por sorteo para aprender, con probabilidad {probability}, y no por ser lo que se espera mejor.",
+    ),
+    "HOLDOUT": Wording(
+        "The customer is one of those who are shown nothing but help, to measure what the rest is worth.",
+        "El cliente es de los que solo ven ayuda, para medir cuánto vale lo demás.",
+    ),
+    "SILENCE_IS_WORTH_MORE": Wording(
+        "Saying nothing is worth more[: the best has a priority of {priority}, and it takes more than {bar}].",
+        "Vale más no decir nada[: lo mejor tiene una prioridad de {priority}, y hace falta más de {bar}].",
+    ),
     "NO_CANDIDATE": Wording(
         "No journey has anything to show[ {channel}].",
         "Ningún journey tiene nada que mostrar[ {channel}].",

@@ -79,7 +79,8 @@ def answer(decision: Decision, *, is_full: bool, locale: str) -> decision_pb2.De
             rejected=len(decision.rejected),
         ),
         limit=decision.terms.limit,
-        model_version=decision.terms.model_version,
+        model_version=decision.model_version,
+        arm=decision.arm.value if decision.plan.arms.shares else "",
         catalogue_version=decision.plan.version,
         degraded=_degraded(decision.terms.degraded, locale),
     )
@@ -101,7 +102,8 @@ def record(replayed: ReplayedDecision, *, is_full: bool, locale: str) -> record_
         valid_until=timestamp(decision.valid_until),
         ranked=[_recorded_journey(pick, replayed, locale) for pick in decision.picks],
         no_journey=_no_journey(decision, locale),
-        model_version=decision.terms.model_version,
+        model_version=decision.model_version,
+        arm=decision.arm.value if decision.plan.arms.shares else "",
         catalogue_version=decision.plan.version,
         degraded=_degraded(decision.terms.degraded, locale),
         outcomes=[_recorded_outcome(kept) for kept in replayed.stored.outcomes],
@@ -156,6 +158,7 @@ def _ranked(pick: Pick, decision: Decision, locale: str) -> journey_pb2.RankedJo
         value=scored.value,
         selection_probability=pick.selection_probability,
         reasons=_reasons(for_pick(pick, decision), decision, locale),
+        is_exploration=pick.chance.is_exploration,
     )
 
 
@@ -184,7 +187,12 @@ def _no_journey(decision: Decision, locale: str) -> journey_pb2.NoJourney | None
     reasons = decision.no_journey
     if reasons is None:
         return None
-    return journey_pb2.NoJourney(reasons=_reasons(reasons, decision, locale), value=0.0, selection_probability=1.0)
+    silence = decision.selection.silence
+    return journey_pb2.NoJourney(
+        reasons=_reasons(reasons, decision, locale),
+        value=decision.plan.silence.value,
+        selection_probability=1.0 if silence is None else silence.p,
+    )
 
 
 def _degraded(degraded: Iterable[Degradation], locale: str) -> list[decision_pb2.Degraded]:

@@ -149,7 +149,8 @@ def commit_decision(
     """Writes the decision, or nothing if a fact that its plan looks at, or the kill list, has moved since it was read.
 
     If the customer's contacts have moved, or a pool has no room any more, the picks are revised first, so that what
-    counts by now allows each of them.
+    counts by now allows each of them. Where picks are drawn and may use a pool they always are: were it only for those
+    that have no room, what is logged would not be how probable the last draw was.
 
     Returns: None if pools became known meanwhile, so that the locks it holds are not enough.
     """
@@ -165,7 +166,12 @@ def commit_decision(
     if not read.has_pools and _may_use_pools(decision, counted):
         return None
     pool_uses = read.pool_uses(session)
-    if present.contacts != facts.situation.contacts_version or not _has_room(decision, read.pools, pool_uses):
+    is_drawn = pool_uses is not None and not decision.plan.is_plain
+    if (
+        is_drawn
+        or present.contacts != facts.situation.contacts_version
+        or not _has_room(decision, read.pools, pool_uses)
+    ):
         (rows,) = session.query(contacts_query(facts.customer_id, facts.now, reach.contacts))
         uses = facts.situation.uses if pool_uses is None else pool_uses.by_pool()
         settled = StateAtCommit(contacts=tuple(map(contact_of_row, rows)), uses=uses)

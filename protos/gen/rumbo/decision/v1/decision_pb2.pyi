@@ -86,7 +86,7 @@ class Degraded(_message.Message):
     def __init__(self, what: _Optional[str] = ..., status: _Optional[_Union[FeatureStatus, str]] = ..., effect: _Optional[str] = ...) -> None: ...
 
 class DecideResponse(_message.Message):
-    __slots__ = ("decision_id", "decided_at", "valid_until", "ranked", "no_journey", "eligible", "rejected", "counts", "limit", "model_version", "catalogue_version", "degraded")
+    __slots__ = ("decision_id", "decided_at", "valid_until", "ranked", "no_journey", "eligible", "rejected", "counts", "limit", "model_version", "catalogue_version", "degraded", "arm")
     DECISION_ID_FIELD_NUMBER: _ClassVar[int]
     DECIDED_AT_FIELD_NUMBER: _ClassVar[int]
     VALID_UNTIL_FIELD_NUMBER: _ClassVar[int]
@@ -99,6 +99,7 @@ class DecideResponse(_message.Message):
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
     CATALOGUE_VERSION_FIELD_NUMBER: _ClassVar[int]
     DEGRADED_FIELD_NUMBER: _ClassVar[int]
+    ARM_FIELD_NUMBER: _ClassVar[int]
     decision_id: str
     decided_at: _timestamp_pb2.Timestamp
     valid_until: _timestamp_pb2.Timestamp
@@ -111,4 +112,5 @@ class DecideResponse(_message.Message):
     model_version: str
     catalogue_version: str
     degraded: _containers.RepeatedCompositeFieldContainer[Degraded]
-    def __init__(self, decision_id: _Optional[str] = ..., decided_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., valid_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ranked: _Optional[_Iterable[_Union[_journey_pb2.RankedJourney, _Mapping]]] = ..., no_journey: _Optional[_Union[_journey_pb2.NoJourney, _Mapping]] = ..., eligible: _Optional[_Iterable[_Union[_journey_pb2.EligibleJourney, _Mapping]]] = ..., rejected: _Optional[_Iterable[_Union[_journey_pb2.RejectedJourney, _Mapping]]] = ..., counts: _Optional[_Union[Counts, _Mapping]] = ..., limit: _Optional[int] = ..., model_version: _Optional[str] = ..., catalogue_version: _Optional[str] = ..., degraded: _Optional[_Iterable[_Union[Degraded, _Mapping]]] = ...) -> None: ...
+    arm: str
+    def __init__(self, decision_id: _Optional[str] = ..., decided_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., valid_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ranked: _Optional[_Iterable[_Union[_journey_pb2.RankedJourney, _Mapping]]] = ..., no_journey: _Optional[_Union[_journey_pb2.NoJourney, _Mapping]] = ..., eligible: _Optional[_Iterable[_Union[_journey_pb2.EligibleJourney, _Mapping]]] = ..., rejected: _Optional[_Iterable[_Union[_journey_pb2.RejectedJourney, _Mapping]]] = ..., counts: _Optional[_Union[Counts, _Mapping]] = ..., limit: _Optional[int] = ..., model_version: _Optional[str] = ..., catalogue_version: _Optional[str] = ..., degraded: _Optional[_Iterable[_Union[Degraded, _Mapping]]] = ..., arm: _Optional[str] = ...) -> None: ...

@@ -52,7 +52,7 @@ STAGE_MAINTAIN: Stage
 STAGE_RECOMMEND: Stage
 
 class RankedJourney(_message.Message):
-    __slots__ = ("rank", "journey_id", "kind", "stage", "action_id", "tone", "is_offer", "priority", "p_outcome", "value", "selection_probability", "reasons")
+    __slots__ = ("rank", "journey_id", "kind", "stage", "action_id", "tone", "is_offer", "priority", "p_outcome", "value", "selection_probability", "reasons", "is_exploration", "p_if_silent")
     RANK_FIELD_NUMBER: _ClassVar[int]
     JOURNEY_ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -65,6 +65,8 @@ class RankedJourney(_message.Message):
     VALUE_FIELD_NUMBER: _ClassVar[int]
     SELECTION_PROBABILITY_FIELD_NUMBER: _ClassVar[int]
     REASONS_FIELD_NUMBER: _ClassVar[int]
+    IS_EXPLORATION_FIELD_NUMBER: _ClassVar[int]
+    P_IF_SILENT_FIELD_NUMBER: _ClassVar[int]
     rank: int
     journey_id: str
     kind: JourneyKind
@@ -77,7 +79,9 @@ class RankedJourney(_message.Message):
     value: float
     selection_probability: float
     reasons: _containers.RepeatedCompositeFieldContainer[_reason_pb2.Reason]
-    def __init__(self, rank: _Optional[int] = ..., journey_id: _Optional[str] = ..., kind: _Optional[_Union[JourneyKind, str]] = ..., stage: _Optional[_Union[Stage, str]] = ..., action_id: _Optional[str] = ..., tone: _Optional[str] = ..., is_offer: _Optional[bool] = ..., priority: _Optional[float] = ..., p_outcome: _Optional[float] = ..., value: _Optional[float] = ..., selection_probability: _Optional[float] = ..., reasons: _Optional[_Iterable[_Union[_reason_pb2.Reason, _Mapping]]] = ...) -> None: ...
+    is_exploration: bool
+    p_if_silent: float
+    def __init__(self, rank: _Optional[int] = ..., journey_id: _Optional[str] = ..., kind: _Optional[_Union[JourneyKind, str]] = ..., stage: _Optional[_Union[Stage, str]] = ..., action_id: _Optional[str] = ..., tone: _Optional[str] = ..., is_offer: _Optional[bool] = ..., priority: _Optional[float] = ..., p_outcome: _Optional[float] = ..., value: _Optional[float] = ..., selection_probability: _Optional[float] = ..., reasons: _Optional[_Iterable[_Union[_reason_pb2.Reason, _Mapping]]] = ..., is_exploration: _Optional[bool] = ..., p_if_silent: _Optional[float] = ...) -> None: ...
 
 class EligibleJourney(_message.Message):
     __slots__ = ("journey_id", "kind", "stage", "action_id", "priority", "p_outcome", "value", "reasons")

@@ -74,7 +74,7 @@ class RecordedOutcome(_message.Message):
     def __init__(self, outcome: _Optional[_Union[_outcomes_pb2.Outcome, _Mapping]] = ..., recorded_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., late: _Optional[bool] = ...) -> None: ...
 
 class GetDecisionResponse(_message.Message):
-    __slots__ = ("decision_id", "customer_id", "channel", "placement", "decided_at", "valid_until", "ranked", "no_journey", "eligible", "rejected", "model_version", "catalogue_version", "degraded", "outcomes")
+    __slots__ = ("decision_id", "customer_id", "channel", "placement", "decided_at", "valid_until", "ranked", "no_journey", "eligible", "rejected", "model_version", "catalogue_version", "degraded", "outcomes", "arm")
     DECISION_ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     CHANNEL_FIELD_NUMBER: _ClassVar[int]
@@ -89,6 +89,7 @@ class GetDecisionResponse(_message.Message):
     CATALOGUE_VERSION_FIELD_NUMBER: _ClassVar[int]
     DEGRADED_FIELD_NUMBER: _ClassVar[int]
     OUTCOMES_FIELD_NUMBER: _ClassVar[int]
+    ARM_FIELD_NUMBER: _ClassVar[int]
     decision_id: str
     customer_id: str
     channel: str
@@ -103,4 +104,5 @@ class GetDecisionResponse(_message.Message):
     catalogue_version: str
     degraded: _containers.RepeatedCompositeFieldContainer[_decision_pb2.Degraded]
     outcomes: _containers.RepeatedCompositeFieldContainer[RecordedOutcome]
-    def __init__(self, decision_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., channel: _Optional[str] = ..., placement: _Optional[str] = ..., decided_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., valid_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ranked: _Optional[_Iterable[_Union[RecordedJourney, _Mapping]]] = ..., no_journey: _Optional[_Union[_journey_pb2.NoJourney, _Mapping]] = ..., eligible: _Optional[_Iterable[_Union[_journey_pb2.EligibleJourney, _Mapping]]] = ..., rejected: _Optional[_Iterable[_Union[_journey_pb2.RejectedJourney, _Mapping]]] = ..., model_version: _Optional[str] = ..., catalogue_version: _Optional[str] = ..., degraded: _Optional[_Iterable[_Union[_decision_pb2.Degraded, _Mapping]]] = ..., outcomes: _Optional[_Iterable[_Union[RecordedOutcome, _Mapping]]] = ...) -> None: ...
+    arm: str
+    def __init__(self, decision_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., channel: _Optional[str] = ..., placement: _Optional[str] = ..., decided_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., valid_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ranked: _Optional[_Iterable[_Union[RecordedJourney, _Mapping]]] = ..., no_journey: _Optional[_Union[_journey_pb2.NoJourney, _Mapping]] = ..., eligible: _Optional[_Iterable[_Union[_journey_pb2.EligibleJourney, _Mapping]]] = ..., rejected: _Optional[_Iterable[_Union[_journey_pb2.RejectedJourney, _Mapping]]] = ..., model_version: _Optional[str] = ..., catalogue_version: _Optional[str] = ..., degraded: _Optional[_Iterable[_Union[_decision_pb2.Degraded, _Mapping]]] = ..., outcomes: _Optional[_Iterable[_Union[RecordedOutcome, _Mapping]]] = ..., arm: _Optional[str] = ...) -> None: ...
