@@ -132,13 +132,13 @@ class Decider:
             if not self._allows_unrecorded or isinstance(error, StatementRefused):
                 raise
             log.warning("the state store is away, so an answer is not recorded: %s", error)
-        return await self._propose(question, "", times, has_state=False, seed=self._seed())
+        return await self._propose(question, "", times, has_state=False)
 
     async def _decide(
         self, question: Question, times: StepTimes, before_commit: Callable[[Decision], None]
     ) -> Decision:
         if question.is_dry_run:
-            return await self._propose(question, "", times, seed=self._seed())
+            return await self._propose(question, "", times)
         if question.request_id is None:
             return await self._decide_anew(question, None, times, before_commit)
         now = self._clock()
@@ -224,9 +224,9 @@ class Decider:
         return result.decision
 
     async def _propose(
-        self, question: Question, decision_id: str, times: StepTimes, *, has_state: bool = True, seed: int = 0
+        self, question: Question, decision_id: str, times: StepTimes, *, has_state: bool = True
     ) -> Decision:
-        """A decision that is not committed; `decision_id` is "" for one that never will be, and draws by its `seed`."""
+        """A decision that is not committed; `decision_id` is "" for one that never will be."""
         plan, now = self._catalogues.current.plan, self._clock()
         with times.of("hydrate"):
             if has_state:
@@ -238,6 +238,7 @@ class Decider:
         with times.of("score"):
             scores = await self._scoring.score(draft.survivors, draft.facts)
         with times.of("select"):
+            seed = 0 if decision_id or plan.is_plain else self._seed()
             return _concluded(draft, scores, hydrated, question, decision_id, seed)
 
     def _seed(self) -> int:
