@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, timedelta, tzinfo
 from enum import StrEnum
 from functools import cached_property
@@ -193,6 +193,11 @@ class Plan:
     exploration: ExplorationPolicy = NO_EXPLORATION
     silence: Silence = NO_SILENCE
     arms: Arms = ONE_ARM
+
+    @cached_property
+    def undrawn(self) -> Plan:
+        """The same plan for everybody alike, by the best that is allowed: what rules are tried by."""
+        return replace(self, exploration=NO_EXPLORATION, arms=ONE_ARM)
 
     @cached_property
     def is_plain(self) -> bool:

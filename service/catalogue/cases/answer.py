@@ -52,9 +52,12 @@ class Answer:
 
 
 def decide(case: CaseDocument, plan: Plan, terms: Terms) -> Decision:
-    """Decides a case on the core; a journey without a score or a value has its prior. Raises: CaseInvalid."""
+    """Decides a case on the core; a journey without a score or a value has its prior. Nothing is drawn.
+
+    Raises: CaseInvalid.
+    """
     facts = facts_of_case(case, plan, terms)
-    draft = begin(plan, facts)
+    draft = begin(plan.undrawn, facts)
     given, values = case.scores or {}, case.values or {}
     scores = {
         c.journey_id: Score(

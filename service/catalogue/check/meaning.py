@@ -8,6 +8,7 @@
 | action of a journey | at another stage | warning |
 | channel | inbound, outbound; context key: other type | error |
 | policy | other condition; pressure cap, budget: none of its kinds, channels or journeys left | warning |
+| arms | other salt or shares: customers change arms, and those before and after are not compared | warning |
 
 Whoever means another thing gives it another id. What is new, or gone, has not changed its meaning.
 """
@@ -22,6 +23,7 @@ from service.catalogue.check.under_check import Path
 from service.catalogue.documents.journey import ActionDocument, CatalogueDocument, JourneyDocument
 from service.catalogue.documents.policies import BudgetDocument, PoliciesDocument, PressureDocument
 from service.catalogue.documents.problems import POLICIES, FaultClass, Problems, Severity
+from service.catalogue.documents.selection import SHARES
 
 Found = Iterator[tuple[Path, str, Severity]]
 
@@ -90,6 +92,11 @@ def _company(old: PoliciesDocument, new: PoliciesDocument) -> Found:
         if requires.get(policy.id, policy.require) != policy.require:
             text = f"{policy.id} did require {requires[policy.id]}"
             yield ("policies", i, "require"), text, Severity.WARNING
+    if old.arms is not None and new.arms is not None:
+        for field in ("salt", *SHARES):
+            was, is_now = getattr(old.arms, field), getattr(new.arms, field)
+            if was != is_now:
+                yield ("arms", field), f"{field} was {was}: customers are assigned to arms anew", Severity.WARNING
     yield from _scopes("pressure", {cap.id: cap for cap in old.pressure}, new.pressure)
     yield from _scopes("budgets", {budget.id: budget for budget in old.budgets}, new.budgets)
 
