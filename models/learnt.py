@@ -21,6 +21,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.silence import SILENCE_FILE, LearntSilence
+
 AMOUNT_FILE = "amount.txt"
 EVIDENCE_FILE = "evidence.npz"
 MAX_CELLS = 2_000_000
@@ -156,7 +158,7 @@ class LearntPolicy:
     """All of it. `texts`: LightGBM's, by file, beside the common one; `costs` by journey, of each contact.
 
     `against` is the journey that gains are over, `learner` how they were learnt; `folds` says what kept the rows
-    apart, in words.
+    apart, in words. `silence`: what comes of showing nothing, where that was learnt.
     """
 
     journeys: tuple[LearntJourney, ...]
@@ -168,6 +170,7 @@ class LearntPolicy:
     against: str | None = None
     learner: GainLearner | None = None
     texts: Mapping[str, str] = field(default_factory=dict)
+    silence: LearntSilence | None = None
 
     def to_json(self) -> dict[str, object]:
         """All but what lies in files of its own."""
@@ -180,6 +183,7 @@ class LearntPolicy:
             "against": self.against,
             "learner": self.learner,
             "texts": sorted(self.texts),
+            **({} if self.silence is None else {"silence": self.silence.to_json()}),
         }
 
     @classmethod
@@ -188,6 +192,9 @@ class LearntPolicy:
         journeys = tuple(_journey(item) for item in value["journeys"])
         if AMOUNT_FILE not in texts and any(journey.factor is not None for journey in journeys):
             raise ValueError(f"a journey has amounts of its own, and there is no {AMOUNT_FILE}")
+        silence = LearntSilence.from_json(value["silence"]) if "silence" in value else None
+        if (silence is not None) != (SILENCE_FILE in texts):
+            raise ValueError(f"what comes of silence goes with {SILENCE_FILE}")
         guard = value["guard"]
         return cls(
             journeys=journeys,
@@ -199,6 +206,7 @@ class LearntPolicy:
             against=value["against"],
             learner=None if value["learner"] is None else GainLearner(value["learner"]),
             texts=texts,
+            silence=silence,
         )
 
 

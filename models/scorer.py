@@ -17,6 +17,7 @@ from models.amounts import own_value
 from models.bundle import MODEL_FILE, Bundle, column_names
 from models.errors import BundleCorrupt
 from models.learnt import AMOUNT_FILE, RewardKind
+from models.silence import SILENCE_FILE
 
 if TYPE_CHECKING:
     from lightgbm import Booster
@@ -44,6 +45,8 @@ class Scorer:
         factors = [] if policy is None else [(j.journey_id, j.factor) for j in policy.journeys]
         self._factors = {journey_id: factor for journey_id, factor in factors if factor is not None}
         self._amount = booster_of(AMOUNT_FILE, texts[AMOUNT_FILE], bundle.encoder) if self._factors else None
+        self._silence = None if policy is None else policy.silence
+        self._silent = booster_of(SILENCE_FILE, texts[SILENCE_FILE], bundle.encoder) if self._silence else None
         self._terms = None if policy is None else policy.reward
         self._tells_mean = policy is not None and policy.reward.kind is RewardKind.MEAN
         self._encoder = bundle.encoder
@@ -51,6 +54,7 @@ class Scorer:
         self.version = bundle.version
         self.history = bundle.history
         self.valued = frozenset(self._factors)
+        self.silent = frozenset(self._silence.journeys) if self._silence else frozenset()
 
     def score(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
         """(n,) calibrated probability that the objective is met, in the order of `journeys`; never NaN.
@@ -76,6 +80,19 @@ class Scorer:
         factor = np.array([self._factors.get(journey.journey_id, np.nan) for journey in journeys])
         return own_value(self._terms, factor, _predicted(self._amount, matrix))
 
+    def p_if_silent(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
+        """(n,) calibrated P(objective met | not shown), of journeys that are all `silent`."""
+        return self._in_silence(self._encoder.matrix(row, at, journeys)) if journeys else np.empty(0)
+
+    def p_if_silent_columns(self, columns: FeatureColumns, journey: JourneyRow) -> NDArray[np.float64]:
+        """(n,) of many customers and moments beside one journey: what `p_if_silent` gives each."""
+        return self._in_silence(matrix_for(self._encoder, columns, journey))
+
+    def _in_silence(self, matrix: Matrix) -> NDArray[np.float64]:
+        if self._silent is None or self._silence is None:
+            raise ValueError("this model does not tell what comes of silence")
+        return self._silence.calibration.apply(_predicted(self._silent, matrix))
+
     def score_columns(self, columns: FeatureColumns, journey: JourneyRow) -> NDArray[np.float64]:
         """(n,) of many customers and moments beside one journey: what `score` gives each."""
         booster = self._own.get(journey.journey_id, self._booster)
@@ -91,6 +108,12 @@ class Scorer:
         if self._amount is None:
             raise ValueError("this model tells no values")
         return _contributed(self._amount, matrix_for(self._encoder, columns, journey))
+
+    def silence_contributions_of(self, columns: FeatureColumns, journey: JourneyRow) -> NDArray[np.float64]:
+        """(n, columns + 1) what each column added to what `p_if_silent_columns` follows from, in log-odds."""
+        if self._silent is None:
+            raise ValueError("this model does not tell what comes of silence")
+        return _contributed(self._silent, matrix_for(self._encoder, columns, journey))
 
     @property
     def columns(self) -> tuple[str, ...]:

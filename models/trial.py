@@ -27,6 +27,7 @@ from features.files import read_regular, write_text
 from models.bundle import MANIFEST_FILE, MODEL_FILE, Bundle
 from models.errors import BundleCorrupt, TrialUnfinished
 from models.learnt import AMOUNT_FILE, RewardKind
+from models.silence import SILENCE_FILE
 from models.trees import TreesMalformed, demand_trees
 
 log = logging.getLogger(__name__)
@@ -187,6 +188,7 @@ def try_out(bundle: Bundle) -> None:
         p_outcome = scorer.score({}, at, journeys)
         parts = scorer.contributions({}, at, journeys[:1])
         values = scorer.values({}, at, [one for one in journeys if one.journey_id in scorer.valued])
+        silent = scorer.p_if_silent({}, at, [one for one in journeys if one.journey_id in scorer.silent])
     except BundleCorrupt:
         raise
     except Exception as error:
@@ -197,6 +199,8 @@ def try_out(bundle: Bundle) -> None:
         raise BundleCorrupt(MODEL_FILE, "gives what is no probability")
     if not np.isfinite(values).all():
         raise BundleCorrupt(AMOUNT_FILE, "gives what is no amount")
+    if not ((silent >= 0.0) & (silent <= 1.0)).all():
+        raise BundleCorrupt(SILENCE_FILE, "gives what is no probability")
     if parts.shape != (1, len(scorer.columns) + 1) or not np.isfinite(parts).all():
         raise BundleCorrupt(MODEL_FILE, "does not tell what each column adds")
 

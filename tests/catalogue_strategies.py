@@ -27,7 +27,7 @@ from service.decision.constraints.registry import (
     QuietScope,
 )
 from service.decision.constraints.unknown import OnUnknown, WhenStale, WhenUnknown
-from service.decision.journey import Action, Journey, JourneyKind, Lever, Objective, Stage, StagePlan
+from service.decision.journey import Action, Journey, JourneyKind, Lever, Objective, RankBy, Stage, StagePlan
 from service.decision.plan import ContextWeight, Lifetime, ToneChoice
 from service.decision.windows import CalendarWindow, Period, RollingWindow
 from tests.builders import CHANNELS, COMPILER, HELPING, NOW, Catalogue, Entry, catalogue
@@ -85,6 +85,9 @@ JOURNEYS = st.builds(
         within=st.just(timedelta(days=28)),
         value=st.sampled_from([0.0, 1.0, 6.5, 1e308]),
         is_value_learnt=st.booleans(),
+        rank_by=st.sampled_from(RankBy),
+        is_weighed_against_silence=st.booleans(),
+        outcome=st.sampled_from([None, None, "CONVERTED"]),
     ),
     prior=st.just(0.1),
     stages=STAGES,

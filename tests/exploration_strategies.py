@@ -29,6 +29,7 @@ SILENCES = st.builds(
     value=st.sampled_from([0.0, 0.3, -1.0]),
     threshold=st.none() | st.sampled_from([0.0, 0.2, 5.0, -math.inf]),
     is_explored=st.booleans(),
+    is_learnt=st.booleans(),
 )
 ARMS = st.builds(
     Arms,

@@ -50,7 +50,13 @@ KINDS = st.sampled_from(JourneyKind)
 LIMITS = st.sampled_from([50, 3, 3, 2, 2, 1, 0, -1])
 SCORES = st.fixed_dictionaries(
     {
-        one: st.builds(Score, p_outcome=NUMBERS, source=st.sampled_from(ScoreSource), value=st.none() | NUMBERS)
+        one: st.builds(
+            Score,
+            p_outcome=NUMBERS,
+            source=st.sampled_from(ScoreSource),
+            value=st.none() | NUMBERS,
+            p_if_silent=st.none() | NUMBERS,
+        )
         for one in IDS
     }
 )

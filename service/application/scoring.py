@@ -1,6 +1,7 @@
 """Gives every survivor a score: the model's where it has history, the catalogue's prior elsewhere.
 
-With it goes what meeting the objective is worth to the customer, of a journey whose value is learnt.
+With it goes what meeting the objective is worth to the customer, of a journey whose value is learnt, and how probable
+that is if nothing is shown, where deciding asks for it.
 """
 
 from __future__ import annotations
@@ -30,11 +31,15 @@ NO_MODEL = Degradation(what="model", status=FeatureStatus.UNAVAILABLE, effect="R
 
 
 class Model(Protocol):
-    """A trained scorer; `history` are the journeys it learned from, `valued` those of which it tells values too."""
+    """A trained scorer; `history` are the journeys it learned from, `valued` those of which it tells values too.
+
+    `silent`: those of which it tells what comes of silence.
+    """
 
     version: str
     history: frozenset[str]
     valued: frozenset[str]
+    silent: frozenset[str]
 
     def score(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
         """(n,) calibrated P(objective met within its window | shown)."""
@@ -42,6 +47,10 @@ class Model(Protocol):
 
     def values(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
         """(n,) what meeting the objective is worth to this customer, 0 or more, of journeys that are `valued`."""
+        ...
+
+    def p_if_silent(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
+        """(n,) calibrated P(objective met within its window | not shown), of journeys that are `silent`."""
         ...
 
     def contributions(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
@@ -143,9 +152,14 @@ def _by_model(model: Model, journeys: Sequence[Journey], facts: Facts) -> dict[s
     p_outcome = model.score(facts.features, facts.now, _rows(journeys))
     if not ((p_outcome >= 0.0) & (p_outcome <= 1.0)).all():
         raise ValueError("a score is no probability")
-    values = _own_values(model, journeys, facts)
+    values, silent = _own_values(model, journeys, facts), _in_silence(model, journeys, facts)
     return {
-        journey.journey_id: Score(p_outcome=float(p), source=ScoreSource.MODEL, value=values.get(journey.journey_id))
+        journey.journey_id: Score(
+            p_outcome=float(p),
+            source=ScoreSource.MODEL,
+            value=values.get(journey.journey_id),
+            p_if_silent=silent.get(journey.journey_id),
+        )
         for journey, p in zip(journeys, p_outcome, strict=True)
     }
 
@@ -159,6 +173,17 @@ def _own_values(model: Model, journeys: Sequence[Journey], facts: Facts) -> Mapp
     if not (np.isfinite(told) & (told >= 0.0)).all():
         raise ValueError("a value is no amount")
     return {journey.journey_id: float(value) for journey, value in zip(asking, told, strict=True)}
+
+
+def _in_silence(model: Model, journeys: Sequence[Journey], facts: Facts) -> Mapping[str, float]:
+    """Of the journeys of which deciding asks for it and the model tells it; without such ones it is not asked."""
+    asking = [j for j in journeys if j.objective.asks_of_silence and j.journey_id in model.silent]
+    if not asking:
+        return {}
+    told = model.p_if_silent(facts.features, facts.now, _rows(asking))
+    if not ((told >= 0.0) & (told <= 1.0)).all():
+        raise ValueError("what comes of silence is no probability")
+    return {journey.journey_id: float(p) for journey, p in zip(asking, told, strict=True)}
 
 
 def _rows(journeys: Sequence[Journey]) -> list[JourneyRow]:

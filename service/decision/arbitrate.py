@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from service.decision.evaluation import Evaluation
+from service.decision.journey import RankBy
 from service.decision.plan import Candidate
 
 
@@ -30,11 +31,13 @@ class Score:
 
     A scorer's fault may leave a `p_outcome` that is not finite: it is kept and recorded as it came, and placed last.
     `value`: what meeting it is worth to this customer, where the journey's value is learnt and a model told it.
+    `p_if_silent`: P(objective met within its window | not shown), where deciding asks for it and a model told it.
     """
 
     p_outcome: float
     source: ScoreSource
     value: float | None = None
+    p_if_silent: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -42,7 +45,8 @@ class ScoredCandidate:
     """An allowed candidate with its score.
 
     `priority` = p × value × context weight × lever − cost, in the unit of the objective's value; `value` is the
-    customer's own, if a model told it.
+    customer's own, if a model told it. p is P(met | shown), less P(met | silent) where `ranked_by` is UPLIFT.
+    `p_if_silent`, where that counts: as a model told it; 0 of an objective that silence cannot meet.
     """
 
     candidate: Candidate
@@ -52,10 +56,23 @@ class ScoredCandidate:
     lever: float
     context_weight: float
     priority: float
+    ranked_by: RankBy
+    p_if_silent: float | None
 
     @property
     def journey_id(self) -> str:
         return self.candidate.journey_id
+
+    @property
+    def worth_in_silence(self) -> float | None:
+        """What would come of its objective were it not shown, in the unit of the priority; None while no model tells.
+
+        0 where the priority is of the uplift, which has that taken off already.
+        """
+        if self.ranked_by is RankBy.UPLIFT:
+            return 0.0
+        p = self.p_if_silent
+        return None if p is None else p * self.value * self.context_weight * self.lever
 
 
 def arbitrate(
@@ -72,7 +89,10 @@ def _weigh(candidate: Candidate, score: Score, evaluation: Evaluation, has_lever
     held = (w.weight for w in candidate.context_weights if w.when.holds(evaluation.variables))
     context_weight = min(2.0, max(0.5, math.prod(held, start=1.0)))
     value, value_source = _worth(candidate, score)
-    priority = score.p_outcome * value * context_weight * lever_weight - candidate.action.cost
+    p_if_silent = _p_if_silent(candidate, score)
+    ranked_by = RankBy.OUTCOME if p_if_silent is None else candidate.journey.objective.rank_by
+    p = score.p_outcome - (p_if_silent or 0.0) if ranked_by is RankBy.UPLIFT else score.p_outcome
+    priority = p * value * context_weight * lever_weight - candidate.action.cost
     return ScoredCandidate(
         candidate=candidate,
         score=score,
@@ -81,7 +101,16 @@ def _weigh(candidate: Candidate, score: Score, evaluation: Evaluation, has_lever
         lever=lever_weight,
         context_weight=context_weight,
         priority=priority,
+        ranked_by=ranked_by,
+        p_if_silent=p_if_silent,
     )
+
+
+def _p_if_silent(candidate: Candidate, score: Score) -> float | None:
+    objective = candidate.journey.objective
+    if not objective.counts_silence:
+        return None
+    return score.p_if_silent if objective.asks_of_silence else 0.0
 
 
 def _worth(candidate: Candidate, score: Score) -> tuple[float, ValueSource]:

@@ -215,8 +215,7 @@ class Decision:
         if chance.is_exploration:
             yield explored(chance.p)
         else:
-            silence = self.plan.silence
-            params = {"priority": best.priority, "bar": silence.bar}
+            params = {"priority": best.priority, "bar": self.plan.silence.bar_beside(best)}
             yield Reason(code="SILENCE_IS_WORTH_MORE", kind=ReasonKind.RANKED, params=params)
 
 

@@ -82,22 +82,31 @@ ALL_UNIFORM = ExplorationPolicy(by_kind=dict.fromkeys(JourneyKind, UNIFORM))
 class Silence:
     """Saying nothing, as a candidate of each slot.
 
-    `value`: what it is worth, in the unit of the priority. A journey fills a slot for certain only if its priority is
-    above `value` + `threshold`; None: silence is never better. `is_explored`: whether it is one of those drawn from.
+    A journey fills a slot for certain only if its priority is above what silence is worth + `threshold`; None: silence
+    is never better. `is_explored`: whether it is one of those drawn from. What it is worth is `value`, in the unit of
+    the priority; or where `is_learnt`, of each slot, what would come by itself of the best that might fill it, if a
+    model tells that.
     """
 
     value: float = 0.0
     threshold: float | None = None
     is_explored: bool = False
+    is_learnt: bool = False
 
-    @property
-    def bar(self) -> float:
+    def value_beside(self, best: ScoredCandidate | None) -> float:
+        """What it is worth in a slot; `best` is the first of what might fill it, None where nothing might."""
+        if not self.is_learnt:
+            return self.value
+        worth = 0.0 if best is None else best.worth_in_silence
+        return worth if worth is not None and math.isfinite(worth) else self.value
+
+    def bar_beside(self, best: ScoredCandidate | None) -> float:
         """What a priority must be above."""
-        return self.value + (self.threshold or 0.0)
+        return self.value_beside(best) + (self.threshold or 0.0)
 
-    def beats(self, priority: float) -> bool:
+    def beats(self, best: ScoredCandidate) -> bool:
         """Whether saying nothing is better; than a priority that is no number it is."""
-        return self.threshold is not None and not priority > self.bar
+        return self.threshold is not None and not best.priority > self.bar_beside(best)
 
 
 NO_SILENCE = Silence()
@@ -151,7 +160,7 @@ def distribution(left: Sequence[ScoredCandidate], policy: ExplorationPolicy, sil
         return certain(left[0].journey_id, is_forced=is_forced)
     helping = next((s for s in left if s.candidate.journey.kind in HELPING_KINDS), None)
     best = left[0]
-    is_beaten = best.candidate.journey.kind not in HELPING_KINDS and silence.beats(best.priority)
+    is_beaten = best.candidate.journey.kind not in HELPING_KINDS and silence.beats(best)
     if is_beaten and helping is not None:
         best, is_beaten = helping, False
     tier = [s for s in left if s.candidate.journey.tier == best.candidate.journey.tier]
@@ -165,7 +174,7 @@ def distribution(left: Sequence[ScoredCandidate], policy: ExplorationPolicy, sil
     priorities = [s.priority for s in drawn]
     if may_be_silent:
         options.append(None)
-        priorities.append(silence.bar)
+        priorities.append(silence.bar_beside(best))
     greedy = len(options) - 1 if is_beaten else options.index(best.journey_id)
     return SlotDistribution(options=tuple(options), p=_probabilities(exploration, priorities, greedy), best=greedy)
 

@@ -76,19 +76,42 @@ class Lever:
     why: str
 
 
+class RankBy(StrEnum):
+    """By which probability a journey is ordered."""
+
+    OUTCOME = "outcome"  # that its objective is met if it is shown
+    UPLIFT = "uplift"  # how much more that is than if it is not
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Objective:
     """What the journey is for: an event or an outcome within a window; `value` is what meeting it is worth.
 
     `is_value_learnt`: a model tells what it is worth to each customer, and `value` is in force until one does.
+    `is_weighed_against_silence`: saying nothing is worth what would then come of this objective.
     """
 
     within: timedelta
     value: float
     is_value_learnt: bool = False
+    rank_by: RankBy = RankBy.OUTCOME
+    is_weighed_against_silence: bool = False
     event: str | None = None
     where: str | None = None
     outcome: str | None = None
+
+    @property
+    def counts_silence(self) -> bool:
+        """Whether it matters how probable it is that the objective is met although nothing is shown."""
+        return self.rank_by is RankBy.UPLIFT or self.is_weighed_against_silence
+
+    @property
+    def asks_of_silence(self) -> bool:
+        """Whether a model is to tell that.
+
+        An event may come of itself; an outcome is reported of a contact, and there is none in silence.
+        """
+        return self.counts_silence and self.outcome is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

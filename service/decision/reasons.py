@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from features.values import Scalar
 from service.decision.arbitrate import ScoredCandidate, ScoreSource, ValueSource
 from service.decision.decide import Decision
+from service.decision.journey import RankBy
 from service.decision.select import Pick
 from service.decision.tone import tone_of
 from service.decision.verdict import Reason, ReasonKind, explored
@@ -40,6 +41,10 @@ def _weighed(scored: ScoredCandidate, kind: ReasonKind) -> Reason:
         "context_weight": scored.context_weight,
         "lever": scored.lever,
     }
+    if scored.p_if_silent is not None:
+        params["p_if_silent"] = scored.p_if_silent
+    if journey.objective.rank_by is RankBy.UPLIFT:
+        params["ranked_by"] = scored.ranked_by.name
     if scored.value_source is not ValueSource.FIXED:
         params["value_source"] = scored.value_source.value
     if journey.lever is not None and scored.lever != 1.0:

@@ -101,7 +101,7 @@ def _how_filled(decision: Decision) -> Json:
         "model_version": decision.model_version,
         "share": decision.ranking.shares[arm],
         "chances": [_chance(pick.chance) for pick in decision.picks],
-        "silence": None if silence is None else {**_chance(silence), "value": decision.plan.silence.value},
+        "silence": None if silence is None else {**_chance(silence), "value": decision.selection.silence_value},
     }
 
 
@@ -127,6 +127,7 @@ def _ranked(pick: Pick, decision: Decision) -> Json:
         "is_offer": candidate.action.is_offer,
         "tier": candidate.journey.tier,
         "p_outcome": number_to_json(scored.score.p_outcome),
+        **({} if scored.p_if_silent is None else {"p_if_silent": number_to_json(scored.p_if_silent)}),
         "source": scored.score.source.value,
         "value": number_to_json(scored.value),
         **({} if scored.value_source is ValueSource.FIXED else {"value_source": scored.value_source.value}),
@@ -137,9 +138,14 @@ def _ranked(pick: Pick, decision: Decision) -> Json:
     }
 
 
-def _told(score: Score) -> list[float | str]:
-    told = [number_to_json(score.p_outcome), score.source.value]
-    return told if score.value is None else [*told, number_to_json(score.value)]
+def _told(score: Score) -> list[float | str | None]:
+    """By position, as far as something was told."""
+    told = [score.p_outcome, score.value, score.p_if_silent]
+    p_outcome, value, p_if_silent = (None if number is None else number_to_json(number) for number in told)
+    begin = [p_outcome, score.source.value]
+    if p_if_silent is not None:
+        return [*begin, value, p_if_silent]
+    return begin if value is None else [*begin, value]
 
 
 def _scores(recorded: Mapping[str, Sequence[Any]]) -> dict[str, Score]:
@@ -164,8 +170,15 @@ def _other_document(other: OtherScores) -> Json:
     }
 
 
-def _score(p_outcome: float | str, source: str, value: float | str | None = None) -> Score:
-    return Score(p_outcome=float(p_outcome), source=ScoreSource(source), value=None if value is None else float(value))
+def _score(
+    p_outcome: float | str, source: str, value: float | str | None = None, p_if_silent: float | str | None = None
+) -> Score:
+    return Score(
+        p_outcome=float(p_outcome),
+        source=ScoreSource(source),
+        value=None if value is None else float(value),
+        p_if_silent=None if p_if_silent is None else float(p_if_silent),
+    )
 
 
 def _input(decision: Decision) -> Json:

@@ -82,14 +82,15 @@ class Pick:
 class Selection:
     """Where each allowed candidate ended: picked, eligible but without a slot, or denied by what was picked.
 
-    `silence`: how probable it was that nothing more was said; None where every slot was filled. `taken`: the journeys
-    that a first selection had picked and that are rejected as TAKEN_MEANWHILE.
+    `silence`: how probable it was that nothing more was said, and `silence_value` what that was worth; None where every
+    slot was filled. `taken`: the journeys that a first selection had picked and that are rejected as TAKEN_MEANWHILE.
     """
 
     picks: tuple[Pick, ...]
     eligible: tuple[ScoredCandidate, ...]
     rejected: tuple[Rejection, ...]
     silence: Chance | None = None
+    silence_value: float | None = None
     taken: tuple[str, ...] = ()
 
 
@@ -116,7 +117,14 @@ def select(evaluation: Evaluation, ranking: Ranking, *, draws: Draws, limit: int
             remaining, dropped = _recheck(seen, remaining)
             rejected.extend(dropped)
     kept, withheld = _held_out(remaining) if ranking.arm is Arm.HOLDOUT else (remaining, [])
-    return Selection(picks=tuple(picks), eligible=tuple(kept), rejected=(*rejected, *withheld), silence=silence)
+    best = remaining[0] if remaining else None
+    return Selection(
+        picks=tuple(picks),
+        eligible=tuple(kept),
+        rejected=(*rejected, *withheld),
+        silence=silence,
+        silence_value=None if silence is None else evaluation.plan.silence.value_beside(best),
+    )
 
 
 def settle(evaluation: Evaluation, ranking: Ranking, first: Selection, *, draws: Draws, limit: int) -> Selection:

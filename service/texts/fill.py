@@ -135,7 +135,7 @@ def _value(name: str, params: Mapping[str, Scalar], language: Language) -> str:
         return re.split("[.:]", str(value), maxsplit=1)[-1]
     if not isinstance(value, float):
         return _plain(name, params)
-    plain = f"{value * 100:.3g}%" if name == "p_outcome" else _plain(name, params)
+    plain = f"{value * 100:.3g}%" if name in ("p_outcome", "p_if_silent") else _plain(name, params)
     return plain if language is Language.EN else plain.replace(".", ",").replace("%", " %")
 
 

@@ -126,16 +126,20 @@ TEXTS: Mapping[str, Wording] = {
         "Otra decisión ocupó lo último que quedaba mientras se tomaba esta.",
     ),
     "RANKED_BY_MODEL": Wording(
-        "Ordered by the model[, which gives it {p_outcome} to meet its objective][, worth {value}][ {value_source}]"
-        "[, in tier {tier}]." + _WEIGHTS.en,
-        "Ordenado por el modelo[, que le da un {p_outcome} de cumplir su objetivo][, con valor {value}]"
-        "[ {value_source}][, en el nivel {tier}]." + _WEIGHTS.es,
+        "Ordered by the model[, which gives it {p_outcome} to meet its objective]"
+        "[ and {p_if_silent} if it is not shown][ ({ranked_by})]"
+        "[, worth {value}][ {value_source}][, in tier {tier}]." + _WEIGHTS.en,
+        "Ordenado por el modelo[, que le da un {p_outcome} de cumplir su objetivo]"
+        "[ y un {p_if_silent} si no se muestra][ ({ranked_by})][, con valor {value}][ {value_source}]"
+        "[, en el nivel {tier}]." + _WEIGHTS.es,
     ),
     "RANKED_BY_PRIOR": Wording(
-        "Ordered by what its owner expects[: {p_outcome} to meet its objective][, worth {value}][ {value_source}]"
-        "[, in tier {tier}]." + _WEIGHTS.en,
-        "Ordenado por lo que espera su responsable[: un {p_outcome} de cumplir su objetivo][, con valor {value}]"
-        "[ {value_source}][, en el nivel {tier}]." + _WEIGHTS.es,
+        "Ordered by what its owner expects[: {p_outcome} to meet its objective]"
+        "[ and {p_if_silent} if it is not shown][ ({ranked_by})]"
+        "[, worth {value}][ {value_source}][, in tier {tier}]." + _WEIGHTS.en,
+        "Ordenado por lo que espera su responsable[: un {p_outcome} de cumplir su objetivo]"
+        "[ y un {p_if_silent} si no se muestra][ ({ranked_by})][, con valor {value}][ {value_source}]"
+        "[, en el nivel {tier}]." + _WEIGHTS.es,
     ),
     "DISPLACES": Wording(
         "It takes the place of another journey[: “{other}” ends once this one is shown].",
@@ -278,6 +282,12 @@ NAMES: Mapping[str, Mapping[str, Wording]] = {
     "value_source": {
         "MODEL": Wording("to this customer", "para este cliente"),
         "PRIOR": Wording("until a model tells what it is to whom", "mientras ningún modelo diga cuánto para quién"),
+    },
+    "ranked_by": {
+        "UPLIFT": Wording("the difference counts", "cuenta la diferencia"),
+        "OUTCOME": Wording(
+            "no model tells yet what comes of saying nothing", "ningún modelo dice aún qué pasa si no se dice nada"
+        ),
     },
     "state": {
         "enrolled": Wording("in which the customer is", "en el que está el cliente"),

@@ -159,6 +159,7 @@ def _ranked(pick: Pick, decision: Decision, locale: str) -> journey_pb2.RankedJo
         selection_probability=pick.selection_probability,
         reasons=_reasons(for_pick(pick, decision), decision, locale),
         is_exploration=pick.chance.is_exploration,
+        p_if_silent=scored.p_if_silent,
     )
 
 
@@ -172,6 +173,7 @@ def _eligible(scored: ScoredCandidate, decision: Decision, locale: str) -> journ
         p_outcome=scored.score.p_outcome,
         value=scored.value,
         reasons=_reasons(for_eligible(scored), decision, locale),
+        p_if_silent=scored.p_if_silent,
     )
 
 
@@ -190,7 +192,7 @@ def _no_journey(decision: Decision, locale: str) -> journey_pb2.NoJourney | None
     silence = decision.selection.silence
     return journey_pb2.NoJourney(
         reasons=_reasons(reasons, decision, locale),
-        value=decision.plan.silence.value,
+        value=decision.selection.silence_value or 0.0,
         selection_probability=1.0 if silence is None else silence.p,
     )
 

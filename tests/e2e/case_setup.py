@@ -62,20 +62,26 @@ class CaseModel:
 
     scores: Mapping[str, float] = field(default_factory=dict)
     worth: Mapping[str, float] = field(default_factory=dict)
+    if_silent: Mapping[str, float] = field(default_factory=dict)
     history: frozenset[str] = frozenset()
     valued: frozenset[str] = frozenset()
+    silent: frozenset[str] = frozenset()
     version: str = "cases"
     columns: tuple[str, ...] = ()
 
     def give(self, case: CaseDocument) -> None:
-        self.scores, self.worth = case.scores or {}, case.values or {}
+        self.scores, self.worth, self.if_silent = case.scores or {}, case.values or {}, case.if_silent or {}
         self.history, self.valued = frozenset(self.scores), frozenset(self.worth)
+        self.silent = frozenset(self.if_silent)
 
     def score(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
         return np.array([self.scores[j.journey_id] for j in journeys])
 
     def values(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
         return np.array([self.worth[j.journey_id] for j in journeys])
+
+    def p_if_silent(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
+        return np.array([self.if_silent[j.journey_id] for j in journeys])
 
     def contributions(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
         return np.zeros((len(journeys), 1))

@@ -123,6 +123,7 @@ class InterruptedModel:
 
     version = "interrupted"
     valued: frozenset[str] = frozenset()
+    silent: frozenset[str] = frozenset()
     columns: tuple[str, ...] = ()
 
     def __init__(self) -> None:
@@ -136,6 +137,9 @@ class InterruptedModel:
         return np.full(len(journeys), 0.5)
 
     def values(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
+        raise NotImplementedError
+
+    def p_if_silent(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
         raise NotImplementedError
 
     def contributions(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:

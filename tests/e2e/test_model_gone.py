@@ -275,6 +275,7 @@ class FaultyModel:
 
     version = "faulty"
     valued: frozenset[str] = frozenset()
+    silent: frozenset[str] = frozenset()
     columns: tuple[str, ...] = ()
 
     def __init__(self, score: Callable[[int], NDArray[np.float64]]) -> None:
@@ -285,6 +286,9 @@ class FaultyModel:
         return self._score(len(journeys))
 
     def values(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
+        raise NotImplementedError
+
+    def p_if_silent(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
         raise NotImplementedError
 
     def contributions(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:

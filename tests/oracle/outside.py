@@ -103,6 +103,7 @@ class OutsideModel:
 
     version = "outside"
     valued: frozenset[str] = frozenset()
+    silent: frozenset[str] = frozenset()
     columns: tuple[str, ...] = ()
 
     def __init__(self, history: frozenset[str]) -> None:
@@ -113,6 +114,9 @@ class OutsideModel:
         return np.array(seeds, dtype=np.float64) / 255.0
 
     def values(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
+        raise NotImplementedError
+
+    def p_if_silent(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
         raise NotImplementedError
 
     def contributions(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:

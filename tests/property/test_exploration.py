@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -13,8 +14,9 @@ from service.decision.arms import Arm
 from service.decision.decide import Decision, OtherScores, StateAtCommit, conclude, revise
 from service.decision.explore import Exploration, Scheme
 from service.decision.facts import Facts
-from service.decision.journey import JourneyKind
+from service.decision.journey import JourneyKind, RankBy
 from service.decision.plan import Plan
+from service.decision.record import canonical, output, replay, to_document
 from service.decision.select import HOLDOUT, Chance
 from tests.builders import HELPING, Catalogue, decide
 from tests.exploration_strategies import DECISION_IDS, EXPLORING
@@ -91,6 +93,31 @@ def test_the_holdout_is_shown_what_helps_alone_and_every_other_arm_lacks_that_re
         assert withheld == set()
 
 
+@given(EXPLORING, KNOWN, SCORES)
+def test_a_priority_is_that_of_a_naive_twin(made: Catalogue, known: Facts, scores: Mapping[str, Score]) -> None:
+    for s in decide(made.plan, known, scores=scores).scored:
+        objective, p = s.candidate.journey.objective, s.score.p_outcome
+        if objective.rank_by is RankBy.UPLIFT and objective.outcome is None and s.score.p_if_silent is not None:
+            p = p - s.score.p_if_silent
+        expected = p * s.value * s.context_weight * s.lever - s.candidate.action.cost
+        assert s.priority == expected or (math.isnan(s.priority) and math.isnan(expected))
+
+
+@given(EXPLORING, KNOWN, SCORES, SCORES, LIMITS, DECISION_IDS)
+def test_every_record_is_decided_again_to_the_letter(
+    made: Catalogue,
+    known: Facts,
+    scores: Mapping[str, Score],
+    others: Mapping[str, Score],
+    limit: int,
+    decision_id: str,
+) -> None:
+    other = OtherScores(model_version="other", by_journey=others, is_shown=True)
+    decision = decide(made.plan, known, limit=limit, scores=scores, decision_id=decision_id, other=other)
+    document = json.loads(canonical(to_document(decision)))
+    assert canonical(output(replay(made.plan, document["input"]))) == canonical(document["output"])
+
+
 def slots_of(decision: Decision) -> Iterator[tuple[str | None, set[str]]]:
     """What filled each slot (None: silence), and what still could have by the rules: the last slot drops nothing."""
     picks = [p.journey_id for p in decision.picks]
@@ -130,7 +157,7 @@ def chance_of(filled: str | None, arm: Arm, ranked: Sequence[ScoredCandidate], l
 
     best: ScoredCandidate | None = options[0]
     assert best is not None
-    bar = plan.silence.value + (plan.silence.threshold or 0.0)
+    bar = silence_beside(best, plan) + (plan.silence.threshold or 0.0)
     helps = [s for s in options if kind_of[s.journey_id] in HELPING]
     if plan.silence.threshold is not None and kind_of[best.journey_id] not in HELPING and not best.priority > bar:
         if helps:
@@ -157,6 +184,19 @@ def chance_of(filled: str | None, arm: Arm, ranked: Sequence[ScoredCandidate], l
         return (1 - n * least) * _softmax_of(filled, among, how.temperature, greedy) + least
     share = 1.0 if how.scheme is Scheme.UNIFORM else max(how.epsilon, n * least)
     return share / n + (1 - share) * (filled == greedy)
+
+
+def silence_beside(best: ScoredCandidate, plan: Plan) -> float:
+    """Naively: what saying nothing is worth in a slot that this might fill."""
+    objective = best.candidate.journey.objective
+    p_if_silent = 0.0 if objective.outcome is not None else best.score.p_if_silent
+    counts = objective.rank_by is RankBy.UPLIFT or objective.is_weighed_against_silence
+    if not plan.silence.is_learnt or not counts or p_if_silent is None:
+        return plan.silence.value
+    if objective.rank_by is RankBy.UPLIFT:
+        return 0.0
+    worth = p_if_silent * best.value * best.context_weight * best.lever
+    return worth if math.isfinite(worth) else plan.silence.value
 
 
 def _softmax_of(filled: str | None, among: list[tuple[str | None, float]], t: float, greedy: str | None) -> float:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from features.documents.form import meant
 from service.catalogue.conditions.compile import ConditionCompiler
 from service.catalogue.documents.amounts import amount_attribute
+from service.catalogue.documents.forms import LEARNED
 from service.catalogue.documents.journey import (
-    LEARNED,
     ActionDocument,
     CatalogueDocument,
     JourneyDocument,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from service.catalogue.documents.forms import LEARNED
 from service.catalogue.documents.selection import (
     SHARES,
     ArmsDocument,
@@ -26,7 +27,12 @@ def bind_exploration(document: ExplorationPolicyDocument | None) -> ExplorationP
 def bind_silence(document: SilenceDocument | None) -> Silence:
     if document is None:
         return NO_SILENCE
-    return Silence(value=document.value, threshold=document.threshold, is_explored=document.explored)
+    return Silence(
+        value=document.value if isinstance(document.value, float) else 0.0,
+        threshold=document.threshold,
+        is_explored=document.explored,
+        is_learnt=document.value == LEARNED,
+    )
 
 
 def bind_arms(document: ArmsDocument | None) -> Arms:

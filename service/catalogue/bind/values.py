@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from statistics import mean
 
 from service.catalogue.bind.policies import company_instant, company_window
+from service.catalogue.documents.forms import LEARNED
 from service.catalogue.documents.journey import (
-    LEARNED,
     ActionDocument,
     CatalogueDocument,
     CooldownDocument,
@@ -17,7 +17,16 @@ from service.catalogue.documents.journey import (
 from service.catalogue.documents.policies import PoliciesDocument
 from service.decision.constraints.capacity import Pool
 from service.decision.constraints.cooldown import Cooldown, IgnoredRest, Rest
-from service.decision.journey import Action, Journey, JourneyKind, Lever, Objective, StagePlan
+from service.decision.journey import (
+    HELPING_KINDS,
+    Action,
+    Journey,
+    JourneyKind,
+    Lever,
+    Objective,
+    RankBy,
+    StagePlan,
+)
 
 
 def cooldown_of(document: JourneyDocument) -> Cooldown | None:
@@ -81,6 +90,7 @@ def _value(document: JourneyDocument, fixed: Sequence[float]) -> float:
 def journey_of(document: JourneyDocument, company: PoliciesDocument, value: float) -> Journey:
     """`value`: what meeting its objective is worth while no model tells."""
     lever, objective = document.lever, document.objective
+    is_silence_learnt = company.silence is not None and company.silence.value == LEARNED
     return Journey(
         journey_id=document.journey,
         kind=document.kind,
@@ -89,6 +99,8 @@ def journey_of(document: JourneyDocument, company: PoliciesDocument, value: floa
             within=objective.within,
             value=value,
             is_value_learnt=objective.value == LEARNED,
+            rank_by=RankBy(objective.rank_by),
+            is_weighed_against_silence=is_silence_learnt and document.kind not in HELPING_KINDS,
             event=objective.event,
             where=objective.where,
             outcome=objective.outcome,

@@ -58,12 +58,13 @@ def decide(case: CaseDocument, plan: Plan, terms: Terms) -> Decision:
     """
     facts = facts_of_case(case, plan, terms)
     draft = begin(plan.undrawn, facts)
-    given, values = case.scores or {}, case.values or {}
+    given, values, if_silent = case.scores or {}, case.values or {}, case.if_silent or {}
     scores = {
         c.journey_id: Score(
             p_outcome=given.get(c.journey_id, c.journey.prior),
             source=ScoreSource.PRIOR,
             value=values.get(c.journey_id),
+            p_if_silent=if_silent.get(c.journey_id),
         )
         for c in draft.survivors
     }

@@ -136,6 +136,11 @@ class QuestionDocument(Document):
         description="By journey whose value is learned: what a model says it is worth to the customer; default: its "
         "value_prior.",
     )
+    if_silent: dict[Slug, Probability] | None = Field(
+        default=None,
+        description="By journey: the probability that a model gives it to meet its objective if it is not shown; "
+        "default: none is told.",
+    )
 
     def over(self, defaults: QuestionDocument) -> Self:
         """This one, completed by defaults."""

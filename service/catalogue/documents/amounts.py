@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from service.catalogue.documents.journey import LEARNED, ObjectiveDocument
+from service.catalogue.documents.forms import LEARNED
+from service.catalogue.documents.journey import ObjectiveDocument
 from service.decision.reports.event_types import EventType
 
 

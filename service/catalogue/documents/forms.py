@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time, tzinfo
-from typing import Annotated
+from typing import Annotated, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, PlainSerializer, Tag, WithJsonSchema
 
 from features.documents.durations import LENGTH, format_duration, parse_duration
-from features.documents.form import Document, meant, shown
+from features.documents.form import PLAIN, STRUCTURED, Document, meant, nearest, shown
 from features.documents.hints import of_clock, of_day, of_name
 from service.decision.windows import Per, Period, first_instant
 
@@ -120,6 +120,21 @@ Slug = Annotated[str, AfterValidator(_slug), WithJsonSchema({"type": "string", "
 Weight = Annotated[float, Field(ge=0.5, le=2.0)]
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 Money = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+
+LEARNED = "learned"
+"""In place of a number: what a model tells it is."""
+
+
+def _as_written(value: object) -> str:
+    """Whether the word was meant, or a number."""
+    return STRUCTURED if isinstance(value, str) and nearest(value, [LEARNED]) else PLAIN
+
+
+Number = TypeVar("Number")
+Learnable = Annotated[
+    Annotated[Number, Tag(PLAIN)] | Annotated[Literal["learned"], Tag(STRUCTURED)], Discriminator(_as_written)
+]
+"""A number, or LEARNED."""
 
 
 class Titles(Document):

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Discriminator, Field, SerializerFunctionWrapHandler, Tag, model_serializer, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from features.documents.durations import Duration
-from features.documents.form import PLAIN, STRUCTURED, Document, PlainOr, nearest
-from service.catalogue.documents.forms import CapDocument, Moment, Money, Probability, Slug, Titles, Weight, Window
+from features.documents.form import Document, PlainOr
+from service.catalogue.documents.forms import (
+    LEARNED,
+    CapDocument,
+    Learnable,
+    Moment,
+    Money,
+    Probability,
+    Slug,
+    Titles,
+    Weight,
+    Window,
+)
 from service.catalogue.documents.policies import OnUnknownDocument, PoliciesDocument
 from service.decision.constraints.registry import BINDERS, NEVER_BYPASSED
 from service.decision.journey import HELPING_KINDS, JourneyKind, Stage
-
-LEARNED = "learned"
-"""In place of a value: what it is to each customer, which a model tells."""
-
-
-def _as_written(value: object) -> str:
-    """Whether the word was meant, or a number."""
-    return STRUCTURED if isinstance(value, str) and nearest(value, [LEARNED]) else PLAIN
-
-
-Worth = Annotated[
-    Annotated[Money, Tag(PLAIN)] | Annotated[Literal["learned"], Tag(STRUCTURED)], Discriminator(_as_written)
-]
 
 
 class ObjectiveDocument(Document):
@@ -39,7 +37,7 @@ class ObjectiveDocument(Document):
         default=None, description="The reported outcome that meets it; or give `event`."
     )
     within: Duration = Field(description="How long after it was shown it can be met.")
-    value: Worth = Field(
+    value: Learnable[Money] = Field(
         description="What one objective that is met is worth, in the company's money; or `learned`: what it is to each "
         "customer, by what it was worth before."
     )
@@ -52,6 +50,11 @@ class ObjectiveDocument(Document):
         default=None,
         description="What it is taken to be worth until a model tells, where value is learned; default: the mean of "
         "the fixed values of its kind.",
+    )
+    rank_by: Literal["outcome", "uplift"] = Field(
+        default="outcome",
+        description="outcome: by the probability that it is met if the journey is shown; uplift: by how much more that "
+        "is than if nothing is.",
     )
 
     @model_validator(mode="after")
@@ -75,9 +78,10 @@ class ObjectiveDocument(Document):
 
     @model_serializer(mode="wrap")
     def _without_the_unsaid(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A catalogue that has no learned value keeps the version that it had before there were any."""
+        """A catalogue that has no learned value, or no uplift, keeps the version that it had before there were any."""
         fields: dict[str, Any] = written(self)
         unsaid = [name for name in ("value_from", "value_prior") if fields[name] is None]
+        unsaid += ["rank_by"] if self.rank_by == "outcome" else []
         return {name: value for name, value in fields.items() if name not in unsaid}
 
 

@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from features.documents.form import Document
-from service.catalogue.documents.forms import Probability
+from service.catalogue.documents.forms import Learnable, Probability
 from service.decision.journey import HELPING_KINDS, JourneyKind
 
 SHARES = ("holdout", "random", "no_levers", "challenger")
@@ -54,7 +54,11 @@ class ExplorationPolicyDocument(Document):
 class SilenceDocument(Document):
     """Saying nothing, as a candidate of each slot. It keeps no service or resolution journey away."""
 
-    value: float = Field(default=0.0, description="What it is worth, while nothing was learnt of it.")
+    value: Learnable[float] = Field(
+        default=0.0,
+        description="What it is worth, in the unit of priorities; or `learned`: what would come by itself of the best "
+        "that might be shown, 0 until a model tells.",
+    )
     threshold: float = Field(
         default=0.0, description="How much more than silence the priority of a journey must be worth to be shown."
     )

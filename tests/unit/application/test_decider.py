@@ -68,6 +68,7 @@ class NotingModel:
 
     version, history, columns = "noting", frozenset({"news"}), ()
     valued: frozenset[str] = frozenset()
+    silent: frozenset[str] = frozenset()
 
     def __init__(self) -> None:
         self.threads: list[str] = []
@@ -79,6 +80,9 @@ class NotingModel:
         return np.full(len(journeys), 0.5)
 
     def values(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
+        raise NotImplementedError
+
+    def p_if_silent(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
         raise NotImplementedError
 
     def contributions(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:

@@ -17,6 +17,7 @@ from service.application.scoring import Contributions, Scores, Scoring
 from service.decision.arbitrate import Score, ScoreSource, ValueSource
 from service.decision.decide import Decision, DecisionTerms, Degradation, begin, conclude
 from service.decision.facts import Facts
+from service.decision.journey import RankBy
 from service.decision.plan import Candidate, Plan
 from tests.builders import NOW, Entry, catalogue, facts, feature, journey
 
@@ -37,17 +38,21 @@ class FakeModel:
     version = "9f2a"
     history = frozenset({"learned", "old", "gone from the catalogue"})
     valued = frozenset({"learned"})
+    silent = frozenset({"learned"})
     columns = ("spend", "visits")
 
     def __init__(
         self,
         answer: Callable[[int], NDArray[np.float64]] = lambda n: np.linspace(0.5, 0.6, n),
         worth: Callable[[int], NDArray[np.float64]] = lambda n: np.full(n, 40.0),
+        in_silence: Callable[[int], NDArray[np.float64]] = lambda n: np.full(n, 0.25),
     ) -> None:
         self._answer = answer
         self._worth = worth
+        self._in_silence = in_silence
         self.asked: list[tuple[FeatureRow, datetime, Sequence[JourneyRow]]] = []
         self.asked_values: list[tuple[FeatureRow, datetime, Sequence[JourneyRow]]] = []
+        self.asked_of_silence: list[list[str]] = []
 
     def score(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
         self.asked.append((row, at, journeys))
@@ -56,6 +61,10 @@ class FakeModel:
     def values(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
         self.asked_values.append((row, at, journeys))
         return self._worth(len(journeys))
+
+    def p_if_silent(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
+        self.asked_of_silence.append([j.journey_id for j in journeys])
+        return self._in_silence(len(journeys))
 
     def contributions(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
         self.asked.append((row, at, journeys))
@@ -170,6 +179,56 @@ async def test_the_model_is_asked_for_values_of_journeys_alone_that_ask_for_them
     await scores_by(asking, plan=with_learnt_values("learned", "new", "old"))
     assert fixed.asked_values == []
     assert [[j.journey_id for j in journeys] for _, _, journeys in asking.asked_values] == [["learned"]]
+
+
+def asking_of_silence(*by_uplift: str, outcome: str | None = None) -> Plan:
+    """PLAN, in which these journeys are ranked by uplift; their objective is an event, or this outcome."""
+    entries = []
+    for j, prior in (("learned", 0.1), ("new", 0.2), ("old", 0.3)):
+        own = journey(j)
+        rank_by = RankBy.UPLIFT if j in by_uplift else RankBy.OUTCOME
+        objective = replace(own.objective, rank_by=rank_by, outcome=outcome)
+        entries.append(Entry(journey=replace(own, prior=prior, objective=objective)))
+    return catalogue(*entries).plan
+
+
+async def test_the_model_tells_of_silence_where_an_objective_is_ranked_by_uplift_and_it_can() -> None:
+    """The model has history of `learned` and `old`, and tells what comes of silence of `learned` alone."""
+    model = FakeModel()
+    found = await scores_by(model, plan=asking_of_silence("learned", "new", "old"))
+    assert {j: score.p_if_silent for j, score in found.by_journey.items()} == {
+        "learned": 0.25,
+        "new": None,
+        "old": None,
+    }
+    assert model.asked_of_silence == [["learned"]]
+
+
+async def test_the_model_is_not_asked_of_silence_where_nothing_is_ranked_by_it_or_none_can_come() -> None:
+    for plan in (PLAN, asking_of_silence("old"), asking_of_silence("learned", outcome="CONVERTED")):
+        model = FakeModel(in_silence=fail)
+        assert (await scores_by(model, plan=plan)).degraded == ()
+        assert model.asked_of_silence == []
+
+
+@pytest.mark.parametrize(
+    "in_silence",
+    [
+        fail,
+        lambda n: np.array([math.nan] * n),
+        lambda n: np.array([math.inf] * n),
+        lambda n: np.array([-0.01] * n),
+        lambda n: np.array([1.01] * n),
+        lambda n: np.array([0.5] * (n + 1)),
+        lambda n: np.full((n, 2), 0.5),
+    ],
+    ids=["raises", "nan", "infinity", "below-zero", "above-one", "too-many", "a-matrix"],
+)
+async def test_a_model_whose_chance_in_silence_is_no_probability_leaves_every_journey_its_prior(
+    in_silence: Callable[[int], NDArray[np.float64]],
+) -> None:
+    found = await scores_by(FakeModel(in_silence=in_silence), plan=asking_of_silence("learned"))
+    assert found == Scores(by_journey=PRIORS, model_version="", degraded=DEGRADED)
 
 
 @pytest.mark.parametrize(

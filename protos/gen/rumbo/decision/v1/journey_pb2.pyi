@@ -84,7 +84,7 @@ class RankedJourney(_message.Message):
     def __init__(self, rank: _Optional[int] = ..., journey_id: _Optional[str] = ..., kind: _Optional[_Union[JourneyKind, str]] = ..., stage: _Optional[_Union[Stage, str]] = ..., action_id: _Optional[str] = ..., tone: _Optional[str] = ..., is_offer: _Optional[bool] = ..., priority: _Optional[float] = ..., p_outcome: _Optional[float] = ..., value: _Optional[float] = ..., selection_probability: _Optional[float] = ..., reasons: _Optional[_Iterable[_Union[_reason_pb2.Reason, _Mapping]]] = ..., is_exploration: _Optional[bool] = ..., p_if_silent: _Optional[float] = ...) -> None: ...
 
 class EligibleJourney(_message.Message):
-    __slots__ = ("journey_id", "kind", "stage", "action_id", "priority", "p_outcome", "value", "reasons")
+    __slots__ = ("journey_id", "kind", "stage", "action_id", "priority", "p_outcome", "value", "reasons", "p_if_silent")
     JOURNEY_ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     STAGE_FIELD_NUMBER: _ClassVar[int]
@@ -93,6 +93,7 @@ class EligibleJourney(_message.Message):
     P_OUTCOME_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
     REASONS_FIELD_NUMBER: _ClassVar[int]
+    P_IF_SILENT_FIELD_NUMBER: _ClassVar[int]
     journey_id: str
     kind: JourneyKind
     stage: Stage
@@ -101,7 +102,8 @@ class EligibleJourney(_message.Message):
     p_outcome: float
     value: float
     reasons: _containers.RepeatedCompositeFieldContainer[_reason_pb2.Reason]
-    def __init__(self, journey_id: _Optional[str] = ..., kind: _Optional[_Union[JourneyKind, str]] = ..., stage: _Optional[_Union[Stage, str]] = ..., action_id: _Optional[str] = ..., priority: _Optional[float] = ..., p_outcome: _Optional[float] = ..., value: _Optional[float] = ..., reasons: _Optional[_Iterable[_Union[_reason_pb2.Reason, _Mapping]]] = ...) -> None: ...
+    p_if_silent: float
+    def __init__(self, journey_id: _Optional[str] = ..., kind: _Optional[_Union[JourneyKind, str]] = ..., stage: _Optional[_Union[Stage, str]] = ..., action_id: _Optional[str] = ..., priority: _Optional[float] = ..., p_outcome: _Optional[float] = ..., value: _Optional[float] = ..., reasons: _Optional[_Iterable[_Union[_reason_pb2.Reason, _Mapping]]] = ..., p_if_silent: _Optional[float] = ...) -> None: ...
 
 class RejectedJourney(_message.Message):
     __slots__ = ("journey_id", "reasons", "eligible_after")
