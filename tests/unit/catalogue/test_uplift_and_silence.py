@@ -107,7 +107,7 @@ defaults:
   scores: {pizza-night: 0.5}
 cases:
   - {name: who would buy anyway is left alone, if_silent: {pizza-night: 0.5}, eligible: [pizza-night], ranked: []}
-  - {name: who is moved by it is shown it, if_silent: {pizza-night: 0.1}, eligible: [pizza-night], ranked: [pizza-night]}
+  - {name: who is moved is shown it, if_silent: {pizza-night: 0.1}, eligible: [pizza-night], ranked: [pizza-night]}
 """
 
 

@@ -26,6 +26,9 @@ CODES = {
     "NO_CANDIDATE",
     "DISPLACES",
     "TONE_CHOSEN",
+    "EXPLORED",
+    "HOLDOUT",
+    "SILENCE_IS_WORTH_MORE",
 }
 CAP: dict[str, Scalar] = {"cap": "email-week", "at_most": 2, "per": 604_800, "contacts": 2}
 RANKED: dict[str, Scalar] = {
