@@ -35,6 +35,10 @@ class RegistryUnusable(ModelMissing):
     """The registry's database is not one."""
 
 
+class PointerUnreadable(ModelMissing):
+    """The file that says which models serve is not one."""
+
+
 class BundleCorrupt(RumboError):
     """A bundle is not, byte for byte, what was saved; it never serves."""
 

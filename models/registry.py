@@ -6,6 +6,7 @@ keeps is downloaded to that path when it is needed there.
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from features.files import made_durable
 from models.bundle import MANIFEST_FILE, Bundle
-from models.errors import BundleCorrupt, HomeMoved, ModelMissing, NothingTrained, VersionUnknown
+from models.errors import BundleCorrupt, HomeMoved, ModelMissing, NothingTrained, PointerUnreadable, VersionUnknown
+from models.pointer import PointedModel, Pointer, moving, place_in, read_pointer, write_pointer
 from models.pyfunc import BUNDLE, BUNDLE_PLACE
 from models.runs import RunRecord, begun_run, log_run, name_run
 from models.tracking import Registry, client_of, writing_to
@@ -26,8 +28,12 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.tracking import MlflowClient
 
+log = logging.getLogger(__name__)
+
 CHAMPION = "champion"
 CHALLENGER = "challenger"
+PREVIOUS = "previous"
+"""What was champion before; `rollback` makes it so again."""
 DOWNLOADS = "bundles"
 """In HOME/mlflow: the bundles that a server keeps, by their versions."""
 PLACE_TAG = "rumbo.bundle_path"
@@ -81,10 +87,12 @@ def publish(registry: Registry, record: RunRecord, now: datetime) -> PublishedMo
             raise
         name_run(client, model, registry.model, str(version.version), record)
         client.set_terminated(run_id)
-        client.set_registered_model_alias(registry.model, CHALLENGER, str(version.version))
-        is_champion = not _has_had_champion(client, registry)
-        if is_champion:
-            _make_champion(client, registry, version, now)
+        with moving(registry.folder):
+            client.set_registered_model_alias(registry.model, CHALLENGER, str(version.version))
+            is_champion = not _has_had_champion(client, registry)
+            if is_champion:
+                _make_champion(client, registry, version, now)
+            _write_down(client, registry)
     return PublishedModel(
         run_id=run_id,
         registry_version=str(version.version),
@@ -100,11 +108,33 @@ def promote(registry: Registry, number: str, now: datetime) -> str | None:
     """
     registry.demand()
     with writing_to(registry), client_of(registry) as client:
-        version = _version(client, registry, number)
-        place = _place(registry, version)
-        trials_of(registry.home).demand(Bundle.load(place, within=registry.folder), place, registry.folder)
-        made_durable(place, above=registry.folder)
-        return _make_champion(client, registry, version, now)
+        return _promoted(client, registry, _version(client, registry, number), now)
+
+
+def rollback(registry: Registry, now: datetime) -> tuple[str, str | None]:
+    """Makes what was champion before it again, as `promote`. Returns: it, and the version that was until now.
+
+    Raises: ModelMissing if there is none; as `promote`.
+    """
+    registry.demand()
+    with writing_to(registry), client_of(registry) as client:
+        version, champion = (_by_alias(client, registry, alias) for alias in (PREVIOUS, CHAMPION))
+        if version is None or (champion is not None and version.version == champion.version):
+            raise ModelMissing(f"there is no champion of the model {registry.model} before this one to go back to")
+        return str(version.version), _promoted(client, registry, version, now)
+
+
+def point(registry: Registry) -> Pointer:
+    """Writes down which versions have the aliases, with their bundles brought here. Returns: that.
+
+    A champion whose alias was taken away stays pointed to.
+    Raises: ModelMissing, also when no version is champion; RegistryUnusable; BundleCorrupt; CannotWrite.
+    """
+    registry.demand()
+    with client_of(registry) as client, moving(registry.folder):
+        pointer = _write_down(client, registry)
+        _champion(client, registry)
+        return pointer
 
 
 def registered(registry: Registry) -> tuple[RegisteredModel, ...]:
@@ -147,17 +177,6 @@ def fetch_champion(registry: Registry) -> Bundle:
     return Bundle.load(_place_of_champion(registry), within=registry.folder)
 
 
-def fetch_tried_champion(registry: Registry, trials: Trials) -> Bundle:
-    """The bundle that serves, once it has scored in a process of its own.
-
-    Raises: as `fetch_champion`; TrialUnfinished.
-    """
-    place = _place_of_champion(registry)
-    bundle = Bundle.load(place, within=registry.folder)
-    trials.demand(bundle, place, registry.folder)
-    return bundle
-
-
 def stamp_of(registry: Registry) -> Hashable:
     """A value that changes whenever a registry in a file is written or replaced; None when that cannot be told."""
     try:
@@ -182,21 +201,10 @@ def _place(registry: Registry, version: ModelVersion) -> Path:
     """Where the bundle of a version lies; brought there if a server keeps it. Raises: ModelMissing, BundleCorrupt."""
     if PLACE_TAG not in version.tags:
         raise ModelMissing(f"version {version.version} of the model {registry.model} does not say where its bundle is")
-    place = _inside(registry.folder, version.tags[PLACE_TAG])
+    place = place_in(registry.folder, version.tags[PLACE_TAG])
     if registry.has_own_artifacts and not place.is_dir():
         _download(registry, version, place)
     return place
-
-
-def _inside(folder: Path, place: str) -> Path:
-    """Raises: ModelMissing when `place` leads out of `folder`."""
-    try:
-        found = (folder / place).resolve()
-    except (OSError, ValueError, RuntimeError) as error:
-        raise ModelMissing(f"the model lies at no place: {error}") from error
-    if not found.is_relative_to(folder):
-        raise ModelMissing(f"the model lies outside of {folder}, from where nothing is loaded")
-    return found
 
 
 def _download(registry: Registry, version: ModelVersion, place: Path) -> None:
@@ -264,8 +272,56 @@ def _has_had_champion(client: MlflowClient, registry: Registry) -> bool:
     return any(PROMOTED_TAG in version.tags for version in _versions(client, registry))
 
 
+def _promoted(client: MlflowClient, registry: Registry, version: ModelVersion, now: datetime) -> str | None:
+    """Proved, durable, then champion. Returns: the version that was before."""
+    place = _place(registry, version)
+    trials_of(registry.home).demand(Bundle.load(place, within=registry.folder), place, registry.folder)
+    made_durable(place, above=registry.folder)
+    with moving(registry.folder):
+        replaced = _make_champion(client, registry, version, now)
+        _write_down(client, registry)
+    return replaced
+
+
+def _write_down(client: MlflowClient, registry: Registry) -> Pointer:
+    """Rewrites the pointer if it says something else. To be called by who is `moving`."""
+    try:
+        before = read_pointer(registry.folder)
+    except PointerUnreadable:
+        before = None
+    champion = _pointed(client, registry, CHAMPION)
+    if champion is None and before is not None:
+        champion = before.champion
+    pointer = Pointer(champion=champion, challenger=_pointed_challenger(client, registry))
+    if pointer != before:
+        write_pointer(registry.folder, pointer)
+    return pointer
+
+
+def _pointed(client: MlflowClient, registry: Registry, alias: str) -> PointedModel | None:
+    version = _by_alias(client, registry, alias)
+    if version is None:
+        return None
+    place = _place(registry, version).relative_to(registry.folder).as_posix()
+    named = version.tags.get(VERSION_TAG) or Bundle.load(registry.folder / place, within=registry.folder).version
+    return PointedModel(number=str(version.version), version=named, place=place)
+
+
+def _pointed_challenger(client: MlflowClient, registry: Registry) -> PointedModel | None:
+    """One that cannot be had is no reason to leave the champion out."""
+    try:
+        return _pointed(client, registry, CHALLENGER)
+    except (ModelMissing, BundleCorrupt) as error:
+        log.warning("the challenger cannot be had: %s", error)
+        return None
+
+
 def _make_champion(client: MlflowClient, registry: Registry, version: ModelVersion, now: datetime) -> str | None:
-    """Moves the alias; the run and the version say when, and what it replaced. Returns: that."""
+    """Moves the alias; the run and the version say when, and what it replaced. Returns: that.
+
+    `previous` is moved before, so that whatever ends this in between leaves a champion, and none of long ago to go back
+    to.
+    """
     before = _by_alias(client, registry, CHAMPION)
     replaced = None if before is None else str(before.version)
     number = str(version.version)
@@ -274,6 +330,8 @@ def _make_champion(client: MlflowClient, registry: Registry, version: ModelVersi
     client.set_model_version_tag(registry.model, number, PROMOTED_TAG, "\n".join(lines))
     if version.run_id:
         client.set_tag(version.run_id, PROMOTED_TAG, "\n".join(lines))
+    if replaced is not None and replaced != number:
+        client.set_registered_model_alias(registry.model, PREVIOUS, replaced)
     client.set_registered_model_alias(registry.model, CHAMPION, number)
     return replaced
 

@@ -51,6 +51,12 @@ class Metrics:
         self._versions: dict[str, str] = {}
         self._loads = Counter("rumbo_catalogue_loads", "Catalogues loaded.", ["result"], registry=self.registry)
         self._refused = Gauge("rumbo_catalogue_refused", "1 while a catalogue is refused.", registry=self.registry)
+        self._model_refused = Gauge(
+            "rumbo_model_refused", "1 while what an alias names cannot serve.", ["what"], registry=self.registry
+        )
+        self._registry_doubted = Gauge(
+            "rumbo_model_registry_doubted", "1 while the registry of models cannot be asked.", registry=self.registry
+        )
         self.features_refused = Gauge(
             "rumbo_features_refused", "1 while the registry has what cannot serve.", registry=self.registry
         )
@@ -77,6 +83,13 @@ class Metrics:
         """Counts a load; `rumbo_catalogue_refused` is 1 while what lies in the folder is not what serves."""
         self._loads.labels(result="in_force" if is_valid else "refused").inc()
         self._refused.set(0 if is_valid else 1)
+
+    def model_refused(self, what: str, *, is_refused: bool) -> None:
+        """`what`: `model` or `challenger`, as `in_force` has them."""
+        self._model_refused.labels(what=what).set(1 if is_refused else 0)
+
+    def registry_doubted(self, *, is_doubted: bool) -> None:
+        self._registry_doubted.set(1 if is_doubted else 0)
 
     def decided(self, decision: Decision, times: StepTimes, *, is_dry_run: bool) -> None:
         """Counts one answer and writes its log line."""
@@ -130,7 +143,7 @@ def _line(decision: Decision, times: StepTimes, codes: Tally[str], *, is_dry_run
         "taken": len(decision.selection.taken),
         "codes": dict(codes),
         "degraded": [f"{d.what}={d.status.value}" for d in decision.terms.degraded],
-        "model": decision.terms.model_version,
+        "model": decision.model_version,
         "catalogue": decision.plan.version,
         "features": decision.terms.features_version,
         "us": {stage: round(seconds * 1e6) for stage, seconds in times.seconds.items()},

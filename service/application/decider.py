@@ -197,14 +197,14 @@ class Decider:
             before = await self._hydrator.hydrate(facts_request, now, reach)
         with times.of("score"):
             every = [c for offered in plan.journeys.get(question.channel, ()) for c in offered.elsewhere[:1]]
-            scores = await self._scoring.score(every, before.facts)
+            scores = await self._scoring.score(every, before.facts, plan.arms)
         decision_id = self._new_id(now)
 
         def decide(state: StateReading) -> Decision:
             hydrated = self._hydrator.merge(facts_request, now, before.reading, state)
             draft = begin(plan, hydrated.facts)
             has_same = hydrated.facts.features == before.facts.features
-            found = scores if has_same else self._scoring.score_here(draft.survivors, hydrated.facts)
+            found = scores if has_same else self._scoring.score_here(draft.survivors, hydrated.facts, plan.arms)
             decision = _concluded(draft, found, hydrated, question, decision_id)
             before_commit(decision)
             return decision
@@ -236,7 +236,7 @@ class Decider:
         with times.of("constrain"):
             draft = begin(plan, hydrated.facts)
         with times.of("score"):
-            scores = await self._scoring.score(draft.survivors, draft.facts)
+            scores = await self._scoring.score(draft.survivors, draft.facts, plan.arms)
         with times.of("select"):
             seed = 0 if decision_id or plan.is_plain else self._seed()
             return _concluded(draft, scores, hydrated, question, decision_id, seed)
@@ -294,7 +294,11 @@ def _concluded(
         features_version=hydrated.features_version,
         degraded=hydrated.degraded + scores.degraded,
     )
-    return conclude(draft, {c.journey_id: scores.by_journey[c.journey_id] for c in draft.survivors}, terms)
+    survivors = [c.journey_id for c in draft.survivors]
+    other = scores.other
+    if other is not None:
+        other = replace(other, by_journey={j: other.by_journey[j] for j in survivors})
+    return conclude(draft, {j: scores.by_journey[j] for j in survivors}, terms, other)
 
 
 def _without_decision(decision_id: str, facts: Facts, pools: Iterable[Pool]) -> Facts:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from features.encoder import JourneyRow
 from features.values import FeatureRow, FeatureStatus
 from service.decision.arbitrate import Score, ScoreSource
-from service.decision.decide import Decision, Degradation
+from service.decision.arms import ONE_ARM, Arm, Arms
+from service.decision.decide import Decision, Degradation, OtherScores
 from service.decision.facts import Facts
 from service.decision.journey import Journey
 from service.decision.plan import Candidate
@@ -28,6 +29,7 @@ from service.decision.plan import Candidate
 log = logging.getLogger(__name__)
 
 NO_MODEL = Degradation(what="model", status=FeatureStatus.UNAVAILABLE, effect="RANKED_BY_PRIOR")
+NO_CHALLENGER = Degradation(what="challenger", status=FeatureStatus.UNAVAILABLE, effect="RANKED_BY_CHAMPION")
 
 
 class Model(Protocol):
@@ -64,6 +66,22 @@ class Model(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Models:
+    """Those in force, changed as one: a decision takes both at once."""
+
+    champion: Model | None = None
+    challenger: Model | None = None
+
+    @property
+    def are_none(self) -> bool:
+        return self.champion is None and self.challenger is None
+
+    def of_version(self, version: str) -> Model | None:
+        """None if none of this version is in force."""
+        return next((m for m in (self.champion, self.challenger) if m is not None and m.version == version), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Contributions:
     """How a raw score came about, in log-odds: base + the sum over features."""
 
@@ -73,58 +91,68 @@ class Contributions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
-    """By journey id. `model_version` is "" when no model scored."""
+    """By journey id, all of one model and the priors. `model_version` is "" when no model scored.
+
+    `other`: those of the challenger, where arms ask for them.
+    """
 
     by_journey: Mapping[str, Score]
     model_version: str
     degraded: tuple[Degradation, ...]
+    other: OtherScores | None = None
 
 
 class Scoring:
-    """Holds the model that serves, if any. LightGBM runs on a thread of its own."""
+    """Holds the models that serve, if any. LightGBM runs on a thread of its own."""
 
     def __init__(self, model: Model | None) -> None:
-        self._model = model
+        self._models = Models(champion=model)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="score")
 
     @property
+    def models(self) -> Models:
+        return self._models
+
+    @property
     def model_version(self) -> str:
-        return "" if self._model is None else self._model.version
+        """The champion's."""
+        champion = self._models.champion
+        return "" if champion is None else champion.version
 
     async def has_model(self) -> bool:
         """Whether a model is in force."""
-        return self._model is not None
+        return self._models.champion is not None
 
-    def use(self, model: Model) -> None:
-        """Scores with this model from now on; a decision under way keeps the one that it began with."""
-        self._model = model
+    def use(self, models: Models) -> None:
+        """Scores with these from now on; scores under way are of those that they began with."""
+        self._models = models
 
-    async def score(self, candidates: Sequence[Candidate], facts: Facts) -> Scores:
-        """The scores, as `score_here` makes them, on the thread of the model."""
-        if self._model is None:
-            return self.score_here(candidates, facts)
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self.score_here, candidates, facts)
+    async def score(self, candidates: Sequence[Candidate], facts: Facts, arms: Arms = ONE_ARM) -> Scores:
+        """The scores, as `score_here` makes them, on the thread of the models."""
+        if self._models.are_none:
+            return self.score_here(candidates, facts, arms)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self.score_here, candidates, facts, arms)
 
-    def score_here(self, candidates: Sequence[Candidate], facts: Facts) -> Scores:
-        """Never raises for trouble of the model: the priors stand in, and `degraded` says so."""
-        scores = {c.journey_id: Score(p_outcome=c.journey.prior, source=ScoreSource.PRIOR) for c in candidates}
-        model = self._model
-        if model is None:
-            return Scores(by_journey=scores, model_version="", degraded=(NO_MODEL,))
-        learned = [c.journey for c in candidates if c.journey_id in model.history]
-        if learned:
-            try:
-                scores.update(_by_model(model, learned, facts))
-            except Exception:
-                log.exception("the model failed to score; priors stand in")
-                return Scores(by_journey=scores, model_version="", degraded=(NO_MODEL,))
-        return Scores(by_journey=scores, model_version=model.version, degraded=())
+    def score_here(self, candidates: Sequence[Candidate], facts: Facts, arms: Arms = ONE_ARM) -> Scores:
+        """Never raises for trouble of a model: the priors, or the champion, stand in, and `degraded` says so."""
+        models = self._models
+        own = _scores(models.champion, candidates, facts)
+        if own is None:
+            own = Scores(by_journey=_priors(candidates), model_version="", degraded=(NO_MODEL,))
+        is_shown = arms.shares.get(Arm.CHALLENGER, 0.0) > 0.0
+        if models.challenger is None or not (is_shown or arms.has_shadow):
+            return own
+        told = _scores(models.challenger, candidates, facts)
+        if told is None:
+            return replace(own, degraded=(*own.degraded, NO_CHALLENGER))
+        other = OtherScores(model_version=told.model_version, by_journey=told.by_journey, is_shown=is_shown)
+        return replace(own, other=other)
 
     async def contributions(self, decision: Decision) -> Mapping[str, Contributions]:
-        """The contributions by journey that the model ranked; empty if another model serves now, or if it fails."""
-        model = self._model
+        """The contributions by journey that the model ranked; empty if it serves no longer, or if it fails."""
+        model = self._models.of_version(decision.model_version)
         picks = [p.scored for p in decision.picks if p.scored.score.source is ScoreSource.MODEL]
-        if model is None or model.version != decision.model_version or not picks:
+        if model is None or not picks:
             return {}
         try:
             return await self._explain(model, [s.candidate.journey for s in picks], decision.facts)
@@ -146,6 +174,25 @@ class Scoring:
 
     def close(self) -> None:
         self._thread.shutdown()
+
+
+def _priors(candidates: Sequence[Candidate]) -> dict[str, Score]:
+    return {c.journey_id: Score(p_outcome=c.journey.prior, source=ScoreSource.PRIOR) for c in candidates}
+
+
+def _scores(model: Model | None, candidates: Sequence[Candidate], facts: Facts) -> Scores | None:
+    """The model's where it has history, priors elsewhere; None without a model, or if it fails."""
+    if model is None:
+        return None
+    scores = _priors(candidates)
+    learned = [c.journey for c in candidates if c.journey_id in model.history]
+    if learned:
+        try:
+            scores.update(_by_model(model, learned, facts))
+        except Exception:
+            log.exception("the model %s failed to score", model.version)
+            return None
+    return Scores(by_journey=scores, model_version=model.version, degraded=())
 
 
 def _by_model(model: Model, journeys: Sequence[Journey], facts: Facts) -> dict[str, Score]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from features.errors import SituationUnreadable
 from features.situation import ConsentFact, ConsentStatus, Fact, IncidentFact, IncidentStatus
@@ -105,6 +105,11 @@ async def stopped(task: asyncio.Task[None]) -> None:
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
+
+
+def run_until_closed(opened: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
+    """In the background until `opened` is closed."""
+    opened.push_async_callback(stopped, asyncio.create_task(work))
 
 
 def _incident(times: IncidentTimes) -> IncidentFact:

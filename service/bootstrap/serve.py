@@ -6,12 +6,11 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Hashable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any
 from uuid import uuid4
 
 from features.company.company import COMPANY_FILE, Company, CompanyInvalid, load_company
@@ -23,9 +22,6 @@ from features.schema import FeatureSchema
 from features.situation import SituationViews
 from features.store.online import OnlineFeatures
 from features.store.push import SituationWriter
-from models.errors import BundleUnfit
-from models.registry import fetch_tried_champion, stamp_of, trials_of
-from models.scorer import Scorer
 from models.tracking import Registry
 from service.application.catalogues import KeptCatalogues
 from service.application.decider import Decider
@@ -35,20 +31,19 @@ from service.application.intake import Intake
 from service.application.last_known_kills import keep_reading
 from service.application.scoring import Model, Scoring
 from service.background.catalogue_watch import CatalogueWatch
-from service.background.feature_feed import FeatureFeed, stopped
+from service.background.feature_feed import FeatureFeed, run_until_closed
 from service.background.feature_watch import FeatureWatch
 from service.background.housekeeping import Housekeeping
 from service.background.kill_readers import KillReader
-from service.background.model_watch import ModelWatch
 from service.bootstrap.clock import Clock, system_clock, uuid_of
 from service.bootstrap.company import catalogue_of, company_of, features_known
+from service.bootstrap.models import follow_models
 from service.bootstrap.store import (
     open_state,
 )
 from service.catalogue.documents.patience import Patience, patiently
 from service.catalogue.load import Catalogue, CatalogueFolder
 from service.catalogue.terms import Terms, company_terms
-from service.decision.journey import JourneyKind
 from service.metrics import Metrics
 from service.quiet_load import collecting_later
 from service.settings import Settings
@@ -122,13 +117,13 @@ async def application(
         await _work(core, watch, opened)
         followed = _feature_watch(core, written, online, watch) if features is None else None
         if followed is not None:
-            _run(followed.run(), opened)
+            run_until_closed(opened, followed.run())
         if model is None:
             registry = Registry.of(company, settings.home)
             in_force = partial(_schema_in_force, written.known, followed)
-            await _watch_models(core, _Champion(registry, in_force), opened)
+            await follow_models(registry, in_force, core.scoring, core.metrics, opened)
         await readiness.look()
-        _run(readiness.run(), opened)
+        run_until_closed(opened, readiness.run())
         intake = Intake(core.state, core.catalogues, clock, tell_features)
         yield Application(
             handler=Handler(
@@ -241,7 +236,7 @@ def _feed_features(core: _Core, company: Company, opened: AsyncExitStack) -> Cal
         return lambda: None
     feed = FeatureFeed(core.state, SituationWriter(company.feature_repo, views), core.metrics)
     opened.callback(feed.close)
-    _run(feed.run(), opened)
+    run_until_closed(opened, feed.run())
     return feed.wake
 
 
@@ -254,7 +249,7 @@ async def _work(core: _Core, watch: CatalogueWatch, opened: AsyncExitStack) -> N
     upkeep = Upkeep(core.state.engine, core.settings.retention)
     housekeeping = Housekeeping(upkeep, core.catalogues, core.metrics, core.clock)
     for work in (watch.run(), housekeeping.run(), keep_reading(kills.read)):
-        _run(work, opened)
+        run_until_closed(opened, work)
 
 
 def _feature_watch(core: _Core, written: _Written, online: OnlineFeatures, catalogues: CatalogueWatch) -> FeatureWatch:
@@ -267,19 +262,6 @@ def _feature_watch(core: _Core, written: _Written, online: OnlineFeatures, catal
 def _schema_in_force(known: CompanyFeatures, followed: FeatureWatch | None) -> FeatureSchema:
     """`known`: what was read at the start."""
     return known.schema if followed is None else followed.in_force.schema
-
-
-async def _watch_models(core: _Core, champion: _Champion, opened: AsyncExitStack) -> None:
-    """Serves the champion of the home, and each that follows it. The first is tried before this returns."""
-    models = ModelWatch(champion, core.scoring, core.metrics)
-    _run(models.run(), opened)
-    opened.callback(models.stop)
-    await models.first()
-
-
-def _run(work: Coroutine[Any, Any, None], opened: AsyncExitStack) -> None:
-    """In the background until `opened` is closed."""
-    opened.push_async_callback(stopped, asyncio.create_task(work))
 
 
 def _first_load(folder: CatalogueFolder, patience: Patience) -> Catalogue:
@@ -300,25 +282,3 @@ def _shares(settings: Settings) -> dict[str, Share]:
         "RecordOutcomes": Share(settings.max_calls_record_outcomes),
         "GetDecision": Share(settings.max_calls_get_decision),
     }
-
-
-class _Champion:
-    """The champion of a home, as a `ModelSource`; `schema` gives the features in force, which it must fit."""
-
-    def __init__(self, registry: Registry, schema: Callable[[], FeatureSchema]) -> None:
-        self._registry = registry
-        self._schema = schema
-        self._trials = trials_of(registry.home)
-
-    def stamp(self) -> Hashable:
-        return stamp_of(self._registry)
-
-    def load(self) -> Model:
-        """Raises: as `fetch_tried_champion`; BundleUnfit."""
-        bundle = fetch_tried_champion(self._registry, self._trials)
-        if misfits := bundle.misfits(self._schema(), frozenset(JourneyKind)):
-            raise BundleUnfit(bundle.version, misfits)
-        return Scorer(bundle)
-
-    def stop(self) -> None:
-        self._trials.stop()

@@ -198,6 +198,10 @@ EFFECTS: Mapping[str, Wording] = {
         "{what} is {status}: journeys are ordered by tier and by what their owners expect.",
         "{what} está {status}: los journeys se ordenan por nivel y por lo que esperan sus responsables.",
     ),
+    "RANKED_BY_CHAMPION": Wording(
+        "{what} is {status}: who would be decided for by it is decided for by the champion.",
+        "{what} está {status}: a quienes les tocaría, les decide el modelo campeón.",
+    ),
     "UNRECORDED": Wording(
         "The state store is {status}: nothing is reserved or recorded, and journeys that need what it holds are "
         "withheld. The kill list is as it was last read, withdrawals are as the feature store has them.",

@@ -1,4 +1,7 @@
-"""The model missing or damaged: the order is by tier and prior, the answer says so, and nothing damaged serves."""
+"""The model missing or damaged: the order is by tier and prior, the answer says so, and nothing damaged serves.
+
+A registry that is damaged keeps nothing from being served: the home says itself what that is.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,7 @@ from numpy.typing import NDArray
 
 from features.encoder import JourneyRow
 from features.values import FeatureRow
+from models.pointer import POINTER_FILE, Pointer, read_pointer, write_pointer
 from models.registry import fetch_champion
 from rumbo.decision.v1 import decision_pb2
 from tests.e2e.wire import REGULAR, SECOND_REGULAR, allowed_ids, degraded_of
@@ -78,7 +82,13 @@ def remove_everything(home: Path) -> None:
 
 def sign(home: Path, text: str) -> None:
     """Another text of the model, with hashes that fit, as someone who knows the format would write."""
-    replace(fetch_champion(registry_at(home)), model_text=text).save(part(home, "model.txt").parent)
+    signed = replace(fetch_champion(registry_at(home)), model_text=text)
+    signed.save(part(home, "model.txt").parent)
+    folder = registry_at(home).folder
+    pointer = read_pointer(folder)
+    assert pointer is not None
+    assert pointer.champion is not None
+    write_pointer(folder, Pointer(champion=replace(pointer.champion, version=signed.version)))
 
 
 def cut_and_sign(home: Path) -> None:
@@ -165,8 +175,6 @@ DAMAGE = [
     remove_the_model,
     remove_the_manifest,
     forget_the_history,
-    remove_the_registry,
-    garble_the_registry,
     remove_everything,
     cut_and_sign,
     lead_a_node_of_the_last_tree_to_itself,
@@ -174,6 +182,10 @@ DAMAGE = [
     nest_the_manifest,
     make_the_model_a_pipe,
     link_the_model_to_elsewhere,
+]
+DAMAGE_TO_THE_REGISTRY = [
+    remove_the_registry,
+    garble_the_registry,
     name_a_place_outside,
     stamp_another_schema,
     make_the_registry_a_folder,
@@ -181,6 +193,11 @@ DAMAGE = [
     empty_the_registry,
     delete_the_version,
 ]
+
+
+def forget_what_serves(home: Path) -> None:
+    """As in a home of an earlier release."""
+    (registry_at(home).folder / POINTER_FILE).unlink()
 
 
 MORNING = {"breakfast-coupons": 1.2}
@@ -222,7 +239,31 @@ async def test_without_a_whole_model_the_order_is_by_tier_and_prior(
         assert_ordered_by_prior(await service.preview(SECOND_REGULAR))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("damage", DAMAGE_TO_THE_REGISTRY)
+async def test_without_a_registry_the_model_serves_that_served_last(
+    modelled_home: Path, damage: Callable[[Path], None]
+) -> None:
+    champion = fetch_champion(registry_at(modelled_home))
+    damage(modelled_home)
+    async with running(modelled_home) as service:
+        answer = await service.preview(SECOND_REGULAR)
+    assert (answer.model_version, degraded_of(answer)) == (champion.version, {})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("damage", DAMAGE_TO_THE_REGISTRY)
+async def test_without_a_registry_nor_a_word_of_what_served_the_order_is_by_tier_and_prior(
+    modelled_home: Path, damage: Callable[[Path], None]
+) -> None:
+    damage(modelled_home)
+    forget_what_serves(modelled_home)
+    async with running(modelled_home) as service:
+        assert_ordered_by_prior(await service.preview(SECOND_REGULAR))
+
+
 async def test_a_registry_that_is_locked_delays_neither_the_start_nor_an_answer(modelled_home: Path) -> None:
+    forget_what_serves(modelled_home)
     with closing(sqlite3.connect(modelled_home / "mlflow" / "mlflow.db", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         async with running(modelled_home) as service:
@@ -230,10 +271,11 @@ async def test_a_registry_that_is_locked_delays_neither_the_start_nor_an_answer(
 
 
 @pytest.mark.timeout(120)
-async def test_a_model_that_is_mended_comes_into_force_without_a_restart(modelled_home: Path) -> None:
+async def test_a_registry_that_is_mended_brings_its_model_into_force_without_a_restart(modelled_home: Path) -> None:
     database = modelled_home / "mlflow" / "mlflow.db"
     whole = database.read_bytes()
     stamp_another_schema(modelled_home)
+    forget_what_serves(modelled_home)
     async with running(modelled_home) as service:
         assert_ordered_by_prior(await service.preview(SECOND_REGULAR))
         database.write_bytes(whole)

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from features.encoder import JourneyRow
 from features.values import FeatureRow, FeatureStatus
-from service.application.scoring import Contributions, Scores, Scoring
+from service.application.scoring import Contributions, Models, Scores, Scoring
 from service.decision.arbitrate import Score, ScoreSource, ValueSource
-from service.decision.decide import Decision, DecisionTerms, Degradation, begin, conclude
+from service.decision.arms import Arm, Arms
+from service.decision.decide import Decision, DecisionTerms, Degradation, OtherScores, begin, conclude
 from service.decision.facts import Facts
 from service.decision.journey import RankBy
 from service.decision.plan import Candidate, Plan
@@ -294,3 +295,75 @@ async def test_there_are_no_contributions_of_a_model_that_did_not_score_or_fails
     explain: Explain, model: FakeModel | None, decision: Decision
 ) -> None:
     assert await explain(model).contributions(decision) == {}
+
+
+CHALLENGED = Arms(shares={Arm.CHALLENGER: 0.2})
+SHADOWED = Arms(has_shadow=True)
+
+
+class Challenger(FakeModel):
+    version = "c4a1"
+    history = frozenset({"new"})
+
+
+async def both_by(champion: FakeModel | None, challenger: FakeModel | None, arms: Arms) -> Scores:
+    scoring = Scoring(None)
+    scoring.use(Models(champion=champion, challenger=challenger))
+    try:
+        return await scoring.score(begin(PLAN, KNOWN).survivors, KNOWN, arms)
+    finally:
+        scoring.close()
+
+
+@pytest.mark.parametrize(("arms", "is_shown"), [(CHALLENGED, True), (SHADOWED, False)], ids=["shown", "shadow"])
+async def test_a_challenger_scores_beside_the_champion_where_arms_ask_for_it(arms: Arms, is_shown: bool) -> None:
+    found = await both_by(FakeModel(), Challenger(lambda n: np.full(n, 0.7)), arms)
+    alone = await scores_by(FakeModel())
+    of_challenger = {**PRIORS, "new": Score(p_outcome=0.7, source=ScoreSource.MODEL)}
+    other = OtherScores(model_version="c4a1", by_journey=of_challenger, is_shown=is_shown)
+    assert found == replace(alone, other=other)
+
+
+async def test_a_challenger_that_nobody_asks_for_is_not_asked() -> None:
+    challenger = Challenger(fail)
+    assert await both_by(FakeModel(), challenger, Arms(shares={Arm.HOLDOUT: 0.1})) == await scores_by(FakeModel())
+    assert challenger.asked == []
+
+
+async def test_arms_without_a_challenger_in_force_are_the_champions_and_nothing_is_degraded() -> None:
+    assert await both_by(FakeModel(), None, CHALLENGED) == await scores_by(FakeModel())
+
+
+async def test_a_challenger_that_fails_leaves_the_champion_and_the_answer_says_so() -> None:
+    found = await both_by(FakeModel(), Challenger(fail), CHALLENGED)
+    unavailable = Degradation(what="challenger", status=FeatureStatus.UNAVAILABLE, effect="RANKED_BY_CHAMPION")
+    assert found == replace(await scores_by(FakeModel()), degraded=(unavailable,))
+
+
+async def test_a_champion_that_fails_leaves_the_priors_beside_the_challenger() -> None:
+    found = await both_by(FakeModel(fail), Challenger(), CHALLENGED)
+    assert (found.by_journey, found.model_version, found.degraded) == (PRIORS, "", DEGRADED)
+    assert found.other is not None
+    assert found.other.model_version == "c4a1"
+
+
+async def test_scores_under_way_are_of_the_models_that_they_began_with() -> None:
+    """The champion is replaced while it scores: the challenger that follows is of the same pair."""
+    scoring = Scoring(None)
+
+    def replaced(n: int) -> NDArray[np.float64]:
+        scoring.use(Models(champion=None, challenger=None))
+        return np.full(n, 0.5)
+
+    scoring.use(Models(champion=FakeModel(replaced), challenger=Challenger()))
+    found = await scoring.score(begin(PLAN, KNOWN).survivors, KNOWN, CHALLENGED)
+    scoring.close()
+    assert found.other is not None
+    assert (found.model_version, found.other.model_version) == ("9f2a", "c4a1")
+
+
+async def test_contributions_of_the_challengers_arm_are_the_challengers(explain: Explain) -> None:
+    challenger = Challenger(lambda n: np.array([[0.25, -0.5, 1.0]] * n))
+    scoring = explain(FakeModel(fail))
+    scoring.use(Models(champion=FakeModel(fail), challenger=challenger))
+    assert set(await scoring.contributions(decided("c4a1"))) == {"learned"}

@@ -15,18 +15,22 @@ from mlflow.tracking import MlflowClient
 
 from models.bundle import MODEL_FILE, Bundle
 from models.errors import BundleCorrupt, HomeMoved, ModelMissing, NothingTrained, RegistryUnusable, VersionUnknown
+from models.pointer import PointedModel, Pointer, bundle_at, read_pointer
 from models.registry import (
     CHALLENGER,
     CHAMPION,
     PLACE_TAG,
+    PREVIOUS,
     PROMOTED_TAG,
     VERSION_TAG,
     PublishedModel,
     fetch,
     fetch_champion,
+    point,
     promote,
     publish,
     registered,
+    rollback,
 )
 from models.runs import RunRecord, SeenData
 from models.tracking import Registry
@@ -155,13 +159,14 @@ def test_publishing_leaves_no_setting_of_mlflow_changed(trained: Bundle, own_hom
     assert before == (mlflow.get_tracking_uri(), mlflow.get_registry_uri(), mlflow.active_run())
 
 
-def registered_as_before(home: Path, own: Bundle) -> str:
+def registered_as_before(home: Path, own: Bundle, alias: str | None = CHAMPION) -> str:
     """A version as releases before registered it: the bundle among the files of the run. Returns: its number."""
     client, place = client_of(home), home / "mlflow" / "artifacts" / "before" / "bundle"
     own.save(place)
     tags = {PLACE_TAG: place.relative_to(home / "mlflow").as_posix(), VERSION_TAG: own.version}
     version = client.create_model_version(MODEL, source=place.as_uri(), tags=tags)
-    client.set_registered_model_alias(MODEL, CHAMPION, str(version.version))
+    if alias is not None:
+        client.set_registered_model_alias(MODEL, alias, str(version.version))
     return str(version.version)
 
 
@@ -171,6 +176,92 @@ def test_a_version_that_was_registered_before_still_serves_and_is_promoted(train
     assert fetch_champion(registry).version == fetch(registry, number).version == old.version
     assert promote(registry, "1", NOW) == number
     assert promote(registry, number, NOW) == "1"
+
+
+def pointed(home: Path) -> Pointer:
+    found = read_pointer(registry_in(home).folder)
+    assert found is not None
+    return found
+
+
+def test_what_was_published_is_pointed_to_and_can_be_loaded_by_that_alone(
+    trained: Bundle, published: tuple[Path, PublishedModel]
+) -> None:
+    home, model = published
+    found = pointed(home)
+    assert found.champion == found.challenger
+    assert found.champion is not None
+    assert (found.champion.number, found.champion.version) == (model.registry_version, trained.version)
+    assert bundle_at(registry_in(home).folder, found.champion).sha256 == trained.sha256
+
+
+def test_promotion_and_rollback_move_the_pointer_and_remember_what_was_before(trained: Bundle, own_home: Path) -> None:
+    registry, other = registry_in(own_home), replace(trained, history=frozenset({"another"}))
+    with pytest.raises(ModelMissing, match=r"no champion .* before this one"):
+        rollback(registry, NOW)
+    number = registered_as_before(own_home, other, alias=None)
+    assert promote(registry, number, NOW) == "1"
+    assert (aliases(own_home)[CHAMPION], aliases(own_home)[PREVIOUS]) == (number, "1")
+    assert pointed(own_home).champion == PointedModel(
+        number=number, version=other.version, place="artifacts/before/bundle"
+    )
+    assert promote(registry, number, NOW) == number
+    assert aliases(own_home)[PREVIOUS] == "1"
+    assert rollback(registry, NOW) == ("1", number)
+    assert (aliases(own_home)[CHAMPION], aliases(own_home)[PREVIOUS]) == ("1", number)
+    champion = pointed(own_home).champion
+    assert champion is not None
+    assert champion.version == trained.version
+
+
+def test_a_promotion_that_ended_between_its_aliases_leaves_one_champion_and_nothing_to_go_back_to(
+    trained: Bundle, own_home: Path
+) -> None:
+    client_of(own_home).set_registered_model_alias(MODEL, PREVIOUS, "1")
+    with pytest.raises(ModelMissing, match="before this one"):
+        rollback(registry_in(own_home), NOW)
+    assert aliases(own_home)[CHAMPION] == "1"
+
+
+def test_a_bundle_that_cannot_score_is_not_promoted_and_neither_alias_nor_pointer_moves(
+    trained: Bundle, own_home: Path
+) -> None:
+    broken = replace(trained, model_text=trained.model_text.replace("tree_sizes=", "tree_sizes=7 "))
+    number, before = registered_as_before(own_home, broken, alias=None), pointed(own_home)
+    with pytest.raises(BundleCorrupt):
+        promote(registry_in(own_home), number, NOW)
+    assert (aliases(own_home), pointed(own_home)) == ({CHAMPION: "1", CHALLENGER: "1"}, before)
+
+
+def test_an_alias_that_others_moved_is_written_down_and_one_that_they_took_away_leaves_the_champion(
+    trained: Bundle, own_home: Path
+) -> None:
+    other = replace(trained, history=frozenset({"another"}))
+    number = registered_as_before(own_home, other)
+    found = point(registry_in(own_home))
+    assert found == pointed(own_home)
+    assert found.champion is not None
+    assert (found.champion.number, found.champion.version) == (number, other.version)
+    for alias in (CHAMPION, CHALLENGER):
+        client_of(own_home).delete_registered_model_alias(MODEL, alias)
+    with pytest.raises(ModelMissing, match="alias champion"):
+        point(registry_in(own_home))
+    assert pointed(own_home) == Pointer(champion=found.champion)
+
+
+def test_a_challenger_whose_files_are_gone_keeps_no_champion_from_being_pointed_to(
+    trained: Bundle, own_home: Path
+) -> None:
+    client = client_of(own_home)
+    lost = client.create_model_version(MODEL, source="gone", tags={PLACE_TAG: "../gone", VERSION_TAG: "0" * 16})
+    client.set_registered_model_alias(MODEL, CHALLENGER, str(lost.version))
+    found = point(registry_in(own_home))
+    assert found.challenger is None
+    assert found.champion is not None
+
+
+def aliases(home: Path) -> dict[str, str]:
+    return {alias: str(number) for alias, number in client_of(home).get_registered_model(MODEL).aliases.items()}
 
 
 @pytest.mark.slow

@@ -267,6 +267,11 @@ def test_a_constraint_that_reads_the_situation_says_what_could_not_be_read(code:
             "model está sin servicio: los journeys se ordenan por nivel y por lo que esperan sus responsables.",
         ),
         (
+            Degradation(what="challenger", status=FeatureStatus.UNAVAILABLE, effect="RANKED_BY_CHAMPION"),
+            "challenger is unavailable: who would be decided for by it is decided for by the champion.",
+            "challenger está sin servicio: a quienes les tocaría, les decide el modelo campeón.",
+        ),
+        (
             Degradation(what="state", status=FeatureStatus.UNAVAILABLE, effect="UNRECORDED"),
             "The state store is unavailable: nothing is reserved or recorded, and journeys that need what it holds are "
             "withheld. The kill list is as it was last read, withdrawals are as the feature store has them.",
