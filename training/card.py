@@ -58,6 +58,7 @@ def _sections(trained: Trained) -> Iterator[list[str]]:
     yield [f"# Model {trained.bundle.version}", "", *_in_short(trained, policy)]
     yield ["## Measured", "", *_measured(trained)]
     yield ["## Learnt from", "", *_learnt_from(trained)]
+    yield ["## Silence", "", *_silence(trained)]
     yield ["## Fairness", "", *_fairness(trained)]
     yield ["## Use and limits", "", *_limits(trained, policy)]
     yield ["## How to read it", "", *_reading()]
@@ -124,6 +125,10 @@ def _learnt_from(trained: Trained) -> Iterator[str]:
         f"{trained.without_reward:,} have no reward that is known yet. "
         f"Journeys with history: {len(trained.bundle.history)}."
     )
+
+
+def _silence(trained: Trained) -> Iterator[str]:
+    yield f"How probable it is that an objective is met although nothing is shown. {trained.about_silence}"
 
 
 def _extent(part: Extent) -> list[str]:

@@ -21,6 +21,7 @@ from training.log.decisions import DecisionLog, decisions_of
 from training.log.errors import LogInvalid
 from training.log.files import LogFiles
 from training.log.options import LogColumns
+from training.log.silent import silent_pairs
 from training.parity import Parity, demand_parity
 
 Announce = Callable[[str], None]
@@ -85,7 +86,8 @@ class Trained:
 
     `left_out` rows were open when those held out began, `without_reward` have none that is known. `notices` say what no
     model saw, and why; `parity` what of the log was scored again; `fingerprint` is of the `log`. `is_held_out`: the
-    rows measured are not those learnt from; `figures` are of all of them, `slices` of parts.
+    rows measured are not those learnt from; `figures` are of all of them, `slices` of parts. `about_silence`: what was
+    learnt of what comes of showing nothing, or why nothing was.
     """
 
     bundle: Bundle
@@ -99,6 +101,7 @@ class Trained:
     is_held_out: bool
     left_out: int
     without_reward: int
+    about_silence: str
     notices: tuple[str, ...] = ()
     parity: Parity = field(default_factory=Parity)
 
@@ -117,6 +120,7 @@ class Trained:
         return {
             "model_version": self.bundle.version,
             "left_out": list(self.notices),
+            "silence": self.about_silence,
             "parity": list(self.parity.lines()),
             "rows": self.rows(),
             "learnt_from": self.learnt_from.document(),
@@ -155,7 +159,10 @@ def train_from_log(order: Order, announce: Announce) -> Trained:
         terms = order.company.terms_for(files, order.columns, log.choices.features)
     training, test = _held_out(log, order.test_from)
     demand_baselines(training, order.baselines)
-    learnt = learn(training, terms.schema, terms.model, _settings(order, terms), announce)
+    silent = None if order.company is None else silent_pairs(files, columns, log.choices.journeys)
+    if silent is not None and order.test_from is not None:
+        silent = silent.before(order.test_from)
+    learnt = learn(training, terms.schema, terms.model, _settings(order, terms), announce, silent)
     announce("measures")
     judged = measure(learnt, training, test, order.baselines)
     figures = {name: value for name, value in judged.by_name[MODEL].as_dict().items() if np.isfinite(value)}
@@ -168,6 +175,7 @@ def train_from_log(order: Order, announce: Announce) -> Trained:
         slices=sliced(judged, cuts_of(files, judged.log, sources, bundle.encoder)),
         left_out=log.size - training.size - (0 if test is None else test.size),
         without_reward=log.unknown,
+        about_silence=learnt.about_silence,
         fingerprint=fingerprint,
         learnt_from=Extent.of(training),
         measured_on=Extent.of(judged.log),

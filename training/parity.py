@@ -27,6 +27,7 @@ TOLERANCE: Final = 1e-9
 """Of a probability; of a value above 1, of its size."""
 BY_MODEL: Final = "MODEL"
 P_OUTCOME, SOURCE, VERSION = "p_outcome", "score_source", "model_version"
+P_IF_SILENT: Final = "p_if_silent"
 JOURNEY, DECIDED_AT = "journey_id", "decided_at"
 NAMED: Final = 3
 """How many features a fault names."""
@@ -50,7 +51,7 @@ class Parity:
 
 
 def demand_parity(files: LogFiles, bundle_of: Callable[[str], Bundle | None], schema: FeatureSchema) -> Parity:
-    """Scores every row again that a model scored, and values it again where it told that too, if `bundle_of` has it.
+    """Scores every row again that a model scored, if `bundle_of` has it, and what else it told of it.
 
     A model that reads what the company has no longer is told, and no fault: then a new one is what is needed.
     Raises: LogInvalid naming file, row, column, version and features where the log gives another probability or value
@@ -96,15 +97,20 @@ def _why_not(encoder: Encoder, log: LogTable, rows: Rows, schema: FeatureSchema,
 def _demand_alike(files: LogFiles, log: LogTable, rows: Rows, bundle: Bundle) -> None:
     """Raises: LogInvalid."""
     scorer, facts = Scorer(bundle), _facts(files, log, rows, bundle)
-    valued = _by_model(log, VALUE_SOURCE)[rows]
+    valued, silent = _by_model(log, VALUE_SOURCE)[rows], _told_of_silence(log)[rows]
     for journey, places in _journeys(log, rows):
         own = facts.take(places)
         told = scorer.score_columns(own, journey)
         _demand_served(log, P_OUTCOME, rows[places], told, partial(scorer.contributions_of, own, journey), bundle)
-        if (places := places[valued[places]]).size:
-            own = facts.take(places)
+        if (some := places[valued[places]]).size:
+            own = facts.take(some)
             told = scorer.value_columns(own, journey)
-            _demand_served(log, VALUE, rows[places], told, partial(scorer.value_contributions_of, own, journey), bundle)
+            _demand_served(log, VALUE, rows[some], told, partial(scorer.value_contributions_of, own, journey), bundle)
+        if journey.journey_id in scorer.silent and (some := places[silent[places]]).size:
+            own = facts.take(some)
+            told = scorer.p_if_silent_columns(own, journey)
+            parts = partial(scorer.silence_contributions_of, own, journey)
+            _demand_served(log, P_IF_SILENT, rows[some], told, parts, bundle)
 
 
 def _demand_served(
@@ -131,6 +137,13 @@ def _by_model(log: LogTable, column: str) -> NDArray[np.bool_]:
         return np.zeros(log.table.num_rows, dtype=np.bool_)
     found = cells.texts(log, column)
     return np.asarray(found.codes == (found.levels.index(BY_MODEL) if BY_MODEL in found.levels else -2))
+
+
+def _told_of_silence(log: LogTable) -> NDArray[np.bool_]:
+    """(n,) whether the row has what a model told of it; 0 is said of what silence cannot meet, and no model says it."""
+    if P_IF_SILENT not in log.table.column_names:
+        return np.zeros(log.table.num_rows, dtype=np.bool_)
+    return np.asarray(cells.numbers(log, P_IF_SILENT) > 0.0)
 
 
 def _facts(files: LogFiles, log: LogTable, rows: Rows, bundle: Bundle) -> FeatureColumns:

@@ -149,6 +149,7 @@ def print_trained(trained: Trained, kept: str) -> None:
         told = f"{best!r} is left where {more} is expected: {guard.gain:+.4g} ± {guard.se:.2g} a row"
     console.print(f"Folds: {policy.folds}. Policy: {told}.", soft_wrap=True)
     print_slices(trained, console)
+    console.print(f"Silence: {trained.about_silence}", soft_wrap=True)
     for notice in trained.notices:
         console.print(f"Left out: {notice}.", soft_wrap=True)
     for line in trained.parity.lines():

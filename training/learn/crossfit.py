@@ -93,17 +93,25 @@ class CrossFit:
 
 
 def cross_fit(
-    design: Design, task: Task, target: Vector, rows: Rows, loss: Loss, judged: Rows, journey: int | None = None
+    design: Design,
+    task: Task,
+    target: Vector,
+    rows: Rows,
+    loss: Loss,
+    judged: Rows,
+    journey: int | None = None,
+    weight: Vector | None = None,
 ) -> CrossFit:
     """Fits on `rows` and keeps as many rounds as predict `judged` rows best.
 
     Args:
         target: (n,) what is fitted, of all rows of the design; looked at on `rows` alone.
         journey: all rows stand beside it; beside what was shown them if None.
+        weight: (n,) of rows as they are fitted.
     """
     table, most = design.table(journey), ROUNDS[-1]
     boosters = at_once(
-        lambda fold: table.fit(task, target, design.outside(fold, rows), most), range(design.folds.count)
+        lambda fold: table.fit(task, target, design.outside(fold, rows), most, weight), range(design.folds.count)
     )
     fits = [CrossFit(design=design, boosters=tuple(boosters), rounds=rounds) for rounds in ROUNDS]
     told = (fit.shown(judged) if journey is None else fit.beside(journey, judged) for fit in fits)

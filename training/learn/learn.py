@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -21,6 +21,7 @@ from models.learnt import (
     LearntPolicy,
     RewardTerms,
 )
+from models.silence import SILENCE_FILE
 from models.valuation import cost_vector
 from training.learn.boosting import Matrix, Rows, Table, Task, Vector, at_once
 from training.learn.crossfit import Design, sampled
@@ -28,8 +29,10 @@ from training.learn.folds import Folds, folds_of
 from training.learn.gains import TASK, Gains, JourneyGain, crossed_gains, doubly_robust, doubly_robust_gains, risk
 from training.learn.guard import guard_of
 from training.learn.rewards import RewardModel, best_reward_model, with_own_models
+from training.learn.silence import Silence, learn_silence
 from training.log.decisions import DecisionLog
 from training.log.errors import LogInvalid
+from training.log.silent import SilentPairs
 
 Announce = Callable[[str], None]
 """Told what begins, for a progress display."""
@@ -64,20 +67,29 @@ class Learnt:
     """A bundle, and what it told of `rows` (k,) of the log beside what was shown, each out of fold: `told` (k,).
 
     `p_met` (k,): of that the P(met), where it was learnt by probability. `folds` says which rows of the log were kept
-    apart.
+    apart; `about_silence` what was learnt of silence, or why nothing.
     """
 
     bundle: Bundle
     rows: Rows
     told: Vector
     folds: Folds
+    about_silence: str
     p_met: Vector | None = None
 
 
 def learn(
-    log: DecisionLog, schema: FeatureSchema, model: ModelFeatures, settings: Settings, announce: Announce
+    log: DecisionLog,
+    schema: FeatureSchema,
+    model: ModelFeatures,
+    settings: Settings,
+    announce: Announce,
+    silent: SilentPairs | None = None,
 ) -> Learnt:
     """Fits, chooses and guards; equal input and seed give an equal bundle.
+
+    Args:
+        silent: of the journeys of the log, what came of them where they were not shown.
 
     Raises: LogInvalid for a log of one journey alone, or an `against` or a cost of a journey that it does not have.
     """
@@ -110,6 +122,9 @@ def learn(
     guard = guard_of(evidence, costs, log.choices.journeys, guarded=settings.guarded)
     announce("models on all rows")
     model_text, texts, learnt = _fit_all(design, learner)
+    silence = _silence(silent, design, learnt, settings)
+    if silence.learnt is not None:
+        texts[SILENCE_FILE] = silence.text
     bundle = Bundle(
         model_text=model_text,
         encoder=encoder,
@@ -126,6 +141,7 @@ def learn(
             against=settings.against,
             learner=learner.name,
             texts=texts,
+            silence=silence.learnt,
         ),
     )
     told = learner.values[np.arange(rows.size), log.shown[rows]]
@@ -134,6 +150,7 @@ def learn(
         rows=rows,
         told=np.asarray(told),
         folds=folds,
+        about_silence=silence.said,
         p_met=learner.reward.calibrated(learner.reward.main_shown(rows)) if settings.by_probability else None,
     )
 
@@ -281,6 +298,16 @@ def _fit_all(design: Design, learner: _Learner) -> tuple[str, dict[str, str], tu
         )
     texts = dict(zip([name for name, _ in works], at_once(lambda work: work[1](), works), strict=True))
     return texts.pop(""), texts, tuple(learnt)
+
+
+def _silence(
+    silent: SilentPairs | None, design: Design, learnt: Sequence[LearntJourney], settings: Settings
+) -> Silence:
+    """Of journeys with history, for what is expected of the others is no more than a guess."""
+    if silent is not None:
+        has_history = np.array([journey.rows > 0 for journey in learnt])
+        silent = silent.take(np.flatnonzero(has_history[silent.journey]))
+    return learn_silence(silent, design.encoder, design.journeys, folds=settings.folds, seed=settings.seed)
 
 
 def _fitting(table: Table, task: Task, target: Vector, rows: Rows, rounds: int) -> Callable[[], str]:

@@ -33,6 +33,7 @@ from service.catalogue.check.stranded import stranded
 from service.catalogue.check.texts import check_texts
 from service.catalogue.check.tones import check_tones
 from service.catalogue.check.under_check import CatalogueUnderCheck, catalogue_under_check
+from service.catalogue.check.uplift import check_uplift
 from service.catalogue.check.values import check_values
 from service.catalogue.conditions.slips.writing import NO_SECOND
 from service.catalogue.documents.journey import CatalogueDocument
@@ -112,6 +113,7 @@ def _analysed(catalogue: CatalogueUnderCheck, terms: Terms) -> list[Problem]:
     problems = Problems()
     check_texts(catalogue, problems)
     check_expiry(catalogue, problems)
+    check_uplift(catalogue, problems)
     check_caps(catalogue, problems)
     check_overlaps(catalogue, problems)
     check_bypasses(catalogue, problems)

@@ -36,6 +36,7 @@ class FaultClass(StrEnum):
     UNREACHABLE = "UNREACHABLE"  # a stage that no customer could ever be served at, or where some stand in vain
     TRANSLATION = "TRANSLATION"  # a text that lacks a language
     LEVER = "LEVER"  # a lever that is over, or out of bounds
+    RANK = "RANK"  # journeys that are ranked by what cannot be compared
     CAPS = "CAPS"  # caps that contradict each other
     OVERLAP = "OVERLAP"  # quiet hours that are said twice
     BYPASS = "BYPASS"  # a bypass of a constraint that guards nothing there
