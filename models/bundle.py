@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from zipfile import BadZipFile
@@ -37,7 +38,9 @@ _STRANGE = re.compile(r'[^\S ]|[,:"\[\]{}]|^$')
 class Bundle:
     """Everything that decides a score, and the test metrics the model was published with.
 
-    `model_text` gives P(met) of every journey, or its mean reward where that is all that was learnt.
+    `model_text` gives P(met) of every journey, or its mean reward where that is all that was learnt. `learned_until`:
+    the latest moment that it knows anything of, the end of a window or a decision; None of those made before it was
+    said.
     """
 
     model_text: str
@@ -47,6 +50,7 @@ class Bundle:
     objective: str  # what the probability is of, in words
     metrics: Mapping[str, float] = field(default_factory=dict)
     policy: LearntPolicy | None = None
+    learned_until: datetime | None = None
 
     @cached_property
     def parts(self) -> Mapping[str, bytes]:
@@ -115,6 +119,7 @@ class Bundle:
             objective=str(manifest["objective"]),
             metrics={str(name): float(value) for name, value in metrics.items()},
             policy=None if policy is None else _policy(policy, parts),
+            learned_until=None if (until := manifest.get("learned_until")) is None else _instant(until),
         )
 
     def _manifest(self) -> dict[str, object]:
@@ -127,12 +132,20 @@ class Bundle:
             "history": sorted(self.history),
             "metrics": dict(sorted(self.metrics.items())),
             "policy": None if self.policy is None else self.policy.to_json(),
+            **({} if self.learned_until is None else {"learned_until": self.learned_until.isoformat()}),
         }
 
 
 def column_names(columns: Sequence[str]) -> list[str]:
     """The columns' names as LightGBM takes them: those with characters that its texts use otherwise get a number."""
     return [f"column_{i}" if _STRANGE.search(name) else name.replace(" ", "_") for i, name in enumerate(columns)]
+
+
+def _instant(text: object) -> datetime:
+    at = datetime.fromisoformat(str(text))
+    if at.tzinfo is None:
+        raise ValueError("learned_until has no zone")
+    return at
 
 
 def _policy(policy: object, parts: Mapping[str, bytes]) -> LearntPolicy:

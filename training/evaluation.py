@@ -100,11 +100,11 @@ def evaluate_log(question: Question, announce: Callable[[str], None]) -> Evaluat
     for table in tables:
         table.demand_within(log.size + log.unknown)
     log = over(of_slot(log, question.slot), tables)
-    _demand_choice(log)
+    demand_choice(log)
     log = replace(log, reward=log.reward - cost_vector(log.choices.journeys, question.costs or {})[log.shown])
     announce("reward model")
-    slates = _slates(log, question.slot)
-    view = _View(log, reward_model(log, question.seed), slates)
+    slates = slates_of(log, question.slot)
+    view = View(log, reward_model(log, question.seed), slates)
     announce("estimates")
     policies = view.plain()
     policies[MODEL] = view.of_table(judged)
@@ -114,7 +114,7 @@ def evaluate_log(question: Question, announce: Callable[[str], None]) -> Evaluat
     return _evaluation(question, log, policies, told, covered, view.decisions)
 
 
-class _View:
+class View:
     """A log, its reward model and its slates: what every policy is seen through."""
 
     def __init__(self, log: DecisionLog, rewards: NDArray[np.float64], slates: Slates | None) -> None:
@@ -198,7 +198,7 @@ def _table_against(question: Question) -> PolicyTable | None:
     return policy_at(Path(named), question.log, question.columns.eligible, question.costs)
 
 
-def _other(named: str, table: PolicyTable | None, view: _View, known: Mapping[str, Evidence]) -> Evidence:
+def _other(named: str, table: PolicyTable | None, view: View, known: Mapping[str, Evidence]) -> Evidence:
     if table is not None:
         return view.of_table(table)
     if named not in known:
@@ -214,7 +214,7 @@ def _with_features(columns: LogColumns, judged: PolicyTable) -> LogColumns:
     return replace(columns, features=judged.features, categorical=judged.categorical)
 
 
-def _demand_choice(log: DecisionLog) -> None:
+def demand_choice(log: DecisionLog) -> None:
     if np.unique(log.shown).size < 2:
         name = log.choices.journeys[int(log.shown[0])]
         raise LogInvalid(log.path, f"only one journey was ever shown ({name!r}): nothing to compare")
@@ -237,7 +237,7 @@ def of_slot(log: DecisionLog, slot: int | None) -> DecisionLog:
     return log.where(rows)
 
 
-def _slates(log: DecisionLog, slot: int | None) -> Slates | None:
+def slates_of(log: DecisionLog, slot: int | None) -> Slates | None:
     """The decisions of several slots, where all are judged together."""
     if slot is not None or log.slates is None or int(log.slates.slot.max()) == 1:
         return None

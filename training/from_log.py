@@ -166,7 +166,7 @@ def train_from_log(order: Order, announce: Announce) -> Trained:
     announce("measures")
     judged = measure(learnt, training, test, order.baselines)
     figures = {name: value for name, value in judged.by_name[MODEL].as_dict().items() if np.isfinite(value)}
-    bundle = replace(learnt.bundle, metrics=figures)
+    bundle = replace(learnt.bundle, metrics=figures, learned_until=learned_until(training))
     return Trained(
         bundle=bundle,
         judged=judged,
@@ -183,6 +183,16 @@ def train_from_log(order: Order, announce: Announce) -> Trained:
         notices=terms.notices,
         parity=parity,
     )
+
+
+def learned_until(log: DecisionLog) -> datetime:
+    """The latest moment of which these rows tell anything."""
+    latest = log.decided_at.max()
+    ends = log.window_ends_at
+    if ends is not None and (known := ends[~np.isnat(ends)]).size:
+        latest = max(latest, known.max())
+    at: datetime = latest.astype("datetime64[us]").item()
+    return at.replace(tzinfo=UTC)
 
 
 def _settings(order: Order, terms: ModelTerms) -> Settings:

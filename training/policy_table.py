@@ -59,12 +59,14 @@ def policy_at(path: Path, log: Path, eligible: str | None, costs: Mapping[str, f
     Raises: LogInvalid, BundleCorrupt.
     """
     if path.is_dir():
-        return _of_bundle(path, log, eligible, costs)
+        return policy_of(Bundle.load(path), path, log, eligible, costs)
     return _of_file(path)
 
 
-def _of_bundle(path: Path, log: Path, eligible: str | None, costs: Mapping[str, float] | None) -> PolicyTable:
-    bundle = Bundle.load(path)
+def policy_of(
+    bundle: Bundle, path: Path, log: Path, eligible: str | None, costs: Mapping[str, float] | None
+) -> PolicyTable:
+    """The policy of a bundle on a log; `path` says in errors whose it is. Raises: LogInvalid, BundleCorrupt."""
     scores = score_log(log, bundle, eligible, costs, None)
     names, categorical = bundle.encoder.features_read()
     return PolicyTable(

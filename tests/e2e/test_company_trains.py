@@ -20,7 +20,7 @@ from models.scorer import Scorer
 from models.tracking import Registry, client_of
 from service.cli import main
 from service.state.export.table import ELIGIBLE
-from tests.companies.bank import FIRST_HOLDER, HOLDERS, Bank, make_bank
+from tests.companies.bank import FIRST_HOLDER, HOLDERS, make_bank
 from tests.e2e.test_command_line import rumbo
 from tests.e2e.test_second_company import HELP, HOLDER, OF_THE_EXAMPLE, OFFER, asked, ranked, served, tell
 
@@ -41,11 +41,11 @@ KINDS = {OFFER: "promotional", HELP: "service"}
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-def history(bank: Bank, rows: int = 600) -> pa.Table:
-    """Randomised decisions of 60 days that ended a month ago: who has more accounts takes the offer more often."""
-    draw = np.random.default_rng(7)
-    accounts = pq.read_table(bank.repo / "data" / "accounts.parquet").to_pylist()
-    at = datetime.now(UTC) - timedelta(days=90)
+def history(repo: Path, rows: int = 600, *, days_ago: int = 90, every_minutes: int = 144, seed: int = 7) -> pa.Table:
+    """Randomised decisions, of 60 days that ended a month ago: who has more accounts takes the offer more often."""
+    draw = np.random.default_rng(seed)
+    accounts = pq.read_table(repo / "data" / "accounts.parquet").to_pylist()
+    at = datetime.now(UTC) - timedelta(days=days_ago)
     holders = draw.integers(0, HOLDERS, rows)
     journeys = [(OFFER, HELP)[i] for i in draw.integers(0, 2, rows)]
     facts = [accounts[i] for i in holders]
@@ -58,7 +58,7 @@ def history(bank: Bank, rows: int = 600) -> pa.Table:
         {
             "customer_id": [str(FIRST_HOLDER + i) for i in holders],
             "decided_at": pa.array(
-                [at + timedelta(minutes=144 * i) for i in range(rows)], pa.timestamp("us", tz="UTC")
+                [at + timedelta(minutes=every_minutes * i) for i in range(rows)], pa.timestamp("us", tz="UTC")
             ),
             "journey_id": journeys,
             "kind": [KINDS[j] for j in journeys],
@@ -84,7 +84,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "rumbo.yaml").write_text(RUMBO.format(repo=bank.repo), encoding="utf-8")
     (folder / "features.yaml").write_text(NOTES, encoding="utf-8")
     (place / "log").mkdir()
-    pq.write_table(history(bank), place / "log" / "log.parquet")
+    pq.write_table(history(bank.repo), place / "log" / "log.parquet")
     said("state", "import", "--company", str(folder), str(place / "log"))
     told = said("train", "--company", str(folder))
     assert "champion, the first of all" in told
@@ -146,12 +146,19 @@ def test_what_is_served_is_what_was_trained_and_a_changed_log_is_refused(company
     assert f"row 0: p_outcome: model {champion.version} gives" in output
 
 
-def test_a_challenger_is_promoted_by_force_alone_and_a_lost_feature_is_told_by_name(company: Path) -> None:
+def test_a_challenger_without_proof_is_promoted_by_force_alone_and_a_lost_feature_is_told_by_name(
+    company: Path,
+) -> None:
     """What the company can no longer fill is neither promoted nor served; its priors order the journeys."""
-    status, output = run("promote", "2", "--company", str(company))
-    assert (status, "--force" in output) == (2, True)
+    for version in ((), ("2",)):
+        status, output = run("promote", *version, "--company", str(company))
+        assert (status, "version 1 stays champion: not enough evidence" in output) == (3, True), output
     told = said("promote", "2", "--company", str(company), "--force")
     assert "version 2 of mybank is champion, in place of 1" in told
+    assert "version 1 of mybank is champion again, in place of 2" in said("rollback", "--company", str(company))
+    assert "version 2 of mybank is champion again, in place of 1" in said("rollback", "--company", str(company))
+    status, output = run("promote", "2", "--company", str(company))
+    assert (status, "version 2 is the champion" in output) == (2, True)
     assert [one.number for one in registered(registry_of(company)) if CHAMPION in one.aliases] == ["2"]
     file = company / "rumbo.yaml"
     before = file.read_text(encoding="utf-8")
@@ -235,3 +242,31 @@ def test_what_its_history_lacks_is_filled_in_beside_its_own_export_and_learnt_fr
 def list_of(cell: object) -> list[tuple[str, str]]:
     assert isinstance(cell, list)
     return cell
+
+
+def test_a_challenger_that_is_proven_better_is_promoted_and_its_run_has_the_verdict(
+    company: Path, tmp_path: Path
+) -> None:
+    """The champion learned from shuffled rewards; both are judged by decisions of the month after."""
+    repo = load_company(company).feature_repo
+    learnt, later = history(repo), history(repo, 3000, days_ago=28, every_minutes=12, seed=8)
+    mixed = np.random.default_rng(0).permutation(learnt["reward"].to_numpy())
+    shuffled = learnt.set_column(learnt.column_names.index("reward"), "reward", pa.array(mixed))
+    for name, table in (("learnt", learnt), ("shuffled", shuffled), ("later", later)):
+        pq.write_table(table, tmp_path / f"{name}.parquet")
+    asked = ("--company", str(company), "--log")
+    said("train", *asked, str(tmp_path / "shuffled.parquet"), "--no-guard")
+    said("promote", "--company", str(company), "--force")
+    before = [one.number for one in registered(registry_of(company)) if CHAMPION in one.aliases]
+    said("train", *asked, str(tmp_path / "learnt.parquet"), "--no-guard")
+    verdict = json.loads(said("promote", *asked, str(tmp_path / "later.parquet"), "--json"))
+    assert (verdict["result"], [verdict["champion"]]) == ("better", before)
+    assert {one["check"]: one["is_passed"] for one in verdict["checks"]} == dict.fromkeys(
+        ("difference", "calibration", "constraints", "support"), True
+    )
+    champion = [one.number for one in registered(registry_of(company)) if CHAMPION in one.aliases]
+    assert champion == [verdict["challenger"]]
+    assert any(
+        "| difference | yes |" in file.read_text(encoding="utf-8")
+        for file in (company / ".rumbo" / "mlflow" / "artifacts").rglob("verdicts/*.md")
+    )

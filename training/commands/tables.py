@@ -10,6 +10,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from training.evaluation import EstimateForm, Evaluation
     from training.from_log import Trained
+    from training.promote.verdict import Verdict
 
 MODEL = "model"
 
@@ -155,3 +156,16 @@ def print_trained(trained: Trained, kept: str) -> None:
     for line in trained.parity.lines():
         console.print(f"Parity: {line}.", soft_wrap=True)
     console.print(f"{kept}: model {trained.bundle.version}", soft_wrap=True)
+
+
+def print_verdict(verdict: Verdict, said: str) -> None:
+    """What was asked of a challenger, what was found, and what came of it."""
+    console = Console()
+    rows = f"{verdict.decisions:,} decisions of {verdict.customers:,} customers"
+    table = Table(title=f"Version {verdict.challenger} against {verdict.champion}, {rows}")
+    for heading in ("check", "passed", "what was found"):
+        table.add_column(heading)
+    for one in verdict.checks:
+        table.add_row(one.check.value, "yes" if one.is_passed else "no", one.told)
+    console.print(table)
+    console.print(said, soft_wrap=True, markup=False)

@@ -94,7 +94,7 @@ def _train_for(
     make_home_of(company, home)
     published = register(registry, order, trained, models.schema, datetime.now(UTC))
     number = published.registry_version
-    challenger = f"challenger (`rumbo promote {number} --force` makes it champion, proven or not)"
+    challenger = "challenger (`rumbo promote` makes it champion once it is proven better)"
     role = "champion, the first of all" if published.is_champion else challenger
     kept = f"Registered as version {number} of {registry.model}, {role}"
     _tell(trained, kept, as_json, registered=asdict(published))

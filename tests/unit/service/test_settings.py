@@ -76,7 +76,7 @@ ARGUMENTS = {
 }
 """What commands demand beside their settings."""
 
-WITHOUT_SETTINGS = {"demo", "train", "promote", "features check", "features schema", "catalogue test"}
+WITHOUT_SETTINGS = {"demo", "train", "promote", "rollback", "features check", "features schema", "catalogue test"}
 """These read a home alone; what `demo` starts reads the rest."""
 
 

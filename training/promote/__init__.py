@@ -1,0 +1,1 @@
+"""Promotion by evidence: challenger against champion on rows that neither has learned from."""
