@@ -73,6 +73,13 @@ def history(repo: Path, rows: int = 600, *, days_ago: int = 90, every_minutes: i
     )
 
 
+def exported(table: pa.Table) -> pa.Table:
+    """With the columns by which an export is known."""
+    ids = pa.array([f"d{i}" for i in range(len(table))])
+    ranks, censored = pa.array([1] * len(table), pa.int32()), pa.array([False] * len(table))
+    return table.append_column("decision_id", ids).append_column("rank", ranks).append_column("is_censored", censored)
+
+
 @pytest.fixture(scope="module")
 def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With a history, and a first model trained from the export of it."""
@@ -249,7 +256,7 @@ def test_a_challenger_that_is_proven_better_is_promoted_and_its_run_has_the_verd
 ) -> None:
     """The champion learned from shuffled rewards; both are judged by decisions of the month after."""
     repo = load_company(company).feature_repo
-    learnt, later = history(repo), history(repo, 3000, days_ago=28, every_minutes=12, seed=8)
+    learnt, later = exported(history(repo)), exported(history(repo, 3000, days_ago=28, every_minutes=12, seed=8))
     mixed = np.random.default_rng(0).permutation(learnt["reward"].to_numpy())
     shuffled = learnt.set_column(learnt.column_names.index("reward"), "reward", pa.array(mixed))
     for name, table in (("learnt", learnt), ("shuffled", shuffled), ("later", later)):
