@@ -19,8 +19,8 @@ from training.log import cells
 from training.log.options import FEATURE
 
 Rows = NDArray[np.bool_]
-FactOf = Callable[[str], Fact]
-"""What the history says of a feature, a row a decision."""
+FactOf = Callable[[str], Fact | None]
+"""What the history says of a feature, a row a decision; None where it was not asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,7 +58,7 @@ def filled(
         if work.has(spec.name) and not where.any():
             work.type_column(spec)
             continue
-        fact = fact_of(spec.name) if spec.formula is None else work.derived(spec)
+        fact = work.fact(spec, fact_of)
         if fact is None:
             work.left.append(spec.name)
         else:
@@ -86,6 +86,13 @@ class _Work:
 
     def has(self, feature: str) -> bool:
         return FEATURE + feature in self.table.column_names
+
+    def fact(self, spec: FeatureSpec, fact_of: FactOf) -> Fact | None:
+        """An age is that of the instant in the table, or of the history's where the table has none."""
+        if not self.part.rows:
+            return Fact(values=pa.nulls(0, ARROW[spec.type]), statuses=np.empty(0, dtype=np.int8))
+        aged_here = None if spec.formula is None else self.derived(spec)
+        return fact_of(spec.name) if aged_here is None else aged_here
 
     def fill(self, spec: FeatureSpec, where: Rows, fact: Fact) -> None:
         """In those rows; what was served stays in the others. Raises: LogInvalid."""

@@ -154,7 +154,7 @@ class _Work:
         found: dict[str, Fact] = {}
         for view, stored in self.company.schema.by_view.items():
             read = [spec for spec in stored if not spec.is_situation]
-            if not read or view in self.unread:
+            if not read or (view in self.unread and not (fills and self._is_needed(view, chunk, absents))):
                 continue
             try:
                 told = self.history.facts(view, read, chunk.asked)
@@ -184,7 +184,7 @@ class _Work:
 
     def fill(self, part: Part, absent: Absent, facts: Mapping[str, Fact]) -> Iterator[tuple[Path, pa.Table]]:
         """The part with what it lacks. Raises: LogInvalid."""
-        done = filled(part, absent, self.specs, facts.__getitem__, self.named)
+        done = filled(part, absent, self.specs, facts.get, self.named)
         self.left.update(done.left)
         for name, where in done.rows.items():
             counts = np.bincount(done.statuses[name][where], minlength=len(STATUSES))
@@ -223,12 +223,18 @@ class _Work:
                 self.first_keyless = str(part.log.fault(told, row=int(rows[0]), column=CUSTOMER))
 
     def _is_needed(self, view: str, chunk: Chunk, absents: Sequence[Absent]) -> bool:
-        own = [spec for spec in self.specs if spec.view == view]
         return any(
-            lacking(part, spec, absent, self.named).any()
+            self._asked_of(spec, part) == view and lacking(part, spec, absent, self.named).any()
             for part, absent in zip(chunk.parts, absents, strict=True)
-            for spec in own
+            for spec in self.specs
         )
+
+    def _asked_of(self, spec: FeatureSpec, part: Part) -> str | None:
+        """The view that fills it in; None of an age whose instant the rows have."""
+        if spec.formula is None:
+            return spec.view
+        source = self.company.schema.by_name[spec.formula.source]
+        return None if FEATURE + source.name in part.log.table.column_names else source.view
 
     def _notices(self) -> Iterator[str]:
         if self.keyless:

@@ -32,9 +32,10 @@ from models.bundle import Bundle
 from service.cli import main
 from tests import daily_bank
 from tests.companies.bank import FIRST_HOLDER, NOW, Bank, quiet_feast
-from tests.daily_bank import DAILY, decisions, known, make_daily_bank, rows_in, serve, write_log
+from tests.daily_bank import DAILY, DAYS, decisions, known, make_daily_bank, rows_in, serve, write_log
 from tests.model_builders import spec
 from tests.shared import made_once
+from training.backfill import parts
 from training.backfill.parity import FeatureParity, Verdict
 from training.backfill.run import BackFilled, BackFillOrder, back_fill
 from training.log.errors import LogInvalid
@@ -277,6 +278,55 @@ def test_a_history_that_is_gone_is_named_where_it_is_needed_and_a_notice_where_i
     with pytest.raises(HistoryUnreadable, match="daily: its history cannot be read"):
         done(other, log, tmp_path / "none", "visits_7d")
     assert not (tmp_path / "none").exists()
+
+
+def test_a_history_that_is_gone_is_named_where_only_later_rows_need_it(
+    daily: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first rows that are joined lack nothing, so for them it was a notice."""
+    monkeypatch.setattr(parts, "AT_ONCE", 1)
+    served, lacking = decisions(), decisions(shift=timedelta(days=DAYS))
+    serve(served)
+    write_log(tmp_path / "log", served)
+    write_log(tmp_path / "log", lacking)
+    other = Bank(folder=Path(shutil.copytree(daily.folder, tmp_path / "bank")))
+    (other.repo / "data" / "daily.parquet").unlink()
+    with pytest.raises(HistoryUnreadable, match="daily: its history cannot be read"):
+        done(other, tmp_path / "log", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    (told,) = done(other, tmp_path / "log", None).notices
+    assert told.startswith("daily: its history cannot be read: ")
+
+
+def test_a_day_without_rows_needs_no_history(daily: Bank, tmp_path: Path) -> None:
+    rows = decisions()
+    serve(rows)
+    log = write_log(tmp_path / "log", rows)
+    (log / "day=2030-01-01").mkdir()
+    kept = pq.read_schema(next(log.rglob("*.parquet")))
+    silent = pa.schema([field for field in kept if field.name != "feature_visits_7d"])
+    pq.write_table(silent.empty_table(), log / "day=2030-01-01" / "decisions.parquet")
+    other = Bank(folder=Path(shutil.copytree(daily.folder, tmp_path / "bank")))
+    (other.repo / "data" / "daily.parquet").unlink()
+    done(other, log, tmp_path / "out")
+    written = pq.read_table(tmp_path / "out" / "day=2030-01-01" / "decisions.parquet", partitioning=None)
+    assert written.num_rows == 0
+    assert written.schema.field("feature_visits_7d").type == pa.int64()
+    assert len(rows_in(tmp_path / "out")) == len(rows)
+
+
+def test_an_age_alone_is_counted_from_the_history_where_the_log_lacks_its_instant(daily: Bank, tmp_path: Path) -> None:
+    rows = decisions()
+    log = write_log(tmp_path / "log", rows)
+    found = done(daily, log, tmp_path / "out", "days_unseen")
+    assert not [notice for notice in found.notices if "days_unseen" in notice]
+    ages = set()
+    for row in rows_in(tmp_path / "out"):
+        _, seen = known(row["customer_id"], row["decided_at"], "seen_at")
+        assert row["feature_days_unseen"] == (None if seen is None else (row["decided_at"] - seen) / DAY)
+        assert "feature_seen_at" not in row
+        ages.add(row["feature_days_unseen"])
+    assert len(ages) > 10
 
 
 def test_a_company_without_an_offline_store_is_told_so(daily: Bank, tmp_path: Path) -> None:
