@@ -1,8 +1,8 @@
 """What was served beside what the history says of the same moment, feature by feature.
 
 Two values are equal if they are the same text, flag or whole number, numbers within 1e-9 of the larger, infinities of
-one sign, instants within the same second, or both null. Rows whose feature the store could not be asked for are not compared, nor those that were
-filled in.
+one sign, instants within the same second, or both null. Rows whose feature the store could not be asked for are not
+compared, nor those that were filled in.
 """
 
 from __future__ import annotations
