@@ -32,8 +32,8 @@ class CatalogueLost(RumboError):
 class KeptObjective:
     """One of `event` and `outcome` meets it; an event only if `where` holds of its attributes.
 
-    `attributes`: those that `where` may speak of. `amounts`: those of which the only one that an event carries tells what
-    it was worth, where the value is learned.
+    `attributes`: those that `where` may speak of. `amounts`: where the value is learned, those of which the only one
+    that an event carries tells what it was worth.
     """
 
     within: timedelta

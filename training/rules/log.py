@@ -67,8 +67,10 @@ class RulesLog:
 
 def read_rules_log(path: Path) -> RulesLog:
     """Both tables of an export, of the days that both have: a day past its time gets no second table any more, and
-    all that it has would seem to be allowed. Decisions that were imported are left out: nobody knows what was denied
-    in them.
+    all that it has would seem to be allowed.
+
+    Decisions that were imported are left out where they name no catalogue, for nobody knows what was denied in them;
+    those of another store's export name one, and cannot be told from the store's own.
 
     Raises: LogInvalid, also where there is no second table, or nothing in it.
     """
