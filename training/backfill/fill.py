@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from features.columns import ages
 from features.schema import FeatureSpec
 from features.store.history import ARROW, NULL, PRESENT, STATUSES, TIME, Fact, Statuses, to_numpy
-from training.backfill.absent import Absent
+from training.backfill.absent import MAP, Absent
 from training.backfill.parts import ABSENT, DECIDED_AT, Part
 from training.log import cells
 from training.log.options import FEATURE
@@ -99,7 +99,8 @@ class _Work:
         name, kind = FEATURE + spec.name, ARROW[spec.type]
         self.rows[spec.name], self.statuses[spec.name] = where, fact.statuses
         if where.all():
-            described = {"description": f"Filled in: {spec.description}", **({"unit": spec.unit} if spec.unit else {})}
+            told = f"Filled in: {spec.description}" if spec.description else "Filled in."
+            described = {"description": told, **({"unit": spec.unit} if spec.unit else {})}
             self._put(pa.field(name, kind, metadata=described), pa.chunked_array([fact.values], kind))
             return
         if not self.type_column(spec):
@@ -137,6 +138,7 @@ class _Work:
     def done(self) -> Filled:
         said = self.absent.column_with({name: (self.rows[name], self.statuses[name]) for name in self.rows})
         kept = self.table.schema.field(ABSENT)
+        kept = kept.with_type(MAP) if pa.types.is_null(kept.type) else kept
         self._put(kept, pa.chunked_array([said.cast(kept.type)]))
         return Filled(table=self.table, rows=self.rows, statuses=self.statuses, left=tuple(self.left))
 

@@ -23,7 +23,7 @@ from features.files import replacing_folder, write_text
 from features.schema import FeatureSpec
 from features.store.history import ARROW, STATUSES, Fact, History, open_history
 from features.values import FeatureStatus
-from training.backfill.absent import Absent
+from training.backfill.absent import MAP, Absent
 from training.backfill.fill import aged, filled, lacking
 from training.backfill.parity import FeatureParity, Tally, differing_first, parity_csv
 from training.backfill.parts import ABSENT, CUSTOMER, Chunk, Part, Writer, chunks, demand_exported, row_count
@@ -96,7 +96,7 @@ def back_fill(
 
 
 def _do(work: _Work, chunk: Chunk, writer: Writer | None, report: Report) -> None:
-    absents = [Absent.of(part.log.table[ABSENT]) for part in chunk.parts]
+    absents = [_absent(part) for part in chunk.parts]
     facts = work.facts(chunk, absents, fills=writer is not None)
     for part, absent, pair_of in zip(chunk.parts, absents, chunk.pair_of, strict=True):
         own = {name: fact.take(pair_of) for name, fact in facts.items()}
@@ -104,6 +104,14 @@ def _do(work: _Work, chunk: Chunk, writer: Writer | None, report: Report) -> Non
         if writer is not None:
             writer.write(work.fill(part, absent, own))
         report(part.rows)
+
+
+def _absent(part: Part) -> Absent:
+    """Raises: LogInvalid for a column of another type; one of nulls alone says nothing."""
+    said = part.log.table[ABSENT]
+    if not (pa.types.is_map(said.type) or pa.types.is_null(said.type)):
+        raise part.log.fault(f"a column of maps is needed, this has {said.type}", column=ABSENT)
+    return Absent.of(said.cast(MAP) if pa.types.is_null(said.type) else said)
 
 
 @contextmanager
@@ -141,6 +149,7 @@ class _Work:
     filled: dict[str, Counter[str]] = field(default_factory=dict)
     replaced: Counter[str] = field(default_factory=Counter)
     lost: Counter[str] = field(default_factory=Counter)
+    hindsight: set[str] = field(default_factory=set)
     unread: dict[str, str] = field(default_factory=dict)
     left: set[str] = field(default_factory=set)
     tallies: dict[str, Tally] = field(default_factory=dict)
@@ -164,6 +173,8 @@ class _Work:
                 self.unread[view] = str(error)
                 continue
             self.lost[view] += told.lost
+            if told.is_hindsight:
+                self.hindsight.add(view)
             found |= told.facts
         for spec in self.company.schema.features:
             if spec.formula is not None and spec.formula.source in found:
@@ -245,6 +256,8 @@ class _Work:
                     f"{view}: its store left out {lost:,} of {self.pairs:,} pairs of customer and instant, again when"
                     " asked anew: they are NOT_FOUND there"
                 )
+        for view in sorted(self.hindsight):
+            yield f"{view}: its store has no way to leave out rows that were written after the instant asked for"
         for told in self.unread.values():
             yield f"{told}; its features are not compared"
         if self.left:

@@ -329,6 +329,19 @@ def test_an_age_alone_is_counted_from_the_history_where_the_log_lacks_its_instan
     assert len(ages) > 10
 
 
+def test_a_store_that_cannot_leave_out_what_was_written_later_is_told(
+    daily: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Snowflake's: this is DuckDB's that says so of itself."""
+    from feast.infra.offline_stores.duckdb import DuckDBOfflineStore
+
+    log = write_log(tmp_path / "log", decisions())
+    assert done(daily, log, None).notices == ()
+    monkeypatch.setattr(DuckDBOfflineStore, "supports_filter_by_created_timestamp", False)
+    (told,) = done(daily, log, None).notices
+    assert told == "daily: its store has no way to leave out rows that were written after the instant asked for"
+
+
 def test_a_company_without_an_offline_store_is_told_so(daily: Bank, tmp_path: Path) -> None:
     other = Bank(folder=Path(shutil.copytree(daily.folder, tmp_path / "bank")))
     file = other.repo / "feature_store.yaml"
@@ -381,6 +394,14 @@ BAD: dict[str, tuple[Change, str]] = {
         lambda table: table.set_column(1, "customer_id", pa.array([None] * len(table), pa.string())),
         r"decisions.parquet: row 0: customer_id: there is no customer",
     ),
+    "lists for maps": (
+        lambda table: table.set_column(
+            table.column_names.index("absent_features"),
+            "absent_features",
+            table["absent_features"].cast(pa.list_(pa.struct([("key", pa.string()), ("value", pa.string())]))),
+        ),
+        r"decisions.parquet: absent_features: a column of maps is needed, this has list<",
+    ),
     "text as time": (
         lambda table: table.set_column(2, "decided_at", pa.array(["soon"] * len(table))),
         "decided_at: 'soon' is no time",
@@ -399,6 +420,33 @@ def test_a_log_that_cannot_be_joined_is_refused_by_name_and_nothing_is_written(
     with pytest.raises(LogInvalid, match=told):
         done(daily, log, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_file_whose_feature_was_served_in_another_type_and_is_lacking_elsewhere_is_refused_by_column(
+    daily: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first part has texts alone, the second lacks all."""
+    monkeypatch.setattr(parts, "PART_ROWS", 2)
+    log = write_log(tmp_path / "log", decisions())
+    for file in log.rglob("*.parquet"):
+        table = pq.ParquetFile(file).read()
+        texts = pa.array(["many"] * 2 + [None] * (table.num_rows - 2), pa.string())
+        pq.write_table(table.append_column("feature_visits_7d", texts), file)
+    with pytest.raises(LogInvalid, match=r"decisions.parquet: feature_visits_7d: rows of it hold string, others int64"):
+        done(daily, log, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_log_whose_absences_say_nothing_lacks_what_is_null(daily: Bank, tmp_path: Path) -> None:
+    log = write_log(tmp_path / "log", decisions())
+    for file in log.rglob("*.parquet"):
+        table = pq.ParquetFile(file).read()
+        place = table.column_names.index("absent_features")
+        pq.write_table(table.set_column(place, "absent_features", pa.nulls(table.num_rows)), file)
+    found = done(daily, log, tmp_path / "out")
+    assert sum(found.filled["segment"].values()) == found.rows == 480
+    kept = pq.read_schema(next((tmp_path / "out").rglob("*.parquet"))).field("absent_features")
+    assert pa.types.is_map(kept.type)
 
 
 @pytest.mark.parametrize(("name", "told"), [("shoe_size", "shoe_size: the company has no such feature")])
