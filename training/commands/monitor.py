@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -116,6 +117,11 @@ def _failing() -> Iterator[None]:
     except OSError as error:
         where = "" if error.filename is None else f"{error.filename}: "
         raise Refusal(f"{where}{error.strerror or error}") from error
+    except (click.ClickException, click.exceptions.Exit, click.Abort):
+        raise
+    except Exception as error:
+        traceback.print_exc()
+        raise Refusal("a fault of Rumbo itself, see above; nothing is said of the model") from error
 
 
 def _demand_writable(*files: Path | None) -> None:

@@ -248,6 +248,18 @@ def test_a_place_that_cannot_be_written_is_told_before_anything_is_read(option: 
     assert (result.exit_code, "/dev/null cannot be written" in result.output) == (2, True)
 
 
+def test_a_fault_of_its_own_is_no_alarm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A division by zero, say: whoever is woken by 1 would look at the model."""
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("training.commands.monitor._looked", fail)
+    result = run(QUIET.write(tmp_path), *TOLD)
+    assert result.exit_code == 2
+    assert "ZeroDivisionError" in result.output
+
+
 def test_the_schema_describes_what_json_has(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["monitor", "--schema"])
     schema = json.loads(result.stdout)
