@@ -35,7 +35,8 @@ serve: $(READY) ## answer decisions over gRPC until Ctrl-C
 # JupyterLab is a group of its own, for no test needs it. `make setup` takes it away again when the lock has changed.
 notebooks: $(READY) ## open the notebooks in JupyterLab (RUMBO_COMPANY=... RUMBO_LOG=...)
 	UV_PROJECT_ENVIRONMENT=$(VENV) UV_PYTHON_DOWNLOADS=never $(BIN)/uv sync --locked --all-extras --group notebooks
-	$(BIN)/jupyter lab training/notebooks
+	$(foreach name,COMPANY HOME LOG,$(if $(RUMBO_$(name)),RUMBO_$(name)=$(abspath $(RUMBO_$(name))))) \
+	  $(BIN)/jupyter lab training/notebooks
 
 test: $(READY) ## every test but the slow ones
 	$(PYTEST) -m "not slow and not proof"

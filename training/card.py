@@ -9,7 +9,7 @@ import numpy as np
 from models.learnt import LearntPolicy, RewardKind
 from training.from_log import Extent, Trained
 from training.learn.measures import MODEL
-from training.learn.slices import DOUBT, MIN_ROWS, Figures, Role, Slices
+from training.learn.slices import DOUBT, MIN_CUSTOMERS, MIN_ROWS, Figures, Role, Slices
 
 CARD = "card.md"
 MOST_JOURNEYS = 40
@@ -148,7 +148,7 @@ def _limits(trained: Trained, policy: LearntPolicy) -> Iterator[str]:
     elif drawn < 1.0:
         yield f"- Only {drawn:.1%} of the rows were drawn by chance: the others tell nothing of other journeys."
     yield (
-        "- Journeys that are not listed below have no history: the service orders them by their owners' priors, `rumbo "
+        "- Journeys that were never shown have no history: the service orders them by their owners' priors, `rumbo "
         "score` by what those of their kind bring."
     )
     yield (
@@ -170,7 +170,10 @@ def _reading() -> Iterator[str]:
         "- **Calibration error**: mean distance of expected and observed in ten groups of equally many rows. It is "
         "never 0: in brackets what a model without any error would show on so many rows."
     )
-    yield f"- A slice of fewer than {MIN_ROWS} rows is too small: every figure of it would be chance, so none is told."
+    yield (
+        f"- A slice of fewer than {MIN_ROWS} rows, or of fewer than {MIN_CUSTOMERS} customers, is too small: every "
+        "figure of it would be chance, so none is told."
+    )
 
 
 def _by_slice(trained: Trained) -> Iterator[str]:
@@ -203,7 +206,7 @@ def fairness_line(one: Slices) -> str:
     seen = "the model has a column of it" if one.is_seen else "no column of the model"
     told = [(level, figures) for level, figures in one.told if np.isfinite(figures.observed_to_expected)]
     if len(told) < 2:
-        return f"**{one.by}** ({seen}): fewer than two levels have {MIN_ROWS} rows, so nothing can be compared."
+        return f"**{one.by}** ({seen}): fewer than two levels have rows enough, so nothing can be compared."
     low, high = (pick(told, key=lambda found: found[1].observed_to_expected) for pick in (min, max))
     ends = f"from {_ratio(low[1])} for {low[0].level} to {_ratio(high[1])} for {high[0].level}"
     if one.are_alike:
@@ -236,10 +239,11 @@ def _cells(rows: int, found: Figures | None) -> list[str]:
 
 
 def _journeys(policy: LearntPolicy) -> Iterator[str]:
-    ranked = sorted(policy.journeys, key=lambda journey: (-journey.rows, journey.journey_id))
+    shown = (journey for journey in policy.journeys if journey.rows)
+    ranked = sorted(shown, key=lambda journey: (-journey.rows, journey.journey_id))
     yield from _table(
         ("journey", "kind", "rows"),
-        [[f"`{one.journey_id}`", one.kind, f"{one.rows:,}"] for one in ranked[:MOST_JOURNEYS] if one.rows],
+        [[f"`{one.journey_id}`", one.kind, f"{one.rows:,}"] for one in ranked[:MOST_JOURNEYS]],
     )
     if len(ranked) > MOST_JOURNEYS:
         yield ""

@@ -59,7 +59,8 @@ def demand_parity(files: LogFiles, bundle_of: Callable[[str], Bundle | None], sc
     """
     if not is_exported(files) or not {P_OUTCOME, SOURCE, VERSION} <= set(files.columns):
         return Parity()
-    log = files.read({name for name in files.columns if not name.startswith(FEATURE)} - {"outcomes", "eligible"})
+    told = {name for name in files.columns if not name.startswith(FEATURE)} - {"outcomes", "eligible"}
+    log = files.read(told, sparse={VALUE_SOURCE})
     version, by_model = cells.texts(log, VERSION), _by_model(log, SOURCE)
     replaced = replaced_in(files.path)
     rescored, left = 0, {}

@@ -32,8 +32,9 @@ def environment() -> Mapping[str, str]:
 
 
 def installed() -> Mapping[str, str]:
-    """Every package that is, by name."""
-    return dict(sorted((one.name.lower(), one.version) for one in distributions()))
+    """Every package that is, by name; without what a removal that was cut short has left, which has none."""
+    whole = (one for one in distributions() if one.read_text("METADATA") or one.read_text("PKG-INFO"))
+    return dict(sorted((one.name.lower(), one.version) for one in whole))
 
 
 def _draw(folder: Path, trained: Trained) -> None:

@@ -5,7 +5,7 @@
 Feast's join has no row that came after the instant. It says neither how old a value is nor whether there was a row, so
 the time of the row is asked for as if it were a feature. Who has no row of the age that serving allows is asked for
 again without any limit of age, in place of the view's own ttl, so that STALE is told from NOT_FOUND. Where a source
-says when its rows were written, later ones are left out too.
+says when its rows were written, later ones are left out too, by stores that can.
 """
 
 from __future__ import annotations
@@ -75,10 +75,14 @@ class Fact:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ViewFacts:
-    """What a view says of n pairs, by feature. `lost`: the pairs that the store left out, and again when asked anew."""
+    """What a view says of n pairs, by feature. `lost`: the pairs that the store left out, and again when asked anew.
+
+    `is_hindsight`: the source says when its rows were written, and the store cannot leave out those written later.
+    """
 
     facts: Mapping[str, Fact]
     lost: int
+    is_hindsight: bool
 
 
 class History:
@@ -114,7 +118,8 @@ class History:
         found = table.take(pa.array(places, mask=places < 0))
         as_of = _as_of(found, view)
         facts = {spec.name: _fact(found, spec, joined.dtypes, as_of, asked.at) for spec in specs}
-        return ViewFacts(facts=facts, lost=int((places[keyed] < 0).sum()))
+        is_hindsight = joined.has_creation and not joined.store_filters
+        return ViewFacts(facts=facts, lost=int((places[keyed] < 0).sum()), is_hindsight=is_hindsight)
 
     def _view(self, name: str) -> _JoinedView:
         if name not in self._views:

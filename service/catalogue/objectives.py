@@ -13,7 +13,7 @@ from features.errors import RumboError
 from features.values import Scalar
 from service.catalogue.bind.values import journey_of, values_of
 from service.catalogue.conditions.compile import ConditionCompiler
-from service.catalogue.documents.amounts import amount_attribute
+from service.catalogue.documents.amounts import amount_attributes
 from service.catalogue.documents.journey import CatalogueDocument, JourneyDocument, ObjectiveDocument
 from service.catalogue.documents.policies import PoliciesDocument
 from service.catalogue.documents.problems import FaultClass, Problems
@@ -32,8 +32,8 @@ class CatalogueLost(RumboError):
 class KeptObjective:
     """One of `event` and `outcome` meets it; an event only if `where` holds of its attributes.
 
-    `attributes`: those that `where` may speak of. `amount`: the one that tells what an event was worth, where the value
-    is learned.
+    `attributes`: those that `where` may speak of. `amounts`: where the value is learned, those of which the only one
+    that an event carries tells what it was worth.
     """
 
     within: timedelta
@@ -41,7 +41,7 @@ class KeptObjective:
     outcome: str | None
     where: Condition | None = None
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
-    amount: str | None = None
+    amounts: tuple[str, ...] = ()
 
     def is_met_by(self, attributes: Mapping[str, Scalar]) -> bool:
         """Whether an event of the type asked for, with these attributes, meets it; unknown does not."""
@@ -53,9 +53,10 @@ class KeptObjective:
 
     def amount_of(self, attributes: Mapping[str, Scalar]) -> float | None:
         """What an event was worth by itself; None where it does not say, or says no number of 0 or more."""
-        if self.amount is None or self.amount not in attributes:
+        carried = [name for name in self.amounts if name in attributes]
+        if len(carried) != 1:
             return None
-        told = self.attributes[self.amount].typed(attributes[self.amount])
+        told = self.attributes[carried[0]].typed(attributes[carried[0]])
         return float(told) if isinstance(told, int | float) and math.isfinite(told) and told >= 0 else None
 
 
@@ -128,7 +129,7 @@ def _objective(journey: str, document: ObjectiveDocument, events: EventTypes, pr
         outcome=document.outcome,
         where=where,
         attributes=known.attributes,
-        amount=amount_attribute(document, known),
+        amounts=amount_attributes(document, known),
     )
 
 

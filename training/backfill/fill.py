@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from features.columns import ages
 from features.schema import FeatureSpec
 from features.store.history import ARROW, NULL, PRESENT, STATUSES, TIME, Fact, Statuses, to_numpy
-from training.backfill.absent import Absent
+from training.backfill.absent import MAP, Absent
 from training.backfill.parts import ABSENT, DECIDED_AT, Part
 from training.log import cells
 from training.log.options import FEATURE
 
 Rows = NDArray[np.bool_]
-FactOf = Callable[[str], Fact]
-"""What the history says of a feature, a row a decision."""
+FactOf = Callable[[str], Fact | None]
+"""What the history says of a feature, a row a decision; None where it was not asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,7 +58,7 @@ def filled(
         if work.has(spec.name) and not where.any():
             work.type_column(spec)
             continue
-        fact = fact_of(spec.name) if spec.formula is None else work.derived(spec)
+        fact = work.fact(spec, fact_of)
         if fact is None:
             work.left.append(spec.name)
         else:
@@ -87,12 +87,20 @@ class _Work:
     def has(self, feature: str) -> bool:
         return FEATURE + feature in self.table.column_names
 
+    def fact(self, spec: FeatureSpec, fact_of: FactOf) -> Fact | None:
+        """An age is that of the instant in the table, or of the history's where the table has none."""
+        if not self.part.rows:
+            return Fact(values=pa.nulls(0, ARROW[spec.type]), statuses=np.empty(0, dtype=np.int8))
+        aged_here = None if spec.formula is None else self.derived(spec)
+        return fact_of(spec.name) if aged_here is None else aged_here
+
     def fill(self, spec: FeatureSpec, where: Rows, fact: Fact) -> None:
         """In those rows; what was served stays in the others. Raises: LogInvalid."""
         name, kind = FEATURE + spec.name, ARROW[spec.type]
         self.rows[spec.name], self.statuses[spec.name] = where, fact.statuses
         if where.all():
-            described = {"description": f"Filled in: {spec.description}", **({"unit": spec.unit} if spec.unit else {})}
+            told = f"Filled in: {spec.description}" if spec.description else "Filled in."
+            described = {"description": told, **({"unit": spec.unit} if spec.unit else {})}
             self._put(pa.field(name, kind, metadata=described), pa.chunked_array([fact.values], kind))
             return
         if not self.type_column(spec):
@@ -130,6 +138,7 @@ class _Work:
     def done(self) -> Filled:
         said = self.absent.column_with({name: (self.rows[name], self.statuses[name]) for name in self.rows})
         kept = self.table.schema.field(ABSENT)
+        kept = kept.with_type(MAP) if pa.types.is_null(kept.type) else kept
         self._put(kept, pa.chunked_array([said.cast(kept.type)]))
         return Filled(table=self.table, rows=self.rows, statuses=self.statuses, left=tuple(self.left))
 

@@ -1,8 +1,8 @@
 """What was served beside what the history says of the same moment, feature by feature.
 
-Two values are equal if they are the same text, flag or whole number, numbers within 1e-9 of the larger, instants within
-the same second, or both null. Rows whose feature the store could not be asked for are not compared, nor those that were
-filled in.
+Two values are equal if they are the same text, flag or whole number, numbers within 1e-9 of the larger, infinities of
+one sign, instants within the same second, or both null. Rows whose feature the store could not be asked for are not
+compared, nor those that were filled in.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureParity:
-    """One feature over `rows`. `share_one_null`: of them, null in one of both; `largest` difference in `unit`, None
-    where there is none to be told. `decision_id`: of the first row that differs."""
+    """One feature over `rows`. `share_one_null`: of them, null in one of both; `largest` finite difference in
+    `unit`, None where there is none to be told. `decision_id`: of the first row that differs."""
 
     feature: str
     view: str
@@ -66,8 +66,8 @@ class Tally:
         self._rows += int(compared.sum())
         self._equal += int((equal & compared).sum())
         self._one_null += int(((there != known) & compared).sum())
-        if distance is not None and (both & compared).any():
-            self._largest = max(self._largest or 0.0, float(distance[both & compared].max()))
+        if distance is not None and (told := both & compared & np.isfinite(distance)).any():
+            self._largest = max(self._largest or 0.0, float(distance[told].max()))
         broken = np.flatnonzero(compared & ~equal)
         if broken.size and not self._decision:
             self._decision = str(decisions[int(broken[0])].as_py())
@@ -109,11 +109,14 @@ def _compared(kind: FeatureType, served: pa.Array, joined: pa.Array, both: Rows)
         return both & (left == right), None
     if kind is FeatureType.DOUBLE:
         left, right = (np.asarray(one.cast(pa.float64()).fill_null(0.0)) for one in (served, joined))
-        distance = np.abs(left - right)
-        return both & (distance <= TOLERANCE * np.maximum(np.abs(left), np.abs(right))), distance
+        with np.errstate(invalid="ignore", over="ignore"):
+            distance = np.abs(left - right)
+        near = np.isfinite(distance) & (distance <= TOLERANCE * np.maximum(np.abs(left), np.abs(right)))
+        return both & (near | (left == right)), distance
     numbers = (one.cast(TIME) if kind is FeatureType.TIMESTAMP else one for one in (served, joined))
     left, right = (np.asarray(one.cast(pa.int64()).fill_null(0)) for one in numbers)
     if kind is FeatureType.INT:
-        return both & (left == right), np.abs(left - right).astype(np.float64)
+        unsigned = (end(left, right).view(np.uint64) for end in (np.maximum, np.minimum))
+        return both & (left == right), np.subtract(*unsigned).astype(np.float64)  # no two lie too far apart for it
     apart = np.abs(left // SECOND_US - right // SECOND_US)
     return both & (apart == 0), np.abs(left - right) / SECOND_US

@@ -144,11 +144,15 @@ class Writer:
         self._open: pq.ParquetWriter | None = None
 
     def write(self, parts: Iterable[tuple[Path, pa.Table]]) -> None:
-        """Raises: what the disk refuses."""
+        """Raises: LogInvalid where a column was of one type, and is of another now; what the disk refuses."""
         for file, table in parts:
             if file != self._file:
                 self._begin(file, table.schema)
             assert self._open is not None
+            for begun, field in zip(self._open.schema, table.schema, strict=True):
+                if begun.type != field.type:
+                    told = f"rows of it hold {begun.type}, others {field.type}: fill it in everywhere, by --features"
+                    raise LogInvalid(file, told, column=field.name)
             self._open.write_table(table)
 
     def close(self) -> None:

@@ -23,7 +23,7 @@ from features.files import replacing_folder, write_text
 from features.schema import FeatureSpec
 from features.store.history import ARROW, STATUSES, Fact, History, open_history
 from features.values import FeatureStatus
-from training.backfill.absent import Absent
+from training.backfill.absent import MAP, Absent
 from training.backfill.fill import aged, filled, lacking
 from training.backfill.parity import FeatureParity, Tally, differing_first, parity_csv
 from training.backfill.parts import ABSENT, CUSTOMER, Chunk, Part, Writer, chunks, demand_exported, row_count
@@ -96,7 +96,7 @@ def back_fill(
 
 
 def _do(work: _Work, chunk: Chunk, writer: Writer | None, report: Report) -> None:
-    absents = [Absent.of(part.log.table[ABSENT]) for part in chunk.parts]
+    absents = [_absent(part) for part in chunk.parts]
     facts = work.facts(chunk, absents, fills=writer is not None)
     for part, absent, pair_of in zip(chunk.parts, absents, chunk.pair_of, strict=True):
         own = {name: fact.take(pair_of) for name, fact in facts.items()}
@@ -104,6 +104,14 @@ def _do(work: _Work, chunk: Chunk, writer: Writer | None, report: Report) -> Non
         if writer is not None:
             writer.write(work.fill(part, absent, own))
         report(part.rows)
+
+
+def _absent(part: Part) -> Absent:
+    """Raises: LogInvalid for a column of another type; one of nulls alone says nothing."""
+    said = part.log.table[ABSENT]
+    if not (pa.types.is_map(said.type) or pa.types.is_null(said.type)):
+        raise part.log.fault(f"a column of maps is needed, this has {said.type}", column=ABSENT)
+    return Absent.of(said.cast(MAP) if pa.types.is_null(said.type) else said)
 
 
 @contextmanager
@@ -141,6 +149,7 @@ class _Work:
     filled: dict[str, Counter[str]] = field(default_factory=dict)
     replaced: Counter[str] = field(default_factory=Counter)
     lost: Counter[str] = field(default_factory=Counter)
+    hindsight: set[str] = field(default_factory=set)
     unread: dict[str, str] = field(default_factory=dict)
     left: set[str] = field(default_factory=set)
     tallies: dict[str, Tally] = field(default_factory=dict)
@@ -154,7 +163,7 @@ class _Work:
         found: dict[str, Fact] = {}
         for view, stored in self.company.schema.by_view.items():
             read = [spec for spec in stored if not spec.is_situation]
-            if not read or view in self.unread:
+            if not read or (view in self.unread and not (fills and self._is_needed(view, chunk, absents))):
                 continue
             try:
                 told = self.history.facts(view, read, chunk.asked)
@@ -164,6 +173,8 @@ class _Work:
                 self.unread[view] = str(error)
                 continue
             self.lost[view] += told.lost
+            if told.is_hindsight:
+                self.hindsight.add(view)
             found |= told.facts
         for spec in self.company.schema.features:
             if spec.formula is not None and spec.formula.source in found:
@@ -184,7 +195,7 @@ class _Work:
 
     def fill(self, part: Part, absent: Absent, facts: Mapping[str, Fact]) -> Iterator[tuple[Path, pa.Table]]:
         """The part with what it lacks. Raises: LogInvalid."""
-        done = filled(part, absent, self.specs, facts.__getitem__, self.named)
+        done = filled(part, absent, self.specs, facts.get, self.named)
         self.left.update(done.left)
         for name, where in done.rows.items():
             counts = np.bincount(done.statuses[name][where], minlength=len(STATUSES))
@@ -223,12 +234,18 @@ class _Work:
                 self.first_keyless = str(part.log.fault(told, row=int(rows[0]), column=CUSTOMER))
 
     def _is_needed(self, view: str, chunk: Chunk, absents: Sequence[Absent]) -> bool:
-        own = [spec for spec in self.specs if spec.view == view]
         return any(
-            lacking(part, spec, absent, self.named).any()
+            self._asked_of(spec, part) == view and lacking(part, spec, absent, self.named).any()
             for part, absent in zip(chunk.parts, absents, strict=True)
-            for spec in own
+            for spec in self.specs
         )
+
+    def _asked_of(self, spec: FeatureSpec, part: Part) -> str | None:
+        """The view that fills it in; None of an age whose instant the rows have."""
+        if spec.formula is None:
+            return spec.view
+        source = self.company.schema.by_name[spec.formula.source]
+        return None if FEATURE + source.name in part.log.table.column_names else source.view
 
     def _notices(self) -> Iterator[str]:
         if self.keyless:
@@ -239,6 +256,8 @@ class _Work:
                     f"{view}: its store left out {lost:,} of {self.pairs:,} pairs of customer and instant, again when"
                     " asked anew: they are NOT_FOUND there"
                 )
+        for view in sorted(self.hindsight):
+            yield f"{view}: its store has no way to leave out rows that were written after the instant asked for"
         for told in self.unread.values():
             yield f"{told}; its features are not compared"
         if self.left:

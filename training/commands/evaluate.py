@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from training.commands.options import column_options, columns_from, cost_option, costs_from
+from training.commands.options import PictureFile, column_options, columns_from, cost_option, costs_from
 
 if TYPE_CHECKING:
     from training.evaluation import Evaluation
@@ -39,7 +39,7 @@ def _schema(ctx: click.Context, param: click.Parameter, is_asked: bool) -> None:
 @cost_option
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the reward model.")
 @click.option("--json", "as_json", is_flag=True, help="Print the JSON alone.")
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the intervals (.png, .svg, .pdf).")
+@click.option("--plot", type=PictureFile(), help="Draw the intervals (.png, .svg, .pdf).")
 @click.option("--schema", is_flag=True, is_eager=True, expose_value=False, callback=_schema, help="Print its schema.")
 def evaluate(
     log: Path,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import click
 from features.cli import company_option, home_option
 from features.errors import RumboError
 from training.commands.failures import Refusal
-from training.commands.options import Moment, Names, log_option
+from training.commands.options import Moment, Names, PictureFile, log_option
 
 if TYPE_CHECKING:
     from features.company.company import Company
@@ -54,7 +55,7 @@ def _schema(ctx: click.Context, param: click.Parameter, is_asked: bool) -> None:
 @click.option("--test-from", type=Moment(), help="The model learnt from what was decided before: judge from then on.")
 @click.option("--since", type=Moment(), help="Look from then on, such as from when a new model serves.")
 @click.option("--reference", type=click.Path(path_type=Path), help="The log to compare features and mix with.")
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw it (.png, .svg, .pdf).")
+@click.option("--plot", type=PictureFile(), help="Draw it (.png, .svg, .pdf).")
 @click.option(
     "--prometheus",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -81,6 +82,7 @@ def monitor(
     if asked["model"] is not None and asked["probability"] is not None:
         raise click.UsageError("say one of --model and --probability")
     with _failing():
+        _demand_writable(plot, prometheus)
         known = _place(company, home) if _is_needed(company, asked, in_mlflow) else None
         found = _looked(_question(known, asked), plot)
         if prometheus is not None:
@@ -112,6 +114,23 @@ def _failing() -> Iterator[None]:
         yield
     except RumboError as error:
         raise Refusal(str(error)) from error
+    except OSError as error:
+        where = "" if error.filename is None else f"{error.filename}: "
+        raise Refusal(f"{where}{error.strerror or error}") from error
+    except (click.ClickException, click.exceptions.Exit, click.Abort):
+        raise
+    except Exception as error:
+        traceback.print_exc()
+        raise Refusal("a fault of Rumbo itself, see above; nothing is said of the model") from error
+
+
+def _demand_writable(*files: Path | None) -> None:
+    """Before anything is read for them. Raises: CannotWrite."""
+    from features.files import demand_writable_at
+
+    for file in files:
+        if file is not None:
+            demand_writable_at(file.parent)
 
 
 def _is_needed(company: Path | None, asked: dict[str, Any], in_mlflow: bool) -> bool:

@@ -11,6 +11,8 @@ import click
 
 from training.log.options import LogColumns
 
+PICTURES = (".png", ".svg", ".pdf")
+
 
 class JourneyCosts(click.ParamType[dict[str, float]]):
     """`JOURNEY=NUMBER`, or several with commas between them."""
@@ -29,6 +31,18 @@ class JourneyCosts(click.ParamType[dict[str, float]]):
         if not separator or not journey.strip():
             self.fail(f"{text!r} is not like welcome=0.25", param, ctx)
         return journey.strip(), finite(number, text, self, param, ctx)
+
+
+class PictureFile(click.ParamType[Path]):
+    """A file to draw into; what its name ends in says how, .png where it ends in nothing."""
+
+    name = "FILE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        path = Path(value)
+        if path.suffix not in ("", *PICTURES):
+            self.fail(f"{path.name!r} ends in none of {', '.join(PICTURES)}", param, ctx)
+        return path
 
 
 class ColumnOrNumber(click.ParamType[str | float]):

@@ -10,6 +10,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from training.learn.calibration_error import calibration_error, calibration_error_by_chance
 from training.learn.losses import log_loss
 from training.learn.measures import Judged
 from training.learn.ranking import NothingToRank, auc
@@ -19,10 +20,10 @@ Vector = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
 MIN_ROWS = 50
-"""A rate of 10 % is told by so many rows within 8 points either way, and each of GROUPS then holds five: of fewer,
-every figure is chance. Nobody can be told apart in so many either."""
-GROUPS = 10
-"""Of the calibration error."""
+"""A rate of 10 % is told by so many rows within 8 points either way, and each group of the calibration error then holds
+five: of fewer, every figure is chance."""
+MIN_CUSTOMERS = 30
+"""With fewer the spread between customers is not known well enough for an interval, and figures would tell of few."""
 MEASURES = ("rate", "auc", "log_loss", "ece", "observed_to_expected")
 """What becomes a metric of a run; all else is in its slices.json."""
 DOUBT = 0.01
@@ -89,7 +90,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slice:
-    """One level, and its figures; None where it has fewer than MIN_ROWS rows, of which nothing is told."""
+    """One level, and its figures; None, for nothing is told, where it has fewer than MIN_ROWS rows or MIN_CUSTOMERS."""
 
     level: str
     key: str
@@ -144,7 +145,7 @@ def sliced(judged: Judged, cuts: Sequence[Cut]) -> tuple[Slices, ...]:
 
 def figures_of(judged: Judged) -> Figures:
     """Of all rows that were measured."""
-    return _figures(judged, np.arange(judged.reward.size))
+    return _figures(judged, np.arange(judged.reward.size), variance_a_reward(judged.reward, judged.expected))
 
 
 def metrics_of(slices: Sequence[Slices]) -> Mapping[str, float]:
@@ -158,32 +159,13 @@ def metrics_of(slices: Sequence[Slices]) -> Mapping[str, float]:
     }
 
 
-def calibration_error(target: Vector, expected: Vector, groups: int = GROUPS) -> float:
-    """Expected calibration error, sum over g of (n_g / n) |mean(y in g) - mean(p in g)|.
+def ratio_of(reward: Vector, expected: Vector, customer: Codes, modelled: float = 0.0) -> tuple[float, float, float]:
+    """sum(y) / sum(m), and where the 95 % interval around it begins and ends; 0 is its least unless the ratio is less.
 
-    The g are `groups` parts of about equally many rows, in order of p, ties in the order given. Biased upwards: a
-    model without any error shows `calibration_error_by_chance`.
-    Source: Naeini, Cooper & Hauskrecht (2015); parts of equal mass: Nixon et al. (2019).
-    """
-    order = np.argsort(expected, kind="stable")
-    parts = [part for part in np.array_split(order, groups) if part.size]
-    return float(sum(abs(target[part].sum() - expected[part].sum()) for part in parts) / target.size)
-
-
-def calibration_error_by_chance(p: Vector, groups: int = GROUPS) -> float:
-    """About the expected error of probabilities that are right: sum over g of sqrt(2 / pi * sum(p (1 - p) in g)) / n.
-
-    E|x| of a normal x with mean 0 is sqrt(2 / pi) times its standard deviation.
-    """
-    parts = np.array_split(np.sort(p), groups)
-    return float(sum(np.sqrt(2.0 / np.pi * (part * (1.0 - part)).sum()) for part in parts) / p.size)
-
-
-def ratio_of(reward: Vector, expected: Vector, customer: Codes) -> tuple[float, float, float]:
-    """sum(y) / sum(m), and where the 95 % interval around it begins and ends.
-
-    Its standard error is that of sum(y - m), sqrt(sum over c of (d_c - mean d)^2) with d_c = sum(y - m) of customer c,
-    over sum(m): rows of one customer are one draw. NaN where nothing is expected, or all is of one customer.
+    Its standard error is that of sum(y - m) over sum(m). The variance of that sum is sum over c of (d_c - mean d)^2
+    with d_c = sum(y - m) of customer c, for rows of one customer are one draw; or `modelled` if that is more: where
+    hardly anything was met, what is seen varies far too little. NaN where nothing is expected, or all is of one
+    customer.
     """
     total = float(expected.sum())
     clusters = Clusters.of(customer)
@@ -191,8 +173,17 @@ def ratio_of(reward: Vector, expected: Vector, customer: Codes) -> tuple[float, 
         return np.nan, np.nan, np.nan
     ratio = float(reward.sum()) / total
     own = clusters.sums(reward - expected)
-    half = Z * float(np.sqrt(((own - own.mean()) ** 2).sum())) / total
-    return ratio, ratio - half, ratio + half
+    half = Z * float(np.sqrt(max(((own - own.mean()) ** 2).sum(), modelled))) / total
+    return ratio, max(ratio - half, min(ratio, 0.0)), ratio + half
+
+
+def variance_a_reward(reward: Vector, expected: Vector) -> float:
+    """sum((y - m)^2) / sum(m), of all rows: by how much more a sum of rewards varies for each unit expected.
+
+    As in quasi-likelihood, variance in proportion to the mean. Source: Wedderburn (1974). NaN where none is expected.
+    """
+    total = float(expected.sum())
+    return float(((reward - expected) ** 2).sum()) / total if total > 0.0 else float("nan")
 
 
 def p_alike(ratios: Vector, errors: Vector) -> float:
@@ -229,32 +220,34 @@ def keys_of(levels: Sequence[str]) -> tuple[str, ...]:
 
 
 def _slices(judged: Judged, cut: Cut) -> Slices:
-    levels = tuple(_slice(judged, cut, code) for code in range(len(cut.levels)))
+    spread = variance_a_reward(judged.reward, judged.expected)
+    levels = tuple(_slice(judged, cut, code, spread) for code in range(len(cut.levels)))
     told = [one.figures for one in levels if one.figures is not None]
     ratios = np.array([one.observed_to_expected for one in told])
-    widths = np.array([one.observed_to_expected_high - one.observed_to_expected_low for one in told])
+    above = np.array([one.observed_to_expected_high for one in told]) - ratios
     return Slices(
         by=cut.by,
         role=cut.role,
         is_seen=cut.is_seen,
         levels=tuple(one for one in levels if one.rows),
-        p_alike=p_alike(ratios, widths / (2.0 * Z)) if told else float("nan"),
+        p_alike=p_alike(ratios, above / Z) if told else float("nan"),
     )
 
 
-def _slice(judged: Judged, cut: Cut, code: int) -> Slice:
+def _slice(judged: Judged, cut: Cut, code: int, spread: float) -> Slice:
     rows = np.flatnonzero(cut.codes == code)
-    figures = _figures(judged, rows) if rows.size >= MIN_ROWS else None
     customers = int(np.unique(judged.log.customer[rows]).size)
+    is_told = rows.size >= MIN_ROWS and customers >= MIN_CUSTOMERS
+    figures = _figures(judged, rows, spread) if is_told else None
     return Slice(level=cut.levels[code], key=cut.keys[code], rows=int(rows.size), customers=customers, figures=figures)
 
 
-def _figures(judged: Judged, rows: Codes) -> Figures:
-    """A level where nobody met it has probabilities as well, as they are of all rows."""
+def _figures(judged: Judged, rows: Codes, spread: float) -> Figures:
+    """A level where nobody met it has probabilities as well, as they are of all rows. `spread`: of all rewards."""
     reward, expected = judged.reward[rows], judged.expected[rows]
     label = (reward != 0.0).astype(np.float64)
     p = judged.p_of(rows)
-    ratio, low, high = ratio_of(reward, expected, judged.log.customer[rows])
+    ratio, low, high = ratio_of(reward, expected, judged.log.customer[rows], _modelled(expected, p, spread))
     return Figures(
         rate=float(label.mean()),
         expected=float(expected.mean()),
@@ -267,6 +260,16 @@ def _figures(judged: Judged, rows: Codes) -> Figures:
         observed_to_expected_low=low,
         observed_to_expected_high=high,
     )
+
+
+def _modelled(expected: Vector, p: Vector | None, spread: float) -> float:
+    """The variance of a sum of rewards of which so much is expected each, if that is right.
+
+    By `spread`, the variance for each unit expected; at least that of amounts m / p which are met with p or not.
+    """
+    by_spread = spread * float(expected.sum())
+    met = np.zeros(expected.size) if p is None else np.divide(1.0 - p, p, out=np.zeros(p.size), where=p > 0.0)
+    return max(by_spread, float((expected**2 * met).sum()))
 
 
 def _auc(label: Vector, p: Vector) -> float:

@@ -130,7 +130,7 @@ def decisions_of(files: LogFiles, named: LogColumns) -> DecisionLog:
     """The same, of files that were looked at already."""
     columns = named.for_log(files)
     _demand(files, columns, _read_of(columns))
-    log = files.read(_wanted(files, columns, _read_of(columns)), _texts(files, columns))
+    log = files.read(_wanted(files, columns, _read_of(columns)), _texts(files, columns), _sparse(files))
     reward, surrogate = _reward(log, columns), _optional(log, columns.surrogate)
     known = ~np.isnan(reward) if surrogate is None else ~np.isnan(reward) & ~np.isnan(surrogate)
     if not known.any():
@@ -227,8 +227,13 @@ def _demand(files: LogFiles, columns: LogColumns, read: dict[str, str]) -> None:
 def _wanted(files: LogFiles, columns: LogColumns, read: dict[str, str]) -> set[str]:
     said = {KIND, SLOT, DECISION} if is_exported(files) else set()
     said |= {WINDOW_END} & set(files.columns)
-    said |= {ATTRIBUTES, VALUE, VALUE_SOURCE} & set(files.columns) if is_exported(files) else set()
-    return {*read, *(column_of(feature, files) for feature in columns.features), *said}
+    said |= {ATTRIBUTES, VALUE} & set(files.columns) if is_exported(files) else set()
+    return {*read, *(column_of(feature, files) for feature in columns.features), *said, *_sparse(files)}
+
+
+def _sparse(files: LogFiles) -> set[str]:
+    """What an export's days of before it could be said lack, and keep lacking."""
+    return {VALUE_SOURCE} if is_exported(files) else set()
 
 
 def _texts(files: LogFiles, columns: LogColumns) -> set[str]:

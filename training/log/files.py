@@ -42,7 +42,7 @@ class LogTable:
 
 
 class LogFiles:
-    """The files of a log, and the columns that all of them have."""
+    """The files of a log, and the columns that all of them have; `some` are those of others that some have."""
 
     def __init__(self, path: Path) -> None:
         """Raises: LogInvalid where there is no such file, none in the folder, or one that is no table."""
@@ -52,6 +52,7 @@ class LogFiles:
         self.columns: tuple[str, ...] = tuple(
             name for name in headings[0] if all(name in heading for heading in headings[1:])
         )
+        self.some = frozenset(name for heading in headings for name in heading).difference(self.columns)
 
     def fingerprint(self) -> str:
         """The sha256 of its one file; of several, that of theirs in order."""
@@ -64,13 +65,16 @@ class LogFiles:
             known = ", ".join(self.columns) or "none"
             raise LogInvalid(self.path, f"there is no such column ({option}); it has: {known}", column=column)
 
-    def read(self, columns: Collection[str], texts: Collection[str] = ()) -> LogTable:
+    def read(self, columns: Collection[str], texts: Collection[str] = (), sparse: Collection[str] = ()) -> LogTable:
         """All rows of these columns; in CSV files those of `texts` are taken as text.
+
+        Of `sparse` those too that some files alone have; they are null in the rows of the others.
 
         Raises: LogInvalid, also where a file has no row at all in it.
         """
         wanted = [name for name in self.columns if name in set(columns)]
-        tables = [_read(file, wanted, texts) for file in self.files]
+        added = sorted(self.some.intersection(sparse))
+        tables = [_read(file, [*wanted, *_had(file, added)], texts) for file in self.files]
         try:
             table = pa.concat_tables(tables, promote_options="permissive")
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
@@ -96,6 +100,12 @@ def _files_at(path: Path) -> tuple[Path, ...]:
     if not found:
         raise LogInvalid(path, f"there is no {PARQUET} or {CSV} file in this folder")
     return tuple(found)
+
+
+def _had(file: Path, columns: Sequence[str]) -> list[str]:
+    """Those of the columns that the file has."""
+    heading = _heading(file) if columns else ()
+    return [name for name in columns if name in heading]
 
 
 def _heading(file: Path) -> tuple[str, ...]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from training.learn.calibration_error import calibration_error, calibration_error_by_chance
 from training.monitor.calendar import Day, Days, days_of, weeks_between, weeks_of
 from training.monitor.sequence import boundary, evidence, looks_of, share_of_start
 
@@ -23,15 +24,16 @@ BEST_AT: Final = 200.0
 """The variance, in outcomes, at which a rate of x 1.3 leaves the interval: there it should be narrowest."""
 LEAST_VARIANCE: Final = 10.0
 LEAST_CUSTOMERS: Final = 30
-"""Before that a sum is not normal enough to conclude anything from it."""
-BINS: Final = 10
+"""Effective ones. Before that a sum is not normal enough to conclude anything from it, and of a customer who has most
+of the rows nothing says how far a rate of one's own may lie from what is expected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Told:
-    """The n rows that are judged: what was expected (`p`), what came (`met`), of whom, and when.
+    """The n rows of which something was expected (`p`), what came (`met`), of whom, and when.
 
-    `kind` (n,) indexes `kinds`, -1 where the log says none.
+    `met` is NaN where it is not known yet: such rows are not judged, and say all the same which weeks and kinds there
+    are. `kind` (n,) indexes `kinds`, -1 where the log says none.
     """
 
     p: Vector
@@ -102,34 +104,29 @@ class KindSeen:
 
     @property
     def alarm(self) -> tuple[Since, Day] | None:
-        """The sequence that tells most at its last look of those that have told something, and when the first did."""
+        """The sequence that tells most at its last look of those that have told something, and when it was seen first.
+
+        By any of them, but not before the week in which that one begins: what was seen earlier is something else.
+        """
         told = [(one.seen_on, one) for one in self.sequences if one.seen_on is not None]
         if not told:
             return None
         most = max((one for _, one in told), key=lambda one: float(one.strength[-1]))
-        return most, min(day for day, _ in told)
+        return most, min(day for day, _ in told if day >= most.week)
 
 
 def calibration_of(told: Told) -> tuple[KindSeen, ...]:
-    """All rows, and each kind in the order in which they came up; the one kind alone where there is but one."""
-    if not told.p.size:
+    """All rows, and each kind in the order in which they came up; the one kind alone where there is but one.
+
+    Weeks and kinds are counted by what was decided, known or not: else those whose outcomes are known late would change
+    the place, and so the alpha, of those before them.
+    """
+    known = ~np.isnan(told.met)
+    if not known.any():
         return ()
     days = days_of(told.decided_at)
-    weeks = weeks_between(days.min(), days.max())
-    return tuple(_seen(told, days, weeks, *group) for group in _groups(told))
-
-
-def calibration_error(p: Vector, met: Vector) -> tuple[float, float]:
-    """Mean distance between what was expected and what came in BINS groups of about as many rows; and by chance alone.
-
-    By chance sum_b n_b / n sqrt(2 v_b / (pi n_b)), v_b the mean of p (1 - p): what a model without fault has, about.
-    """
-    if not p.size:
-        return float("nan"), float("nan")
-    groups = [group for group in np.array_split(np.argsort(p, kind="stable"), BINS) if group.size]
-    found = sum(abs(float(met[group].sum() - p[group].sum())) for group in groups) / p.size
-    spread = [float((p[group] * (1.0 - p[group])).sum()) for group in groups]
-    return found, sum(np.sqrt(2.0 * of_one / np.pi) for of_one in spread) / p.size
+    weeks, rows = weeks_between(days.min(), days[known].max()), _Rows.of(told, weeks_of(days), known)
+    return tuple(_seen(rows, weeks, *group) for group in _groups(told) if (group[1] & known).any())
 
 
 def _groups(told: Told) -> Iterator[tuple[str, Mask, float]]:
@@ -145,52 +142,85 @@ def _groups(told: Told) -> Iterator[tuple[str, Mask, float]]:
         yield told.kinds[code], told.kind == code, ALPHA / 2.0 * share_of_start(place)
 
 
-def _seen(told: Told, days: Days, weeks: Days, name: str, rows: Mask, alpha: float) -> KindSeen:
-    of_week = weeks_of(days)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Rows:
+    """The k rows whose outcome is known.
+
+    place: (k,) where they are among all. week: (k,) the Monday of the decision. days: (D,) on which something became
+    known, of which `look` (k,) says which.
+    """
+
+    place: Codes
+    p: Vector
+    met: Vector
+    customer: Codes
+    week: Days
+    days: Days
+    look: Codes
+
+    @classmethod
+    def of(cls, told: Told, week: Days, known: Mask) -> Self:
+        place = np.flatnonzero(known)
+        days, look = np.unique(days_of(told.known_at[place]), return_inverse=True)
+        return cls(
+            place=place,
+            p=told.p[place],
+            met=told.met[place],
+            customer=told.customer[place],
+            week=week[place],
+            days=days,
+            look=look,
+        )
+
+
+def _seen(rows: _Rows, weeks: Days, name: str, group: Mask, alpha: float) -> KindSeen:
+    which = group[rows.place]
+    found = [_week(rows, week, which & (rows.week == week)) for week in weeks]
     return KindSeen(
         kind=name,
-        weeks=tuple(_week(told, week, rows & (of_week == week)) for week in weeks),
+        weeks=tuple(found),
         sequences=tuple(
-            _since(told, week, rows & (of_week >= week), alpha * share_of_start(number))
-            for number, week in enumerate(weeks, start=1)
-            if (rows & (of_week == week)).any()
+            _since(rows, week.week, which & (rows.week >= week.week), alpha * share_of_start(number))
+            for number, week in enumerate(found, start=1)
+            if week.rows
         ),
     )
 
 
-def _week(told: Told, week: Day, rows: Mask) -> WeekOfKind:
-    p, met = told.p[rows], told.met[rows]
-    error, by_chance = calibration_error(p, met)
+def _week(rows: _Rows, week: Day, which: Mask) -> WeekOfKind:
+    p, met = rows.p[which], rows.met[which]
     return WeekOfKind(
         week=week,
         rows=p.size,
         observed=float(met.sum()),
         expected=float(p.sum()),
-        error=error,
-        error_by_chance=by_chance,
+        error=calibration_error(met, p),
+        error_by_chance=calibration_error_by_chance(p),
     )
 
 
-def _since(told: Told, week: Day, rows: Mask, alpha: float) -> Since:
+def _since(rows: _Rows, week: Day, which: Mask, alpha: float) -> Since:
     """Residuals are judged in the order in which they became known: a window that is open tells nothing early.
 
     Their variance is that which is seen, by customer, or sum p (1 - p) if that is more: where nothing was met yet,
     what is seen is far too little.
     """
-    p, met = told.p[rows], told.met[rows]
-    days, look = np.unique(days_of(told.known_at[rows]), return_inverse=True)
-    looks = looks_of(met - p, told.customer[rows], look, days.size)
-    expected, modelled = (_running(weights, look, days.size) for weights in (p, p * (1.0 - p)))
+    p, met, look, count = rows.p[which], rows.met[which], rows.look[which], rows.days.size
+    has_rows = np.bincount(look, minlength=count) > 0
+    looks = looks_of(met - p, rows.customer[which], look, count)
+    observed, expected, modelled = (_running(weights, look, count) for weights in (met, p, p * (1.0 - p)))
     variance = np.maximum(looks.variance, modelled)
-    enough = (variance >= LEAST_VARIANCE) & (looks.customers >= LEAST_CUSTOMERS)
+    enough = (variance >= LEAST_VARIANCE) & (looks.effective >= LEAST_CUSTOMERS)
+    half = np.where(enough, boundary(variance, alpha, BEST_AT), np.inf)
+    strength = np.where(enough, evidence(looks.total, variance, alpha, BEST_AT), -np.inf)
     return Since(
         week=week,
         alpha=alpha,
-        days=days,
-        observed=expected + looks.total,
-        expected=expected,
-        half=np.where(enough, boundary(variance, alpha, BEST_AT), np.inf),
-        strength=np.where(enough, evidence(looks.total, variance, alpha, BEST_AT), -np.inf),
+        days=rows.days[has_rows],
+        observed=observed[has_rows],
+        expected=expected[has_rows],
+        half=half[has_rows],
+        strength=strength[has_rows],
     )
 
 

@@ -86,7 +86,7 @@ def look_at(question: Question, announce: Callable[[str], None]) -> Found:
     judged = _judged(question, rows, expected)
     found = Found(question=question, rows=rows, expected=expected, judged=judged, notices=question.notices)
     announce("calibration")
-    found = replace(found, kinds=calibration_of(_told(rows, expected, judged)), notices=(*found.notices, *_why(found)))
+    found = replace(found, kinds=calibration_of(_told(found)), notices=(*found.notices, *_why(found)))
     announce("features")
     return _watched(found)
 
@@ -140,14 +140,17 @@ def _later(question: Question, rows: ShownRows) -> Mask:
     return np.ones(rows.size, dtype=np.bool_) if begins is None else rows.decided_at >= begins
 
 
-def _told(rows: ShownRows, expected: Expected | None, judged: Mask) -> Told:
+def _told(found: Found) -> Told:
+    """Of the time that is judged, what something was expected of, known or not."""
+    rows, expected = found.rows, found.expected
+    which = np.zeros(rows.size, np.bool_) if expected is None else _later(found.question, rows) & ~np.isnan(expected.p)
     return Told(
-        p=np.empty(0) if expected is None else expected.p[judged],
-        met=rows.met[judged],
-        customer=rows.customer[judged],
-        decided_at=rows.decided_at[judged],
-        known_at=rows.known_at[judged],
-        kind=rows.kind.codes[judged],
+        p=np.empty(0) if expected is None else expected.p[which],
+        met=rows.met[which],
+        customer=rows.customer[which],
+        decided_at=rows.decided_at[which],
+        known_at=rows.known_at[which],
+        kind=rows.kind.codes[which],
         kinds=rows.kind.levels,
     )
 

@@ -6,6 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from training.monitor.report import Monitoring, WeekForm
+from training.pictures import blank
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,7 +28,7 @@ def monitoring_picture(found: Monitoring) -> Figure:
     kinds = list(dict.fromkeys(week.kind for week in found.weeks))[:MOST_KINDS]
     features = _worst(found)
     heights = [2.2] * len(kinds) + ([0.8 + 0.26 * len(features)] if features else []) + [2.8]
-    figure = _blank(WIDTH, sum(heights) + 0.8)
+    figure = blank(WIDTH, sum(heights) + 0.8)
     every = figure.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     panels = iter(every)
     for kind in kinds:
@@ -73,7 +74,8 @@ def _limits(weeks: list[WeekForm]) -> tuple[float, float]:
     points = [week.ratio for week in weeks if week.ratio is not None]
     highs = [min(week.high_since, 3.0) for week in weeks if week.high_since is not None]
     lows = [week.low_since for week in weeks if week.low_since is not None]
-    return min(0.5, *(0.9 * each for each in (*points, *lows))), max(1.7, *(1.1 * each for each in (*points, *highs)))
+    lowest = min([0.5, *(0.9 * each for each in (*points, *lows))])
+    return lowest, max([1.7, *(1.1 * each for each in (*points, *highs))])
 
 
 def _features(axes: Axes, found: Monitoring, names: list[str]) -> None:
@@ -139,13 +141,3 @@ def _by_week(axes: Axes, found: Monitoring) -> None:
 
 def _middle(week: date) -> float:
     return (week - EPOCH).days + WEEK / 2.0
-
-
-def _blank(width: float, height: float) -> Figure:
-    """Drawn by Agg: no display, no global state of pyplot."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure

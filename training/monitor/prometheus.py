@@ -11,7 +11,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-from features.files import write_text
+from features.files import replacing
 from training.monitor.report import FeatureForm, Monitoring, WeekForm
 
 METRICS: Final = {
@@ -39,12 +39,15 @@ _LABELS: Final = {
     "stale_share": "feature",
     "mix_share": "journey",
 }
+READABLE: Final = 0o644
 _PREFIX: Final = "rumbo_monitor_"
 
 
 def write_metrics(path: Path, found: Monitoring) -> None:
-    """At once, or not at all. Raises: CannotWrite."""
-    write_text(path, metrics_text(found))
+    """At once, or not at all; for everybody to read, for who collects it is another user. Raises: CannotWrite."""
+    with replacing(path) as draft:
+        draft.write_text(metrics_text(found), encoding="utf-8")
+        draft.chmod(READABLE)
 
 
 def metrics_text(found: Monitoring) -> str:

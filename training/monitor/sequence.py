@@ -30,12 +30,14 @@ class Looks:
         total: (L,) sum of their values.
         variance: (L,) of that sum, estimated with the rows of one customer as one draw; 0 without two customers.
         customers: (L,) number of customers.
+        effective: (L,) so many customers with equally many rows each tell as much: Kish's (sum n_c)^2 / sum n_c^2.
     """
 
     rows: Vector
     total: Vector
     variance: Vector
     customers: Vector
+    effective: Vector
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,13 +93,13 @@ def looks_of(values: Vector, customer: Codes, look: Codes, count: int) -> Looks:
     values, customer = values[order], customer[order]
     ends = np.cumsum(np.bincount(look, minlength=count))
     sums = _Sums(int(customer.max(initial=-1)) + 1)
-    found, begin = np.zeros((4, count)), 0
+    found, begin = np.zeros((5, count)), 0
     for k, end in enumerate(ends):
         if end > begin:
             sums.add(values[begin:end], customer[begin:end])
-        found[:, k] = sums.rows, sums.total, sums.variance, sums.customers
+        found[:, k] = sums.rows, sums.total, sums.variance, sums.customers, sums.effective
         begin = end
-    return Looks(rows=found[0], total=found[1], variance=found[2], customers=found[3])
+    return Looks(rows=found[0], total=found[1], variance=found[2], customers=found[3], effective=found[4])
 
 
 def mean(looks: Looks, alpha: float, best_at: float) -> Intervals:
@@ -154,6 +156,10 @@ class _Sums:
         average = self.total / self.rows
         spread = float(self._squares @ np.array([1.0, -2.0 * average, average**2]))
         return max(spread, 0.0) * self.customers / (self.customers - 1)
+
+    @property
+    def effective(self) -> float:
+        return self.rows**2 / max(float(self._squares[2]), 1.0)
 
 
 def _products(value: Vector, count: Vector) -> Vector:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -108,12 +108,6 @@ def read_shown(files: LogFiles, named: LogColumns) -> ShownRows:
         facts=facts_of(log, stored, decided_at, columns.categorical),
         absent=_absent(log) if is_exported(files) and ABSENT in optional else None,
     )
-
-
-def without_features(rows: ShownRows) -> ShownRows:
-    """The same, with none to watch."""
-    none = FeatureColumns(at=rows.decided_at, numbers={}, texts={}, instants={})
-    return replace(rows, facts=none, absent=None)
 
 
 def _complete(log: LogTable, column: str, why: str) -> cells.Coded:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Set
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +16,7 @@ from service.decision.constraints.audience import Audience
 from service.decision.constraints.not_valid_now import NotValidNow
 from service.decision.constraints.stage import AtStage
 from training.log.errors import LogInvalid
-from training.log.files import LogFiles
+from training.log.files import LogFiles, LogTable
 from training.log.options import is_exported
 
 DENIALS: Final = "_denials"
@@ -40,11 +41,13 @@ class RulesLog:
         scored: a row for each journey that was allowed and scored in a decision: `place` RANKED, ELIGIBLE or
             DENIED_AT_SELECT, and `p_outcome`. Of decisions that show something.
         denied: a row for each candidate that was denied, those at select too, with its `codes`, each once.
+        days_left_out: days that one of both tables of an export lacks; nothing of them is here.
     """
 
     shown: pd.DataFrame
     scored: pd.DataFrame
     denied: pd.DataFrame
+    days_left_out: int = 0
 
     @property
     def candidates(self) -> pd.DataFrame:
@@ -63,9 +66,13 @@ class RulesLog:
 
 
 def read_rules_log(path: Path) -> RulesLog:
-    """Both tables of an export. Decisions that were imported are left out: nobody knows what was denied in them.
+    """Both tables of an export, of the days that both have: a day past its time gets no second table any more, and
+    all that it has would seem to be allowed.
 
-    Raises: LogInvalid, also where there is no second table.
+    Decisions that were imported are left out where they name no catalogue, for nobody knows what was denied in them;
+    those of another store's export name one, and cannot be told from the store's own.
+
+    Raises: LogInvalid, also where there is no second table, or nothing in it.
     """
     files = LogFiles(path)
     if not is_exported(files):
@@ -74,7 +81,28 @@ def read_rules_log(path: Path) -> RulesLog:
     if not beside.is_dir():
         text = "it has no table of what was denied: export it again, `rumbo state export` writes one beside it"
         raise LogInvalid(path, text)
-    return rules_log(files.read(SHOWN).table, LogFiles(beside).read(DENIAL).table)
+    shown, denied = files.read(SHOWN, sparse={"expects"}), LogFiles(beside).read(DENIAL)
+    every, both = _days(shown) | _days(denied), _days(shown) & _days(denied)
+    if not both:
+        raise LogInvalid(path, "both of its tables have no day in common: export it again")
+    of_both = _of_days(denied, both)
+    if not of_both.num_rows:
+        raise LogInvalid(beside, "nothing was denied on the days that the decisions have")
+    return replace(rules_log(_of_days(shown, both), of_both), days_left_out=len(every - both))
+
+
+def _days(log: LogTable) -> set[Path]:
+    """The folders of its files."""
+    return {_day(log, file) for file in log.files}
+
+
+def _of_days(log: LogTable, days: Set[Path]) -> pa.Table:
+    counts = np.diff([*log.begins, log.table.num_rows])
+    return log.table.filter(pa.array(np.repeat([_day(log, file) in days for file in log.files], counts)))
+
+
+def _day(log: LogTable, file: Path) -> Path:
+    return file.parent.relative_to(log.path)
 
 
 def rules_log(shown: pa.Table, denied: pa.Table) -> RulesLog:

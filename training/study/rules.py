@@ -38,6 +38,7 @@ def summary(log: RulesLog) -> Sentence:
         f"{decisions:,} decisions had {len(candidates):,} candidates, of which {len(log.denied):,} were denied. "
         f"**{most}** denies most: {table['denied'].max():,} ({table['share'].max():.0%} of all candidates). "
         f"**{alone}** denies most alone: {table['alone'].max():,}, that nothing else would have denied."
+        + (f" Left out are days that one of both tables lacks: {log.days_left_out:,}." if log.days_left_out else "")
     )
 
 

@@ -29,14 +29,20 @@ class RowGroups:
         while taken := list(islice(listed, ROW_GROUP)):
             self._waiting.append(self._batch(taken))
             self.rows += len(taken)
-            if sum(batch.num_rows for batch in self._waiting) >= ROW_GROUP:
-                self.flush()
+            waiting = sum(batch.num_rows for batch in self._waiting)
+            if waiting >= ROW_GROUP:
+                self._write(waiting - waiting % ROW_GROUP)
 
     def flush(self) -> None:
         """Writes what waits."""
         if self._waiting:
-            self._writer.write_table(pa.Table.from_batches(self._waiting), row_group_size=ROW_GROUP)
-            self._waiting.clear()
+            self._write(sum(batch.num_rows for batch in self._waiting))
+
+    def _write(self, count: int) -> None:
+        """The first of what waits; the rest stays, or single groups would become many small ones."""
+        table = pa.Table.from_batches(self._waiting)
+        self._writer.write_table(table.slice(0, count), row_group_size=ROW_GROUP)
+        self._waiting = table.slice(count).to_batches()
 
     def _batch(self, rows: list[Cells]) -> pa.RecordBatch:
         schema = self._writer.schema

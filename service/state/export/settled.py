@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 
@@ -21,7 +22,7 @@ def is_settled(file: Path, over: datetime, schema: pa.Schema | None) -> bool:
             censored = opened.read(columns=["is_censored"]).column("is_censored")
     except (OSError, pa.ArrowException, KeyError):
         return False
-    return not any(censored.to_pylist())
+    return pc.any(censored).as_py() is not True
 
 
 def is_whole(file: Path, over: datetime, schema: pa.Schema | None) -> bool:

@@ -32,9 +32,10 @@ from models.bundle import Bundle
 from service.cli import main
 from tests import daily_bank
 from tests.companies.bank import FIRST_HOLDER, NOW, Bank, quiet_feast
-from tests.daily_bank import DAILY, decisions, known, make_daily_bank, rows_in, serve, write_log
+from tests.daily_bank import DAILY, DAYS, decisions, known, make_daily_bank, rows_in, serve, write_log
 from tests.model_builders import spec
 from tests.shared import made_once
+from training.backfill import parts
 from training.backfill.parity import FeatureParity, Verdict
 from training.backfill.run import BackFilled, BackFillOrder, back_fill
 from training.log.errors import LogInvalid
@@ -279,6 +280,68 @@ def test_a_history_that_is_gone_is_named_where_it_is_needed_and_a_notice_where_i
     assert not (tmp_path / "none").exists()
 
 
+def test_a_history_that_is_gone_is_named_where_only_later_rows_need_it(
+    daily: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first rows that are joined lack nothing, so for them it was a notice."""
+    monkeypatch.setattr(parts, "AT_ONCE", 1)
+    served, lacking = decisions(), decisions(shift=timedelta(days=DAYS))
+    serve(served)
+    write_log(tmp_path / "log", served)
+    write_log(tmp_path / "log", lacking)
+    other = Bank(folder=Path(shutil.copytree(daily.folder, tmp_path / "bank")))
+    (other.repo / "data" / "daily.parquet").unlink()
+    with pytest.raises(HistoryUnreadable, match="daily: its history cannot be read"):
+        done(other, tmp_path / "log", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    (told,) = done(other, tmp_path / "log", None).notices
+    assert told.startswith("daily: its history cannot be read: ")
+
+
+def test_a_day_without_rows_needs_no_history(daily: Bank, tmp_path: Path) -> None:
+    rows = decisions()
+    serve(rows)
+    log = write_log(tmp_path / "log", rows)
+    (log / "day=2030-01-01").mkdir()
+    kept = pq.read_schema(next(log.rglob("*.parquet")))
+    silent = pa.schema([field for field in kept if field.name != "feature_visits_7d"])
+    pq.write_table(silent.empty_table(), log / "day=2030-01-01" / "decisions.parquet")
+    other = Bank(folder=Path(shutil.copytree(daily.folder, tmp_path / "bank")))
+    (other.repo / "data" / "daily.parquet").unlink()
+    done(other, log, tmp_path / "out")
+    written = pq.read_table(tmp_path / "out" / "day=2030-01-01" / "decisions.parquet", partitioning=None)
+    assert written.num_rows == 0
+    assert written.schema.field("feature_visits_7d").type == pa.int64()
+    assert len(rows_in(tmp_path / "out")) == len(rows)
+
+
+def test_an_age_alone_is_counted_from_the_history_where_the_log_lacks_its_instant(daily: Bank, tmp_path: Path) -> None:
+    rows = decisions()
+    log = write_log(tmp_path / "log", rows)
+    found = done(daily, log, tmp_path / "out", "days_unseen")
+    assert not [notice for notice in found.notices if "days_unseen" in notice]
+    ages = set()
+    for row in rows_in(tmp_path / "out"):
+        _, seen = known(row["customer_id"], row["decided_at"], "seen_at")
+        assert row["feature_days_unseen"] == (None if seen is None else (row["decided_at"] - seen) / DAY)
+        assert "feature_seen_at" not in row
+        ages.add(row["feature_days_unseen"])
+    assert len(ages) > 10
+
+
+def test_a_store_that_cannot_leave_out_what_was_written_later_is_told(
+    daily: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Snowflake's: this is DuckDB's that says so of itself."""
+    from feast.infra.offline_stores.duckdb import DuckDBOfflineStore
+
+    log = write_log(tmp_path / "log", decisions())
+    assert done(daily, log, None).notices == ()
+    monkeypatch.setattr(DuckDBOfflineStore, "supports_filter_by_created_timestamp", False)
+    (told,) = done(daily, log, None).notices
+    assert told == "daily: its store has no way to leave out rows that were written after the instant asked for"
+
+
 def test_a_company_without_an_offline_store_is_told_so(daily: Bank, tmp_path: Path) -> None:
     other = Bank(folder=Path(shutil.copytree(daily.folder, tmp_path / "bank")))
     file = other.repo / "feature_store.yaml"
@@ -331,6 +394,14 @@ BAD: dict[str, tuple[Change, str]] = {
         lambda table: table.set_column(1, "customer_id", pa.array([None] * len(table), pa.string())),
         r"decisions.parquet: row 0: customer_id: there is no customer",
     ),
+    "lists for maps": (
+        lambda table: table.set_column(
+            table.column_names.index("absent_features"),
+            "absent_features",
+            table["absent_features"].cast(pa.list_(pa.struct([("key", pa.string()), ("value", pa.string())]))),
+        ),
+        r"decisions.parquet: absent_features: a column of maps is needed, this has list<",
+    ),
     "text as time": (
         lambda table: table.set_column(2, "decided_at", pa.array(["soon"] * len(table))),
         "decided_at: 'soon' is no time",
@@ -349,6 +420,33 @@ def test_a_log_that_cannot_be_joined_is_refused_by_name_and_nothing_is_written(
     with pytest.raises(LogInvalid, match=told):
         done(daily, log, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_file_whose_feature_was_served_in_another_type_and_is_lacking_elsewhere_is_refused_by_column(
+    daily: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first part has texts alone, the second lacks all."""
+    monkeypatch.setattr(parts, "PART_ROWS", 2)
+    log = write_log(tmp_path / "log", decisions())
+    for file in log.rglob("*.parquet"):
+        table = pq.ParquetFile(file).read()
+        texts = pa.array(["many"] * 2 + [None] * (table.num_rows - 2), pa.string())
+        pq.write_table(table.append_column("feature_visits_7d", texts), file)
+    with pytest.raises(LogInvalid, match=r"decisions.parquet: feature_visits_7d: rows of it hold string, others int64"):
+        done(daily, log, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_log_whose_absences_say_nothing_lacks_what_is_null(daily: Bank, tmp_path: Path) -> None:
+    log = write_log(tmp_path / "log", decisions())
+    for file in log.rglob("*.parquet"):
+        table = pq.ParquetFile(file).read()
+        place = table.column_names.index("absent_features")
+        pq.write_table(table.set_column(place, "absent_features", pa.nulls(table.num_rows)), file)
+    found = done(daily, log, tmp_path / "out")
+    assert sum(found.filled["segment"].values()) == found.rows == 480
+    kept = pq.read_schema(next((tmp_path / "out").rglob("*.parquet"))).field("absent_features")
+    assert pa.types.is_map(kept.type)
 
 
 @pytest.mark.parametrize(("name", "told"), [("shoe_size", "shoe_size: the company has no such feature")])

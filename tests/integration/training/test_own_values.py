@@ -218,6 +218,34 @@ def test_values_that_were_served_are_told_again_and_one_that_was_another_is_name
         demand_parity(LogFiles(served_log(source, bundle, tmp_path, 1e-6)), {bundle.version: bundle}.get, schema)
 
 
+def test_days_of_before_there_were_learned_values_do_not_hide_those_of_after(
+    source: ValuedLog, bundle: Bundle, tmp_path: Path
+) -> None:
+    """A day stays as it was exported once its events are gone: such files have no column that came later."""
+    before, after = source.table.slice(0, 100), source.table.slice(100)
+    pq.write_table(after, tmp_path / "after.parquet")
+    alone = read_decisions(tmp_path / "after.parquet", LogColumns()).worth
+    pq.write_table(before.drop_columns(["value_source"]), tmp_path / "before.parquet")
+    (tmp_path / "log").mkdir()
+    for name in ("after", "before"):
+        (tmp_path / f"{name}.parquet").rename(tmp_path / "log" / f"{name}.parquet")
+    both = read_decisions(tmp_path / "log", LogColumns()).worth
+    assert alone is not None
+    assert both is not None
+    assert alone.is_own.any()
+    assert both.is_own.tolist() == [*alone.is_own, *[False] * 100]
+    assert both.served.tolist() == pytest.approx(alone.served.tolist(), nan_ok=True)
+
+    served = served_log(source, bundle, tmp_path, 1e-6).rename(tmp_path / "log" / "after.parquet")
+    pq.write_table(pq.read_table(served).drop_columns(["value_source"]), tmp_path / "log" / "before.parquet")
+    with pytest.raises(LogInvalid, match=r"after.parquet: row 7: value: "):
+        demand_parity(
+            LogFiles(tmp_path / "log"),
+            {bundle.version: bundle}.get,
+            schema_of(read_decisions(tmp_path / "log", LogColumns())),
+        )
+
+
 @pytest.mark.parametrize(
     ("why", "rows"),
     [("too few were met", 300), ("all rewards are what was served", 6_000), ("no value is learned", 6_000)],

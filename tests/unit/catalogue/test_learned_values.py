@@ -182,6 +182,17 @@ def test_a_kept_one_whose_event_has_lost_the_attribute_still_binds_and_tells_no_
     assert objectives_of(kept.document, poorer)["pizza-night"].amount_of({"fare": 80.0, "nights": 3}) is None
 
 
+def test_a_second_number_of_an_event_does_not_hide_what_those_before_it_were_worth(folder: Path, travel: Terms) -> None:
+    """The catalogue in force then named none, for there was one; what carries both says nothing."""
+    say(folder, "{event: purchase, within: 9d, value: learned}")
+    kept = load(folder, travel)
+    purchase = EventType(attributes={**EVENTS.by_name["purchase"].attributes, "tax": number()})
+    richer = EventTypes({**EVENTS.by_name, "purchase": purchase})
+    objective = objectives_of(kept.document, richer)["pizza-night"]
+    assert objective.amount_of({"amount": 80.0}) == 80.0
+    assert objective.amount_of({"amount": 80.0, "tax": 8.0}) is None
+
+
 def test_who_learns_from_another_attribute_is_told_that_it_meant_something_else(folder: Path, travel: Terms) -> None:
     say(folder, "{event: trip, within: 9d, value: learned, value_from: fare}")
     old = load(folder, travel).document

@@ -17,6 +17,7 @@ from tests.builders import NOW
 from tests.contract.history import DAY, decided, denials_in, present, table_in
 from tests.example import COMPANY
 from tests.stores import sqlite_state
+from training.export import own_export
 from training.log.files import LogFiles
 
 DAYS = ["day=2018-01-03", "day=2018-01-04"]
@@ -103,3 +104,8 @@ def test_a_log_is_the_first_table_alone(home: Path) -> None:
     assert [f"{file.relative_to(folder)}" for file in log.read(log.columns).files] == [
         f"{day}/decisions.parquet" for day in DAYS
     ]
+
+
+async def test_it_is_brought_up_to_date_in_a_notebook_too(home: Path) -> None:
+    """Whose cells run inside of a loop."""
+    assert table_in(own_export(COMPANY, home)).num_rows == 4

@@ -14,8 +14,14 @@ from service.state.export.row_groups import ROW_GROUP, row_groups
 SCHEMA = pa.schema([pa.field("n", pa.int64(), nullable=False)])
 
 
-@pytest.mark.parametrize("pieces", [[], [0], [1], [ROW_GROUP, 1], [2 * ROW_GROUP + 5], [7, 0, ROW_GROUP - 8, 1, 3]])
-def test_rows_in_pieces_of_any_size_come_in_groups_of_one_size_at_most(tmp_path: Path, pieces: list[int]) -> None:
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        *([], [0], [1], [ROW_GROUP, 1], [2 * ROW_GROUP + 5], [7, 0, ROW_GROUP - 8, 1, 3]),
+        *([1_500] * 20, [ROW_GROUP - 1, 2 * ROW_GROUP + 2]),
+    ],
+)
+def test_rows_in_pieces_of_any_size_come_in_groups_of_one_size_and_a_rest(tmp_path: Path, pieces: list[int]) -> None:
     total = sum(pieces)
     numbers = iter(range(total))
     with row_groups(tmp_path / "t.parquet", SCHEMA) as groups:
@@ -25,7 +31,7 @@ def test_rows_in_pieces_of_any_size_come_in_groups_of_one_size_at_most(tmp_path:
     with pq.ParquetFile(tmp_path / "t.parquet") as written:
         sizes = [written.metadata.row_group(i).num_rows for i in range(written.num_row_groups)]
         assert written.read()["n"].to_pylist() == list(range(total))
-    assert max(sizes, default=0) <= ROW_GROUP
+    assert sizes == [ROW_GROUP] * (total // ROW_GROUP) + [total % ROW_GROUP] * (total % ROW_GROUP > 0)
 
 
 def test_no_more_rows_are_asked_for_than_make_a_group_before_it_is_written(tmp_path: Path) -> None:

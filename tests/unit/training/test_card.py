@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.decision_logs import simulated
-from training.card import card_of, fairness_line
+from training.card import MOST_JOURNEYS, card_of, fairness_line
 from training.from_log import Order, Trained, train_from_log
 from training.learn.slices import Role
 from training.log.errors import LogInvalid
@@ -94,6 +94,17 @@ def test_fairness_is_told_plainly(found: Trained) -> None:
     assert "(the model has a column of it): **levels differ beyond chance** (p = 0.0004" in fairness_line(apart)
     card = card_of(replace(found, slices=(apart,)))
     assert "levels differ beyond chance" in card.partition("## Fairness")[2].partition("## Use")[0]
+
+
+def test_of_many_journeys_those_shown_most_are_listed_and_the_others_that_were_shown_counted(found: Trained) -> None:
+    policy = found.bundle.policy
+    assert policy is not None
+    journeys = tuple(replace(policy.journeys[0], journey_id=f"k{rows}", rows=rows) for rows in range(MOST_JOURNEYS + 3))
+    card = card_of(replace(found, bundle=replace(found.bundle, policy=replace(policy, journeys=journeys))))
+    assert "And 2 others with fewer rows." in card
+    assert "| `k3` |" in card
+    assert "| `k2` |" not in card
+    assert "Journeys that were never shown have no history" in card
 
 
 def test_a_slice_that_the_log_lacks_is_refused_before_anything_is_learnt(file: Path) -> None:

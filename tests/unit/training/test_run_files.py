@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from training.learn.measures import unit_of
 from training.pictures import interval
-from training.run_files import environment
+from training.run_files import environment, installed
 
 
 def rewards(positives: int, n: int, unit: float = 1.0) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -53,3 +55,11 @@ def test_the_environment_names_every_package_that_decides_the_result() -> None:
         "matplotlib",
     }
     assert environment()["numpy"] == np.__version__
+
+
+def test_what_a_removal_has_left_of_a_package_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = installed()
+    (tmp_path / "left_over-1.0.dist-info").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert installed() == before
+    assert before["numpy"] == np.__version__

@@ -22,6 +22,15 @@ CASES: dict[str, tuple[FeatureType, list[Any], list[Any], float, float, float | 
     "within 1e-9": (KINDS.DOUBLE, [1e6, 1e6], [1e6 + 9e-4, 1e6 + 2e-3], 0.5, 0.0, 2e-3),
     "about zero": (KINDS.DOUBLE, [0.0, 0.0], [0.0, 1e-12], 0.5, 0.0, 1e-12),
     "whole numbers": (KINDS.INT, [2**53, 7], [2**53 + 1, 7], 0.5, 0.0, 1.0),
+    "infinite, as a store may hold it": (
+        KINDS.DOUBLE,
+        [np.inf, -np.inf, 1.0, 2.0],
+        [np.inf, np.inf, np.inf, 2.5],
+        1 / 4,
+        0.0,
+        0.5,
+    ),
+    "at both ends": (KINDS.INT, [2**63 - 1, 5], [-(2**63), 5], 0.5, 0.0, 2.0**64),
     "flags": (KINDS.BOOL, [True, False, None], [True, True, None], 2 / 3, 0.0, None),
     "texts": (KINDS.STRING, ["a", "b", None], ["a", "B", "c"], 1 / 3, 1 / 3, None),
     "one second": (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -10,12 +12,11 @@ from numpy.typing import NDArray
 from tests.decision_logs import simulated
 from training.learn.measures import Judged
 from training.learn.slices import (
+    MIN_CUSTOMERS,
     MIN_ROWS,
     Cut,
     Role,
     Slices,
-    calibration_error,
-    calibration_error_by_chance,
     keys_of,
     metrics_of,
     p_alike,
@@ -45,35 +46,13 @@ def cut(codes: NDArray[np.int64], *levels: str) -> Cut:
     return Cut(by="tier", role=Role.SEGMENT, levels=levels, codes=codes, keys=keys_of(levels))
 
 
-def test_the_calibration_error_is_the_mean_distance_in_groups_of_equal_mass_worked_out_by_hand() -> None:
-    # in order of p: (0.1: 0), (0.1: 1) | (0.4: 1), (0.8: 1): distances 1 - 0.2 and 2 - 1.2, over 4 rows
-    p, label = np.array([0.4, 0.1, 0.8, 0.1]), np.array([1.0, 0.0, 1.0, 1.0])
-    assert calibration_error(label, p, groups=2) == pytest.approx((0.8 + 0.8) / 4.0)
-
-
-def test_errors_of_groups_do_not_make_up_for_each_other() -> None:
-    p, label = np.array([0.2, 0.2, 0.8, 0.8]), np.array([1.0, 1.0, 0.0, 0.0])
-    assert label.mean() == p.mean()
-    assert calibration_error(label, p, groups=2) == pytest.approx(0.8)
-
-
-def test_right_probabilities_show_about_the_error_of_chance() -> None:
-    """By simulation: the mean over 200 draws, whose own error is below 2 %."""
-    draw = np.random.default_rng(5)
-    p = draw.uniform(0.05, 0.6, 600)
-    seen = [calibration_error((draw.random(600) < p).astype(np.float64), p) for _ in range(200)]
-    assert np.mean(seen) == pytest.approx(calibration_error_by_chance(p), rel=0.05)
-
-
 def test_the_ratio_s_interval_takes_the_rows_of_a_customer_as_one_draw() -> None:
     # differences by customer: 1 + 1 - 1 = 1, and 0 + 0 - 1 = -1: mean 0, so the error of their sum is sqrt(2)
     reward, expected = np.array([1.0, 1.0, 0.0, 0.0]), np.full(4, 0.5)
-    ratio, low, high = ratio_of(reward, expected, np.array([7, 7, 9, 9]))
-    assert (ratio, high - ratio, ratio - low) == pytest.approx(
-        (1.0, 1.96 * np.sqrt(2.0) / 2.0, 1.96 * np.sqrt(2.0) / 2.0)
-    )
-    apart = ratio_of(reward, expected, np.arange(4))
-    assert apart[2] - apart[0] == pytest.approx(1.96 * np.sqrt(4 * 0.25) / 2.0)
+    ratio, _, high = ratio_of(reward, expected, np.array([7, 7, 9, 9]))
+    assert (ratio, high - ratio) == pytest.approx((1.0, 1.96 * np.sqrt(2.0) / 2.0))
+    ratio, low, high = ratio_of(reward, expected, np.arange(4))
+    assert (high - ratio, ratio - low) == pytest.approx((1.96 * np.sqrt(4 * 0.25) / 2.0,) * 2)
 
 
 def test_a_ratio_cannot_be_told_of_one_customer_or_of_nothing_expected() -> None:
@@ -85,6 +64,38 @@ def test_two_ratios_a_standard_error_apart_each_are_alike_as_chi_square_says() -
     # Q = (0.1 / 0.1)^2 * 2 = 2, one degree of freedom: P = erfc(sqrt(2 / 2)) = 0.1573
     assert p_alike(np.array([0.9, 1.1]), np.array([0.1, 0.1])) == pytest.approx(0.15729920705)
     assert np.isnan(p_alike(np.array([1.0]), np.array([0.1])))
+
+
+@pytest.mark.parametrize(("one_of", "is_money"), [(200, False), (50, True)])
+def test_a_level_in_which_hardly_anybody_met_it_is_off_no_more_often_than_chance_makes_it(
+    log: DecisionLog, one_of: int, is_money: bool
+) -> None:
+    """What is expected is right, and met by 1 or 4 of 200; an interval in twenty may be wrong."""
+    draw, half = np.random.default_rng(6), cut(np.repeat([0, 1], 200).astype(np.int64), "one", "other")
+    told = []
+    for _ in range(150):
+        p = draw.beta(2.0, 2.0 * one_of - 2.0, 400)
+        amount = 20.0 * draw.lognormal(-0.5, 1.0, 400) if is_money else np.full(400, 20.0)
+        (found,) = sliced(judged(log, (draw.random(400) < p) * amount, 20.0 * p), [half])
+        told.append((found.are_alike, *(figures.is_off for _, figures in found.told)))
+    alike, *off = (np.mean(each) for each in zip(*told, strict=True))
+    assert alike >= 0.97
+    assert max(off) <= 0.12
+
+
+def test_no_ratio_s_interval_goes_below_0_where_no_reward_does() -> None:
+    ratio, low, high = ratio_of(np.zeros(4), np.full(4, 0.5), np.arange(4), modelled=1.0)
+    assert (ratio, low, high) == pytest.approx((0.0, 0.0, 1.96 / 2.0))
+    assert ratio_of(np.full(4, -1.0), np.full(4, 0.5), np.arange(4))[1] == -2.0
+
+
+def test_of_few_customers_nothing_is_told_however_many_rows_they_have(log: DecisionLog) -> None:
+    customer = np.where(np.arange(400) < 200, np.arange(400) % (MIN_CUSTOMERS - 1), np.arange(400))
+    of_few = judged(replace(log, customer=customer), np.tile([0.0, 1.0], 200), np.full(400, 0.5))
+    (found,) = sliced(of_few, [cut(np.repeat([0, 1], 200).astype(np.int64), "few", "many")])
+    few, many = found.levels
+    assert (few.rows, few.customers, few.figures) == (200, MIN_CUSTOMERS - 1, None)
+    assert many.figures is not None
 
 
 def test_levels_are_told_apart_and_a_small_one_is_not_judged(log: DecisionLog) -> None:

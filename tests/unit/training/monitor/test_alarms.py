@@ -133,3 +133,31 @@ def test_a_look_is_the_same_whether_more_days_are_there_or_not(tmp_path: Path) -
             assert one.days[:size].tolist() == other.days.tolist()
             assert one.half[:size] == pytest.approx(other.half)
             assert one.observed[:size] == pytest.approx(other.observed)
+
+
+def test_what_becomes_known_later_changes_no_alpha_of_what_was_judged_before(tmp_path: Path) -> None:
+    """Promotional windows last 28 days, service ones none; the first of all decided is promotional."""
+    world = World(seed=2, days=40, a_day=50)
+    table = world.table()
+    at, kind = np.array(table["decided_at"]).astype("datetime64[us]"), np.array(["promotional", *["service"] * 1999])
+    kind[::3] = "promotional"
+    at[0] = START
+    ends = at + np.where(kind == "promotional", 28, 0) * DAY
+    found = []
+    for day in (12, 40):
+        now = START + day * DAY
+        path = world.write(
+            tmp_path,
+            kind=kind,
+            decided_at=pa.array(at).cast(pa.timestamp("us", "UTC")),
+            window_ends_at=pa.array(ends).cast(pa.timestamp("us", "UTC")),
+            reward=pa.array(np.array(table["reward"]), mask=ends > now),
+        )
+        log = pq.read_table(path)
+        pq.write_table(log.filter(pa.array(at <= now)), path)
+        seen = look_at(question(path), quiet).kinds
+        found.append({(of_one.kind, str(one.week)): one.alpha for of_one in seen for one in of_one.sequences})
+    early, late = found
+    assert ("service", "2025-12-29") in early
+    assert early.items() <= late.items()
+    assert {name for name, _ in late} == {"all", "promotional", "service"}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from training.monitor.calendar import periods_from, weeks_between, weeks_of
-from training.monitor.calibration import ALPHA, Told, calibration_error, calibration_of
+from training.monitor.calibration import ALPHA, Told, calibration_of
 from training.monitor.sequence import boundary
 
 MONDAY = np.datetime64("2026-01-05", "us")
@@ -92,6 +92,68 @@ def test_few_rows_few_customers_and_none_conclude_nothing() -> None:
     assert calibration_of(told([], [], [])) == ()
 
 
+def test_a_customer_who_has_most_of_the_rows_is_no_proof() -> None:
+    """Each has a rate of one's own, right on average: 80 % of the rows are of one, so his says nothing of the model."""
+    draw, alarms = np.random.default_rng(8), 0
+    for _ in range(20):
+        customer = np.where(draw.random(3000) < 0.8, 0, draw.integers(1, 400, 3000))
+        own = draw.gamma(2.0, 0.5, 400)
+        met = (draw.random(3000) < np.minimum(0.1 * own[customer], 1.0)).astype(np.float64)
+        (seen,) = calibration_of(replace(steady(30, 100, 0.1, 0.1), met=met, customer=customer))
+        alarms += seen.alarm is not None
+    assert alarms <= 2
+
+
+def test_the_alpha_of_a_sequence_does_not_change_when_what_was_decided_before_becomes_known() -> None:
+    """Promotional outcomes are known 28 days late, and were decided first; service ones are known at once."""
+    days = np.arange(60)
+    rows = told([0.1] * 120, [0.0] * 120, [*days, *(days + 3)], kind=[0] * 60 + [1] * 60)
+    rows = replace(rows, known_at=rows.decided_at + np.where(rows.kind == 0, 28, 0) * DAY)
+
+    def alphas(day: int) -> dict[tuple[str, str], float]:
+        """As they are at the end of a day."""
+        looked, until = rows.decided_at <= MONDAY + day * DAY, MONDAY + day * DAY
+        now = Told(
+            p=rows.p[looked],
+            met=np.where(rows.known_at <= until, rows.met, np.nan)[looked],
+            customer=rows.customer[looked],
+            decided_at=rows.decided_at[looked],
+            known_at=rows.known_at[looked],
+            kind=rows.kind[looked],
+            kinds=rows.kinds,
+        )
+        return {(seen.kind, str(one.week)): one.alpha for seen in calibration_of(now) for one in seen.sequences}
+
+    early, late = alphas(10), alphas(60)
+    assert ("service", "2026-01-05") in early
+    assert early.items() <= late.items()
+    assert late["promotional", "2026-01-05"] == pytest.approx(ALPHA / 2 / 2 / 2)
+
+
+def test_what_was_seen_before_the_week_that_tells_most_is_not_when_it_was_seen() -> None:
+    """A first drift is seen and goes; another, larger one comes half a year later."""
+    first, between, second = steady(14, 100, 0.1, 0.2), steady(168, 100, 0.1, 0.1), steady(28, 100, 0.1, 0.3)
+    parts = [(first, 0), (between, 14), (second, 182)]
+    at = np.concatenate([part.decided_at + day * DAY for part, day in parts])
+    (seen,) = calibration_of(
+        Told(
+            p=np.full(at.size, 0.1),
+            met=np.concatenate([part.met for part, _ in parts]),
+            customer=np.arange(at.size),
+            decided_at=at,
+            known_at=at,
+            kind=np.zeros(at.size, dtype=np.int64),
+            kinds=("promotional",),
+        )
+    )
+    assert seen.alarm is not None
+    most, seen_on = seen.alarm
+    begins = (MONDAY + 182 * DAY).astype("datetime64[D]")
+    assert seen.sequences[0].seen_on is not None
+    assert seen.sequences[0].seen_on < most.week == begins
+    assert begins <= seen_on <= begins + 7 * DAY
+
+
 def test_what_is_met_where_nothing_was_expected_is_an_alarm_without_a_ratio() -> None:
     (seen,) = calibration_of(steady(14, 100, 0.0, 0.5))
     assert seen.alarm is not None
@@ -135,24 +197,6 @@ def test_what_is_known_later_is_looked_at_later() -> None:
     assert late.alarm is not None
     assert late.alarm[1] - at_once.alarm[1] == 28 * DAY
     assert late.alarm[0].week == at_once.alarm[0].week
-
-
-def test_the_calibration_error_by_hand() -> None:
-    """Ten groups of two rows: |1 - 2 p| each where one of two is met, and by chance sqrt(2 v / pi) a group."""
-    p = np.repeat(np.arange(0.05, 1.0, 0.1), 2)
-    met = np.tile([0.0, 1.0], 10)
-    error, by_chance = calibration_error(p, met)
-    assert error == pytest.approx(sum(abs(1 - 2 * one) for one in np.arange(0.05, 1.0, 0.1)) / 20)
-    spread = [2 * one * (1 - one) for one in np.arange(0.05, 1.0, 0.1)]
-    assert by_chance == pytest.approx(sum((2 * one / np.pi) ** 0.5 for one in spread) / 20)
-    assert all(np.isnan(calibration_error(np.empty(0), np.empty(0))))
-
-
-def test_a_model_without_fault_has_the_error_that_chance_brings() -> None:
-    draw = np.random.default_rng(5)
-    p = draw.beta(2.0, 18.0, (60, 2000))
-    found = [calibration_error(one, (draw.random(2000) < one).astype(np.float64)) for one in p]
-    assert np.mean([error for error, _ in found]) == pytest.approx(np.mean([chance for _, chance in found]), rel=0.1)
 
 
 def test_weeks_begin_on_mondays() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -92,7 +93,8 @@ def test_looked_at_since_the_change_it_is_as_expected_again(tmp_path: Path) -> N
         (("--probability", "p", "--model", "m"), {}, "say one of --model and --probability"),
         (("--model", "nowhere"), {}, "there is no bundle in 'nowhere'"),
         (("--since", "soon"), {}, "'soon' is no day"),
-        (("--probability", "p", "--plot", "/dev/null/m.png"), {}, "/dev/null/m.png cannot be written"),
+        (("--probability", "p", "--plot", "m.txt"), {}, "'m.txt' ends in none of .png, .svg, .pdf"),
+        (("--probability", "p", "--plot", "/dev/null/m.png"), {}, "/dev/null cannot be written"),
         (("--probability", "p", "--reference", "nowhere"), {}, "nowhere: there is no such file or folder"),
     ],
 )
@@ -220,6 +222,42 @@ def test_metrics_for_prometheus_are_the_figures_under_the_documented_names(tmp_p
 def test_the_picture_is_drawn(tmp_path: Path) -> None:
     assert run(DRIFTED.write(tmp_path), *TOLD, "--plot", str(tmp_path / "m.png")).exit_code == 1
     assert (tmp_path / "m.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_picture_of_what_nothing_was_expected_of_is_drawn(tmp_path: Path) -> None:
+    path = QUIET.write(tmp_path, p=np.zeros(6000))
+    assert run(path, *TOLD, "--plot", str(tmp_path / "m.png")).exit_code == 1
+    assert (tmp_path / "m.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_metrics_can_be_read_by_who_collects_them(tmp_path: Path) -> None:
+    """node-exporter runs as a user of its own; what the command makes else is for its owner alone."""
+    run(QUIET.write(tmp_path), *TOLD, "--prometheus", str(tmp_path / "m.prom"), "--plot", str(tmp_path / "m.png"))
+    assert stat.S_IMODE((tmp_path / "m.prom").stat().st_mode) == 0o644
+    assert stat.S_IMODE((tmp_path / "m.png").stat().st_mode) == 0o600
+
+
+def test_what_the_machine_refuses_is_no_alarm(tmp_path: Path) -> None:
+    result = run(tmp_path / ("a" * 300), *TOLD)
+    assert (result.exit_code, "File name too long" in result.output) == (2, True)
+
+
+@pytest.mark.parametrize("option", ["--plot", "--prometheus"])
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_read(option: str, tmp_path: Path) -> None:
+    result = run(tmp_path / "nowhere.parquet", *TOLD, option, "/dev/null/m")
+    assert (result.exit_code, "/dev/null cannot be written" in result.output) == (2, True)
+
+
+def test_a_fault_of_its_own_is_no_alarm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A division by zero, say: whoever is woken by 1 would look at the model."""
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("training.commands.monitor._looked", fail)
+    result = run(QUIET.write(tmp_path), *TOLD)
+    assert result.exit_code == 2
+    assert "ZeroDivisionError" in result.output
 
 
 def test_the_schema_describes_what_json_has(tmp_path: Path) -> None:

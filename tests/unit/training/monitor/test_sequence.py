@@ -30,14 +30,22 @@ LOOKS = 60
 ALPHA = 0.05
 
 
+def one_look(*, rows: int, total: float, variance: float, customers: int) -> Looks:
+    return Looks(
+        rows=np.array([float(rows)]),
+        total=np.array([total]),
+        variance=np.array([variance]),
+        customers=np.array([float(customers)]),
+        effective=np.array([float(customers)]),
+    )
+
+
 def test_the_half_width_is_that_of_the_source() -> None:
     """Theorem 2.2 with rho: sigma sqrt(2 (t rho^2 + 1) / (t^2 rho^2) ln(sqrt(t rho^2 + 1) / alpha))."""
     t, sigma, alpha, best_at = 400, 0.3, 0.05, 100.0
     rho = 1.0 / math.sqrt(mixture_at(alpha, best_at))
     told = sigma * math.sqrt(2 * (t * rho**2 + 1) / (t**2 * rho**2) * math.log(math.sqrt(t * rho**2 + 1) / alpha))
-    looks = Looks(
-        rows=np.array([400.0]), total=np.array([40.0]), variance=np.array([400 * 0.09]), customers=np.array([400.0])
-    )
+    looks = one_look(rows=400, total=40.0, variance=400 * 0.09, customers=400)
     found = mean(looks, alpha, best_at)
     assert found.value[0] == pytest.approx(0.1)
     assert found.high[0] - found.value[0] == pytest.approx(told, rel=1e-12)
@@ -93,6 +101,8 @@ def test_sums_at_each_look_are_those_of_its_rows_alone(rows: list[tuple[float, i
         spread = sum(sum(rest) ** 2 for rest in of_each) * groups / (groups - 1) if groups > 1 else 0.0
         assert found.rows[k] == len(seen)
         assert found.customers[k] == groups
+        counts = [len(rest) for rest in of_each]
+        assert found.effective[k] == pytest.approx(sum(counts) ** 2 / max(sum(count**2 for count in counts), 1))
         assert found.total[k] == pytest.approx(sum(row[0] for row in seen), abs=1e-9)
         assert found.variance[k] == pytest.approx(spread, abs=1e-6)
 
@@ -111,8 +121,8 @@ def test_nothing_is_known_of_one_customer() -> None:
 
 
 def test_a_difference_has_the_error_of_both_means() -> None:
-    one = Looks(rows=np.array([100.0]), total=np.array([30.0]), variance=np.array([21.0]), customers=np.array([90.0]))
-    other = Looks(rows=np.array([50.0]), total=np.array([5.0]), variance=np.array([4.5]), customers=np.array([45.0]))
+    one = one_look(rows=100, total=30.0, variance=21.0, customers=90)
+    other = one_look(rows=50, total=5.0, variance=4.5, customers=45)
     found = difference(one, other, 0.05, 150.0)
     error = math.sqrt(21.0 / 100**2 + 4.5 / 50**2)
     z = boundary(np.array([150.0]), 0.05, 150.0)[0] / math.sqrt(150.0)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.unit.training.rules.worked import DENIALS, SHOWN, denial, entry, log_of, shown, shown_table
+from service.state.export.denials import denials_schema
+from tests.unit.training.rules.worked import D1, D2, DENIALS, SHOWN, denial, entry, log_of, shown, shown_table
 from training.log.errors import LogInvalid
 from training.rules import pictures
 from training.rules.funnel import funnel, in_order, together
@@ -20,6 +23,8 @@ from training.rules.nothing_shown import nothing_shown, what_stood_between
 from training.rules.overlap import overlap, pairs
 from training.rules.results import nps, results
 from training.rules.withheld import expected_values, withheld
+from training.study import rules as study
+from training.study.shown import Sentence
 
 
 @pytest.fixture
@@ -206,12 +211,48 @@ def test_every_picture_is_drawn_also_of_little(log: RulesLog) -> None:
         pictures.rates(results(some)).savefig("/dev/null", format="png")
 
 
-def test_an_export_without_the_second_table_is_told_what_to_do(tmp_path: Path) -> None:
-    (tmp_path / "day=2026-03-01").mkdir()
-    table = shown_table(SHOWN)
+def write_decisions(folder: Path, day: str, rows: Sequence[Mapping[str, Any]], *lacking: str) -> None:
+    table = shown_table(rows)
     for name in ("kind", "is_censored"):
         table = table.append_column(name, table["channel"])
-    pq.write_table(table, tmp_path / "day=2026-03-01" / "decisions.parquet")
+    (folder / f"day={day}").mkdir()
+    pq.write_table(table.drop_columns(list(lacking)), folder / f"day={day}" / "decisions.parquet")
+
+
+def write_denials(folder: Path, day: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    place = folder / "_denials" / f"day={day}" / "denials.parquet"
+    place.parent.mkdir(parents=True)
+    pq.write_table(pa.Table.from_pylist(list(rows), denials_schema()), place)
+
+
+def test_days_that_one_of_both_tables_lacks_are_left_out_and_counted(tmp_path: Path) -> None:
+    """Where nothing is known of what was denied, all would seem allowed; a day of which nothing was is no such day."""
+    write_decisions(tmp_path, "2026-02-27", [shown("before", "offer", D1)], "expects")
+    write_decisions(tmp_path, "2026-03-01", SHOWN)
+    write_denials(tmp_path, "2026-03-01", DENIALS)
+    write_decisions(tmp_path, "2026-03-02", [shown("free", "tips", D2)])
+    write_denials(tmp_path, "2026-03-02", [])
+    write_denials(tmp_path, "2026-03-03", [denial("gone", "loan", "AUDIENCE")])
+    found = read_rules_log(tmp_path)
+    assert set(found.candidates["decision_id"]) == {"d1", "d2", "d3", "d4", "free"}
+    assert set(found.denied["decision_id"]) == {"d1", "d2", "d3", "d4"}
+    assert found.shown.loc[found.shown["decision_id"] == "d1", "expects"].tolist() == ["signs"]
+    assert found.days_left_out == 2
+    said = study.summary(found)
+    assert isinstance(said, Sentence)
+    assert said.text.endswith(" Left out are days that one of both tables lacks: 2.")
+    assert "Left out" not in study.summary(log_of(SHOWN, DENIALS)).text
+
+
+def test_tables_without_a_day_in_common_are_refused(tmp_path: Path) -> None:
+    write_decisions(tmp_path, "2026-03-01", SHOWN)
+    write_denials(tmp_path, "2026-03-02", DENIALS)
+    with pytest.raises(LogInvalid, match="both of its tables have no day in common: export it again"):
+        read_rules_log(tmp_path)
+
+
+def test_an_export_without_the_second_table_is_told_what_to_do(tmp_path: Path) -> None:
+    write_decisions(tmp_path, "2026-03-01", SHOWN)
     with pytest.raises(LogInvalid, match="no table of what was denied: export it again"):
         read_rules_log(tmp_path)
 
