@@ -41,7 +41,7 @@ class Proofs:
 
 def proofs(looks: Looks, limit: float, level: float = ALPHA) -> Proofs:
     """What is proven at each of L looks of a difference, with the rows of one customer as one draw."""
-    known = looks.customers >= FEWEST_CUSTOMERS
+    known = looks.effective >= FEWEST_CUSTOMERS
     rows = np.maximum(looks.rows, 1.0)
     value, spread = looks.total / rows, np.sqrt(looks.variance / rows)
     half = spread * width(rows, level)

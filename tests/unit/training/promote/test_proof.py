@@ -20,7 +20,7 @@ def looks_at(values: NDArray[np.float64], each: int) -> Looks:
     variance = n / (n - 1.0) * (squares - total**2 / n)
     rows = np.broadcast_to(n, total.shape)
     flat = [part.ravel() for part in (rows, total, variance, rows)]
-    return Looks(rows=flat[0], total=flat[1], variance=flat[2], customers=flat[3])
+    return Looks(rows=flat[0], total=flat[1], variance=flat[2], customers=flat[3], effective=flat[3])
 
 
 def paired(draw: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float64]:
@@ -35,7 +35,7 @@ def test_looks_by_hand_are_those_of_the_sequence() -> None:
     values = paired(np.random.default_rng(0), (1, 600))
     ours = looks_at(values, 100)
     theirs = looks_of(values[0], np.arange(600), np.repeat(np.arange(6), 100), 6)
-    for part in ("rows", "total", "variance", "customers"):
+    for part in ("rows", "total", "variance", "customers", "effective"):
         np.testing.assert_allclose(getattr(ours, part), getattr(theirs, part), rtol=1e-9)
 
 
@@ -101,6 +101,7 @@ def test_as_many_decisions_more_as_are_told_would_prove_it_and_one_less_would_no
             total=np.array([value * count]),
             variance=np.array([spread**2 * count]),
             customers=np.array([count]),
+            effective=np.array([count]),
         )
         return float(proofs(looks, 0.0).low[0])
 
