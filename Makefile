@@ -16,7 +16,7 @@ PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 BENCH := $(BIN)/python -m pytest -o python_files='bench_*.py' -s --timeout 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve notebooks test test-all prove check proto bench bench-learn
+.PHONY: help setup demo loop serve notebooks test test-all prove check proto bench bench-learn
 .PHONY: check-format check-lint check-types check-layers check-protos
 
 help: ## show this list
@@ -28,6 +28,9 @@ setup: $(READY) ## make .venv with every dependency at its locked version
 
 demo: $(READY) ## decide for real customers: data, model, service, reasons (2 minutes)
 	$(BIN)/rumbo demo
+
+loop: $(READY) ## play two months of a company that learns, against the oracle (3 minutes)
+	$(BIN)/rumbo simulate --customers 800 --folder $(or $(FOLDER),simulation)
 
 serve: $(READY) ## answer decisions over gRPC until Ctrl-C
 	$(BIN)/rumbo serve --company $(or $(RUMBO_COMPANY),complete_journey) $(if $(PORT),--port $(PORT))

@@ -54,6 +54,7 @@ SHORT_HELP: Mapping[str, str] = {
     "evaluate": "Judge a policy by a log of past decisions: its value, and whether it is proven.",
     "config": "Tell each setting, and what it is from.",
     "monitor": "Look whether what was expected came true, and whether what a model is told has changed.",
+    "simulate": "Play a company that learns, whose customers respond by a known truth.",
     "serve": "Answer decisions over gRPC.",
     "decide": "Ask a running service for one decision.",
     "decision": "Show a decision that was made: what was ranked, what was withheld, what followed.",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from service.bootstrap.clock import system_clock
+from service.bootstrap.clock import Clock, system_clock
 from service.bootstrap.company import company_of, terms_known
 from service.bootstrap.store import state_store
 from service.catalogue.objectives import KeptObjectives
@@ -52,15 +52,17 @@ async def export_days(
     begin: Begin,
     lacking: Look = lambda day: Lacking.ALL,
     stopped: Callable[[], None] = lambda: None,
+    clock: Clock = system_clock,
 ) -> tuple[int, int]:
     """Writes the days from `since` up to, not including, `until`. Returns: rows of decisions, and days.
 
     `found` is told the days that are written, `lacking` says what of each; `stopped` is told when it was told to stop.
+    Rewards are those of the time that `clock` tells.
 
     Raises: as `state_store` and `Export.write`.
     """
     async with state_store(settings) as state:
-        now = system_clock()
+        now = clock()
         as_of = AsOf(now=now, events_since=now - settings.retention.events)
         terms = terms_known(settings, company_of(settings))
         export = Export(state.engine, terms.schema, KeptObjectives(terms.events), folder, as_of)
@@ -89,18 +91,23 @@ def update_export(company: Path, home: Path) -> Path:
 
     Raises: as `export_days`; StateUnavailable if no decision was ever made.
     """
-    settings = Settings(company=company, home=home)
-    folder = home / FOLDER
-    look = partial(_lacking, folder, export_schema(terms_known(settings, company_of(settings)).schema), settings)
     with collecting_later():
-        asyncio.run(
-            export_days(settings, EPOCH, None, folder, found=_nothing, begin=lambda day: _nothing_more, lacking=look)
-        )
+        return asyncio.run(bring_up_to_date(Settings(company=company, home=home), system_clock))
+
+
+async def bring_up_to_date(settings: Settings, clock: Clock) -> Path:
+    """As `update_export`, of the time that `clock` tells."""
+    folder = settings.home / FOLDER
+    schema = export_schema(terms_known(settings, company_of(settings)).schema)
+    look = partial(_lacking, folder, schema, settings, clock())
+    await export_days(
+        settings, EPOCH, None, folder, found=_nothing, begin=lambda day: _nothing_more, lacking=look, clock=clock
+    )
     return folder
 
 
-def _lacking(folder: Path, schema: pa.Schema, settings: Settings, day: Day) -> Lacking:
-    now, kept = system_clock(), settings.retention
+def _lacking(folder: Path, schema: pa.Schema, settings: Settings, now: datetime, day: Day) -> Lacking:
+    kept = settings.retention
     begins, over = (datetime.combine(date_, time(), UTC) for date_ in (day.day, day.day + timedelta(days=1)))
     has_decisions = begins >= day_before(now, kept.decisions)
     has_events = has_decisions and begins >= now - kept.events

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import grpc
 import pytest
+import yaml
 
 from models.bundle import Bundle
 from models.pointer import read_pointer
@@ -27,7 +28,7 @@ from rumbo.decision.v1 import decision_pb2
 from rumbo.decision.v1.service_pb2_grpc import DecisionServiceStub
 from tests.e2e.wire import REGULAR, SECOND_REGULAR, degraded_of
 from tests.fixtures_features import registry_at
-from tests.fixtures_service import running
+from tests.fixtures_service import ask_state, running
 from tests.promoted import CHALLENGER, CHAMPION, HIGH, LOW, add_version, aliases, client_of, with_two_versions
 
 if TYPE_CHECKING:
@@ -184,6 +185,38 @@ async def test_a_promoted_champion_is_followed_and_a_broken_one_leaves_it_and_is
     assert again.model_version == high.version
 
 
+@pytest.mark.parametrize("arms", [{"challenger": 0.5}, {"shadow": True}], ids=["shown", "shadow"])
+async def test_the_challenger_is_shown_to_its_share_or_scored_in_the_shadow_and_replay_says_the_same(
+    modelled_home: Path, arms: dict[str, float]
+) -> None:
+    low, high = with_two_versions(modelled_home)
+    policies = modelled_home / "catalogue" / "policies.yaml"
+    said = yaml.safe_load(policies.read_text(encoding="utf-8"))
+    policies.write_text(yaml.safe_dump({**said, "arms": {"salt": "e2e", **arms}}, allow_unicode=True), encoding="utf-8")
+    versions: dict[str, set[str]] = {}
+    async with running(modelled_home) as service:
+
+        async def is_scored() -> bool:
+            """The start waits for the champion; the challenger is in force a moment later."""
+            decided = await service.decide(REGULAR)
+            ((record,),) = ask_state(
+                modelled_home, f"SELECT record FROM decisions WHERE decision_id = '{decided.decision_id}'"
+            )
+            return "other" in json.loads(record)["input"]
+
+        await awaited(is_scored)
+        for customer in (REGULAR, SECOND_REGULAR, *(str(n) for n in range(60, 75))):
+            answer = await service.decide(customer, "app")
+            p_of = {low.version: LOW, high.version: HIGH}[answer.model_version]
+            told = {j.p_outcome for j in answer.ranked if "RANKED_BY_MODEL" in {r.code for r in j.reasons}}
+            assert all(p == pytest.approx(p_of) for p in told)
+            versions.setdefault(answer.arm, set()).add(answer.model_version)
+            again = await service.recall(answer.decision_id)
+            assert again.model_version == answer.model_version
+    shown = {"CHAMPION": {low.version}, "CHALLENGER": {high.version}}
+    assert versions == (shown if "challenger" in arms else {"": {low.version}})
+
+
 async def test_an_alias_that_was_taken_away_leaves_what_serves(modelled_home: Path) -> None:
     low, _ = with_two_versions(modelled_home)
     registry = registry_at(modelled_home)
@@ -195,7 +228,7 @@ async def test_an_alias_that_was_taken_away_leaves_what_serves(modelled_home: Pa
 MODULES = """
 import asyncio, json, sys
 from pathlib import Path
-from tests.fixtures_service import running
+from tests.fixtures_service import ask_state, running
 
 async def main(home):
     async with running(Path(home)) as service:
