@@ -136,7 +136,7 @@ async def export(home: Path, folder: Path, now: datetime) -> None:
     async with state_store(settings) as state:
         terms = terms_known(settings, company_of(settings))
         as_of = AsOf(now=now, events_since=now - timedelta(days=400))
-        whole = Export(state.engine, terms.schema, KeptObjectives(terms.events), folder, as_of)
+        whole = Export(state.engine, terms.schema, KeptObjectives(terms), folder, as_of)
         for day in await whole.days(date(1970, 1, 1), None):
             await whole.write(day, lambda count: None)
 

@@ -95,10 +95,10 @@ def evaluate_log(question: Question, announce: Callable[[str], None]) -> Evaluat
     judged = policy_at(question.policy, question.log, question.columns.eligible, question.costs)
     against = _table_against(question)
     announce("log")
-    log = read_decisions(question.log, _with_features(question.columns, judged))
+    log = read_decisions(question.log, _with_features(question.columns, judged), with_silence=True)
     tables = [judged] if against is None else [judged, against]
     for table in tables:
-        table.demand_within(log.size + log.unknown)
+        table.demand_within(log.rows_in_log)
     log = over(of_slot(log, question.slot), tables)
     demand_choice(log)
     log = replace(log, reward=log.reward - cost_vector(log.choices.journeys, question.costs or {})[log.shown])
@@ -168,7 +168,7 @@ def logged_of(log: DecisionLog) -> Logged:
 
 def over(log: DecisionLog, tables: list[PolicyTable]) -> DecisionLog:
     """The log over its own journeys and those that the policies take beside them, which it never shows."""
-    more = sorted({name for table in tables for name in table.journeys} - set(log.choices.journeys))
+    more = sorted({name for table in tables for name in table.taking(log.row)} - set(log.choices.journeys))
     if not more:
         return log
     names = tuple(sorted((*log.choices.journeys, *more)))

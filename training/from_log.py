@@ -11,6 +11,7 @@ from typing import Self
 import numpy as np
 
 from models.bundle import Bundle
+from service.decision.journey import NO_JOURNEY
 from training.company import CompanyModels, ModelTerms, sensitive_of
 from training.learn.cuts import Source, cuts_of, sources_of
 from training.learn.learn import Settings, learn
@@ -151,7 +152,7 @@ def train_from_log(order: Order, announce: Announce) -> Trained:
     if order.company is not None and order.bundle_of is not None:
         parity = demand_parity(files, order.bundle_of, order.company.schema)
     columns = order.columns if order.company is None else order.company.columns_for(files, order.columns)
-    log = decisions_of(files, columns)
+    log = decisions_of(files, columns, with_silence=order.against == NO_JOURNEY)
     _demand_features(log)
     sources = _sources(order, files)
     terms = ModelTerms(schema=schema_of(log))

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from models.bundle import Bundle
+from service.decision.journey import NO_JOURNEY
 from training.log import cells
 from training.log.errors import LogInvalid
 from training.log.files import LogFiles
@@ -38,6 +39,14 @@ class PolicyTable:
             text = f"it says something of row {self.covered.size - 1}, and the log has {rows} rows, counted from 0"
             raise LogInvalid(self.path, text, column="row")
 
+    def taking(self, rows: NDArray[np.int64]) -> tuple[str, ...]:
+        """Its journeys; NO_JOURNEY if it says nothing in one of these rows."""
+        return tuple(name for name in self.journeys if name != NO_JOURNEY or self._is_silent(rows))
+
+    def _is_silent(self, rows: NDArray[np.int64]) -> bool:
+        inside = rows[rows < self.covered.size]
+        return bool(self.probability[inside, self.journeys.index(NO_JOURNEY)].any())
+
     def on(self, rows: NDArray[np.int64], journeys: tuple[str, ...]) -> NDArray[np.float64]:
         """(n, J) the probabilities of these rows, over these journeys, among which must be all that it takes.
 
@@ -48,8 +57,10 @@ class PolicyTable:
             raise LogInvalid(self.path, f"it says nothing of row {lacking[0]} of the log", column="row")
         place = {name: j for j, name in enumerate(journeys)}
         out = np.zeros((rows.size, len(journeys)))
+        taken = set(self.taking(rows))
         for j, name in enumerate(self.journeys):
-            out[:, place[name]] = self.probability[rows, j]
+            if name in taken:
+                out[:, place[name]] = self.probability[rows, j]
         return out
 
 

@@ -17,6 +17,7 @@ from models.bundle import MANIFEST_FILE, Bundle
 from models.errors import BundleCorrupt
 from models.learnt import GuardTerms, LearntPolicy
 from models.valuation import Valuation, cost_vector
+from service.decision.journey import NO_JOURNEY
 from training.learn.guard import choose, guard_of
 from training.log.decisions import Choices, read_choices
 from training.log.errors import LogInvalid
@@ -120,11 +121,14 @@ def write_scores(file: Path, scores: Scores, encoder: Encoder) -> None:
 def _with_strangers(rewards: Matrix, choices: Choices, policy: LearntPolicy) -> Matrix:
     """A journey that the bundle does not know is expected to be worth to each what those of its kind are, on average.
 
-    Those of all kinds, where nothing says its kind or none is of it.
+    Those of all kinds, where nothing says its kind or none is of it. Saying nothing is worth nothing.
     """
     kinds = [journey.kind for journey in policy.journeys]
     columns = [rewards]
     for stranger in choices.journeys[len(kinds) :]:
+        if stranger == NO_JOURNEY:
+            columns.append(np.zeros((len(rewards), 1)))
+            continue
         kin = [place for place, kind in enumerate(kinds) if kind and kind == choices.kinds.get(stranger)]
         columns.append((rewards[:, kin] if kin else rewards).mean(axis=1, keepdims=True))
     return np.hstack(columns)

@@ -65,7 +65,7 @@ async def export_days(
         now = clock()
         as_of = AsOf(now=now, events_since=now - settings.retention.events)
         terms = terms_known(settings, company_of(settings))
-        export = Export(state.engine, terms.schema, KeptObjectives(terms.events), folder, as_of)
+        export = Export(state.engine, terms.schema, KeptObjectives(terms), folder, as_of)
         days = {day: lack for day in await export.days(since, until) if (lack := lacking(day)) is not Lacking.NOTHING}
         found(list(days))
         rows = 0

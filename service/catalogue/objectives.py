@@ -18,8 +18,10 @@ from service.catalogue.documents.journey import CatalogueDocument, JourneyDocume
 from service.catalogue.documents.policies import PoliciesDocument
 from service.catalogue.documents.problems import FaultClass, Problems
 from service.catalogue.documents.source import form_problems
-from service.catalogue.load import CatalogueInvalid
+from service.catalogue.load import CatalogueInvalid, parse
+from service.catalogue.terms import Terms
 from service.decision.constraints.rule import Condition
+from service.decision.plan import Plan
 from service.decision.reports.event_types import Attribute, EventType, EventTypes
 from service.decision.variables import Variables
 
@@ -136,11 +138,13 @@ def _objective(journey: str, document: ObjectiveDocument, events: EventTypes, pr
 class KeptObjectives:
     """The objectives and journeys of a store's catalogues; each version is read once, when it is first needed."""
 
-    def __init__(self, events: EventTypes) -> None:
-        self._events = events
+    def __init__(self, terms: Terms) -> None:
+        self._terms = terms
         self._documents: dict[str, CatalogueDocument | None] = {}
         self._journeys: dict[str, Mapping[str, KeptJourney]] = {}
         self._by_version: dict[str, Mapping[str, KeptObjective]] = {}
+        self._told: dict[str, Mapping[str, KeptObjective]] = {}
+        self._plans: dict[str, Plan | None] = {}
 
     def of(self, read: Callable[[str], str | None], version: str, journey_id: str) -> KeptObjective:
         """`read` gives the canonical text of a version, if it is kept. Raises: CatalogueLost, CatalogueInvalid."""
@@ -148,11 +152,21 @@ class KeptObjectives:
             document = self._kept(read, version)
             if document is None:
                 raise CatalogueLost(f"catalogue {version} is not kept, so no reward of its decisions can be told")
-            self._by_version[version] = objectives_of(document, self._events)
+            self._by_version[version] = objectives_of(document, self._terms.events)
         try:
             return self._by_version[version][journey_id]
         except KeyError:
             raise CatalogueLost(f"catalogue {version} as it is kept has no journey {journey_id}") from None
+
+    def all_of(self, read: Callable[[str], str | None], version: str) -> Mapping[str, KeptObjective]:
+        """By journey; none of a version that is not kept, or whose objectives can be told no longer."""
+        if version not in self._told:
+            document = self._kept(read, version)
+            try:
+                self._told[version] = {} if document is None else objectives_of(document, self._terms.events)
+            except CatalogueInvalid:
+                self._told[version] = {}
+        return self._told[version]
 
     def journey_of(self, read: Callable[[str], str | None], version: str, journey_id: str) -> KeptJourney | None:
         """None if the version, or the journey in it, is not kept. Raises: CatalogueInvalid."""
@@ -160,6 +174,16 @@ class KeptObjectives:
             document = self._kept(read, version)
             self._journeys[version] = {} if document is None else journeys_of(document)
         return self._journeys[version].get(journey_id)
+
+    def plan_of(self, read: Callable[[str], str | None], version: str) -> Plan | None:
+        """A version bound anew; None if it is not kept, or the company's features and events bind it no longer."""
+        if version not in self._plans:
+            source = read(version)
+            try:
+                self._plans[version] = None if source is None else parse(source, self._terms).plan
+            except CatalogueInvalid:
+                self._plans[version] = None
+        return self._plans[version]
 
     def _kept(self, read: Callable[[str], str | None], version: str) -> CatalogueDocument | None:
         if version not in self._documents:

@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
+
+NO_JOURNEY: Final = "NO_JOURNEY"
+"""Stands in tables where a journey's id would, for saying nothing. No catalogue can name a journey so."""
 
 
 class JourneyKind(StrEnum):

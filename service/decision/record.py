@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from features.values import FeatureStatus
-from service.decision.arbitrate import Score, ScoreSource, ValueSource
+from service.decision.arbitrate import Score, ScoredCandidate, ScoreSource, ValueSource, arbitrate
+from service.decision.arms import Arm
 from service.decision.decide import (
     Decision,
     DecisionTerms,
@@ -21,6 +23,8 @@ from service.decision.decide import (
     conclude,
     revise,
 )
+from service.decision.evaluation import Evaluation
+from service.decision.facts import Facts
 from service.decision.facts_record import (
     Json,
     contact_rows,
@@ -31,11 +35,12 @@ from service.decision.facts_record import (
     time_text,
     uses_document,
     uses_from_json,
+    value_from_json,
 )
 from service.decision.plan import Plan
 from service.decision.select import Chance, Pick
 from service.decision.tone import tone_of
-from service.decision.variables import with_variables
+from service.decision.variables import feature_variables, with_variables
 
 FORMAT = 2
 """The form in which records are written; those of every form before are read."""
@@ -75,6 +80,44 @@ def replay(plan: Plan, recorded: Json) -> Decision:
     return revise(
         decision, StateAtCommit(contacts=contacts_from_json(settled["contacts"]), uses=uses_from_json(settled["uses"]))
     )
+
+
+def scores_of_arm(record: Json) -> Mapping[str, Sequence[Any]]:
+    """The recorded scores by which the customer's arm ordered what was allowed, by journey."""
+    given = record["input"]
+    other: Json | None = given.get("other")
+    is_challenger = record["output"].get("arm") == Arm.CHALLENGER and other is not None and other["is_shown"]
+    scores: Mapping[str, Sequence[Any]] = other["scores"] if is_challenger and other is not None else given["scores"]
+    return scores
+
+
+def weighed_again(plan: Plan, record: Json) -> tuple[ScoredCandidate, ...]:
+    """All that was scored, weighed by the catalogue that decided, its levers included, and by the scores of the arm.
+
+    Cheaper than `replay`: no rule is checked, and the facts are read only where a weight of the moment asks for them.
+    """
+    told, given = scores_of_arm(record), _going_on(record)
+    facts = facts_from_json({**given, "context": {}, "features": {}})
+    offered = (o for o in plan.journeys.get(facts.channel, ()) if o.journey.journey_id in told)
+    found = [candidate for o in offered if (candidate := o.candidate(facts)) is not None]
+    if any(candidate.context_weights for candidate in found):
+        facts = _with_variables(facts, given)
+    return arbitrate(found, _scores(told), Evaluation(plan, facts))
+
+
+def _going_on(record: Json) -> Json:
+    """The input of a record without the enrolments that ended by themselves."""
+    given, ended = record["input"], {journey for journey, _ in record["output"]["ended"]}
+    going_on = [row for row in given["situation"]["enrolments"] if row[0] not in ended]
+    return {**given, "situation": {**given["situation"], "enrolments": going_on}}
+
+
+def _with_variables(facts: Facts, given: Json) -> Facts:
+    """The facts with the variables that the whole of them would have; the features themselves are left out."""
+    known = with_variables(replace(facts, context={k: value_from_json(v) for k, v in given["context"].items()}))
+    rows = given["features"].items()
+    present = ((name, value_from_json(value)) for name, (status, value, _) in rows if status == FeatureStatus.PRESENT)
+    return replace(known, variables={**known.variables, **feature_variables(present)})
 
 
 def output(decision: Decision) -> Json:

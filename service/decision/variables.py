@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -56,13 +56,16 @@ def with_variables(facts: Facts) -> Facts:
     for name, value in facts.context.items():
         if not _is_nan(value):
             bound["context." + name] = value
-    for name, feature in facts.features.items():
-        if feature.is_present and not _is_nan(feature.value):
-            bound["customer." + name] = feature.value
+    bound.update(feature_variables((name, f.value) for name, f in facts.features.items() if f.is_present))
     if facts.is_known is not None:
         bound["customer.is_known"] = facts.is_known
     bound.update(_situation(facts.situation, facts.now))
     return replace(facts, variables=bound)
+
+
+def feature_variables(present: Iterable[tuple[str, Scalar | None]]) -> dict[str, Any]:
+    """Of the features that are PRESENT, by name and value."""
+    return {"customer." + name: value for name, value in present if not _is_nan(value)}
 
 
 def _is_nan(value: Scalar | None) -> bool:

@@ -145,7 +145,7 @@ async def buy(state: Store, at: timedelta, amount: float = 20.0, customer_id: st
 def export_of(state: Store, folder: Path, now: datetime = LATER, *, kept: timedelta = 400 * DAY) -> Export:
     """`kept`: for how long events are."""
     as_of = AsOf(now=now, events_since=now - kept)
-    return Export(engine_of(state), SCHEMA, KeptObjectives(TERMS.events), folder, as_of)
+    return Export(engine_of(state), SCHEMA, KeptObjectives(TERMS), folder, as_of)
 
 
 async def exported(state: Store, folder: Path, now: datetime = LATER) -> pa.Table:

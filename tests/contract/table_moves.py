@@ -40,7 +40,7 @@ async def _main(adapter: str, place: Path, source: Path, target: Path) -> None:
     peaks.append(_peak())
     seconds.append(time.perf_counter() - begun)
     begun = time.perf_counter()
-    export = Export(engine, features, KeptObjectives(TERMS.events), target, AsOf(now=LATER, events_since=LATER))
+    export = Export(engine, features, KeptObjectives(TERMS), target, AsOf(now=LATER, events_since=LATER))
     rows = sum([await export.write(day, lambda _: None) for day in await export.days(EPOCH, None)])
     peaks.append(_peak())
     seconds.append(time.perf_counter() - begun)

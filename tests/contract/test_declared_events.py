@@ -230,7 +230,7 @@ async def test_a_declared_event_meets_an_objective_if_its_attributes_are_those_a
     bank.now += DAY
     await bank.tell("card.renewed", **attributes)
     as_of = AsOf(now=NOW + 30 * DAY, events_since=NOW - DAY)
-    export = Export(engine_of(bank.state), TERMS.schema, KeptObjectives(TERMS.events), tmp_path / "table", as_of)
+    export = Export(engine_of(bank.state), TERMS.schema, KeptObjectives(TERMS), tmp_path / "table", as_of)
     for day in await export.days(EPOCH, None):
         await export.write(day, lambda _: None)
     (row,) = [row for row in table_in(tmp_path / "table").to_pylist() if row["journey_id"] == "renewal"]

@@ -77,18 +77,18 @@ async def test_every_code_is_there_and_an_imported_decision_tells_of_none(state:
     await state.kill("basket", "wrong price", NOW)
     await decided(state, "d1", now=NOW + 10 * MINUTE, limit=4)
     rows = await denied(state, folder)
-    assert table_in(folder).num_rows == 6, "three were imported; survey, tips and contact-us are shown"
+    assert table_in(folder).num_rows == 7, "three were imported; survey, tips, contact-us and then nothing are said"
     assert [(row["decision_id"], row["journey_id"], row["codes"]) for row in rows] == [
         ("d1", "basket", ["KILLED", "CONTACT_CAP"])
     ]
     assert rows[0]["prior"] == 0.1, "of its kind, for basket has none of its own"
 
 
-async def test_a_decision_with_nothing_to_show_is_in_the_second_table_alone(state: Store, folder: Path) -> None:
+async def test_a_decision_with_nothing_to_show_is_silence_and_its_denials(state: Store, folder: Path) -> None:
     await state.kill("*", "stop", NOW)
     await decided(state, "d1")
     rows = await denied(state, folder)
-    assert table_in(folder).num_rows == 0
+    assert table_in(folder)["journey_id"].to_pylist() == ["NO_JOURNEY"]
     assert [(row["journey_id"], row["codes"], row["value"]) for row in rows] == [
         ("basket", ["KILLED"], 5.0),
         ("contact-us", ["KILLED"], 2.0),

@@ -13,7 +13,9 @@ import pyarrow.parquet as pq
 
 from service.bootstrap.store import state_store
 from service.catalogue.objectives import KeptObjectives
+from service.decision.journey import NO_JOURNEY
 from service.state.export.rewards import AsOf
+from service.state.export.slots import ENTRY
 from service.state.export.write import Export
 from tests.example import SCHEMA, TERMS
 from tests.fixtures_service import Clock, Service, settings_of
@@ -80,13 +82,19 @@ def written(document: Any, indent: str = "") -> str:
     return f"{begin}\n{inner}" + f",\n{inner}".join(rows) + f"\n{indent}{end}"
 
 
-SINCE = frozenset({"attributes", "expects", "value_source"})
+SINCE = frozenset(
+    {
+        *("attributes", "expects", "value_source", "p_if_silent", "propensity_over_arms", "is_exploration"),
+        *("is_forced", "arm", "share", "reason_of_silence", "is_met", "outcome_in_window"),
+    }
+)
+"""Columns that the table has got since the records were kept; its sets have got MORE, and silence its rows."""
 
 
 def exported_rows(folder: Path) -> dict[str, Json]:
-    """The rows of an exported table, by decision and journey."""
+    """The rows of an exported table that are of a journey, by decision and journey."""
     rows = [row for file in sorted(folder.glob("day=*/*.parquet")) for row in pq.read_table(file).to_pylist()]
-    return {f"{row['decision_id']} {row['journey_id']}": row for row in rows}
+    return {f"{row['decision_id']} {row['journey_id']}": row for row in rows if row["journey_id"] != NO_JOURNEY}
 
 
 async def recalled(service: Service, decision_id: str, locale: str) -> Json:
@@ -99,7 +107,7 @@ async def exported(home: Path, folder: Path) -> dict[str, Json]:
     settings = settings_of(home)
     async with state_store(settings) as state:
         as_of = AsOf(now=LATER, events_since=LATER - settings.retention.events)
-        export = Export(state.engine, SCHEMA, KeptObjectives(TERMS.events), folder, as_of)
+        export = Export(state.engine, SCHEMA, KeptObjectives(TERMS), folder, as_of)
         for day in await export.days(date(1970, 1, 1), None):
             await export.write(day, lambda count: None)
     return exported_rows(folder)
@@ -122,5 +130,6 @@ async def records_of(home: Path, folder: Path, decision_ids: list[str]) -> Json:
 
 
 def _of_then(row: Json) -> Json:
-    """Without the columns that the table has got since."""
-    return {name: cell for name, cell in row.items() if name not in SINCE}
+    """Without what the table has got since."""
+    eligible = [{name: entry[name] for name in ENTRY} for entry in row["eligible"]]
+    return {name: cell for name, cell in {**row, "eligible": eligible}.items() if name not in SINCE}

@@ -16,7 +16,7 @@ from service.decision.explore import Exploration, Scheme
 from service.decision.facts import Facts
 from service.decision.journey import JourneyKind, RankBy
 from service.decision.plan import Plan
-from service.decision.record import canonical, output, replay, to_document
+from service.decision.record import canonical, output, replay, to_document, weighed_again
 from service.decision.select import HOLDOUT, Chance
 from tests.builders import HELPING, Catalogue, decide
 from tests.exploration_strategies import DECISION_IDS, EXPLORING
@@ -116,6 +116,40 @@ def test_every_record_is_decided_again_to_the_letter(
     decision = decide(made.plan, known, limit=limit, scores=scores, decision_id=decision_id, other=other)
     document = json.loads(canonical(to_document(decision)))
     assert canonical(output(replay(made.plan, document["input"]))) == canonical(document["output"])
+
+
+@given(EXPLORING, KNOWN, SCORES, SCORES, LIMITS, SETTLED, DECISION_IDS)
+def test_what_was_scored_is_weighed_again_as_it_was_from_its_record(
+    made: Catalogue,
+    known: Facts,
+    scores: Mapping[str, Score],
+    others: Mapping[str, Score],
+    limit: int,
+    newer: StateAtCommit,
+    decision_id: str,
+) -> None:
+    """By the arm's scores with the catalogue's levers, which is every arm's order but that without them."""
+    other = OtherScores(model_version="other", by_journey=others, is_shown=True)
+    decision = revise(decide(made.plan, known, limit=limit, scores=scores, decision_id=decision_id, other=other), newer)
+    again = weighed_again(made.plan, json.loads(canonical(to_document(decision))))
+    arm = Arm.CHAMPION if decision.arm is Arm.NO_LEVERS else decision.arm
+    if arm in decision.ranking.by_arm:
+        allowed = {s.journey_id for s in decision.scored}  # more was given scores
+        expected = decision.ranking.by_arm[arm]
+        assert [_terms(s) for s in again if s.journey_id in allowed] == [_terms(s) for s in expected]
+
+
+def _terms(scored: ScoredCandidate) -> tuple[object, ...]:
+    """Numbers by their texts, for NaN is not itself."""
+    numbers = (
+        scored.score.p_outcome,
+        scored.value,
+        scored.lever,
+        scored.context_weight,
+        scored.priority,
+        scored.p_if_silent,
+    )
+    return (scored.candidate, scored.ranked_by, *map(repr, numbers))
 
 
 def slots_of(decision: Decision) -> Iterator[tuple[str | None, set[str]]]:

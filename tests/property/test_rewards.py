@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.values import Scalar
-from service.state.export.rewards import AsOf, Occurrence, Presentation, Reward, reward_of
+from service.state.export.rewards import (
+    AsOf,
+    Occurrence,
+    Presentation,
+    Reward,
+    in_window,
+    reward_of,
+    reward_of_silence,
+)
 from tests.builders import NOW
 
 HOUR = timedelta(hours=1)
@@ -82,6 +90,7 @@ def test_every_event_counts_for_at_most_one_contact_and_open_windows_are_censore
     expected = naive(presented, events, now)
     assert [reward.amount for reward in found] == expected
     assert [reward.is_censored for reward in found] == [amount is None for amount in expected]
+    assert [reward.is_met for reward in found] == [None if a is None else a > 0.0 for a in expected]
     assert [reward.window_ends_at for reward in found] == [NOW + (at + WITHIN) * HOUR for at in presented]
 
 
@@ -141,3 +150,40 @@ def test_an_outcome_is_worth_what_the_first_by_the_end_of_the_window_says(
     met = [(at, value) for at, kind, value in outcomes if kind == "CONVERTED" and at - presented <= WITHIN]
     first = [value for at, value in met if at == min(met, key=lambda m: m[0])[0]][:1]
     assert found.amount == (0.0 if not first else VALUE if first[0] is None else first[0])
+
+
+@given(decided=HOURS, events=EVENTS, now=st.integers(0, 20), kept_since=st.integers(0, 3))
+def test_what_happened_since_a_decision_counts_whatever_was_shown(
+    decided: int, events: list[tuple[int, str, bool]], now: int, kept_since: int
+) -> None:
+    """Naively: every event is asked. Nothing is told while the window is open, nor once events of the time may go."""
+    met_at = sorted(NOW + at * HOUR for at, kind, is_enough in events if kind == "purchase" and is_enough)
+    as_of = AsOf(now=NOW + now * HOUR, events_since=NOW + kept_since * HOUR)
+    found = in_window(Buys(), NOW + decided * HOUR, None, met_at, as_of)
+    inside = [k for at, k, ok in events if k == "purchase" and ok and decided <= at <= decided + WITHIN]
+    is_told = decided + WITHIN <= now and decided >= kept_since
+    assert found == (bool(inside) if is_told else None)
+
+
+@given(decided=HOURS, told=st.none() | st.lists(st.tuples(HOURS, st.sampled_from(["CONVERTED", "ENGAGED"]))))
+def test_an_outcome_since_a_decision_is_that_of_what_was_presented(
+    decided: int, told: list[tuple[int, str]] | None
+) -> None:
+    outcomes = None if told is None else [Occurrence(type=kind, at=NOW + at * HOUR) for at, kind in told]
+    as_of = AsOf(now=NOW + 50 * HOUR, events_since=NOW + 50 * HOUR)
+    found = in_window(Answers(), NOW + decided * HOUR, outcomes, (), as_of)
+    if told is None:
+        assert found is None
+    else:
+        assert found == any(kind == "CONVERTED" and decided <= at <= decided + WITHIN for at, kind in told)
+
+
+@given(decided=HOURS, now=st.integers(0, 20), kept_since=st.integers(0, 20), of=st.sampled_from([Buys(), Answers()]))
+def test_silence_is_told_when_what_could_have_been_shown_would_be(
+    decided: int, now: int, kept_since: int, of: Buys
+) -> None:
+    """As the reward of the journey, had it been presented as it was decided; what it is told is 0."""
+    as_of = AsOf(now=NOW + now * HOUR, events_since=NOW + kept_since * HOUR)
+    silent = reward_of_silence(of, NOW + decided * HOUR, as_of)
+    shown = reward_of(of, VALUE, Presentation(at=NOW + decided * HOUR), (), (), as_of)
+    assert silent == shown

@@ -119,7 +119,10 @@ _COLUMNS: tuple[Callable[[Command], Command], ...] = (
     click.option("--surrogate", metavar="COLUMN", help="A denser outcome, which the order is learnt from."),
     click.option("--journey", metavar="COLUMN", default="journey_id", show_default=True, help="What was shown."),
     click.option(
-        "--propensity", metavar="COLUMN", default="propensity", show_default=True, help="The probability of that."
+        "--propensity",
+        metavar="COLUMN",
+        default="",
+        help="The probability of that. Default: propensity; of an exported log propensity_over_arms, if it has it.",
     ),
     eligible_option,
     click.option(

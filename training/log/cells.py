@@ -145,17 +145,13 @@ def attributes(log: LogTable, column: str) -> CodedAttributes:
     return CodedAttributes(codes=codes, levels=tuple(dict(values[row].as_py()) for row in first))
 
 
-def chances(log: LogTable, column: str) -> tuple[Sets, NDArray[np.float64]] | None:
-    """The sets of a column whose elements have a `propensity`, and those (m,), NaN where null; None without any.
-
-    Raises: LogInvalid, as `sets`.
-    """
+def of_entries(log: LogTable, column: str, name: str) -> pa.Array | None:
+    """(m,) what the elements of a column's sets have under this name, in the order of `sets`; None without any."""
     kind = log.table.schema.field(column).type
     nested = pa.types.is_list(kind) or pa.types.is_large_list(kind)
-    if not (nested and pa.types.is_struct(kind.value_type) and kind.value_type.get_field_index("propensity") >= 0):
+    if not (nested and pa.types.is_struct(kind.value_type) and kind.value_type.get_field_index(name) >= 0):
         return None
-    told = pc.struct_field(_combined(log, column).flatten(), "propensity").cast(pa.float64())
-    return sets(log, column), np.asarray(told.fill_null(np.nan), dtype=np.float64)
+    return pc.struct_field(_combined(log, column).flatten(), name)
 
 
 def _as_numbers(log: LogTable, column: str, values: pa.Array) -> pa.Array:

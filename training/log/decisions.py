@@ -10,13 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.columns.facts import FeatureColumns
+from service.decision.journey import NO_JOURNEY
 from training.log import cells
+from training.log.allowed import Allowed, allowed_in, is_silence
+from training.log.chances import distribution_in, propensity_in
 from training.log.facts import demand_types, facts_of
 from training.log.files import LogFiles, LogTable
 from training.log.options import (
     ATTRIBUTES,
+    CENSORED,
     DECISION,
+    ELIGIBLE,
     KIND,
+    OVER_ARMS,
+    PRESENTED_AT,
+    PROPENSITY,
+    SHARE,
     SLOT,
     VALUE,
     VALUE_SOURCE,
@@ -72,7 +81,7 @@ class DecisionLog:
     the last row that says it; "" and none where nothing.
     `window_ends_at` (n,), where the log says it, is NaT where it does not. An exported log also has `slates`, and
     `propensities` (n, J), rows of NaN where they are not all known, and `worth`. `unknown` rows more had no reward that
-    is known.
+    is known; `rows_in_log` are all that it has.
     """
 
     path: Path
@@ -88,6 +97,7 @@ class DecisionLog:
     kinds: tuple[str, ...]
     attributes: tuple[Mapping[str, str], ...]
     unknown: int
+    rows_in_log: int = 0
     window_ends_at: NDArray[np.datetime64] | None = None
     slates: LoggedSlates | None = None
     propensities: Vector | None = None
@@ -118,29 +128,40 @@ class DecisionLog:
         )
 
 
-def read_decisions(path: Path, named: LogColumns) -> DecisionLog:
+def read_decisions(path: Path, named: LogColumns, *, with_silence: bool = False) -> DecisionLog:
     """The rows to learn from, or to judge a policy by.
 
+    Args:
+        with_silence: whether rows of an exported log in which nothing was said, though something could have been, are
+            among them, and saying nothing is an option where the log shows it; else they are left out.
     Raises: LogInvalid that names file, row and column.
     """
-    return decisions_of(LogFiles(path), named)
+    return decisions_of(LogFiles(path), named, with_silence=with_silence)
 
 
-def decisions_of(files: LogFiles, named: LogColumns) -> DecisionLog:
+def decisions_of(files: LogFiles, named: LogColumns, *, with_silence: bool = False) -> DecisionLog:
     """The same, of files that were looked at already."""
-    columns = named.for_log(files)
+    exported, columns = is_exported(files), named.for_log(files)
     _demand(files, columns, _read_of(columns))
     log = files.read(_wanted(files, columns, _read_of(columns)), _texts(files, columns), _sparse(files))
+    shown, allowed = cells.texts(log, columns.journey), _sets(log, columns, exported)
+    used = np.ones(shown.codes.size, dtype=np.bool_)
     reward, surrogate = _reward(log, columns), _optional(log, columns.surrogate)
-    known = ~np.isnan(reward) if surrogate is None else ~np.isnan(reward) & ~np.isnan(surrogate)
+    if exported and (silent := is_silence(shown)).any():
+        used = ~silent
+        if with_silence and allowed is not None:
+            used |= allowed.count > 0
+        if with_silence and allowed is not None and (used & silent).any():
+            allowed = allowed.with_silence(used & (silent | ~allowed.must_be_said))
+            reward = _earned(log, columns, reward)
+    known = used & (~np.isnan(reward) if surrogate is None else ~np.isnan(reward) & ~np.isnan(surrogate))
     if not known.any():
         raise log.fault("no row has a reward that is known", column=columns.reward)
-    shown = cells.texts(log, columns.journey)
-    _demand_all(log, shown.codes >= 0, known, columns.journey, "there is no journey")
-    propensity = _propensity(log, columns.propensity, known)
-    journeys, index, eligible = _eligible(log, columns, shown, known)
+    log.demand_all(shown.codes >= 0, known, columns.journey, "there is no journey")
+    propensity = propensity_in(log, columns.propensity, known)
+    journeys, index, eligible = _eligible(log, columns.eligible, allowed, shown, known)
     customer = cells.texts(log, columns.customer)
-    _demand_all(log, customer.codes >= 0, known, columns.customer, "there is no customer")
+    log.demand_all(customer.codes >= 0, known, columns.customer, "there is no customer")
     decided_at = cells.instants(log, columns.decided_at)
     whole = DecisionLog(
         path=files.path,
@@ -155,11 +176,14 @@ def decisions_of(files: LogFiles, named: LogColumns) -> DecisionLog:
         row=np.arange(reward.size),
         kinds=_kinds(files, log, journeys, index[shown.codes]),
         attributes=_attributes(files, log, journeys, index[shown.codes]),
-        unknown=int((~known).sum()),
+        unknown=int((used & ~known).sum()),
+        rows_in_log=reward.size,
         window_ends_at=_window_ends(log),
-        slates=_slates(log) if is_exported(files) else None,
-        propensities=_distribution(log, columns, journeys) if is_exported(files) else None,
-        worth=worth_in(log, columns, index[shown.codes], len(journeys)) if is_exported(files) else None,
+        slates=_slates(log, used) if exported else None,
+        propensities=None
+        if allowed is None or not exported
+        else distribution_in(log, columns.propensity, allowed, journeys),
+        worth=worth_in(log, columns, index[shown.codes], len(journeys)) if exported else None,
     )
     return whole.where(known)
 
@@ -172,7 +196,7 @@ def read_choices(
     `types` says what features must be, as `Encoder.types_read` does.
 
     `journeys` are those that are known to the policy; without a column of sets every row can have each of them. Ids
-    in the sets that are no such journey come after them.
+    in the sets that are no such journey come after them, NO_JOURNEY too, if it is all that a row can have.
     Raises: LogInvalid.
     """
     files = LogFiles(path)
@@ -180,7 +204,8 @@ def read_choices(
     asked = {columns.eligible: "--eligible"} if columns.eligible is not None else {}
     _demand(files, columns, asked)
     times = {columns.decided_at: ""} if columns.decided_at in files.columns else {}
-    shown = {columns.journey: ""} if is_exported(files) and columns.journey in files.columns else {}
+    exported = is_exported(files)
+    shown = {columns.journey: ""} if exported and columns.journey in files.columns else {}
     log = files.read(_wanted(files, columns, asked | times | shown), _texts(files, columns))
     size = log.table.num_rows
     decided_at = cells.instants(log, columns.decided_at) if times else np.full(size, _NO_TIME)
@@ -188,12 +213,17 @@ def read_choices(
     demand_types(log, {name: column_of(name, files) for name in columns.features}, features, types or {})
     if columns.eligible is None:
         return Choices(journeys=journeys, eligible=np.ones((size, len(journeys)), dtype=np.bool_), features=features)
-    found = cells.sets(log, columns.eligible)
+    found = _sets(log, columns, exported)
+    assert found is not None
+    if shown:
+        silent = is_silence(cells.texts(log, columns.journey))
+        may_be = ~found.must_be_said if NO_JOURNEY in journeys else np.zeros(size, dtype=np.bool_)
+        found = found.with_silence((silent & (found.count == 0)) | may_be) if silent.any() else found
     known = (*journeys, *sorted(set(found.levels) - set(journeys)))
-    eligible = _matrix(found, {name: i for i, name in enumerate(known)}, size)
+    eligible = found.matrix(known)
     kinds = _kinds_by_journey(log, cells.texts(log, columns.journey)) if shown else {}
-    _demand_all(
-        log, np.asarray(eligible.any(axis=1)), np.ones(size, dtype=np.bool_), columns.eligible, "no journey is eligible"
+    log.demand_all(
+        np.asarray(eligible.any(axis=1)), np.ones(size, dtype=np.bool_), columns.eligible, "no journey is eligible"
     )
     return Choices(journeys=known, eligible=eligible, features=features, kinds=kinds)
 
@@ -218,7 +248,7 @@ def _read_of(columns: LogColumns) -> dict[str, str]:
 
 def _demand(files: LogFiles, columns: LogColumns, read: dict[str, str]) -> None:
     for column, option in read.items():
-        files.demand(column, option)
+        files.demand(PROPENSITY if column == OVER_ARMS and column in files.some else column, option)
     for feature in columns.features:
         option = "--categorical" if feature in columns.categorical else "--features"
         files.demand(column_of(feature, files), option)
@@ -227,13 +257,14 @@ def _demand(files: LogFiles, columns: LogColumns, read: dict[str, str]) -> None:
 def _wanted(files: LogFiles, columns: LogColumns, read: dict[str, str]) -> set[str]:
     said = {KIND, SLOT, DECISION} if is_exported(files) else set()
     said |= {WINDOW_END} & set(files.columns)
-    said |= {ATTRIBUTES, VALUE} & set(files.columns) if is_exported(files) else set()
+    more = {ATTRIBUTES, VALUE, PROPENSITY, PRESENTED_AT, CENSORED}
+    said |= more & set(files.columns) if is_exported(files) else set()
     return {*read, *(column_of(feature, files) for feature in columns.features), *said, *_sparse(files)}
 
 
 def _sparse(files: LogFiles) -> set[str]:
     """What an export's days of before it could be said lack, and keep lacking."""
-    return {VALUE_SOURCE} if is_exported(files) else set()
+    return {VALUE_SOURCE, OVER_ARMS, SHARE} if is_exported(files) else set()
 
 
 def _texts(files: LogFiles, columns: LogColumns) -> set[str]:
@@ -251,44 +282,45 @@ def _reward(log: LogTable, columns: LogColumns) -> Vector:
     return np.where(reward == 0.0, 0.0, reward * value)
 
 
+def _earned(log: LogTable, columns: LogColumns, reward: Vector) -> Vector:
+    """The reward, where silence is judged beside what was shown: a slot whose journey was never presented earned 0.
+
+    Left out it would count silence, which is never not presented, for more than its share.
+    """
+    if columns.reward != LogColumns().reward or not {PRESENTED_AT, CENSORED} <= set(log.table.column_names):
+        return reward
+    unpresented = np.isnat(cells.instants(log, PRESENTED_AT, nullable=True))
+    is_over = cells.numbers(log, CENSORED) == 0.0
+    silent = is_silence(cells.texts(log, columns.journey))
+    return np.where(np.isnan(reward) & unpresented & is_over & ~silent, 0.0, reward)
+
+
 def _optional(log: LogTable, column: str | None) -> Vector | None:
     return None if column is None else cells.numbers(log, column)
 
 
-def _propensity(log: LogTable, column: str, known: Mask) -> Vector:
-    found = cells.numbers(log, column)
-    _demand_all(log, ~np.isnan(found), known, column, "the propensity is missing")
-    inside = (found > 0.0) & (found <= 1.0)
-    if (known & ~inside).any():
-        row = int(np.flatnonzero(known & ~inside)[0])
-        raise log.fault(f"{found[row]} is no probability of what was shown: above 0, at most 1", row=row, column=column)
-    return found
+def _sets(log: LogTable, columns: LogColumns, exported: bool) -> Allowed | None:
+    if columns.eligible is None:
+        return None
+    by_slot = (SLOT, columns.journey) if exported and columns.eligible == ELIGIBLE else None
+    return allowed_in(log, columns.eligible, by_slot=by_slot)
 
 
 def _eligible(
-    log: LogTable, columns: LogColumns, shown: cells.Coded, known: Mask
+    log: LogTable, column: str | None, allowed: Allowed | None, shown: cells.Coded, known: Mask
 ) -> tuple[tuple[str, ...], Codes, Mask]:
     """All journeys, the place of each level of `shown` among them, and who could have had which."""
-    size = shown.codes.size
     levels = {shown.levels[code] for code in np.unique(shown.codes[known])}
-    found = None if columns.eligible is None else cells.sets(log, columns.eligible)
-    journeys = tuple(sorted(levels | set(() if found is None else found.levels)))
+    journeys = tuple(sorted(levels | set(() if allowed is None else allowed.levels)))
     place = {name: i for i, name in enumerate(journeys)}
     # The last is of rows without a journey, whose code is -1.
     index = np.array([*(place.get(level, -1) for level in shown.levels), -1], dtype=np.int64)
-    if found is None:
-        return journeys, index, np.ones((size, len(journeys)), dtype=np.bool_)
-    eligible = _matrix(found, place, size)
-    inside = np.asarray(eligible[np.arange(size), index[shown.codes]])
-    _demand_all(log, inside, known, str(columns.eligible), "the journey that was shown is not in the set")
+    if allowed is None:
+        return journeys, index, np.ones((shown.codes.size, len(journeys)), dtype=np.bool_)
+    eligible = allowed.matrix(journeys)
+    inside = np.asarray(eligible[np.arange(shown.codes.size), index[shown.codes]])
+    log.demand_all(inside, known, str(column), "the journey that was shown is not in the set")
     return journeys, index, eligible
-
-
-def _matrix(found: cells.Sets, place: dict[str, int], size: int) -> Mask:
-    eligible = np.zeros((size, len(place)), dtype=np.bool_)
-    columns = np.array([place[level] for level in found.levels] or [0], dtype=np.int64)
-    eligible[found.rows, columns[found.codes]] = True
-    return eligible
 
 
 def _features(files: LogFiles, log: LogTable, columns: LogColumns, at: NDArray[np.datetime64]) -> FeatureColumns:
@@ -335,28 +367,8 @@ def _window_ends(log: LogTable) -> NDArray[np.datetime64] | None:
     return cells.instants(log, WINDOW_END, nullable=True)
 
 
-def _slates(log: LogTable) -> LoggedSlates:
+def _slates(log: LogTable, used: Mask) -> LoggedSlates:
     decision = cells.texts(log, DECISION).codes
     slot = cells.numbers(log, SLOT)
-    filled = np.bincount(decision + 1)[decision + 1]
+    filled = np.bincount(decision + 1, weights=used).astype(np.int64)[decision + 1]
     return LoggedSlates(decision=decision, slot=np.nan_to_num(slot).astype(np.int64), filled=filled)
-
-
-def _distribution(log: LogTable, columns: LogColumns, journeys: tuple[str, ...]) -> Vector | None:
-    """(n, J) the probabilities that an exported log has beside each journey of its sets; NaN in rows that lack one."""
-    found = cells.chances(log, str(columns.eligible))
-    if found is None:
-        return None
-    listed, chance = found
-    place = {name: j for j, name in enumerate(journeys)}
-    out = np.zeros((log.table.num_rows, len(journeys)))
-    out[listed.rows, np.array([place[level] for level in listed.levels] or [0])[listed.codes]] = chance
-    out[np.isnan(out).any(axis=1)] = np.nan
-    return out
-
-
-def _demand_all(log: LogTable, holds: Mask, known: Mask, column: str, why: str) -> None:
-    """Raises: LogInvalid naming the first row that is known where it does not hold."""
-    broken = known & ~holds
-    if broken.any():
-        raise log.fault(why, row=int(np.flatnonzero(broken)[0]), column=column)

@@ -6,7 +6,7 @@ import csv
 import hashlib
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,19 +26,34 @@ CSV = ".csv"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogTable:
-    """The columns that were asked for, and which rows are of which file: file i begins at row `begins[i]`."""
+    """The columns that were asked for, and which rows are of which file: file i begins at row `begins[i]`.
+
+    `origin`: of some rows alone, where each stood among all; None of all.
+    """
 
     table: pa.Table
     path: Path
     files: tuple[Path, ...]
     begins: NDArray[np.int64]
+    origin: NDArray[np.int64] | None = None
+
+    def where(self, rows: NDArray[np.bool_]) -> LogTable:
+        """These rows of a whole table alone."""
+        return replace(self, table=self.table.filter(pa.array(rows)), origin=np.flatnonzero(rows))
 
     def fault(self, why: str, *, row: int | None = None, column: str | None = None) -> LogInvalid:
         """An error that names the file and the row in it of a row of the table."""
         if row is None:
             return LogInvalid(self.path, why, column=column)
+        row = row if self.origin is None else int(self.origin[row])
         file = int(np.searchsorted(self.begins, row, side="right")) - 1
         return LogInvalid(self.files[file], why, row=row - int(self.begins[file]), column=column)
+
+    def demand_all(self, holds: NDArray[np.bool_], known: NDArray[np.bool_], column: str, why: str) -> None:
+        """Raises: LogInvalid naming the first row that is known where it does not hold."""
+        broken = known & ~holds
+        if broken.any():
+            raise self.fault(why, row=int(np.flatnonzero(broken)[0]), column=column)
 
 
 class LogFiles:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from training.log.files import LogFiles
 
@@ -16,9 +16,17 @@ VALUE_SOURCE = "value_source"
 """What meeting a journey's objective was taken to be worth, and where that was from, where an exported log says it."""
 DECISION = "decision_id"
 SLOT = "rank"
+ELIGIBLE = "eligible"
 WINDOW_END = "window_ends_at"
 """When it was known what came of a row, where a log says it."""
-EXPORTED = frozenset({DECISION, "eligible", SLOT, KIND, "is_censored"})
+PROPENSITY = "propensity"
+OVER_ARMS = "propensity_over_arms"
+"""The probability within the customer's arm, and over all arms, by which rows of all arms are one log."""
+SHARE = "share"
+"""Of the customers in the row's arm."""
+PRESENTED_AT = "presented_at"
+CENSORED = "is_censored"
+EXPORTED = frozenset({DECISION, ELIGIBLE, SLOT, KIND, CENSORED})
 """Columns that a plain log has no reason to have, all of them."""
 
 
@@ -28,14 +36,15 @@ class LogColumns:
 
     `value`: a column, or a number, by which the reward is multiplied. `surrogate`: an outcome that is denser than the
     reward, which the order is learnt from. `features` are names without FEATURE in an exported log, where all is meant
-    if none is named; `categorical` are those of them whose values are names, whatever their type.
+    if none is named; `categorical` are those of them whose values are names, whatever their type. Without a name
+    `propensity` is that over all arms of an exported log that has it, else the plain table's.
     """
 
     reward: str = "reward"
     value: str | float | None = None
     surrogate: str | None = None
     journey: str = "journey_id"
-    propensity: str = "propensity"
+    propensity: str = ""
     eligible: str | None = None
     group: str | None = None
     customer: str = "customer_id"
@@ -46,20 +55,13 @@ class LogColumns:
     def for_log(self, log: LogFiles) -> LogColumns:
         """These, with what an exported log says by itself."""
         if not is_exported(log):
-            return self
+            return replace(self, propensity=self.propensity or PROPENSITY)
         stored = tuple(name.removeprefix(FEATURE) for name in log.columns if name.startswith(FEATURE))
-        return LogColumns(
-            reward=self.reward,
-            value=self.value,
-            surrogate=self.surrogate,
-            journey=self.journey,
-            propensity=self.propensity,
-            eligible=self.eligible or "eligible",
-            group=self.group,
-            customer=self.customer,
-            decided_at=self.decided_at,
+        return replace(
+            self,
+            propensity=self.propensity or (OVER_ARMS if OVER_ARMS in {*log.columns, *log.some} else PROPENSITY),
+            eligible=self.eligible or ELIGIBLE,
             features=self.features or stored,
-            categorical=self.categorical,
         )
 
 

@@ -12,18 +12,26 @@ from numpy.typing import NDArray
 
 from features.columns.facts import FeatureColumns
 from service.decision.arms import Arm
-from service.decision.journey import HELPING_KINDS
+from service.decision.journey import HELPING_KINDS, NO_JOURNEY
 from training.log import cells
+from training.log.chances import propensity_in
 from training.log.facts import facts_of
 from training.log.files import LogFiles, LogTable
-from training.log.options import DECISION, KIND, WINDOW_END, LogColumns, column_of, is_exported
+from training.log.options import (
+    DECISION,
+    KIND,
+    OVER_ARMS,
+    PROPENSITY,
+    WINDOW_END,
+    LogColumns,
+    column_of,
+    is_exported,
+)
 
-NO_JOURNEY: Final = "NO_JOURNEY"
 IN_WINDOW: Final = "outcome_in_window"
 """Of each journey of the set: whether its objective was met within its window from the decision on, whatever was shown;
 null while that is not known."""
 PLACE, RANKED = "place", "RANKED"
-OVER_ARMS: Final = "propensity_over_arms"
 ARM: Final = "arm"
 Rows = NDArray[np.int64]
 
@@ -81,7 +89,8 @@ def silent_pairs(files: LogFiles, named: LogColumns, journeys: tuple[str, ...]) 
         return None
     stored = {name: column_of(name, files) for name in columns.features}
     said = {columns.journey, columns.customer, columns.decided_at, columns.propensity, columns.eligible, DECISION, KIND}
-    log = files.read({*said, *stored.values(), *({WINDOW_END, OVER_ARMS, ARM} & set(files.columns))})
+    more = {WINDOW_END, OVER_ARMS, PROPENSITY, ARM}
+    log = files.read({*said, *stored.values(), *more}, sparse=more)
     told = _told(log, columns.eligible)
     if told is None:
         return None
@@ -131,11 +140,8 @@ def _is_silent(log: LogTable, columns: LogColumns) -> NDArray[np.bool_]:
 
 
 def _p_silent(log: LogTable, columns: LogColumns) -> NDArray[np.float64]:
-    own = cells.numbers(log, columns.propensity)
-    if OVER_ARMS not in log.table.column_names:
-        return own
-    over_arms = cells.numbers(log, OVER_ARMS)
-    return np.where(np.isnan(over_arms), own, over_arms)
+    column = OVER_ARMS if OVER_ARMS in log.table.column_names else columns.propensity
+    return propensity_in(log, column, np.zeros(log.table.num_rows, dtype=np.bool_))
 
 
 def _is_holdout(log: LogTable) -> NDArray[np.bool_]:

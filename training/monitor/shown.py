@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from features.columns.facts import FeatureColumns
 from features.values import FeatureStatus
 from training.log import cells
+from training.log.allowed import is_silence
 from training.log.facts import facts_of
 from training.log.files import LogFiles, LogTable
 from training.log.options import KIND, WINDOW_END, LogColumns, column_of, is_exported
@@ -45,7 +46,7 @@ class Absent:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ShownRows:
-    """All n rows of a log.
+    """All n rows of a log that are of a journey.
 
     Attributes:
         journey, kind: what was shown; a kind of -1 where the log says none.
@@ -95,6 +96,8 @@ def read_shown(files: LogFiles, named: LogColumns) -> ShownRows:
     optional = {KIND, WINDOW_END, ABSENT, PRESENTED} & set(files.columns)
     texts = {columns.customer, columns.journey, KIND, *(stored[name] for name in columns.categorical)}
     log = files.read({*demanded, *stored.values(), *optional}, texts)
+    if is_exported(files) and (silent := is_silence(cells.texts(log, columns.journey))).any():
+        log = log.where(~silent)
     decided_at = cells.instants(log, columns.decided_at)
     return ShownRows(
         path=files.path,

@@ -99,7 +99,7 @@ def judge(contest: Contest, announce: Announce) -> Verdict:
         difference=found,
         checks=(
             checked_difference(found),
-            _calibration(contest, log),
+            _calibration(contest, _read(contest, tables, since, with_silence=False)),
             contest.constraints(since),
             _support(contest, supports),
         ),
@@ -117,21 +117,25 @@ def _table(one: Contender, contest: Contest) -> PolicyTable:
 
 
 def _later(contest: Contest, tables: list[PolicyTable], since: datetime) -> DecisionLog | None:
-    """The rows that were decided after both had learned, over all journeys; None if there are none, or of one alone."""
-    names = dict.fromkeys(name for table in tables for name in table.features)
-    categorical = dict.fromkeys(name for table in tables for name in table.categorical)
-    columns = replace(contest.columns, features=tuple(names), categorical=tuple(categorical))
-    log = read_decisions(contest.log, columns)
-    later = log.decided_at > np.datetime64(since.astimezone(UTC).replace(tzinfo=None), "us")
-    if not later.any():
+    """The rows decided after both had learned, silence among them; None if there are none, or of one journey alone."""
+    log = _read(contest, tables, since, with_silence=True)
+    if not log.size:
         return None
-    log = log.where(later)
     try:
         log = over(of_slot(log, None), tables)
         demand_choice(log)
     except LogInvalid:
         return None
     return log
+
+
+def _read(contest: Contest, tables: list[PolicyTable], since: datetime, *, with_silence: bool) -> DecisionLog:
+    """Over the features of both policies, and later than what they learned from."""
+    names = dict.fromkeys(name for table in tables for name in table.features)
+    categorical = dict.fromkeys(name for table in tables for name in table.categorical)
+    columns = replace(contest.columns, features=tuple(names), categorical=tuple(categorical))
+    log = read_decisions(contest.log, columns, with_silence=with_silence)
+    return log.where(log.decided_at > np.datetime64(since.astimezone(UTC).replace(tzinfo=None), "us"))
 
 
 def _nothing_yet(contest: Contest, since: datetime) -> Verdict:
@@ -177,7 +181,9 @@ def _difference(looks: Looks, contest: Contest, others: Sequence[float]) -> Diff
 
 
 def _calibration(contest: Contest, log: DecisionLog) -> Checked:
-    """By what was shown, of the journeys that both know."""
+    """By what was shown, of the journeys that both know. `log`: without silence, beside which contacts that were never
+    presented have a reward of 0, and there was nothing that their objectives could have been met by.
+    """
     bundles = [one.bundle for one in (contest.challenger, contest.champion)]
     if any(bundle.policy is None or bundle.policy.reward.kind is RewardKind.MEAN for bundle in bundles):
         return Checked(check=Check.CALIBRATION, is_passed=True, told="one tells mean rewards, and no probability")

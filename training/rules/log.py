@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from service.decision.constraints.audience import Audience
 from service.decision.constraints.not_valid_now import NotValidNow
 from service.decision.constraints.stage import AtStage
+from service.decision.journey import NO_JOURNEY
 from training.log.errors import LogInvalid
 from training.log.files import LogFiles, LogTable
 from training.log.options import is_exported
@@ -39,7 +40,7 @@ class RulesLog:
     Attributes:
         shown: a row for each ranked journey, as the export has it, without `eligible`.
         scored: a row for each journey that was allowed and scored in a decision: `place` RANKED, ELIGIBLE or
-            DENIED_AT_SELECT, and `p_outcome`. Of decisions that show something.
+            HELD_OUT or DENIED_AT_SELECT, and `p_outcome`.
         denied: a row for each candidate that was denied, those at select too, with its `codes`, each once.
         days_left_out: days that one of both tables of an export lacks; nothing of them is here.
     """
@@ -108,7 +109,8 @@ def _day(log: LogTable, file: Path) -> Path:
 def rules_log(shown: pa.Table, denied: pa.Table) -> RulesLog:
     """Of the two tables as they are exported."""
     shown = shown.filter(pc.not_equal(shown["catalogue_version"], ""))
-    return RulesLog(shown=_shown(shown), scored=_scored(shown), denied=_denied(denied))
+    of_journeys = shown.filter(pc.not_equal(shown["journey_id"], NO_JOURNEY))
+    return RulesLog(shown=_shown(of_journeys), scored=_scored(shown), denied=_denied(denied))
 
 
 def _shown(table: pa.Table) -> pd.DataFrame:

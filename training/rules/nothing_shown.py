@@ -10,7 +10,7 @@ from training.rules.log import FOR_WHOM, RulesLog
 def nothing_shown(log: RulesLog) -> pd.DataFrame:
     """By channel, and for all: decisions, those that showed nothing, and customers who were never shown anything there.
 
-    A decision without a single candidate is in neither table, and is not counted.
+    A decision without a single candidate is not counted.
     """
     every = log.candidates[["decision_id", "customer_id", "channel"]].drop_duplicates()
     every = every.assign(shows=every["decision_id"].isin(log.shown["decision_id"]))

@@ -51,7 +51,7 @@ def judged(subject: Subject, columns: LogColumns, costs: Mapping[str, float] | N
         )
         found = evaluate_log(question, lambda said: None).model_copy(update={"against": subject.against})
         table = policy_at(question.policy, log, columns.eligible, costs)
-        rows = of_slot(over(read_decisions(log, columns), [table]), subject.slot)
+        rows = of_slot(over(read_decisions(log, columns, with_silence=True), [table]), subject.slot)
         return Judgement(found=found, log=rows, taken=table.on(rows.row, rows.choices.journeys))
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pyarrow as pa
 
+_MAP = re.compile(r"map<string, string[^>]*>")
 TIME = pa.timestamp("us", tz="UTC")
 
 
@@ -27,7 +29,7 @@ def documented(schema: pa.Schema) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _type_text(one: pa.Field) -> str:
-    text = "map<string, string>" if pa.types.is_map(one.type) else str(one.type)
+    text = _MAP.sub("map<string, string>", str(one.type))  # as Parquet has them the fields of maps have names
     for clutter, plain in ((" not null", ""), ("element: ", ""), ("timestamp[us, tz=UTC]", "timestamp")):
         text = text.replace(clutter, plain)
     return text + ("?" if one.nullable else "")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
+from service.decision.arbitrate import ScoredCandidate
 from service.decision.facts_record import Json
-from service.state.engines.session import Row, Session, Sql, from_micros, micros, optional_instant, placeholders
+from service.decision.journey import NO_JOURNEY
+from service.decision.record import scores_of_arm, weighed_again
+from service.state.engines.session import Row, Session, Sql, from_micros, micros, placeholders
+from service.state.export.histories import History, Wait
+from service.state.export.imported import imported_results
 from service.state.export.kept import Objectives, Read
 from service.state.export.rewards import (
     STILL_RESERVED,
@@ -20,9 +23,12 @@ from service.state.export.rewards import (
     Presentation,
     Reward,
     RewardObjective,
+    in_window,
     reward_of,
+    reward_of_silence,
 )
-from service.state.export.rows import ContactResult, happened_at, presented_at
+from service.state.export.rows import Followed, SlotResult, happened_at, presented_at
+from service.state.export.slots import best_unsaid
 from service.state.port import IMPORTED
 from service.state.rows.catalogues import catalogue_source
 
@@ -36,7 +42,6 @@ class _RankedJourney:
     """One ranked journey, with what its reward follows from."""
 
     decision: Row
-    record: Json
     ranked: Json
     contact: Row | None = None
     outcomes: list[Row] = field(default_factory=list)
@@ -57,81 +62,163 @@ class _RankedJourney:
         return presented_at(self.contact, self.outcomes)
 
     @property
-    def waits_for(self) -> tuple[int, int] | None:
-        """The window of an event that would meet its objective."""
+    def told(self) -> list[Occurrence] | None:
+        """What was reported of it; None if it was not presented."""
+        if self.presented_at is None:
+            return None
+        return [Occurrence(type=o["type"], at=from_micros(happened_at(o)), value=o["value"]) for o in self.outcomes]
+
+    @property
+    def waits_for(self) -> Wait | None:
+        """The event that would meet its objective."""
         at, objective = self.presented_at, self.objective
         if at is None or objective is None or objective.event is None:
             return None
-        return at, at + objective.within // _MICROSECOND
-
-
-def followed_by(
-    session: Session, records: Records, objectives: Objectives, as_of: AsOf
-) -> Mapping[str, Mapping[str, ContactResult]]:
-    """What followed on every ranked journey of these decisions, by decision id and journey id."""
-    ranked_journeys = {
-        (decision_id, ranked["journey_id"]): _RankedJourney(decision=row, record=record, ranked=ranked)
-        for decision_id, (row, record) in records.items()
-        for ranked in record["output"]["ranked"]
-    }
-    _read_contacts(session, ranked_journeys, list(records))
-    _look_up(session, ranked_journeys.values(), objectives)
-    history = _History.read(session, ranked_journeys.values(), as_of.now)
-    found: dict[str, dict[str, ContactResult]] = {decision_id: {} for decision_id in records}
-    for (decision_id, journey_id), one in ranked_journeys.items():
-        reward = _reward(one, history, as_of)
-        found[decision_id][journey_id] = ContactResult(
-            contact=one.contact,
-            outcomes=one.outcomes,
-            reward=reward,
-            attributes=one.attributes,
-            expects=one.expects,
+        ends = at + objective.within // _MICROSECOND
+        return Wait(
+            customer_id=self.customer_id, type=objective.event, begins=at, ends=ends, journey_id=self.journey_id
         )
-    return found
 
 
-def _look_up(session: Session, ranked: Iterable[_RankedJourney], objectives: Objectives) -> None:
-    """In the catalogues that they were decided by; what was imported says it itself."""
+@dataclass(slots=True, kw_only=True)
+class _Decided:
+    """A decision that was made here. `objectives`: of every journey that was scored, as far as they are known."""
+
+    row: Row
+    record: Json
+    ranked: Mapping[str, _RankedJourney]
+    objectives: Mapping[str, RewardObjective] = field(default_factory=dict)
+    weighed: Mapping[str, ScoredCandidate] = field(default_factory=dict)
+
+    @property
+    def version(self) -> str:
+        return str(self.record["input"]["catalogue_version"])
+
+    @property
+    def decided_at(self) -> datetime:
+        return from_micros(self.row["decided_at"])
+
+    def waits(self) -> Iterator[Wait]:
+        """The events that would meet an objective, whatever was shown; and those that would for what was."""
+        for objective in self.objectives.values():
+            if objective.event is not None:
+                begins = self.row["decided_at"]
+                ends = begins + objective.within // _MICROSECOND
+                yield Wait(customer_id=self.row["customer_id"], type=objective.event, begins=begins, ends=ends)
+        yield from (wait for one in self.ranked.values() if (wait := one.waits_for) is not None)
+
+
+def followed_by(session: Session, records: Records, objectives: Objectives, as_of: AsOf) -> Mapping[str, Followed]:
+    """What followed on every slot of these decisions, by decision id."""
+    ranked = {
+        decision_id: {
+            told["journey_id"]: _RankedJourney(decision=row, ranked=told) for told in record["output"]["ranked"]
+        }
+        for decision_id, (row, record) in records.items()
+    }
+    _read_contacts(session, ranked, list(records))
+    made_here = {
+        decision_id: _Decided(row=row, record=record, ranked=ranked[decision_id])
+        for decision_id, (row, record) in records.items()
+        if IMPORTED not in record
+    }
     read: Read = partial(catalogue_source, session)
-    for one in ranked:
-        if IMPORTED in one.record:
-            said = one.record[IMPORTED]
-            one.attributes = said.get("attributes", {}).get(one.journey_id)
-            one.expects = said.get("expects", {}).get(one.journey_id)
-            continue
-        version = one.record["input"]["catalogue_version"]
+    for decided in made_here.values():
+        _look_up(decided, objectives, read)
+    waits = [wait for decided in made_here.values() for wait in decided.waits()]
+    history = History.read(session, waits, as_of.now)
+    return {
+        decision_id: _followed(made_here[decision_id], history, as_of)
+        if decision_id in made_here
+        else _followed_elsewhere(record, ranked[decision_id])
+        for decision_id, (_, record) in records.items()
+    }
+
+
+def _read_contacts(session: Session, ranked: Mapping[str, Mapping[str, _RankedJourney]], ids: Sequence[str]) -> None:
+    contacts, outcomes = session.query(
+        Sql(f"SELECT * FROM contacts WHERE decision_id IN {placeholders(ids)}", ids),
+        Sql(f"SELECT * FROM outcomes WHERE decision_id IN {placeholders(ids)} ORDER BY occurred_at, outcome_id", ids),
+    )
+    for row in contacts:
+        ranked[row["decision_id"]][row["journey_id"]].contact = row
+    for row in outcomes:
+        ranked[row["decision_id"]][row["journey_id"]].outcomes.append(row)
+
+
+def _look_up(decided: _Decided, objectives: Objectives, read: Read) -> None:
+    """In the catalogue that it was decided by: without it no reward of what was presented can be told."""
+    version = decided.version
+    for one in decided.ranked.values():
         journey = objectives.journey_of(read, version, one.journey_id)
         if journey is not None:
             one.attributes = journey.attributes
             one.expects = journey.expects.get(one.ranked["action_id"]) or None
         if one.presented_at is not None:
             one.objective = objectives.of(read, version, one.journey_id)
+    scored = scores_of_arm(decided.record)
+    if scored:
+        known = objectives.all_of(read, version)
+        decided.objectives = {journey: known[journey] for journey in scored if journey in known}
+        plan = objectives.plan_of(read, version)
+        if plan is not None:
+            decided.weighed = {one.journey_id: one for one in weighed_again(plan, decided.record)}
 
 
-def _read_contacts(session: Session, ranked: Mapping[tuple[str, str], _RankedJourney], ids: Sequence[str]) -> None:
-    contacts, outcomes = session.query(
-        Sql(f"SELECT * FROM contacts WHERE decision_id IN {placeholders(ids)}", ids),
-        Sql(f"SELECT * FROM outcomes WHERE decision_id IN {placeholders(ids)} ORDER BY occurred_at, outcome_id", ids),
+def _followed(decided: _Decided, history: History, as_of: AsOf) -> Followed:
+    happened = {journey: _in_window(decided, journey, history, as_of) for journey in decided.objectives}
+    found = {
+        journey: SlotResult(
+            contact=one.contact,
+            outcomes=one.outcomes,
+            reward=_reward(one, history, as_of),
+            attributes=one.attributes,
+            expects=one.expects,
+            in_window=happened.get(journey),
+        )
+        for journey, one in decided.ranked.items()
+    }
+    reasons = decided.record["output"].get("no_journey")
+    if reasons is not None:
+        found[NO_JOURNEY] = _silence(decided, reasons, happened, as_of)
+    return Followed(
+        by_journey=found,
+        weighed=decided.weighed,
+        in_window=happened,
+        is_open=any(wait.ends > micros(as_of.now) for wait in decided.waits()),
     )
-    for row in contacts:
-        ranked[row["decision_id"], row["journey_id"]].contact = row
-    for row in outcomes:
-        ranked[row["decision_id"], row["journey_id"]].outcomes.append(row)
 
 
-def _reward(one: _RankedJourney, history: _History, as_of: AsOf) -> Reward:
-    if IMPORTED in one.record:
-        amount, is_censored, ends = one.record[IMPORTED]["rewards"][one.journey_id]
-        return Reward(amount=amount, is_censored=is_censored, window_ends_at=optional_instant(ends))
+def _silence(decided: _Decided, reasons: Sequence[str], happened: Mapping[str, bool | None], as_of: AsOf) -> SlotResult:
+    best = best_unsaid(decided.record, decided.weighed)
+    told = decided.record["output"].get("silence")
+    return SlotResult(
+        reward=reward_of_silence(None if best is None else decided.objectives.get(best), decided.decided_at, as_of),
+        in_window=None if best is None else happened.get(best),
+        silence_value=0.0 if told is None else told["value"],
+        reasons=reasons,
+    )
+
+
+def _in_window(decided: _Decided, journey_id: str, history: History, as_of: AsOf) -> bool | None:
+    objective, contact = decided.objectives[journey_id], decided.ranked.get(journey_id)
+    met_at: Sequence[datetime] = ()
+    if objective.event is not None:
+        met_at = history.met_at(decided.row["customer_id"], (decided.version, journey_id), objective)
+    told = None if contact is None or objective.event is not None else contact.told
+    return in_window(objective, decided.decided_at, told, met_at, as_of)
+
+
+def _reward(one: _RankedJourney, history: History, as_of: AsOf) -> Reward:
     at = one.presented_at
     if at is None or one.objective is None:
         return STILL_RESERVED if _is_reserved(one.contact, as_of.now) else UNPRESENTED
-    again_at = history.presented_after(one, at)
+    again_at = history.presented_after(one.customer_id, one.journey_id, (at, one.decision["decision_id"]))
     return reward_of(
         one.objective,
         one.ranked["value"],
         Presentation(at=from_micros(at), again_at=again_at),
-        [Occurrence(type=o["type"], at=from_micros(happened_at(o)), value=o["value"]) for o in one.outcomes],
+        one.told or (),
         history.events[one.customer_id],
         as_of,
     )
@@ -141,50 +228,7 @@ def _is_reserved(contact: Row | None, now: datetime) -> bool:
     return contact is not None and contact["state"] == "RESERVED" and micros(now) < contact["reserved_until"]
 
 
-class _History:
-    """The events and contacts of some customers that rewards may depend on."""
-
-    def __init__(self, events: Iterable[Row], contacts: Iterable[Row]) -> None:
-        self.events: dict[str, list[Occurrence]] = defaultdict(list)
-        self._presented: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
-        for row in events:
-            attributes = json.loads(row["attributes"])
-            at = from_micros(min(row["occurred_at"], row["received_at"]))
-            happened = Occurrence(type=row["type"], at=at, attributes=attributes)
-            self.events[row["customer_id"]].append(happened)
-        for row in contacts:
-            self._presented[row["customer_id"], row["journey_id"]].append((row["presented_at"], row["decision_id"]))
-
-    @classmethod
-    def read(cls, session: Session, ranked: Iterable[_RankedJourney], now: datetime) -> _History:
-        """Reads the events and contacts that decide the objectives whose windows are over."""
-        waiting = [
-            (one, window) for one in ranked if (window := one.waits_for) is not None and window[1] <= micros(now)
-        ]
-        if not waiting:
-            return cls((), ())
-        customers, journeys = sorted({o.customer_id for o, _ in waiting}), sorted({o.journey_id for o, _ in waiting})
-        types = sorted({o.objective.event for o, _ in waiting if o.objective is not None and o.objective.event})
-        during = min(begins for _, (begins, _) in waiting), max(ends for _, (_, ends) in waiting)
-        return cls(
-            *session.query(
-                Sql(
-                    "SELECT customer_id, type, occurred_at, received_at, attributes FROM events"
-                    f" WHERE customer_id IN {placeholders(customers)} AND occurred_at >= ? AND received_at >= ?"
-                    f" AND (occurred_at <= ? OR received_at <= ?) AND type IN {placeholders(types)}",
-                    (*customers, during[0], during[0], during[1], during[1], *types),
-                ),
-                Sql(
-                    "SELECT customer_id, journey_id, decision_id, presented_at FROM contacts"
-                    f" WHERE customer_id IN {placeholders(customers)} AND at >= ? AND presented_at BETWEEN ? AND ?"
-                    f" AND journey_id IN {placeholders(journeys)}",
-                    (*customers, during[0], *during, *journeys),
-                ),
-            )
-        )
-
-    def presented_after(self, one: _RankedJourney, at: int) -> datetime | None:
-        """When the journey was next presented to the customer; of two at one instant the greater decision id is."""
-        this = at, one.decision["decision_id"]
-        later = [other for other in self._presented[one.customer_id, one.journey_id] if other > this]
-        return from_micros(min(later)[0]) if later else None
+def _followed_elsewhere(record: Json, ranked: Mapping[str, _RankedJourney]) -> Followed:
+    """What was imported says itself what came of it, but for its contacts and outcomes."""
+    kept = {journey: (one.contact, one.outcomes) for journey, one in ranked.items()}
+    return Followed(by_journey=imported_results(record, kept))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from service.decision.plan import Plan
 from service.state.export.rewards import RewardObjective
 
 Read = Callable[[str], str | None]
@@ -40,5 +41,11 @@ class Objectives(Protocol):
     def of(self, read: Read, version: str, journey_id: str) -> RewardObjective:
         """Raises: what tells that the version is not kept, or has no such journey."""
 
+    def all_of(self, read: Read, version: str) -> Mapping[str, RewardObjective]:
+        """By journey; none of a version that is not kept, or whose objectives can be told no longer."""
+
     def journey_of(self, read: Read, version: str, journey_id: str) -> KeptJourney | None:
         """None of a journey, or of a whole version, that is not kept."""
+
+    def plan_of(self, read: Read, version: str) -> Plan | None:
+        """The catalogue bound anew; None where that cannot be, or can be no longer."""

@@ -4,13 +4,16 @@
      ─────────┼ outcomes of this contact    │                     told of before it was presented: clocks differ
               │ events until the journey is presented to the customer again: later ones belong to that contact
 
+    decided_at ├──── within ────┤                                whatever was shown: `in_window`
+
 A window that is open says nothing yet, whether the objective was met or not: if what is met early were told early, the
 rows with a reward would be successes for the most part.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -64,11 +67,15 @@ class Presentation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reward:
-    """`amount` is None while it `is_censored`, for what was never presented, and where events are no longer kept."""
+    """`amount` is None while it `is_censored`, for what was never presented, and where events are no longer kept.
+
+    `is_met`: whether the objective was, known where the amount is.
+    """
 
     amount: float | None
     is_censored: bool
     window_ends_at: datetime | None = None
+    is_met: bool | None = None
 
 
 UNPRESENTED = Reward(amount=None, is_censored=False)
@@ -100,7 +107,53 @@ def reward_of(
         met = [o for o in outcomes if o.type == objective.outcome and o.at <= ends]
     else:
         met = [e for e in events if _is_met_by(objective, presented, e) and e.at <= ends]
-    return Reward(amount=_worth(objective, met, value), is_censored=False, window_ends_at=ends)
+    return Reward(amount=_worth(objective, met, value), is_censored=False, window_ends_at=ends, is_met=bool(met))
+
+
+def reward_of_silence(objective: RewardObjective | None, decided_at: datetime, as_of: AsOf) -> Reward:
+    """Of a slot in which nothing was said: 0, told when it would be told of what could have been.
+
+    Were it told at once, the rows of late with a reward would be those of silence.
+
+    Args:
+        objective: of the best journey that could have filled the slot; None where none could.
+    """
+    if objective is None:
+        return Reward(amount=0.0, is_censored=False, is_met=False)
+    ends = decided_at + objective.within
+    if as_of.now < ends:
+        return Reward(amount=None, is_censored=True, window_ends_at=ends)
+    if objective.event is not None and decided_at < as_of.events_since:
+        return Reward(amount=None, is_censored=False, window_ends_at=ends)
+    return Reward(amount=0.0, is_censored=False, window_ends_at=ends, is_met=False)
+
+
+def in_window(
+    objective: RewardObjective,
+    decided_at: datetime,
+    outcomes: Iterable[Occurrence] | None,
+    met_at: Sequence[datetime],
+    as_of: AsOf,
+) -> bool | None:
+    """Whether what the objective asks for happened from `decided_at` to the end of its window, whatever was shown.
+
+    None while the window is open, and where nothing tells: events are no longer kept, or the outcome that is asked for
+    is of a contact and there was none.
+
+    Args:
+        outcomes: those of the contact; None if it was not presented, or there was none.
+        met_at: when events of the customer met the objective, in order.
+    """
+    ends = decided_at + objective.within
+    if as_of.now < ends:
+        return None
+    if objective.event is None:
+        of_type = (o for o in outcomes or () if o.type == objective.outcome)
+        return None if outcomes is None else any(decided_at <= o.at <= ends for o in of_type)
+    if decided_at < as_of.events_since:
+        return None
+    first = bisect_left(met_at, decided_at)
+    return first < len(met_at) and met_at[first] <= ends
 
 
 def _is_met_by(objective: RewardObjective, presented: Presentation, event: Occurrence) -> bool:

@@ -33,6 +33,10 @@ class RowGroups:
             if waiting >= ROW_GROUP:
                 self._write(waiting - waiting % ROW_GROUP)
 
+    def say(self, key: str, value: str) -> None:
+        """Of the whole file, beside its columns."""
+        self._writer.add_key_value_metadata({key: value})
+
     def flush(self) -> None:
         """Writes what waits."""
         if self._waiting:

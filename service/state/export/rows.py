@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from features.schema import FeatureSpec, FeatureType
 from features.values import FeatureStatus
-from service.decision.arbitrate import ValueSource
+from service.decision.arbitrate import ScoredCandidate, ValueSource
 from service.decision.facts_record import Json, value_from_json
 from service.decision.record import canonical
 from service.state.engines.session import Row, micros, optional_micros
 from service.state.export.rewards import Reward
+from service.state.export.slots import ENTRY, MORE, EligibleSet, Slot, arm_of, number, slots_of
 from service.state.port import IMPORTED
 from service.state.rows.contact_row import state_of
 
@@ -23,23 +24,41 @@ _ABSENT = frozenset(FeatureStatus) - {FeatureStatus.PRESENT}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ContactResult:
-    """The result of one ranked journey: its contact, if it is still kept, its outcomes by time, and its reward.
+class SlotResult:
+    """The result of one row: its contact, if there was one and it is still kept, its outcomes by time, and its reward.
 
     `attributes`: the journey's, and what its action `expects` of the customer, in the catalogue that it was decided
-    by; None if that is not known.
+    by; None if that is not known. `in_window`: whether what the objective asks for happened since the decision,
+    whatever was shown. Of silence `silence_value` is what it was taken to be worth, and `reasons` why it was.
     """
 
-    contact: Row | None
-    outcomes: Sequence[Row]
     reward: Reward
+    contact: Row | None = None
+    outcomes: Sequence[Row] = ()
     attributes: Mapping[str, str] | None = None
     expects: str | None = None
+    in_window: bool | None = None
+    silence_value: float | None = None
+    reasons: Sequence[str] | None = None
 
     @property
     def presented_at(self) -> int | None:
         """Microseconds since 1970."""
         return presented_at(self.contact, self.outcomes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """What followed a decision: by what its rows name, NO_JOURNEY among it; and of all that was allowed.
+
+    `weighed`: what was scored, by journey, in the champion's order; none where the catalogue binds no longer.
+    `in_window`: by journey that was scored. `is_open`: whether a window of any of them was open.
+    """
+
+    by_journey: Mapping[str, SlotResult]
+    weighed: Mapping[str, ScoredCandidate] = field(default_factory=dict)
+    in_window: Mapping[str, bool | None] = field(default_factory=dict)
+    is_open: bool = False
 
 
 def presented_at(contact: Row | None, outcomes: Iterable[Row]) -> int | None:
@@ -56,61 +75,75 @@ def happened_at(outcome: Row) -> int:
 
 
 def rows_of(
-    decision: Row, record: Json, followed: Mapping[str, ContactResult], features: Sequence[FeatureSpec], now: datetime
+    decision: Row, record: Json, followed: Followed, features: Sequence[FeatureSpec], now: datetime
 ) -> Iterator[Cells]:
-    """One row for each ranked journey of a decision, by rank."""
-    given, eligible = record["input"], _eligible(record)
+    """One row for each slot of a decision that was looked at, by rank: at least one."""
+    given = record["input"]
+    asked = (
+        decision["decision_id"],
+        decision["customer_id"],
+        decision["decided_at"],
+        decision["valid_until"],
+        given["channel"],
+        given["placement"],
+    )
+    arm, share = arm_of(record)
+    versions = record["output"].get("model_version", given["model_version"]), given["catalogue_version"]
     served = (canonical(given["context"]), *_features(given["features"], features))
-    for ranked in record["output"]["ranked"]:
-        found = followed[ranked["journey_id"]]
+    eligible = None if IMPORTED in record else EligibleSet(record, followed.weighed, followed.in_window)
+    for slot in slots_of(record):
+        found = followed.by_journey[slot.journey_id]
         yield (
-            decision["decision_id"],
-            decision["customer_id"],
-            decision["decided_at"],
-            decision["valid_until"],
-            given["channel"],
-            given["placement"],
-            *_journey(ranked, found),
-            *_ranked(record, ranked, found.contact),
-            eligible,
-            given["model_version"],
-            given["catalogue_version"],
+            *asked,
+            *_journey(slot, found),
+            *_score(record, slot, found),
+            slot.propensity,
+            *slot.drawn,
+            arm,
+            share,
+            found.reasons,
+            _imported_set(record, slot) if eligible is None else eligible.at(slot),
+            *versions,
             *_followed(found, now),
             *served,
         )
 
 
-def _journey(ranked: Json, found: ContactResult) -> Cells:
+def _journey(slot: Slot, found: SlotResult) -> Cells:
+    told = slot.told or {}
     return (
-        ranked["rank"],
-        ranked["journey_id"],
-        ranked["kind"],
-        ranked["stage"],
-        ranked["action_id"],
-        ranked["tone"],
-        ranked["is_offer"],
-        ranked["tier"],
+        slot.rank,
+        slot.journey_id,
+        told.get("kind"),
+        told.get("stage"),
+        told.get("action_id"),
+        told.get("tone"),
+        told.get("is_offer"),
+        told.get("tier"),
         None if found.attributes is None else sorted(found.attributes.items()),
         found.expects,
     )
 
 
-def _ranked(record: Json, ranked: Json, contact: Row | None) -> Cells:
+def _score(record: Json, slot: Slot, found: SlotResult) -> Cells:
     """A record says where a value is from where it is learned."""
+    told, contact = slot.told, found.contact
+    if told is None:
+        return None, None, None, found.silence_value, None, None, None, None, None
     return (
-        _number(ranked["p_outcome"]),
-        ranked["source"],
-        ranked["value"],
-        ranked.get("value_source", None if IMPORTED in record else ValueSource.FIXED.value),
-        ranked["lever"],
-        ranked["context_weight"],
-        ranked.get("cost") if contact is None else contact["cost"],
-        _number(ranked["priority"]),
-        ranked["selection_probability"],
+        number(told["p_outcome"]),
+        told["source"],
+        number(told.get("p_if_silent")),
+        told["value"],
+        told.get("value_source", None if IMPORTED in record else ValueSource.FIXED.value),
+        told["lever"],
+        told["context_weight"],
+        told.get("cost") if contact is None else contact["cost"],
+        number(told["priority"]),
     )
 
 
-def _followed(found: ContactResult, now: datetime) -> Cells:
+def _followed(found: SlotResult, now: datetime) -> Cells:
     contact, reward = found.contact, found.reward
     return (
         None if contact is None else state_of(contact, now).value,
@@ -120,35 +153,25 @@ def _followed(found: ContactResult, now: datetime) -> Cells:
         optional_micros(reward.window_ends_at),
         reward.amount,
         reward.is_censored,
+        reward.is_met,
+        found.in_window,
     )
 
 
-def _eligible(record: Json) -> list[Cells]:
-    """Every journey that was allowed and scored, with where it ended; as given, of an imported decision.
-
-    While each slot is filled for certain, what is not ranked had no chance; else its chance is not recorded here.
-    """
-    if IMPORTED in record:
-        return [
-            (*begin, _number(p_outcome), source, chance)
-            for *begin, p_outcome, source, chance in record[IMPORTED]["eligible"]
-        ]
-    scores, output = record["input"]["scores"], record["output"]
-    is_certain = all(ranked["selection_probability"] == 1.0 for ranked in output["ranked"])
-    chance = 0.0 if is_certain else None
-    listed = [
-        (r["journey_id"], "RANKED", r["rank"], _number(r["p_outcome"]), r["source"], r["selection_probability"])
-        for r in output["ranked"]
-    ]
-    listed += [_unranked(journey, "ELIGIBLE", scores, chance) for journey in output["eligible"]]
-    denied = sorted(scores.keys() & output["rejected"].keys())
-    listed += [_unranked(journey, "DENIED_AT_SELECT", scores, chance) for journey in denied]
-    return listed
+def _imported_set(record: Json, slot: Slot) -> list[Cells]:
+    """As given; what was given of the slot's own row where it differs from that of the first."""
+    told = record[IMPORTED]
+    given = told.get("eligible_of", {}).get(slot.journey_id, told["eligible"])
+    return [_imported_entry(*entry) for entry in given]
 
 
-def _unranked(journey_id: str, place: str, scores: Mapping[str, Any], chance: float | None) -> Cells:
-    p_outcome, source, *_ = scores[journey_id]
-    return journey_id, place, None, _number(p_outcome), source, chance
+def _imported_entry(*entry: Any) -> Cells:
+    named = dict(zip((*ENTRY, *MORE), entry, strict=False))
+    if named.get("attributes") is not None:
+        named["attributes"] = sorted(named["attributes"].items())
+    reals = ("p_outcome", "value", "lever", "context_weight", "cost", "p_if_silent")
+    named |= {name: number(named.get(name)) for name in reals}
+    return tuple(named.get(name) for name in (*ENTRY, *MORE))
 
 
 def _features(recorded: Mapping[str, Any], features: Sequence[FeatureSpec]) -> Iterator[Any]:
@@ -181,8 +204,3 @@ _PLAIN: Mapping[FeatureType, type | None] = {
     FeatureType.TIMESTAMP: None,
 }
 """What is recorded as it is."""
-
-
-def _number(recorded: float | str | None) -> float | None:
-    """Numbers that are not finite are recorded by their names."""
-    return None if recorded is None else float(recorded)

@@ -9,6 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+OPEN = "rumbo.open"
+"""In a file's metadata: "1" if a window of any journey that was allowed was open when it was written, else "0"."""
+
 
 def is_settled(file: Path, over: datetime, schema: pa.Schema | None) -> bool:
     """Whether it was written after the day was `over`, with no window open, and, if one is given, by this schema.
@@ -19,10 +22,11 @@ def is_settled(file: Path, over: datetime, schema: pa.Schema | None) -> bool:
         return False
     try:
         with pq.ParquetFile(file) as opened:
+            is_open = (opened.metadata.metadata or {}).get(OPEN.encode(), b"0") != b"0"
             censored = opened.read(columns=["is_censored"]).column("is_censored")
     except (OSError, pa.ArrowException, KeyError):
         return False
-    return pc.any(censored).as_py() is not True
+    return not is_open and pc.any(censored).as_py() is not True
 
 
 def is_whole(file: Path, over: datetime, schema: pa.Schema | None) -> bool:

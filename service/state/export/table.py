@@ -1,4 +1,6 @@
-"""The table of decisions and what became of them: one row for each ranked journey, as `rumbo state export` writes it.
+"""The table of decisions and what became of them: a row for each slot that was looked at, one at least a decision.
+
+`rumbo state export` writes it. A slot that stayed empty is a row of NO_JOURNEY, the last of its decision.
 
 The features come last, as `feature_<name>`.
 """
@@ -23,15 +25,26 @@ _TYPES: Mapping[FeatureType, pa.DataType] = {
     FeatureType.TIMESTAMP: TIME,
 }
 _VALUE = "of the objective's value"
+_NOT = "; null of NO_JOURNEY."
 
 ELIGIBLE = pa.struct(
     [
         pa.field("journey_id", pa.string(), nullable=False),
-        pa.field("place", pa.string(), nullable=False),  # RANKED, ELIGIBLE, DENIED_AT_SELECT
+        pa.field("place", pa.string(), nullable=False),  # RANKED, ELIGIBLE, HELD_OUT, DENIED_AT_SELECT
         pa.field("rank", pa.int32()),
         pa.field("p_outcome", pa.float64()),
         pa.field("score_source", pa.string()),
         pa.field("propensity", pa.float64()),
+        pa.field("kind", pa.string()),
+        pa.field("tier", pa.int32()),
+        pa.field("value", pa.float64()),
+        pa.field("lever", pa.float64()),
+        pa.field("context_weight", pa.float64()),
+        pa.field("cost", pa.float64()),
+        pa.field("attributes", pa.map_(pa.string(), pa.string())),
+        pa.field("ranked_by", pa.string()),  # OUTCOME, UPLIFT
+        pa.field("p_if_silent", pa.float64()),
+        pa.field("outcome_in_window", pa.bool_()),
     ]
 )
 OUTCOME = pa.struct(
@@ -64,13 +77,15 @@ def _decided() -> Iterator[pa.Field]:
     yield field("channel", text, "The channel that asked.")
     yield field("placement", text, "The place on the channel, if one was named.", nullable=True)
     yield field("rank", pa.int32(), "The slot, from 1.")
-    yield field("journey_id", text, "The journey that fills it.")
-    yield field("kind", text, "The journey's kind.")
-    yield field("stage", text, "The stage of the customer in it.")
-    yield field("action_id", text, "What is proposed.")
-    yield field("tone", text, "How it is said.")
-    yield field("is_offer", pa.bool_(), "Whether the action is an offer, which counts as promotional.")
-    yield field("tier", pa.int32(), "The journey's tier; 1 is placed first.")
+    yield field("journey_id", text, "The journey that fills it; NO_JOURNEY where it stayed empty.")
+    yield field("kind", text, f"The journey's kind{_NOT}", nullable=True)
+    yield field("stage", text, f"The stage of the customer in it{_NOT}", nullable=True)
+    yield field("action_id", text, f"What is proposed{_NOT}", nullable=True)
+    yield field("tone", text, f"How it is said{_NOT}", nullable=True)
+    yield field(
+        "is_offer", pa.bool_(), f"Whether the action is an offer, which counts as promotional{_NOT}", nullable=True
+    )
+    yield field("tier", pa.int32(), f"The journey's tier; 1 is placed first{_NOT}", nullable=True)
     yield field(
         "attributes",
         pa.map_(text, text),
@@ -89,29 +104,81 @@ def _score() -> Iterator[pa.Field]:
     real = pa.float64()
     yield field("p_outcome", real, "P(objective met within its window | shown).", "probability", nullable=True)
     yield field("score_source", pa.string(), "MODEL, or PRIOR for the owner's expectation.", nullable=True)
-    yield field("value", real, "What meeting the objective is worth.", "company's unit of value", nullable=True)
+    yield field(
+        "p_if_silent",
+        real,
+        "P(objective met within its window | nothing shown), where deciding asks for it and a model told it.",
+        "probability",
+        nullable=True,
+    )
+    yield field(
+        "value",
+        real,
+        "What meeting the objective is worth; of NO_JOURNEY what saying nothing was taken to be worth.",
+        "company's unit of value",
+        nullable=True,
+    )
     yield field(
         "value_source",
         pa.string(),
         "FIXED, of everybody by the catalogue; of a learned value MODEL, the customer's own, or PRIOR, before any.",
         nullable=True,
     )
-    yield field("lever", real, "The business weight.", "factor", nullable=True)
+    yield field("lever", real, "The business weight; 1 in the arm NO_LEVERS.", "factor", nullable=True)
     yield field("context_weight", real, "The weight of the moment.", "factor", nullable=True)
     yield field("cost", real, "Of the action.", _VALUE, nullable=True)
-    yield field("priority", real, "p_outcome × value × context_weight × lever − cost.", _VALUE, nullable=True)
+    yield field(
+        "priority",
+        real,
+        "p × value × context_weight × lever − cost; p is p_outcome, less p_if_silent where ranked by uplift.",
+        _VALUE,
+        nullable=True,
+    )
 
 
 def _choice() -> Iterator[pa.Field]:
-    yield field("propensity", pa.float64(), "P(this journey in this slot), as it was drawn.", "probability")
+    real, flag = pa.float64(), pa.bool_()
+    yield field(
+        "propensity",
+        real,
+        "P(this fills the slot | the slots before, the customer's arm), as it was drawn.",
+        "probability",
+    )
+    yield field(
+        "propensity_over_arms",
+        real,
+        "P(this fills the slot | the slots before) over all arms by their shares; null if not known.",
+        "probability",
+        nullable=True,
+    )
+    yield field("is_exploration", flag, "Whether it is not what is best; null if not known.", nullable=True)
+    yield field("is_forced", flag, "Whether nothing else could have filled the slot; null if not known.", nullable=True)
+    yield field(
+        "arm",
+        pa.string(),
+        "Of the customer: HOLDOUT, RANDOM, NO_LEVERS, CHALLENGER or CHAMPION, which all are without arms; null if not "
+        "known.",
+        nullable=True,
+    )
+    yield field("share", real, "Of customers who are in the arm; null if not known.", nullable=True)
+    yield field(
+        "reason_of_silence",
+        listed(pa.string()),
+        "Of NO_JOURNEY, the codes of why nothing was said; null of a journey, and if not known.",
+        nullable=True,
+    )
     yield field(
         "eligible",
         listed(ELIGIBLE),
-        "What the slots were filled from: every journey that was allowed and scored, with its propensity (null: not "
-        "recorded) and its place: RANKED, ELIGIBLE, or DENIED_AT_SELECT by an earlier slot or by what another decision "
-        "took meanwhile.",
+        "What the slots were filled from: every journey that the constraints allowed, whatever the arm, by what the "
+        "arm's model said of it. `place`: RANKED, ELIGIBLE, HELD_OUT by the arm HOLDOUT, or DENIED_AT_SELECT by an "
+        "earlier slot or by what another decision took meanwhile. `propensity`: of filling this row's slot where slots "
+        "are drawn, what is missing to 1 being silence; else of filling its own slot (null: not recorded). `lever`: "
+        "that of the catalogue, in every arm. `outcome_in_window`: as the column, of each. By the catalogue of then: "
+        "`kind`, `tier`, `lever`, `context_weight`, `cost` of its action, `attributes` and whether it was `ranked_by` "
+        "OUTCOME or UPLIFT, p_outcome less p_if_silent; null if that is not known.",
     )
-    yield field("model_version", pa.string(), "The model that scored; empty without one.")
+    yield field("model_version", pa.string(), "The model that ordered for the arm; empty without one.")
     yield field("catalogue_version", pa.string(), "The hash of the catalogue in force; empty if not known.")
 
 
@@ -126,18 +193,41 @@ def _followed() -> Iterator[pa.Field]:
     yield field("counts_until", TIME, "When the contact stops to count unless presented.", "UTC", nullable=True)
     yield field("presented_at", TIME, "When it was first presented; null if it was not.", "UTC", nullable=True)
     yield field("outcomes", listed(OUTCOME), "All that was reported of it, by time.")
-    yield field("window_ends_at", TIME, "presented_at + the objective's window.", "UTC", nullable=True)
+    yield field(
+        "window_ends_at",
+        TIME,
+        "presented_at + the objective's window; of NO_JOURNEY decided_at + that of the best journey that could have "
+        "filled the slot.",
+        "UTC",
+        nullable=True,
+    )
     yield field(
         "reward",
         real,
         "If the objective was met from presented_at to window_ends_at what a CONVERTED or, where the value is learned, "
         "the event itself says (0 or more), else the value that was served; 0 if not. An event counts for the contact "
         "of the journey presented last by then. Null while is_censored, for what was not presented, and if an event "
-        "would tell and those of the time are no longer kept.",
+        "would tell and those of the time are no longer kept. Of NO_JOURNEY 0 once its window is over, at once where "
+        "nothing could have filled the slot.",
         "company's unit of value",
         nullable=True,
     )
     yield field("is_censored", pa.bool_(), "The window is open, or the reservation is: no success and no failure yet.")
+    yield field(
+        "is_met",
+        pa.bool_(),
+        "Whether the objective was met so; null where the reward is. False of NO_JOURNEY.",
+        nullable=True,
+    )
+    yield field(
+        "outcome_in_window",
+        pa.bool_(),
+        "Whether the event of the objective happened from decided_at on within its window, whatever was shown; null "
+        "while that is open, and if events of the time are no longer kept. Where an outcome meets the objective, "
+        "whether it was told of this contact; null of what was not presented. Of NO_JOURNEY that of the best journey "
+        "that could have filled the slot.",
+        nullable=True,
+    )
 
 
 def _served(features: FeatureSchema) -> Iterator[pa.Field]:

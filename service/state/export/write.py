@@ -12,7 +12,7 @@ once is a chunk of decisions and a row group of each.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
@@ -29,7 +29,8 @@ from service.state.export.followed import Records, followed_by
 from service.state.export.kept import Objectives
 from service.state.export.rewards import AsOf
 from service.state.export.row_groups import row_groups
-from service.state.export.rows import Cells, rows_of
+from service.state.export.rows import Cells, Followed, rows_of
+from service.state.export.settled import OPEN
 from service.state.export.table import export_schema, feature_specs
 from service.state.rows.catalogues import catalogue_source
 from service.state.rows.record import record_of
@@ -112,9 +113,13 @@ class Export:
                 row_groups(decisions_draft, self._schema) as decisions,
                 row_groups(denials_draft, self._denials) as denials,
             ):
+                is_open = False
                 for records in self._records(session, day, chunks, report):
-                    decisions.add(self._decision_rows(session, records))
+                    followed = followed_by(session, records, self._objectives, self._as_of)
+                    is_open |= any(one.is_open for one in followed.values())
+                    decisions.add(self._decision_rows(records, followed))
                     denials.add(self._denial_rows(session, records))
+                decisions.say(OPEN, str(int(is_open)))
             return decisions.rows
 
         return await self._engine.scan(_ids_of(day), written)
@@ -157,8 +162,7 @@ class Export:
             yield {one: (by_id[one], record_of(by_id[one])) for one in ids}
             report(len(chunk))
 
-    def _decision_rows(self, session: Session, records: Records) -> Iterator[Cells]:
-        followed = followed_by(session, records, self._objectives, self._as_of)
+    def _decision_rows(self, records: Records, followed: Mapping[str, Followed]) -> Iterator[Cells]:
         for one, (row, record) in records.items():
             yield from rows_of(row, record, followed[one], self._features, self._as_of.now)
 

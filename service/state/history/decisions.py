@@ -12,15 +12,18 @@ from typing import Any
 from features.values import FeatureStatus
 from service.decision.facts_record import Json, number_to_json, recorded_value, time_text
 from service.state.engines.session import from_micros
+from service.state.export.slots import DRAWN, ENTRY, MORE
 from service.state.export.table import FEATURE
 from service.state.history.faults import RowFault
-from service.state.history.rows import completed, faults_of
+from service.state.history.rows import completed, faults_of, is_silence
 from service.state.history.seen import SeenIds
 from service.state.history.table import TableRow
 from service.state.port import IMPORTED
 
 _SHARED = ("customer_id", "decided_at", "channel", "placement")
 """What all rows of a decision have in common."""
+_SINCE = (*DRAWN, "is_met", "outcome_in_window", "reason_of_silence")
+"""Columns that tables of before exploration do not have."""
 _TOGETHER = "all rows of a decision, each once, one after another"
 
 
@@ -103,10 +106,7 @@ def document_of(decision: HistoryDecision, times: Collection[str]) -> Json:
     """
     cells = decision.cells
     rows = {row.cells["journey_id"]: row.cells for row in decision.rows}
-    attributes = {
-        journey: dict(row["attributes"]) for journey, row in rows.items() if row.get("attributes") is not None
-    }
-    expects = {journey: row["expects"] for journey, row in rows.items() if row.get("expects")}
+    shown = [row.cells for row in decision.rows if not is_silence(row.cells)]
     return {
         "input": {
             "now": time_text(from_micros(cells["decided_at"])),
@@ -119,14 +119,43 @@ def document_of(decision: HistoryDecision, times: Collection[str]) -> Json:
             "model_version": cells["model_version"],
             "catalogue_version": cells["catalogue_version"],
         },
-        "output": {"ranked": [_ranked(row.cells) for row in decision.rows]},
+        "output": {"ranked": [_ranked(row) for row in shown]},
         IMPORTED: {
-            "eligible": [_eligible(one) for one in cells.get("eligible") or ()],
+            **_sets(rows),
             "rewards": {journey: _reward(row) for journey, row in rows.items()},
-            **({"attributes": attributes} if attributes else {}),
-            **({"expects": expects} if expects else {}),
+            **{name: cells[name] for name in ("arm", "share") if cells.get(name) is not None},
+            **_said(
+                attributes={row["journey_id"]: _attributes(row) for row in shown},
+                expects={row["journey_id"]: row.get("expects") for row in shown},
+                told={journey: _told(row) for journey, row in rows.items()},
+            ),
         },
     }
+
+
+def _said(**parts: Mapping[str, Any]) -> Json:
+    """Of each part what is said at all; a part of which nothing is said is left out."""
+    said = {name: {key: told for key, told in part.items() if told not in (None, "")} for name, part in parts.items()}
+    return {name: part for name, part in said.items() if part}
+
+
+def _attributes(cells: Mapping[str, Any]) -> Json | None:
+    return None if cells.get("attributes") is None else dict(cells["attributes"])
+
+
+def _told(cells: Mapping[str, Any]) -> Json | None:
+    """What the table has of a row since there is exploration, and all that a row of silence says of itself."""
+    own = ("rank", "propensity", "value") if is_silence(cells) else ()
+    told = {name: cells[name] for name in (*_SINCE, *own) if cells.get(name) is not None}
+    return told or None
+
+
+def _sets(rows: Mapping[str, Mapping[str, Any]]) -> Json:
+    """The set of the first row, and by journey those that differ: where slots are drawn each has its own chances."""
+    sets = {journey: [_eligible(one) for one in row.get("eligible") or ()] for journey, row in rows.items()}
+    first = next(iter(sets.values()))
+    other = {journey: entries for journey, entries in sets.items() if entries != first}
+    return {"eligible": first, **({"eligible_of": other} if other else {})}
 
 
 def _ranked(cells: Mapping[str, Any]) -> Json:
@@ -137,6 +166,7 @@ def _ranked(cells: Mapping[str, Any]) -> Json:
         **{name: cells.get(name) for name in given},
         "p_outcome": _number(cells.get("p_outcome")),
         "priority": _number(cells.get("priority")),
+        **({} if cells.get("p_if_silent") is None else {"p_if_silent": _number(cells["p_if_silent"])}),
         "source": cells.get("score_source"),
         "selection_probability": cells["propensity"],
         **({} if cells.get("value_source") is None else {"value_source": cells["value_source"]}),
@@ -144,8 +174,18 @@ def _ranked(cells: Mapping[str, Any]) -> Json:
 
 
 def _eligible(one: Mapping[str, Any]) -> list[Any]:
-    names = ("journey_id", "place", "rank", "p_outcome", "score_source", "propensity")
-    return [_number(one[name]) if isinstance(one[name], float) else one[name] for name in names]
+    """Without the parts at its end of which nothing is said, which tables of before do not have."""
+    entry = [_plain(one.get(name)) for name in (*ENTRY, *MORE)]
+    while len(entry) > len(ENTRY) and entry[-1] is None:
+        entry.pop()
+    return entry
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it: of a map, which is pairs, a dict."""
+    if isinstance(value, list):
+        return dict(value)
+    return _number(value) if isinstance(value, float) else value
 
 
 def _reward(cells: Mapping[str, Any]) -> list[Any]:

@@ -11,7 +11,8 @@ from typing import Any
 from uuid import UUID
 
 from service.decision.arbitrate import ScoreSource, ValueSource
-from service.decision.journey import JourneyKind, Stage
+from service.decision.arms import Arm
+from service.decision.journey import NO_JOURNEY, JourneyKind, Stage
 from service.decision.reports.events import MAX_AHEAD, text_fault
 from service.decision.reports.rows import OutcomeType
 from service.state.engines.session import micros
@@ -43,7 +44,10 @@ _NAMES: Mapping[str, Collection[str]] = {
     "contact_state": frozenset(ContactState),
     "score_source": frozenset(ScoreSource),
     "value_source": frozenset(ValueSource),
+    "arm": frozenset(Arm),
 }
+_OF_CONTACTS = ("contact_state", "presented_at", "outcomes")
+"""What a row of NO_JOURNEY cannot have."""
 
 
 def faults_of(row: TableRow, now: datetime) -> list[RowFault]:
@@ -56,7 +60,7 @@ def completed(row: TableRow) -> TableRow:
     given = row.cells
     cells = {**given, **{name: value for name, value in _DEFAULTS.items() if given.get(name) is None}}
     at = cells["decided_at"]
-    cells.setdefault("contact_state", ContactState.PRESENTED.value)
+    cells.setdefault("contact_state", None if is_silence(cells) else ContactState.PRESENTED.value)
     is_presented = cells["contact_state"] == ContactState.PRESENTED
     cells["presented_at"] = given.get("presented_at") or (at if is_presented else None)
     cells["valid_until"] = given.get("valid_until") or at
@@ -67,6 +71,11 @@ def completed(row: TableRow) -> TableRow:
     if given.get("outcomes") is None:
         cells["outcomes"] = list(_assumed_outcomes(cells)) if is_presented else []
     return TableRow(file=row.file, number=row.number, cells=cells)
+
+
+def is_silence(cells: Mapping[str, Any]) -> bool:
+    """Whether the row is of a slot in which nothing was said."""
+    return bool(cells["journey_id"] == NO_JOURNEY)
 
 
 def _required(row: TableRow, now: datetime) -> Iterator[RowFault]:
@@ -109,6 +118,18 @@ def _optional(row: TableRow) -> Iterator[RowFault]:
     for name in ("rank", "tier"):
         if cells.get(name) is not None and cells[name] < 1:
             yield row.fault(name, "OUT_OF_RANGE", "1 or more")
+    for name in ("propensity_over_arms", "share"):
+        if not 0.0 < (1.0 if cells.get(name) is None else cells[name]) <= 1.0:
+            yield row.fault(name, "OUT_OF_RANGE", "above 0, 1 at most")
+    if not 0.0 <= (cells.get("p_if_silent") or 0.0) <= 1.0 and not math.isnan(cells["p_if_silent"]):
+        yield row.fault("p_if_silent", "OUT_OF_RANGE", "from 0 to 1")
+    for name in _OF_CONTACTS if is_silence(cells) else ():
+        if cells.get(name):
+            yield row.fault(name, "CONTRADICTED", f"nothing was shown in a row of {NO_JOURNEY}")
+    for code in cells.get("reason_of_silence") or ():
+        fault = text_fault("reason_of_silence", code or "")
+        if fault is not None or not code:
+            yield row.fault("reason_of_silence", "MISSING" if fault is None else fault.code, "a code")
     if cells.get("is_censored") and cells["reward"] is not None:
         yield row.fault("is_censored", "CONTRADICTED", "a censored row has no reward")
 
@@ -121,6 +142,8 @@ def _nested(row: TableRow, now: datetime) -> Iterator[RowFault]:
     for one in row.cells.get("eligible") or ():
         if one is None or not one["journey_id"] or one["place"] is None:
             yield row.fault("eligible", "MISSING", "journey_id and place")
+        elif any(text is None for _, text in one.get("attributes") or ()):
+            yield row.fault("eligible", "MISSING", "a text for each name of its attributes")
     for outcome in row.cells.get("outcomes") or ():
         fault = _outcome_fault(outcome, now)
         if fault is not None:

@@ -125,5 +125,5 @@ def _fits_nested(given: pa.DataType, wanted: pa.DataType) -> bool:
         return (pa.types.is_list(given) or pa.types.is_large_list(given)) and _fits(given.value_type, wanted.value_type)
     if pa.types.is_struct(wanted) and pa.types.is_struct(given):
         names = [given.field(i).name for i in range(given.num_fields)]
-        return all(f.name in names and _fits(given.field(f.name).type, f.type) for f in wanted.fields)
+        return all(_fits(given.field(f.name).type, f.type) if f.name in names else f.nullable for f in wanted.fields)
     return False

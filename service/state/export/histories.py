@@ -1,0 +1,94 @@
+"""The events and presented contacts of some customers that rewards may depend on."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from service.state.engines.session import Row, Session, Sql, from_micros, micros, placeholders
+from service.state.export.rewards import Occurrence, RewardObjective
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """For an event of this type, from `begins` to `ends`; `journey_id` of what was presented when it begins."""
+
+    customer_id: str
+    type: str
+    begins: int
+    ends: int
+    journey_id: str | None = None
+
+
+class History:
+    """`events` by customer. What is asked of the others is remembered."""
+
+    def __init__(self, events: Iterable[Row], contacts: Iterable[Row]) -> None:
+        self.events: dict[str, list[Occurrence]] = defaultdict(list)
+        self._presented: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
+        self._met: dict[tuple[str, tuple[str, str]], list[datetime]] = {}
+        for row in events:
+            attributes = json.loads(row["attributes"])
+            at = from_micros(min(row["occurred_at"], row["received_at"]))
+            happened = Occurrence(type=row["type"], at=at, attributes=attributes)
+            self.events[row["customer_id"]].append(happened)
+        for row in contacts:
+            self._presented[row["customer_id"], row["journey_id"]].append((row["presented_at"], row["decision_id"]))
+
+    @classmethod
+    def read(cls, session: Session, waits: Iterable[Wait], now: datetime) -> Self:
+        """Reads what decides the windows that are over."""
+        over = [wait for wait in waits if wait.ends <= micros(now)]
+        if not over:
+            return cls((), ())
+        events, *contacts = session.query(_events(over), *_contacts([w for w in over if w.journey_id is not None]))
+        return cls(events, (row for rows in contacts for row in rows))
+
+    def presented_after(self, customer_id: str, journey_id: str, this: tuple[int, str]) -> datetime | None:
+        """When the journey was next presented to the customer; of two at one instant the greater decision id is.
+
+        Args:
+            this: when it was presented, and by which decision.
+        """
+        later = [other for other in self._presented[customer_id, journey_id] if other > this]
+        return from_micros(min(later)[0]) if later else None
+
+    def met_at(self, customer_id: str, key: tuple[str, str], objective: RewardObjective) -> Sequence[datetime]:
+        """When events of the customer met an objective, in order. `key` names it: catalogue and journey."""
+        found = self._met.get((customer_id, key))
+        if found is None:
+            of_type = (event for event in self.events.get(customer_id, ()) if event.type == objective.event)
+            found = sorted(event.at for event in of_type if objective.is_met_by(event.attributes or {}))
+            self._met[customer_id, key] = found
+        return found
+
+
+def _events(over: Sequence[Wait]) -> Sql:
+    customers, types = sorted({wait.customer_id for wait in over}), sorted({wait.type for wait in over})
+    begins, ends = min(wait.begins for wait in over), max(wait.ends for wait in over)
+    return Sql(
+        "SELECT customer_id, type, occurred_at, received_at, attributes FROM events"
+        f" WHERE customer_id IN {placeholders(customers)} AND occurred_at >= ? AND received_at >= ?"
+        f" AND (occurred_at <= ? OR received_at <= ?) AND type IN {placeholders(types)}",
+        (*customers, begins, begins, ends, ends, *types),
+    )
+
+
+def _contacts(over: Sequence[Wait]) -> Sequence[Sql]:
+    if not over:
+        return ()
+    customers = sorted({wait.customer_id for wait in over})
+    journeys = sorted({wait.journey_id for wait in over if wait.journey_id is not None})
+    begins, ends = min(wait.begins for wait in over), max(wait.ends for wait in over)
+    return (
+        Sql(
+            "SELECT customer_id, journey_id, decision_id, presented_at FROM contacts"
+            f" WHERE customer_id IN {placeholders(customers)} AND at >= ? AND presented_at BETWEEN ? AND ?"
+            f" AND journey_id IN {placeholders(journeys)}",
+            (*customers, begins, begins, ends, *journeys),
+        ),
+    )
