@@ -158,8 +158,8 @@ TEXTS: Mapping[str, Wording] = {
         "No se puede mostrar nada más[: {rejected:journey retenido|journeys retenidos}].",
     ),
     "EXPLORED": Wording(
-        "Drawn to learn from, with probability {probability}, rather than what is expected to be best.",
-        "Elegido por sorteo para aprender, con probabilidad {probability}, y no por ser lo que se espera mejor.",
+        "Drawn to learn from[, with probability {probability}], rather than what is expected to be best.",
+        "Elegido por sorteo para aprender[, con probabilidad {probability}], y no por ser lo que se espera mejor.",
     ),
     "HOLDOUT": Wording(
         "The customer is one of those who are shown nothing but help, to measure what the rest is worth.",
