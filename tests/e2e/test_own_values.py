@@ -71,9 +71,8 @@ class Company:
         return fetch_champion(Registry.of(load_company(self.folder), self.folder / HOME))
 
 
-@pytest.fixture(scope="module")
-def company(tmp_path_factory: pytest.TempPathFactory) -> Company:
-    place = tmp_path_factory.mktemp("own")
+def bank_of(place: Path, objective: str) -> Company:
+    """The bank as it begins, with this objective of its offer, which is for everybody with an account."""
     bank = make_bank(place / "existing", wealth=None)
     (bank.folder / "rumbo.yaml").unlink()
     folder = place / "mybank"
@@ -82,10 +81,15 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Company:
     source = file.read_text(encoding="utf-8")
     assert FIXED in source
     assert EARLIER in source
-    changed = source.replace(FIXED, LEARNED).replace(EARLIER, "customer.balance >= 0.0")
+    changed = source.replace(FIXED, objective).replace(EARLIER, "customer.balance >= 0.0")
     file.write_text(changed, encoding="utf-8")
     rows = pq.read_table(bank.repo / "data" / "accounts.parquet").to_pylist()
     return Company(folder=folder, balance={str(row["holder_no"]): row["balance"] for row in rows})
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Company:
+    return bank_of(tmp_path_factory.mktemp("own"), LEARNED)
 
 
 def event(customer: str, name: str, moment: datetime, **attributes: str | float) -> events_pb2.Event:
