@@ -160,4 +160,5 @@ def _log(pairs: SilentPairs) -> DecisionLog:
         kinds=("",) * len(pairs.journeys),
         attributes=nothing,
         unknown=0,
+        rows_in_log=pairs.size,
     )

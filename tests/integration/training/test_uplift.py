@@ -39,12 +39,12 @@ LEAST_OF_THE_ORACLE = 0.9
 ROWS = [JourneyRow(journey_id=name, kind="promotional", attributes={}) for name in JOURNEYS]
 
 
-def learnt(source: SilentLog, folder: Path, *, silent: pa.Table | None = None) -> Learnt:
+def learnt(table: pa.Table, folder: Path) -> Learnt:
     """As a company learns from its export."""
-    pq.write_table(source.shown, folder / "shown.parquet")
-    pq.write_table(source.silent if silent is None else silent, folder / "silent.parquet")
-    read = read_decisions(folder / "shown.parquet", LogColumns())
-    pairs = silent_pairs(LogFiles(folder / "silent.parquet"), LogColumns(), read.choices.journeys)
+    file = folder / "log.parquet"
+    pq.write_table(table, file)
+    read = read_decisions(file, LogColumns())
+    pairs = silent_pairs(LogFiles(file), LogColumns(), read.choices.journeys)
     settings = Settings(objective="met", by_probability=True, folds=3)
     return learn(read, schema_of(read), ModelFeatures(), settings, lambda stage: None, pairs)
 
@@ -73,7 +73,7 @@ def test_by_uplift_more_is_gained_than_by_outcome_and_most_of_what_could_be(seed
     shares = []
     for seed in range(seeds):
         source = logged(seed, shown=24_000, silent=8_000)
-        scorer, facts = Scorer(learnt(source, tmp_path).bundle), judged_by(source)
+        scorer, facts = Scorer(learnt(source.whole, tmp_path).bundle), judged_by(source)
         p_shown = np.column_stack([scorer.score_columns(facts, journey) for journey in ROWS])
         p_silent = np.column_stack([scorer.p_if_silent_columns(facts, journey) for journey in ROWS])
         by_outcome = source.gain(best(p_shown * VALUE - COST))
@@ -95,7 +95,7 @@ def source() -> SilentLog:
 
 @pytest.fixture(scope="module")
 def bundle(source: SilentLog, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return learnt(source, tmp_path_factory.mktemp("uplift")).bundle
+    return learnt(source.whole, tmp_path_factory.mktemp("uplift")).bundle
 
 
 def row_of(facts: FeatureColumns, i: int) -> FeatureRow:
@@ -143,7 +143,7 @@ def test_a_bundle_says_what_it_was_learnt_from_and_one_without_is_as_before(
     )
     came = sum(one["outcome_in_window"] for row in source.silent["eligible"].to_pylist() for one in row)
     assert found.met == came
-    few = learnt(source, tmp_path, silent=source.silent.slice(0, 100))
+    few = learnt(source.whole.slice(0, source.shown.num_rows + 100), tmp_path)
     assert few.about_silence.startswith("None: 100 decisions ended in silence")
     assert few.bundle.policy is not None
     assert "silence" not in few.bundle.policy.to_json()
