@@ -14,7 +14,7 @@ Vector = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worth:
-    """(n,) each: rewards are, once met, `factor` × the amount that is told, or `value` where that is not NaN."""
+    """(n,) each: rewards are, once met, `factor` × the amount that is told, if any, or `value` where it is not NaN."""
 
     factor: Vector
     value: Vector
@@ -29,7 +29,7 @@ def reward_of(terms: RewardTerms, main: Vector, amount: Vector | None, own: Wort
     `own`: by what amounts are multiplied, or what stands in place of them, of each row.
     """
     if amount is None:
-        return terms.factor * main
+        return main * (terms.factor if own is None else np.where(np.isnan(own.value), own.factor, own.value))
     amounts = np.exp(amount) if terms.is_log else amount
     if own is None:
         return terms.factor * main * amounts

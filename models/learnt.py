@@ -69,7 +69,7 @@ class LearntJourney:
 
     `gain_texts`: of a gain, the files of its models: one (DR), or what was shown it and what was not (X), of which the
     first counts by 1 - `treated_share`. `factor`: its amounts are its customers' own, and it stands in place of the
-    common one. `value`: what it is worth to everybody once met, where amounts were learnt from other journeys alone.
+    common one. `value`: what it is worth to everybody once met, where the log says it and no amounts of its own tell.
     """
 
     journey_id: str

@@ -106,6 +106,8 @@ class Predictor:
 
     def _value(self, policy: LearntPolicy, facts: FeatureColumns, journey: JourneyRow) -> Vector:
         known = next((one for one in policy.journeys if one.journey_id == journey.journey_id), None)
+        if known is None and self._amount is None and any(one.value is not None for one in policy.journeys):
+            return np.full(facts.size, np.nan)  # values are each journey's own, and nothing is known of this one's
         worth = None if known is None else worth_of(policy.reward, known)
         return reward_of(policy.reward, np.ones(facts.size), self._amounts(facts, journey), worth)
 

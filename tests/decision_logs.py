@@ -142,3 +142,43 @@ def valued(seed: int, *, rows: int, judged: int = 20_000) -> ValuedLog:
 
 
 LEARNED_AND_FIXED = ("a", "b", "c")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PricedLog:
+    """An exported table of journeys with FIXED values, as a bank's: `p_met` (n, J) is the truth of each row."""
+
+    table: pa.Table
+    p_met: Matrix
+
+
+FIXED_VALUES = {"call": 1.0, "card": 10.0, "loan": 500.0}
+
+
+def priced(seed: int, *, rows: int) -> PricedLog:
+    """Who is likely to take what depends on a feature; the dearer a journey, the rarer it is met. Drawn evenly."""
+    draw = np.random.default_rng(seed)
+    x = draw.normal(size=(rows, 3))
+    log_odds = np.array([-0.6, -1.5, -2.8]) + x * np.array([0.8, -0.8, 0.8])
+    p_met = 1.0 / (1.0 + np.exp(-log_odds))
+    shown = draw.integers(0, 3, rows)
+    met = draw.random(rows) < p_met[np.arange(rows), shown]
+    values = np.array(list(FIXED_VALUES.values()))
+    table = pa.table(
+        {
+            "decision_id": [f"d{i}" for i in range(rows)],
+            "customer_id": [f"c{i}" for i in range(rows)],
+            "decided_at": pa.array([START] * rows).cast(pa.timestamp("us", "UTC")),
+            "rank": np.ones(rows, np.int64),
+            "journey_id": [list(FIXED_VALUES)[j] for j in shown],
+            "kind": ["promotional"] * rows,
+            "eligible": [list(FIXED_VALUES)] * rows,
+            "propensity": np.full(rows, 1.0 / 3.0),
+            "reward": np.where(met, values[shown], 0.0),
+            "is_censored": [False] * rows,
+            "value": values[shown],
+            "value_source": ["FIXED"] * rows,
+            **{f"feature_x{i}": x[:, i] for i in range(3)},
+        }
+    )
+    return PricedLog(table=table, p_met=p_met)

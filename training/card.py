@@ -15,7 +15,7 @@ CARD = "card.md"
 MOST_JOURNEYS = 40
 MINUTES = "datetime64[m]"
 HEADINGS = {
-    "loss": "loss ↓",
+    "loss": "loss of the reward ↓",
     "auc": "AUC ↑",
     "auc_within": "AUC within ↑",
     "ndcg_within": "NDCG within ↑",
@@ -61,7 +61,7 @@ def _sections(trained: Trained) -> Iterator[list[str]]:
     yield ["## Silence", "", *_silence(trained)]
     yield ["## Fairness", "", *_fairness(trained)]
     yield ["## Use and limits", "", *_limits(trained, policy)]
-    yield ["## How to read it", "", *_reading()]
+    yield ["## How to read it", "", *_reading(is_of_p_met=trained.judged.p_met is not None)]
     yield ["## Left out", "", *([f"- {notice}" for notice in trained.notices] or ["Nothing."])]
     parity = [f"- {line}" for line in trained.parity.lines()]
     yield ["## Parity", "", *(parity or ["No row of the log was scored by a model."])]
@@ -79,9 +79,14 @@ def _in_short(trained: Trained, policy: LearntPolicy) -> Iterator[str]:
     off = "beyond chance" if of_all.is_off else "no more than chance makes it"
     if of_all.observed_to_expected == of_all.observed_to_expected:
         yield (
-            f"**Calibration.** {_ratio(of_all)} times as much came as was expected ({off}); the calibration error is "
-            f"{_calibration(of_all)}."
+            f"**Calibration.** {_ratio(of_all)} times as {_much(trained)} as was expected ({off}); the calibration "
+            f"error is {_calibration(of_all)}."
         )
+
+
+def _much(trained: Trained) -> str:
+    """What its calibration is of."""
+    return "much came" if trained.judged.p_met is None else "often it was met"
 
 
 def _guard(policy: LearntPolicy) -> str:
@@ -161,9 +166,17 @@ def _limits(trained: Trained, policy: LearntPolicy) -> Iterator[str]:
     yield "- That a contact changes what the customer may have, or wants, later (caps, fatigue) is in no figure here."
 
 
-def _reading() -> Iterator[str]:
+def _reading(*, is_of_p_met: bool) -> Iterator[str]:
+    if is_of_p_met:
+        yield (
+            "- Every figure is of the probability that the objective is met, by which the service ranks; only the loss "
+            "of the reward, and the gain over the best constant, are of what that is worth."
+        )
     yield "- **AUC**: how often a row with a reward is ranked above one without; 0.5 is chance. *Within*: a group."
-    yield "- **Log loss, Brier, loss**: how far what was expected lies from what came; compare with the others."
+    yield (
+        "- **Log loss, Brier, loss of the reward**: how far what was expected lies from what came; compare with the "
+        "others."
+    )
     yield "- **Drawn**: the share of rows where chance had a part in what was shown (propensity below 1)."
     yield "- **Observed ÷ expected**: above 1 more came than was expected. Rows of one customer count as one draw."
     yield (

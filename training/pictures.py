@@ -79,18 +79,23 @@ def weights(weight: NDArray[np.float64]) -> Figure:
 
 
 def calibration(judged: Judged) -> Figure:
-    """The mean reward against the one expected, in BINS groups of equally many rows, with 95 % intervals."""
+    """The mean reward against the one expected, in BINS groups of equally many rows, with 95 % intervals.
+
+    Of a model of P(met) the share that was met against that.
+    """
+    told, came = judged.predicted, judged.observed
+    names = ("mean expected reward", "mean reward") if judged.p_met is None else ("mean P(met)", "share met")
     figure = blank(6.0, 6.0)
     axes = figure.subplots()
-    groups = [group for group in np.array_split(np.argsort(judged.expected, kind="stable"), BINS) if group.size]
-    expected = np.array([judged.expected[group].mean() for group in groups])
-    observed = np.array([judged.reward[group].mean() for group in groups])
-    unit = unit_of(judged.reward)
-    limits = np.array([interval(judged.reward[group], unit) for group in groups])
+    groups = [group for group in np.array_split(np.argsort(told, kind="stable"), BINS) if group.size]
+    expected = np.array([told[group].mean() for group in groups])
+    observed = np.array([came[group].mean() for group in groups])
+    unit = unit_of(came)
+    limits = np.array([interval(came[group], unit) for group in groups])
     lowest, highest = min(0.0, float(limits.min())), float(max(expected.max(), limits.max())) * 1.05
     axes.plot([lowest, highest], [lowest, highest], color="grey", linestyle="--", label="perfect")
     axes.errorbar(expected, observed, yerr=np.abs(limits.T - observed), marker="o", capsize=3, label="model")
-    axes.set(xlabel="mean expected reward", ylabel="mean reward", title=f"{judged.reward.size:,} rows not seen")
+    axes.set(xlabel=names[0], ylabel=names[1], title=f"{judged.reward.size:,} rows not seen")
     axes.legend()
     return figure
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MODEL = "model"
 
 MEASURES = {
-    "loss": "loss ↓",
+    "loss": "loss of\nreward ↓",
     "auc": "AUC ↑",
     "auc_within": "AUC in\ngroup ↑",
     "ndcg_within": "NDCG in\ngroup ↑",

@@ -51,7 +51,7 @@ class Judged:
     """What came of the rows that were measured on, (n,), and what the model had expected of them, (n,).
 
     `log`: those rows. `by_name`: the figures of the model and of what it is measured beside. `p_met` (n,): the model's
-    P(met), where it was learnt by probability.
+    P(met), where it was learnt by probability: by that it is judged, and by rewards in their loss alone.
     """
 
     log: DecisionLog
@@ -60,8 +60,18 @@ class Judged:
     by_name: Mapping[str, Measured]
     p_met: Vector | None = None
 
+    @property
+    def predicted(self) -> Vector:
+        """(n,) what `observed` is held against: P(met), else the reward that was expected."""
+        return self.expected if self.p_met is None else self.p_met
+
+    @property
+    def observed(self) -> Vector:
+        """(n,) 1 where the objective was met and 0 where not, if P(met) was learnt; else the reward."""
+        return self.reward if self.p_met is None else (self.reward != 0.0).astype(np.float64)
+
     def p_of(self, rows: Codes) -> Vector | None:
-        """P(met) of some rows: what was expected over the one value that rewards have, else `p_met`; None without."""
+        """P(met) of some rows: `p_met`, else what was expected over the one value that rewards have; None without."""
         return probability_of(
             self.expected[rows], unit_of(self.reward), None if self.p_met is None else self.p_met[rows]
         )
@@ -78,6 +88,8 @@ def measure(learnt: Learnt, training: DecisionLog, test: DecisionLog | None, bas
     else:
         judged, told, p_met = test, _told(learnt, test), None if learnt.p_met is None else _p_met(learnt, test)
         parts = _Parts(of_training=np.zeros(training.size, np.int64), of_judged=np.ones(test.size, np.int64))
+    if p_met is not None and training.surrogate is not None:
+        p_met = _of_reward(p_met, training.reward, training.surrogate)
     group = judged.shown if judged.group is None else judged.group
     names, is_met = (*BASELINES, *baselines), (training.reward != 0.0).astype(np.float64)
     expected = {MODEL: told, **{name: _baseline(name, training, training.reward, judged, parts) for name in names}}
@@ -108,7 +120,7 @@ def unit_of(rewards: Vector) -> float | None:
 def measured(reward: Vector, expected: Vector, group: Groups, p_met: Vector | None = None) -> Measured:
     """Figures of (n,) expected rewards; `group` (n,) codes within which ranking is measured.
 
-    `p_met` (n,): the P(met) that were told beside them, for rewards of several values, of which none follows.
+    `p_met` (n,): the P(met) that were told beside them; else they follow from rewards, if those have one value.
     """
     p, label = probability_of(expected, unit_of(reward), p_met), (reward != 0.0).astype(np.float64)
     loss = loss_of_rewards(reward, expected)
@@ -125,8 +137,13 @@ def measured(reward: Vector, expected: Vector, group: Groups, p_met: Vector | No
 
 
 def probability_of(expected: Vector, unit: float | None, p_met: Vector | None) -> Vector | None:
-    """(n,) P(met): what is expected over the one value that rewards have, else what was told beside; None without."""
-    return p_met if unit is None else np.clip(expected / unit, 0.0, 1.0)
+    """(n,) P(met): what was told, else what is expected over the one value that rewards have; None without.
+
+    One value alone may have come where journeys have several: what is expected over that is no probability.
+    """
+    if p_met is not None or unit is None:
+        return p_met
+    return np.clip(expected / unit, 0.0, 1.0)
 
 
 def _told(learnt: Learnt, test: DecisionLog) -> Vector:
@@ -141,6 +158,11 @@ def _p_met(learnt: Learnt, test: DecisionLog) -> Vector:
         rows = np.flatnonzero(test.shown == code)
         told[rows] = valuation.p_met(test.choices.features.take(rows), valuation.policy.journeys[code])
     return told
+
+
+def _of_reward(p_met: Vector, reward: Vector, surrogate: Vector) -> Vector:
+    """What was told of a surrogate, scaled to how often there was a reward, as expected rewards are to their sum."""
+    return np.clip(p_met * np.count_nonzero(reward) / np.count_nonzero(surrogate), 0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Which journeys of a log tell what meeting their objective is worth to customers, each to its own."""
+"""What meeting the objectives of a log's journeys is worth: to customers, each to its own, or to everybody alike."""
 
 from __future__ import annotations
 
@@ -38,6 +38,23 @@ def own_journeys(log: DecisionLog) -> OwnJourneys | None:
     if not is_own.any():
         return None
     return OwnJourneys(is_own=is_own, rows=np.flatnonzero(told & is_own[log.shown]), served=log.worth.served)
+
+
+def fixed_values(log: DecisionLog) -> Vector | None:
+    """(J,) what each journey is worth to everybody once met, as it was served last; none is NaN.
+
+    Where that is not known, what its rewards came to on average; of one without any, the mean of the others. None of a
+    log that does not say what journeys are worth.
+    """
+    worth = log.worth
+    if worth is None or not (worth.is_own.any() or np.isfinite(worth.served).any()):
+        return None
+    met = log.reward != 0.0
+    count = np.bincount(log.shown[met], minlength=worth.served.size)
+    total = np.bincount(log.shown[met], weights=log.reward[met], minlength=worth.served.size)
+    came = np.divide(total, count, out=np.full(count.size, np.nan), where=count > 0)
+    values = np.where(np.isnan(worth.served), came, worth.served)
+    return np.where(np.isnan(values), np.nanmean(values), values)
 
 
 def _tells(rewards: Vector) -> bool:

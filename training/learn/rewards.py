@@ -14,7 +14,7 @@ from training.learn.boosting import Matrix, Rows, Task, Vector, at_once
 from training.learn.calibrate import OutOfFold, choose_calibration
 from training.learn.crossfit import CrossFit, Design, cross_fit, sampled
 from training.learn.losses import log_loss, loss_of_rewards, squared_error
-from training.learn.own_values import MIN_MET, OwnJourneys, own_journeys
+from training.learn.own_values import MIN_MET, OwnJourneys, fixed_values, own_journeys
 
 JUDGED_ROWS = 200_000
 """Of a longer log so many tell how many rounds and which loss are best."""
@@ -41,19 +41,23 @@ class AmountPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """One way to learn a reward: the main model is fitted to `target` (n,) on all rows of the design."""
+    """One way to learn a reward: the main model is fitted to `target` (n,) on all rows of the design.
+
+    `values` (J,): what each journey is worth once met, where the log says so and no amounts are learnt.
+    """
 
     terms: RewardTerms
     task: Task
     target: Vector
     amount_part: AmountPart | None = None
+    values: Vector | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class RewardModel:
     """A recipe, cross-fitted: the models of each fold, common or a set for each journey, and their calibration.
 
-    `worth` (J,), of a recipe that learns amounts from some journeys alone.
+    `worth` (J,), of a recipe that learns amounts from some journeys alone, or from none.
     """
 
     recipe: Recipe
@@ -99,7 +103,7 @@ class RewardModel:
         return float(self.worth.factor[journey]) if self.worth is not None and own and own.is_own[journey] else None
 
     def fixed_value(self, journey: int) -> float | None:
-        """What it is worth to everybody, where amounts were learnt from others alone and the log says it."""
+        """What it is worth to everybody, where the log says it and no amounts were learnt from its rewards."""
         value = np.nan if self.worth is None else self.worth.value[journey]
         return None if np.isnan(value) else float(value)
 
@@ -115,13 +119,14 @@ def best_reward_model(
     Args:
         target: (n,) the reward, or its surrogate.
         tasks: the tasks to try for an objective of LightGBM.
-        by_probability: only recipes that tell one; `target` then has rewards of 0 and others, and amounts are learnt
-            from the rows of journeys whose value is learnt, where they tell any.
+        by_probability: only recipes that tell one; `target` then has rewards of 0 and others. Where the log says what
+            journeys are worth, amounts are learnt from the rows of journeys whose value is learnt alone, where they
+            tell any; other journeys are worth what it says.
     """
     rows = design.rows
     judged = sampled(rows.size, JUDGED_ROWS, design.seed)
     tried = [_fitted(design, recipe, rows, judged) for recipe in _recipes(design, target, tasks, by_probability)]
-    losses = [loss_of_rewards(target[judged], model.shown(judged)) for model in tried]
+    losses = [_lost(model, target, judged) for model in tried]
     return calibrate(tried[int(np.argmin(losses))], design)
 
 
@@ -147,9 +152,18 @@ def with_own_models(model: RewardModel, design: Design) -> RewardModel:
     return calibrate(replace(model, own=tuple(fits), calibration=Calibration()), design)
 
 
+def _lost(model: RewardModel, target: Vector, judged: Rows) -> float:
+    """Out of fold; of P(met) alone where values are given, for the dearest journeys' rewards would drown the others."""
+    if model.recipe.values is not None:
+        return log_loss(model.recipe.target[judged], model.main_shown(judged))
+    return loss_of_rewards(target[judged], model.shown(judged))
+
+
 def _fitted(design: Design, recipe: Recipe, rows: Rows, judged: Rows) -> RewardModel:
     main = cross_fit(design, recipe.task, recipe.target, rows, _loss_of(recipe.task, recipe.target), judged)
     amount, worth, terms = None, None, recipe.terms
+    if recipe.values is not None:
+        worth = Worth(factor=np.full(recipe.values.size, terms.factor), value=recipe.values)
     part = recipe.amount_part
     if part is not None:
         loss = _loss_of(part.task, part.target)
@@ -193,6 +207,10 @@ def _recipes(
     if own is not None:
         yield from _two_part(target, own.rows, tasks, own)
         return
+    values = fixed_values(design.log) if by_probability else None
+    if values is not None:
+        yield from _met(target, 1.0, tasks, values)
+        return
     levels = np.unique(target[target != 0.0])
     has_zero = bool((target == 0.0).any())
     met = np.flatnonzero(target != 0.0)
@@ -200,9 +218,7 @@ def _recipes(
         yield from _two_part(target, met, tasks)
         return
     if by_probability or (levels.size == 1 and has_zero):
-        terms = RewardTerms(kind=RewardKind.BINARY, factor=float(target[met].mean()), loss="log")
-        for task in tasks("binary"):
-            yield Recipe(terms=terms, task=task, target=(target != 0.0).astype(np.float64))
+        yield from _met(target, float(target[met].mean()), tasks)
         return
     squared = RewardTerms(kind=RewardKind.MEAN, factor=1.0, loss="squared")
     for task in tasks("regression"):
@@ -215,6 +231,15 @@ def _recipes(
         yield Recipe(terms=huber, task=task, target=target / scale)
     if met.size >= MIN_MET and (has_zero or levels[0] > 0.0):
         yield from _two_part(target, met, tasks)
+
+
+def _met(
+    target: Vector, factor: float, tasks: Callable[[str], Iterator[Task]], values: Vector | None = None
+) -> Iterator[Recipe]:
+    """P(met) × `factor`, or × the value of each journey."""
+    terms = RewardTerms(kind=RewardKind.BINARY, factor=factor, loss="log")
+    for task in tasks("binary"):
+        yield Recipe(terms=terms, task=task, target=(target != 0.0).astype(np.float64), values=values)
 
 
 def _two_part(

@@ -62,7 +62,8 @@ class Cut:
 class Figures:
     """Of n rows; NaN where a figure needs probabilities, and none were told, or some of both outcomes.
 
-    rate: the share of rows with a reward; expected, observed: the mean reward that the model expects, and that came.
+    rate: the share of rows with a reward; expected, observed: the mean reward that the model expects, and that came; of
+    a model of P(met) its mean, and the share that was met: its figures are all of that.
     ece: calibration error, ece_by_chance: what a model without any would show; observed_to_expected: their ratio, with
     its 95 % interval, customers as clusters.
     """
@@ -145,7 +146,7 @@ def sliced(judged: Judged, cuts: Sequence[Cut]) -> tuple[Slices, ...]:
 
 def figures_of(judged: Judged) -> Figures:
     """Of all rows that were measured."""
-    return _figures(judged, np.arange(judged.reward.size), variance_a_reward(judged.reward, judged.expected))
+    return _figures(judged, np.arange(judged.reward.size), variance_a_reward(judged.observed, judged.predicted))
 
 
 def metrics_of(slices: Sequence[Slices]) -> Mapping[str, float]:
@@ -220,7 +221,7 @@ def keys_of(levels: Sequence[str]) -> tuple[str, ...]:
 
 
 def _slices(judged: Judged, cut: Cut) -> Slices:
-    spread = variance_a_reward(judged.reward, judged.expected)
+    spread = variance_a_reward(judged.observed, judged.predicted)
     levels = tuple(_slice(judged, cut, code, spread) for code in range(len(cut.levels)))
     told = [one.figures for one in levels if one.figures is not None]
     ratios = np.array([one.observed_to_expected for one in told])
@@ -244,7 +245,7 @@ def _slice(judged: Judged, cut: Cut, code: int, spread: float) -> Slice:
 
 def _figures(judged: Judged, rows: Codes, spread: float) -> Figures:
     """A level where nobody met it has probabilities as well, as they are of all rows. `spread`: of all rewards."""
-    reward, expected = judged.reward[rows], judged.expected[rows]
+    reward, expected = judged.observed[rows], judged.predicted[rows]
     label = (reward != 0.0).astype(np.float64)
     p = judged.p_of(rows)
     ratio, low, high = ratio_of(reward, expected, judged.log.customer[rows], _modelled(expected, p, spread))

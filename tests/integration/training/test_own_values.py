@@ -261,6 +261,6 @@ def test_without_amounts_that_tell_anything_no_value_is_told(why: str, rows: int
         table = table.set_column(table.column_names.index("value_source"), "value_source", fixed)
     bundle = learnt(table, tmp_path)
     assert Scorer(bundle).valued == frozenset()
-    assert {(journey.factor, journey.value) for journey in policy_of(bundle).journeys} == {(None, None)}
-    expected = RewardKind.BINARY if why == "all rewards are what was served" else RewardKind.TWO_PART
-    assert policy_of(bundle).reward.kind is expected
+    assert {(journey.factor, journey.value) for journey in policy_of(bundle).journeys} == {(None, FIXED_VALUE)}
+    assert policy_of(bundle).reward.kind is RewardKind.BINARY
+    assert AMOUNT_FILE not in policy_of(bundle).texts

@@ -82,8 +82,27 @@ def test_rewards_of_several_values_are_ranked_by_the_probabilities_told_beside_t
 
 def test_where_rewards_have_one_value_the_probability_is_what_was_expected_over_it() -> None:
     reward, expected = np.array([0.0, 5.0, 0.0, 5.0]), np.array([0.5, 4.0, 2.0, 3.0])
-    found = measured(reward, expected, np.zeros(4, np.int64), np.full(4, 0.5))
+    found = measured(reward, expected, np.zeros(4, np.int64))
     assert found.brier == pytest.approx(0.0925)
+
+
+def test_a_probability_that_was_told_counts_also_where_one_value_alone_came() -> None:
+    """The journey worth 500 was never met here, so what it was expected to bring is no multiple of what came."""
+    reward, p_met = np.array([0.0, 1.0, 0.0, 1.0]), np.array([0.1, 0.8, 0.4, 0.6])
+    found = measured(reward, np.array([500.0, 1.0, 500.0, 1.0]) * p_met, np.zeros(4, np.int64), p_met)
+    assert [found.auc, found.brier] == pytest.approx([1.0, 0.0925])
+
+
+def test_what_was_told_of_a_surrogate_is_judged_as_often_as_there_was_a_reward(log: DecisionLog) -> None:
+    """Of every row with a reward one more has the surrogate: on average half of what is told of that comes true."""
+    more = np.flatnonzero(log.reward == 0.0)[: np.count_nonzero(log.reward)]
+    surrogate = log.reward.copy()
+    surrogate[more] = 1.0
+    denser = replace(log, surrogate=surrogate)
+    asked = Settings(objective="met", by_probability=True)
+    judged = measure(learn(denser, schema_of(log), ModelFeatures(), asked, lambda stage: None), denser, None, [])
+    assert judged.p_met is not None
+    assert judged.p_met.mean() == pytest.approx((log.reward != 0.0).mean(), rel=0.1)
 
 
 @pytest.mark.parametrize("is_held_out", [False, True])
