@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from service.catalogue.load import parse
 from service.decision.arbitrate import Score, ScoreSource
 from service.decision.arms import Arm
 from service.decision.decide import Decision, DecisionTerms, OtherScores, begin, conclude
-from service.decision.facts import Facts
+from service.decision.facts import Consents, Facts
 from service.state.port import Committed
 from tests.builders import NOW, facts
 from tests.contract.adapters import Store
@@ -54,6 +54,12 @@ OTHERS = {"basket": 0.2, "survey": 0.9, "tips": 0.3, "contact-us": 0.4}
 
 def _scores(p_outcome: Mapping[str, float]) -> Mapping[str, Score]:
     return {journey: Score(p_outcome=p, source=ScoreSource.MODEL) for journey, p in p_outcome.items()}
+
+
+def with_consent(known: Facts) -> Facts:
+    """To all that the catalogue asks for."""
+    consents = Consents(granted_at={("marketing", "web"): known.now - timedelta(days=1)})
+    return replace(known, situation=replace(known.situation, consents=consents))
 
 
 def drawn(known: Facts, decision_id: str, *, limit: int = 2) -> Decision:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ from service.decision.arms import Arm
 from service.decision.decide import Decision
 from service.decision.journey import NO_JOURNEY
 from service.decision.record import to_document
+from service.state.export.settled import OPEN
 from service.state.history.keep import ImportCounts
-from tests.builders import NOW
+from tests.builders import NOW, facts
 from tests.contract.adapters import Store
-from tests.contract.exploring import CUSTOMERS, OTHERS, P_OUTCOME, explored
+from tests.contract.exploring import CUSTOMERS, OTHERS, P_OUTCOME, drawn, explored, with_consent
 from tests.contract.history import DAY, buy, decided, exported, imported, plain, present, rows_in
 from tests.contract.rows import MINUTE
 from tests.contract.test_import import elsewhere as elsewhere
@@ -146,6 +148,18 @@ async def test_silence_is_told_its_reward_when_what_could_have_been_shown_would_
         "survey": None,
         "tips": None,
     }, "the last two are met by outcomes, and nothing was shown"
+
+
+async def test_a_day_is_open_while_anything_that_was_allowed_may_come_by_itself(state: Store, folder: Path) -> None:
+    """One slot, filled by a journey that nobody presents: its reservation ends at once, basket's week goes on."""
+    known = replace(facts(), customer_id=CUSTOMERS[Arm.CHAMPION])
+    decision_id = next(f"d{i}" for i in range(100) if drawn(with_consent(known), f"d{i}", limit=1).picks)
+    await explored(state, decision_id, Arm.CHAMPION, limit=1)
+    for now, is_open in ((NOW + 7 * DAY - MINUTE, b"1"), (NOW + 7 * DAY, b"0")):
+        table = await exported(state, folder, now)
+        assert table["is_censored"].to_pylist() == [False]
+        (file,) = folder.glob("day=*/decisions.parquet")
+        assert pq.ParquetFile(file).metadata.metadata[OPEN.encode()] == is_open
 
 
 async def test_a_table_of_all_arms_goes_from_store_to_store_unchanged(

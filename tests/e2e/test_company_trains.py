@@ -19,6 +19,7 @@ from models.registry import CHAMPION, fetch_champion, registered
 from models.scorer import Scorer
 from models.tracking import Registry, client_of
 from service.cli import main
+from service.decision.journey import NO_JOURNEY
 from service.state.export.table import ELIGIBLE
 from tests.companies.bank import FIRST_HOLDER, HOLDERS, make_bank
 from tests.e2e.test_command_line import rumbo
@@ -113,9 +114,10 @@ def said(*arguments: str) -> str:
 
 
 def rows_in(folder: Path) -> list[Mapping[str, object]]:
-    return [
-        row for file in sorted(folder.glob("**/decisions.parquet")) for row in pq.ParquetFile(file).read().to_pylist()
-    ]
+    """Those of journeys."""
+    files = sorted(folder.glob("**/decisions.parquet"))
+    rows = [row for file in files for row in pq.ParquetFile(file).read().to_pylist()]
+    return [row for row in rows if row["journey_id"] != NO_JOURNEY]
 
 
 def registry_of(company: Path) -> Registry:

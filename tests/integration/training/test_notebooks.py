@@ -20,6 +20,7 @@ from features.company.company import load_company
 from models.registry import registered
 from models.tracking import Registry, client_of
 from service.cli import main
+from service.decision.journey import NO_JOURNEY
 from tests.companies.bank import FIRST_HOLDER, HOLDERS, NOW
 from tests.companies.bank_catalogue import (
     CARD,
@@ -50,11 +51,11 @@ def ran(name: str, of: CompanyLog, folder: Path, **variables: str | Path) -> Exe
 
 
 def rows_of(export: Path, columns: Iterable[str]) -> pd.DataFrame:
-    """The first table, read file by file."""
+    """The rows of the first table that are of a journey, read file by file."""
     files = sorted(export.glob("day=*/decisions.parquet"))
-    tables = [pq.ParquetFile(file).read(columns=list(columns)) for file in files]
+    tables = [pq.ParquetFile(file).read(columns=[*dict.fromkeys((*columns, "journey_id"))]) for file in files]
     rows: pd.DataFrame = pa.concat_tables(tables).to_pandas()
-    return rows
+    return rows[rows["journey_id"] != NO_JOURNEY].reset_index(drop=True)
 
 
 def test_where_nothing_is_drawn_by_chance_the_log_of_the_example_is_thin(

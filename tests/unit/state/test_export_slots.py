@@ -5,20 +5,16 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
-from datetime import timedelta
 
-from service.decision.facts import Consents, Situation
 from service.decision.record import canonical, to_document, weighed_again
 from service.state.export.slots import EligibleSet, best_unsaid, slots_of
-from tests.builders import NOW, facts
-from tests.contract.exploring import CUSTOMERS, PLAN, drawn
-
-GRANTED = Situation(consents=Consents(granted_at={("marketing", "web"): NOW - timedelta(days=1)}))
+from tests.builders import facts
+from tests.contract.exploring import CUSTOMERS, PLAN, drawn, with_consent
 
 
 def records(count: int) -> list[dict[str, object]]:
     """Of decisions for as many customers, with one to five slots."""
-    known = facts(situation=GRANTED)
+    known = with_consent(facts())
     made = (drawn(replace(known, customer_id=str(i)), f"d{i}", limit=1 + i % 5) for i in range(count))
     return [json.loads(canonical(to_document(decision))) for decision in made]
 
@@ -45,7 +41,7 @@ def test_what_could_have_been_said_best_is_first_in_the_order_that_was_drawn_fro
     """Of the holdout all four are held out: basket, of the first tier, has 0.5 × 5 × 2; survey 0.25 × 8."""
     holdout, *_ = CUSTOMERS
     record = json.loads(
-        canonical(to_document(drawn(replace(facts(situation=GRANTED), customer_id=CUSTOMERS[holdout]), "d")))
+        canonical(to_document(drawn(replace(with_consent(facts()), customer_id=CUSTOMERS[holdout]), "d")))
     )
     weighed = {one.journey_id: one for one in weighed_again(PLAN, record)}
     assert best_unsaid(record, weighed) == "basket"

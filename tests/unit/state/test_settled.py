@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.schema import FeatureSchema
-from service.state.export.settled import is_settled
+from service.state.export.settled import OPEN, is_settled
 from service.state.export.table import export_schema
 from tests.builders import SCHEMA
 
@@ -19,11 +20,17 @@ OVER = datetime(2026, 1, 2, tzinfo=UTC)
 TABLE = export_schema(SCHEMA)
 
 
-def written(file: Path, *, censored: bool = False, at: datetime = OVER + timedelta(days=1)) -> Path:
+def written(
+    file: Path,
+    *,
+    censored: bool = False,
+    at: datetime = OVER + timedelta(days=1),
+    said: Mapping[str, str] | None = None,
+) -> Path:
     """An exported day of one row, by its form alone, that was written `at`."""
     columns = [pa.array([censored]) if f.name == "is_censored" else pa.nulls(1, f.type) for f in TABLE]
     schema = pa.schema([f.with_nullable(True) for f in TABLE])
-    pq.write_table(pa.Table.from_arrays(columns, schema=schema), file)
+    pq.write_table(pa.Table.from_arrays(columns, schema=schema.with_metadata(said)), file)
     os.utime(file, (at.timestamp(), at.timestamp()))
     return file
 
@@ -37,6 +44,13 @@ def test_a_day_whose_windows_were_over_is_settled(file: Path) -> None:
     assert is_settled(written(file), OVER, None)
     assert not is_settled(written(file, censored=True), OVER, None)
     assert not is_settled(written(file, at=OVER - timedelta(hours=1)), OVER, None)
+
+
+def test_a_day_in_which_something_allowed_could_still_come_by_itself_is_open(file: Path) -> None:
+    """Of a day of before, whose file does not say it, the rows alone count."""
+    assert not is_settled(written(file, said={OPEN: "1"}), OVER, None)
+    assert is_settled(written(file, said={OPEN: "0"}), OVER, None)
+    assert is_settled(written(file), OVER, None)
 
 
 def test_a_day_with_other_columns_is_written_again_where_it_can_be(file: Path) -> None:
