@@ -105,6 +105,14 @@ def said(*arguments: str) -> str:
     return output
 
 
+def looked(company: Path, *options: str, status: int = 0) -> dict[str, Any]:
+    """What `rumbo monitor` has found, that nothing could be judged of, where it ends with 2."""
+    ended, output = run("monitor", "--company", str(company), *options, "--json")
+    assert ended == status, output
+    found: dict[str, Any] = json.JSONDecoder().raw_decode(output[output.index("{") :])[0]
+    return found
+
+
 def rows_in(folder: Path) -> list[Mapping[str, object]]:
     return [
         row for file in sorted(folder.glob("**/decisions.parquet")) for row in pq.ParquetFile(file).read().to_pylist()
@@ -177,11 +185,11 @@ def test_a_challenger_is_promoted_by_force_alone_and_a_lost_feature_is_told_by_n
 
 def test_it_is_watched_by_its_own_export_and_each_look_is_a_run(company: Path) -> None:
     """Nothing of 600 rows that an import brought tells a probability; their features are watched all the same."""
-    found = json.loads(said("monitor", "--company", str(company), "--mlflow", "--json"))
+    found = looked(company, "--mlflow")
     assert found["log"] == str(company / ".rumbo" / "export")
     assert {one["feature"] for one in found["features"]} >= {"accounts_open", "first_account_at", "balance"}
     assert sum(week["rows"] for week in found["mix"]) >= 600
-    assert any(notice.startswith("calibration is not judged") for notice in found["notices"])
+    assert found["calibration_not_judged"].startswith("no row in that time has both")
     registry = registry_of(company)
     with client_of(registry) as client:
         experiment = client.get_experiment_by_name(f"{registry.experiment}-monitor")
@@ -195,7 +203,7 @@ def test_it_is_watched_by_its_own_export_and_each_look_is_a_run(company: Path) -
 
 def test_a_model_is_judged_by_what_came_after_it_had_learnt(company: Path) -> None:
     """Its run began a moment ago, so that nothing of the history is proof."""
-    found = json.loads(said("monitor", "--company", str(company), "--model", "champion", "--json"))
+    found = looked(company, "--model", "champion", status=2)
     assert found["expected_by"].startswith("model ")
     assert (found["rows_judged"], found["judged_from"]) == (0, f"{datetime.now(UTC):%Y-%m-%d}")
 
