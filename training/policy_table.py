@@ -11,11 +11,10 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from models.bundle import Bundle
 from training.log import cells
 from training.log.errors import LogInvalid
 from training.log.files import LogFiles
-from training.score import FEATURES_KEY, score_log
+from training.score import FEATURES_KEY, bundle_in, score_log
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +63,7 @@ def policy_at(path: Path, log: Path, eligible: str | None, costs: Mapping[str, f
 
 
 def _of_bundle(path: Path, log: Path, eligible: str | None, costs: Mapping[str, float] | None) -> PolicyTable:
-    bundle = Bundle.load(path)
+    bundle = bundle_in(path)
     scores = score_log(log, bundle, eligible, costs, None)
     names, categorical = bundle.encoder.features_read()
     return PolicyTable(

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -156,6 +157,9 @@ def test_what_is_served_is_what_was_trained_and_a_changed_log_is_refused(company
 
 def test_a_challenger_is_promoted_by_force_alone_and_a_lost_feature_is_told_by_name(company: Path) -> None:
     """What the company can no longer fill is neither promoted nor served; its priors order the journeys."""
+    for nowhere in (("promote", "9"), ("promote", "9", "--force")):
+        status, output = run(*nowhere, "--company", str(company))
+        assert (status, "the model mybank has no version 9; there are: 1" in output) == (1, True)
     status, output = run("promote", "2", "--company", str(company))
     assert (status, "--force" in output) == (2, True)
     told = said("promote", "2", "--company", str(company), "--force")
@@ -184,8 +188,8 @@ def test_a_challenger_is_promoted_by_force_alone_and_a_lost_feature_is_told_by_n
 
 
 def test_it_is_watched_by_its_own_export_and_each_look_is_a_run(company: Path) -> None:
-    """Nothing of 600 rows that an import brought tells a probability; their features are watched all the same."""
-    found = looked(company, "--mlflow")
+    """Nothing of 600 rows that an import brought tells a probability, and they are few: it says so, with figures."""
+    found = looked(company, "--mlflow", status=2)  # of fewer than 200 customers nothing would raise an alarm
     assert found["log"] == str(company / ".rumbo" / "export")
     assert {one["feature"] for one in found["features"]} >= {"accounts_open", "first_account_at", "balance"}
     assert sum(week["rows"] for week in found["mix"]) >= 600

@@ -20,8 +20,6 @@ def promote(version: str, company: Path | None, home: Path | None, force: bool) 
     Without --force it is refused: nothing proves yet that a version is better. The run says when it was promoted, and
     what it replaced.
     """
-    if not force:
-        raise click.UsageError(f"nothing proves that version {version} is better: --force promotes it all the same")
     from datetime import UTC, datetime
 
     from features.company.home import demand_home_of, places
@@ -35,6 +33,9 @@ def promote(version: str, company: Path | None, home: Path | None, force: bool) 
     known = where.demand_company()
     demand_home_of(known, where.home)
     registry = Registry.of(known, where.home)
-    demand_fit(fetch(registry, version), known_features(known, where.home).schema)
+    bundle = fetch(registry, version)
+    if not force:
+        raise click.UsageError(f"nothing proves that version {version} is better: --force promotes it all the same")
+    demand_fit(bundle, known_features(known, where.home).schema)
     replaced = move(registry, version, datetime.now(UTC))
     click.echo(f"version {version} of {registry.model} is champion, in place of {replaced or 'none'}")

@@ -30,6 +30,7 @@ from training.log.worth import LoggedWorth, worth_in
 Vector = NDArray[np.float64]
 Codes = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+NO_REWARD = "no row has a reward that is known"
 _NO_TIME = np.datetime64("1970-01-01", "us")
 
 
@@ -134,7 +135,7 @@ def decisions_of(files: LogFiles, named: LogColumns) -> DecisionLog:
     reward, surrogate = _reward(log, columns), _optional(log, columns.surrogate)
     known = ~np.isnan(reward) if surrogate is None else ~np.isnan(reward) & ~np.isnan(surrogate)
     if not known.any():
-        raise log.fault("no row has a reward that is known", column=columns.reward)
+        raise log.fault(NO_REWARD, column=columns.reward)
     shown = cells.texts(log, columns.journey)
     _demand_all(log, shown.codes >= 0, known, columns.journey, "there is no journey")
     propensity = _propensity(log, columns.propensity, known)
@@ -162,6 +163,14 @@ def decisions_of(files: LogFiles, named: LogColumns) -> DecisionLog:
         worth=worth_in(log, columns, index[shown.codes], len(journeys)) if is_exported(files) else None,
     )
     return whole.where(known)
+
+
+def demand_reward(files: LogFiles, named: LogColumns) -> None:
+    """By its column alone, before all else that takes long. Raises: LogInvalid where no reward is known."""
+    files.demand(named.reward, "--reward")
+    log = files.read({named.reward})
+    if log.table.column(named.reward).null_count == log.table.num_rows:
+        raise log.fault(NO_REWARD, column=named.reward)
 
 
 def read_choices(

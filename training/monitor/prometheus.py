@@ -15,7 +15,7 @@ from features.files import replacing
 from training.monitor.report import FeatureForm, Monitoring, WeekForm
 
 METRICS: Final = {
-    "rumbo_monitor_alarms": "Alarms by figure: calibration, psi, missing, stale, mix; 0 where there is none, none if not judged.",
+    "rumbo_monitor_alarms": "Alarms by figure: calibration, psi, missing, stale, mix; left out where it is not judged.",
     "rumbo_monitor_judged": "By figure 1, or 0 where too little is known to judge it.",
     "rumbo_monitor_ratio": "Observed / expected of all that is judged, by kind.",
     "rumbo_monitor_ratio_low": "Where the interval of rumbo_monitor_ratio begins.",
