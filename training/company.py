@@ -18,6 +18,7 @@ from training.log.options import FEATURE, LogColumns, is_exported
 
 JOURNEY = "journey_id"
 """Without another group, ranking is measured within each journey."""
+STRANGE = "it has no feature of the company that models may learn from: is it another company's log?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,13 +58,16 @@ class CompanyModels:
     def columns_for(self, files: LogFiles, asked: LogColumns) -> LogColumns:
         """The columns of the features that models may see, and of what these are computed from, typed by the schema.
 
-        Raises: LogInvalid for a feature that was asked for and that the company does not have.
+        Raises: LogInvalid for a feature that was asked for and that the company does not have, and for a log that has
+            none that models may learn from: it is another company's.
         """
         for name in asked.features:
             if name not in self.schema.by_name:
                 raise LogInvalid(files.path, "the company has no such feature (--features)", column=name)
         stored = _stored(files)
         specs = [spec for spec in self._learnable(asked.features) if _source(spec) in stored]
+        if not specs:
+            raise LogInvalid(files.path, STRANGE)
         names = tuple(dict.fromkeys(map(_source, specs)))
         texts = {spec.name for spec in specs if spec.type is FeatureType.STRING}
         group = asked.group or (None if self.group == JOURNEY else self.group)
@@ -72,9 +76,11 @@ class CompanyModels:
         return replace(asked, features=names, categorical=tuple(name for name in names if name in texts), group=group)
 
     def terms_for(self, files: LogFiles, asked: LogColumns, found: FeatureColumns) -> ModelTerms:
-        """What can be learnt from, of the columns that were found."""
+        """What can be learnt from, of what was found. Raises: LogInvalid where none is of the right type."""
         specs = self._learnable(asked.features)
         there = [spec for spec in specs if _is_in(spec, found)]
+        if not there:
+            raise LogInvalid(files.path, STRANGE)
         schema = FeatureSchema(tuple(there))
         interactions = {
             name: formula

@@ -218,6 +218,8 @@ def demand_choice(log: DecisionLog) -> None:
     if np.unique(log.shown).size < 2:
         name = log.choices.journeys[int(log.shown[0])]
         raise LogInvalid(log.path, f"only one journey was ever shown ({name!r}): nothing to compare")
+    if (log.choices.eligible.sum(axis=1) < 2).all():
+        raise LogInvalid(log.path, "each row could have one journey only: nothing can be compared")
 
 
 def of_slot(log: DecisionLog, slot: int | None) -> DecisionLog:

@@ -18,8 +18,9 @@ from training.learn.learn import Settings, learn
 from training.learn.measures import MODEL, Judged, demand_baselines, measure
 from training.learn.plain import schema_of
 from training.learn.slices import Figures, Slices, figures_of, sliced
-from training.log.decisions import DecisionLog, decisions_of
+from training.log.decisions import DecisionLog, decisions_of, demand_reward
 from training.log.errors import LogInvalid
+from training.log.facts import texts_of_numbers
 from training.log.files import LogFiles
 from training.log.options import LogColumns
 from training.log.silent import silent_pairs
@@ -86,9 +87,9 @@ class Trained:
     """A bundle, and what was measured of it on rows that it had not seen.
 
     `left_out` rows were open when those held out began, `without_reward` have none that is known. `notices` say what no
-    model saw, and why; `parity` what of the log was scored again; `fingerprint` is of the `log`. `is_held_out`: the
-    rows measured are not those learnt from; `figures` are of all of them, `slices` of parts. `about_silence`: what was
-    learnt of what comes of showing nothing, or why nothing was.
+    model saw, and why, `notes` what was learnt from and looks wrong; `parity` what of the log was scored again;
+    `fingerprint` is of the `log`. `is_held_out`: the rows measured are not those learnt from; `figures` are of all of
+    them, `slices` of parts. `about_silence`: what was learnt of what comes of showing nothing, or why nothing was.
     """
 
     bundle: Bundle
@@ -104,6 +105,7 @@ class Trained:
     without_reward: int
     about_silence: str
     notices: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     parity: Parity = field(default_factory=Parity)
 
     def rows(self) -> dict[str, int]:
@@ -122,6 +124,7 @@ class Trained:
             "model_version": self.bundle.version,
             "left_out": list(self.notices),
             "silence": self.about_silence,
+            "notes": list(self.notes),
             "parity": list(self.parity.lines()),
             "rows": self.rows(),
             "learnt_from": self.learnt_from.document(),
@@ -148,6 +151,7 @@ def train_from_log(order: Order, announce: Announce) -> Trained:
     """
     announce("log")
     files, parity = LogFiles(order.log), Parity()
+    demand_reward(files, order.columns)
     fingerprint = files.fingerprint()
     if order.company is not None and order.bundle_of is not None:
         parity = demand_parity(files, order.bundle_of, order.company.schema)
@@ -182,6 +186,7 @@ def train_from_log(order: Order, announce: Announce) -> Trained:
         measured_on=Extent.of(judged.log),
         is_held_out=test is not None,
         notices=terms.notices,
+        notes=texts_of_numbers(log.choices.features, columns.categorical),
         parity=parity,
     )
 

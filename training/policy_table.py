@@ -16,7 +16,7 @@ from service.decision.journey import NO_JOURNEY
 from training.log import cells
 from training.log.errors import LogInvalid
 from training.log.files import LogFiles
-from training.score import FEATURES_KEY, score_log
+from training.score import FEATURES_KEY, bundle_in, score_log
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,7 @@ def policy_at(path: Path, log: Path, eligible: str | None, costs: Mapping[str, f
     Raises: LogInvalid, BundleCorrupt.
     """
     if path.is_dir():
-        return policy_of(Bundle.load(path), path, log, eligible, costs)
+        return policy_of(bundle_in(path), path, log, eligible, costs)
     return _of_file(path)
 
 

@@ -49,6 +49,13 @@ class Scores:
     probability: Matrix
 
 
+def bundle_in(folder: Path) -> Bundle:
+    """Raises: LogInvalid where there is none; BundleCorrupt."""
+    if not (folder / MANIFEST_FILE).is_file():
+        raise LogInvalid("--model", f"there is no bundle in '{folder}', no {MANIFEST_FILE}")
+    return Bundle.load(folder)
+
+
 def scores_of(bundle: Bundle, choices: Choices, costs: Mapping[str, float] | None, against: str | None) -> Scores:
     """The policy of a bundle on these rows.
 

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -113,6 +114,14 @@ def said(*arguments: str) -> str:
     return output
 
 
+def looked(company: Path, *options: str, status: int = 0) -> dict[str, Any]:
+    """What `rumbo monitor` has found, that nothing could be judged of, where it ends with 2."""
+    ended, output = run("monitor", "--company", str(company), *options, "--json")
+    assert ended == status, output
+    found: dict[str, Any] = json.JSONDecoder().raw_decode(output[output.index("{") :])[0]
+    return found
+
+
 def rows_in(folder: Path) -> list[Mapping[str, object]]:
     """Those of journeys."""
     files = sorted(folder.glob("**/decisions.parquet"))
@@ -159,6 +168,9 @@ def test_a_challenger_without_proof_is_promoted_by_force_alone_and_a_lost_featur
     company: Path,
 ) -> None:
     """What the company can no longer fill is neither promoted nor served; its priors order the journeys."""
+    for nowhere in (("promote", "9"), ("promote", "9", "--force")):
+        status, output = run(*nowhere, "--company", str(company))
+        assert (status, "the model mybank has no version 9; there are: 1" in output) == (1, True)
     for version in ((), ("2",)):
         status, output = run("promote", *version, "--company", str(company))
         assert (status, "version 1 stays champion: not enough evidence" in output) == (3, True), output
@@ -192,12 +204,12 @@ def test_a_challenger_without_proof_is_promoted_by_force_alone_and_a_lost_featur
 
 
 def test_it_is_watched_by_its_own_export_and_each_look_is_a_run(company: Path) -> None:
-    """Nothing of 600 rows that an import brought tells a probability; their features are watched all the same."""
-    found = json.loads(said("monitor", "--company", str(company), "--mlflow", "--json"))
+    """Nothing of 600 rows that an import brought tells a probability, and they are few: it says so, with figures."""
+    found = looked(company, "--mlflow", status=2)  # of fewer than 200 customers nothing would raise an alarm
     assert found["log"] == str(company / ".rumbo" / "export")
     assert {one["feature"] for one in found["features"]} >= {"accounts_open", "first_account_at", "balance"}
     assert sum(week["rows"] for week in found["mix"]) >= 600
-    assert any(notice.startswith("calibration is not judged") for notice in found["notices"])
+    assert found["calibration_not_judged"].startswith("no row in that time has both")
     registry = registry_of(company)
     with client_of(registry) as client:
         experiment = client.get_experiment_by_name(f"{registry.experiment}-monitor")
@@ -211,7 +223,7 @@ def test_it_is_watched_by_its_own_export_and_each_look_is_a_run(company: Path) -
 
 def test_a_model_is_judged_by_what_came_after_it_had_learnt(company: Path) -> None:
     """Its run began a moment ago, so that nothing of the history is proof."""
-    found = json.loads(said("monitor", "--company", str(company), "--model", "champion", "--json"))
+    found = looked(company, "--model", "champion", status=2)
     assert found["expected_by"].startswith("model ")
     assert (found["rows_judged"], found["judged_from"]) == (0, f"{datetime.now(UTC):%Y-%m-%d}")
 

@@ -58,12 +58,13 @@ def evaluate(
     Values are of the policy, of the one that wrote the log, of a uniform one and of each journey for everyone, by every
     estimator, with 95 % intervals; rewards are as logged, less what `--cost` says. A log that is thin proves no gain.
     """
-    from training.commands.failures import refusing
+    from training.commands.failures import demand_places, refusing
 
     if (model is None) == (policy is None):
         raise click.UsageError("say one of --model and --policy")
     judged = model or policy
     assert judged is not None
+    demand_places(plot)
     with refusing():
         from training.commands.progress import announcing
         from training.evaluation import Question, evaluate_log

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,11 +78,12 @@ def monitor(
 
     By week and kind: observed and expected, with a confidence sequence that may be looked at every day; how features
     and the mix of journeys moved. Without --log: by the company's own export, brought up to date. Ends with 1 on an
-    alarm, 0 without, 2 where it could not look.
+    alarm, 0 without, 2 where it could not look, or nothing could be judged.
     """
     if asked["model"] is not None and asked["probability"] is not None:
         raise click.UsageError("say one of --model and --probability")
     with _failing():
+        _demand_folder(prometheus)
         _demand_writable(plot, prometheus)
         known = _place(company, home) if _is_needed(company, asked, in_mlflow) else None
         found = _looked(_question(known, asked), plot)
@@ -96,6 +98,10 @@ def monitor(
     _tell(found, as_json)
     if found.alarms:
         click.get_current_context().exit(ALARM)
+    if found.is_blind:
+        from training.monitor.tables import not_judged
+
+        raise Refusal(f"nothing could be judged: {'; '.join(not_judged(found))}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +128,14 @@ def _failing() -> Iterator[None]:
     except Exception as error:
         traceback.print_exc()
         raise Refusal("a fault of Rumbo itself, see above; nothing is said of the model") from error
+
+
+def _demand_folder(metrics: Path | None) -> None:
+    """One made here would be its owner's alone, and who collects metrics is another user. Raises: CannotWrite."""
+    from features.errors import CannotWrite
+
+    if metrics is not None and not metrics.parent.exists():
+        raise CannotWrite(f"{metrics} cannot be written: there is no folder {metrics.parent}; make it, for its reader")
 
 
 def _demand_writable(*files: Path | None) -> None:
@@ -232,4 +246,4 @@ def _tell(found: Monitoring, as_json: bool) -> None:
         return
     from training.monitor.tables import print_monitoring
 
-    print_monitoring(found)
+    print_monitoring(found, datetime.now(UTC).date())

@@ -35,13 +35,13 @@ def score(
     Writes `row` (from 0), `journey_id`, `value` (expected reward, net of cost) and `probability` (1 for the journey
     taken). No reward, journey or propensity is read. Costs given here replace the model's; its guard is taken anew.
     """
-    from training.commands.failures import refusing
+    from training.commands.failures import demand_places, refusing
 
+    demand_places(out)
     with refusing():
-        from models.bundle import Bundle
-        from training.score import score_log, write_scores
+        from training.score import bundle_in, score_log, write_scores
 
-        bundle = Bundle.load(model)
+        bundle = bundle_in(model)
         scores = score_log(log, bundle, eligible, costs_from(costs), against)
         write_scores(out, scores, bundle.encoder)
     click.echo(f"wrote {out}: {scores.eligible.shape[0]:,} rows, {len(scores.journeys)} journeys", err=True)

@@ -121,6 +121,13 @@ def print_slices(trained: Trained, console: Console) -> None:
             console.print(f"Fairness: {fairness_line(one).replace('**', '')}", soft_wrap=True, markup=False)
 
 
+def _measured(trained: Trained, folds: str) -> str:
+    """Where the rows that no model had seen are from, and what the folds were for."""
+    if not trained.is_held_out:
+        return f"Folds: {folds}"
+    return f"Measured on what was decided from {str(trained.measured_on.first)[:10]} on; folds for the policy: {folds}"
+
+
 def _short(value: float) -> str:
     return "" if value != value else f"{value:.3f}"
 
@@ -148,11 +155,13 @@ def print_trained(trained: Trained, kept: str) -> None:
     else:
         more = f"{guard.margin:.4g} more" if guard.margin else "anything more"
         told = f"{best!r} is left where {more} is expected: {guard.gain:+.4g} ± {guard.se:.2g} a row"
-    console.print(f"Folds: {policy.folds}. Policy: {told}.", soft_wrap=True)
+    console.print(f"{_measured(trained, policy.folds)}. Policy: {told}.", soft_wrap=True)
     print_slices(trained, console)
     console.print(f"Silence: {trained.about_silence}", soft_wrap=True)
     for notice in trained.notices:
         console.print(f"Left out: {notice}.", soft_wrap=True)
+    for note in trained.notes:
+        console.print(f"Note: {note}.", soft_wrap=True, markup=False)
     for line in trained.parity.lines():
         console.print(f"Parity: {line}.", soft_wrap=True)
     console.print(f"{kept}: model {trained.bundle.version}", soft_wrap=True)

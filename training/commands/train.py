@@ -56,6 +56,10 @@ def train(company: Path | None, home: Path | None, log: Path | None, as_json: bo
     if asked["test_from"] is not None and asked["folds"] is not None:
         raise click.UsageError("say one of --test-from and --folds")
     out = asked.pop("out")
+    if out is not None:
+        from training.commands.failures import demand_places
+
+        demand_places(out / "manifest.json")
     if company is None and log is not None and out is not None:
         _tell(_learnt(_order(log, asked), out), f"Wrote {out}", as_json)
         return
@@ -135,13 +139,11 @@ def _learnt(order: Order, out: Path | None) -> Trained:
     from training.commands.failures import refusing
 
     with refusing():
-        from features.files import demand_writable_at, write_text, writing
+        from features.files import write_text, writing
         from training.card import CARD, card_of
         from training.commands.progress import announcing
         from training.from_log import train_from_log
 
-        if out is not None:
-            demand_writable_at(out)
         with announcing(7) as announce:
             trained = train_from_log(order, announce)
             if out is not None:

@@ -39,6 +39,7 @@ from training.log.worth import LoggedWorth, worth_in
 Vector = NDArray[np.float64]
 Codes = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+NO_REWARD = "no row has a reward that is known"
 _NO_TIME = np.datetime64("1970-01-01", "us")
 
 
@@ -156,7 +157,7 @@ def decisions_of(files: LogFiles, named: LogColumns, *, with_silence: bool = Fal
             reward = _earned(log, columns, reward)
     known = used & (~np.isnan(reward) if surrogate is None else ~np.isnan(reward) & ~np.isnan(surrogate))
     if not known.any():
-        raise log.fault("no row has a reward that is known", column=columns.reward)
+        raise log.fault(NO_REWARD, column=columns.reward)
     log.demand_all(shown.codes >= 0, known, columns.journey, "there is no journey")
     propensity = propensity_in(log, columns.propensity, known)
     journeys, index, eligible = _eligible(log, columns.eligible, allowed, shown, known)
@@ -186,6 +187,14 @@ def decisions_of(files: LogFiles, named: LogColumns, *, with_silence: bool = Fal
         worth=worth_in(log, columns, index[shown.codes], len(journeys)) if exported else None,
     )
     return whole.where(known)
+
+
+def demand_reward(files: LogFiles, named: LogColumns) -> None:
+    """By its column alone, before all else that takes long. Raises: LogInvalid where no reward is known."""
+    files.demand(named.reward, "--reward")
+    log = files.read({named.reward})
+    if log.table.column(named.reward).null_count == log.table.num_rows:
+        raise log.fault(NO_REWARD, column=named.reward)
 
 
 def read_choices(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 
 import numpy as np
@@ -12,6 +13,10 @@ from features.columns.arrow import ColumnUnfit, columns_of
 from features.columns.facts import FeatureColumns
 from training.log.files import LogTable
 
+NUMBER = re.compile(r"\s*[-+]?[\d.,'\s]*\d\s*(%|€|\$)?\s*")
+"""However it is written: 1.234,56 or 1'234.56 too."""
+FEW_LEVELS = 20
+"""So many may be codes: months, marks."""
 _AT = "\0at"
 """The moments, under a name that no file can give a column."""
 
@@ -50,6 +55,18 @@ def demand_types(log: LogTable, stored: Mapping[str, str], facts: FeatureColumns
         if present.size:
             text = f"the model reads {needed} here, and this is {found}"
             raise log.fault(text, row=int(present[0]), column=stored[name])
+
+
+def texts_of_numbers(facts: FeatureColumns, categorical: Collection[str]) -> tuple[str, ...]:
+    """Features that would be learnt from as names and look like numbers, such as 123,45, unless said to be names."""
+    return tuple(
+        f"{name}: text of {len(text.levels):,} levels, most of which are numbers; each is learnt from as a name "
+        f"(write them as numbers, or say --categorical {name})"
+        for name, text in sorted(facts.texts.items())
+        if name not in categorical
+        and len(text.levels) > FEW_LEVELS
+        and 2 * sum(NUMBER.fullmatch(level) is not None for level in text.levels) > len(text.levels)
+    )
 
 
 def _absent(facts: FeatureColumns, name: str) -> NDArray[np.bool_]:

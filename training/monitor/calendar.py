@@ -30,6 +30,10 @@ class Period:
         """The day after."""
         return self.begins + WEEK
 
+    def holds(self, days: Days) -> NDArray[np.bool_]:
+        """(n,) which of these days lie in it."""
+        return (days >= self.begins) & (days < self.ends)
+
 
 def days_of(instants: NDArray[np.datetime64]) -> Days:
     """(n,) the days."""

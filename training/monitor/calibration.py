@@ -88,6 +88,11 @@ class Since:
         return _over(self.observed + self.half, self.expected)
 
     @property
+    def is_concluded(self) -> bool:
+        """Whether there are enough at its last look."""
+        return bool(np.isfinite(self.half[-1]))
+
+    @property
     def seen_on(self) -> Day | None:
         """The first day on which the interval left out that all is as expected."""
         crossed = np.abs(self.observed - self.expected) > self.half

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -14,8 +14,8 @@ from models.bundle import Bundle
 from training.log.files import LogFiles
 from training.log.options import LogColumns, column_of
 from training.monitor.alarms import alarms_of
-from training.monitor.calendar import ONE, Day, days_of, periods_from
-from training.monitor.calibration import KindSeen, Told, calibration_of
+from training.monitor.calendar import ONE, Day, Period, days_of, periods_from
+from training.monitor.calibration import LEAST_CUSTOMERS, LEAST_VARIANCE, KindSeen, Told, calibration_of
 from training.monitor.drift import FEWEST, effective_rows
 from training.monitor.expected import Expected, as_served, by_bundle, by_column
 from training.monitor.report import (
@@ -58,7 +58,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Found:
-    """All that was found, before it is put into words."""
+    """All that was found, before it is put into words; `calibration_not_judged` and `mix_not_judged` say why not."""
 
     question: Question
     rows: ShownRows
@@ -68,6 +68,8 @@ class Found:
     reference: Reference | None = None
     features: dict[str, tuple[FeatureSeen, ...]] = field(default_factory=dict)
     mix: tuple[MixSeen, ...] = ()
+    calibration_not_judged: str | None = None
+    mix_not_judged: str | None = None
     notices: tuple[str, ...] = ()
 
 
@@ -86,7 +88,8 @@ def look_at(question: Question, announce: Callable[[str], None]) -> Found:
     judged = _judged(question, rows, expected)
     found = Found(question=question, rows=rows, expected=expected, judged=judged, notices=question.notices)
     announce("calibration")
-    found = replace(found, kinds=calibration_of(_told(found)), notices=(*found.notices, *_why(found)))
+    found = replace(found, kinds=calibration_of(_told(found)))
+    found = replace(found, calibration_not_judged=_why(found))
     announce("features")
     return _watched(found)
 
@@ -113,6 +116,8 @@ def monitoring_of(found: Found) -> Monitoring:
         mix=mix_form(rows),
         mix_shifts=mix_shift_form(found.mix),
         alarms=alarms_of(found.kinds, found.features, found.mix),
+        calibration_not_judged=found.calibration_not_judged,
+        mix_not_judged=found.mix_not_judged,
         notices=found.notices,
     )
 
@@ -155,30 +160,34 @@ def _told(found: Found) -> Told:
     )
 
 
-def _why(found: Found) -> Iterator[str]:
-    """Why calibration is not judged, if it is not."""
+def _why(found: Found) -> str | None:
+    """Why nothing is concluded of calibration, if nothing is."""
     if found.expected is None:
-        yield "calibration is not judged: the log has no p_outcome; name --probability or --model"
-    elif not found.judged.any():
-        yield "calibration is not judged: no row in that time has both an outcome that is known and a probability"
+        return "the log has no p_outcome; name --probability or --model"
+    if not found.judged.any():
+        return "no row in that time has both an outcome that is known and a probability"
+    if not any(sequence.is_concluded for kind in found.kinds for sequence in kind.sequences):
+        return f"too few yet, {LEAST_CUSTOMERS} customers and a variance of {LEAST_VARIANCE:g} outcomes are needed"
+    return None
 
 
 def _watched(found: Found) -> Found:
     """With features and mix, where there is something to compare them with."""
     reference, begins, notices = _reference(found)
+    found = replace(found, reference=reference, notices=(*found.notices, *notices))
     if reference is None:
-        return replace(found, notices=(*found.notices, *notices))
+        return replace(found, mix_not_judged="there is no row to compare with (--reference)")
     periods = periods_from(begins, days_of(found.rows.decided_at).max())
     if not periods:
-        return replace(found, reference=reference, notices=(*found.notices, *notices, _no_period(begins)))
+        return replace(found, mix_not_judged=_no_period(begins))
     if not found.rows.features:
-        notices = (*notices, "no features are watched: the log is a plain one; name them (--features)")
+        unnamed = "no features are watched: the log is a plain one; name them (--features)"
+        found = replace(found, notices=(*found.notices, unnamed))
     return replace(
         found,
-        reference=reference,
         features=features_seen(found.rows, reference, periods),
         mix=mix_seen(found.rows, reference, periods),
-        notices=(*found.notices, *notices, *_thin(reference)),
+        mix_not_judged=_thin(found.rows, reference, periods),
     )
 
 
@@ -197,7 +206,7 @@ def _reference(found: Found) -> tuple[Reference | None, Day, tuple[str, ...]]:
     opening = days.min() if question.test_from is None else first
     which = (days >= opening) & (days < opening + FIRST_DAYS * ONE)
     if not which.any():
-        return None, first, ("features and mix are not judged: there is no row to compare with (--reference)",)
+        return None, first, ()
     return Reference(rows=rows, which=which), max(first, opening + FIRST_DAYS * ONE), ()
 
 
@@ -215,9 +224,14 @@ def _next_day(first: Day, begins: Instant | None) -> Day:
 
 
 def _no_period(begins: Day) -> str:
-    return f"features and mix are not judged: there are no seven days from {begins} on, after those compared with"
+    return f"there are no seven days from {begins} on, after those compared with"
 
 
-def _thin(reference: Reference) -> Iterator[str]:
+def _thin(rows: ShownRows, reference: Reference, periods: tuple[Period, ...]) -> str | None:
+    """Why nothing could raise an alarm, if nothing could."""
     if effective_rows(reference.rows.customer[reference.which]) < FEWEST:
-        yield f"features and mix raise no alarm: the reference has fewer than {FEWEST} customers"
+        return f"the reference has fewer than {FEWEST} customers"
+    days = days_of(rows.decided_at)
+    if all(effective_rows(rows.customer[period.holds(days)]) < FEWEST for period in periods):
+        return f"no week after those compared with has {FEWEST} customers"
+    return None

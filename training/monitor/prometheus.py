@@ -15,7 +15,8 @@ from features.files import replacing
 from training.monitor.report import FeatureForm, Monitoring, WeekForm
 
 METRICS: Final = {
-    "rumbo_monitor_alarms": "Alarms by figure: calibration, psi, missing, stale, mix; 0 where there is none.",
+    "rumbo_monitor_alarms": "Alarms by figure: calibration, psi, missing, stale, mix; left out where it is not judged.",
+    "rumbo_monitor_judged": "By figure 1, or 0 where too little is known to judge it.",
     "rumbo_monitor_ratio": "Observed / expected of all that is judged, by kind.",
     "rumbo_monitor_ratio_low": "Where the interval of rumbo_monitor_ratio begins.",
     "rumbo_monitor_ratio_high": "Where the interval of rumbo_monitor_ratio ends.",
@@ -34,6 +35,7 @@ METRICS: Final = {
 FIGURES: Final = ("calibration", "psi", "missing", "stale", "mix")
 _LABELS: Final = {
     "alarms": "figure",
+    "judged": "figure",
     "psi": "feature",
     "missing_share": "feature",
     "stale_share": "feature",
@@ -54,7 +56,10 @@ def metrics_text(found: Monitoring) -> str:
     """In the text format."""
     gauges = _Gauges()
     for figure in FIGURES:
-        gauges.set("alarms", sum(alarm.figure == figure for alarm in found.alarms), figure)
+        why = found.calibration_not_judged if figure == "calibration" else found.mix_not_judged
+        count = sum(alarm.figure == figure for alarm in found.alarms)
+        gauges.set("judged", float(why is None), figure)
+        gauges.set("alarms", count if why is None or count else None, figure)
     for first in _first(found):
         gauges.set("ratio", first.ratio_since, first.kind)
         gauges.set("ratio_low", first.low_since, first.kind)

@@ -115,7 +115,14 @@ class Monitoring(_Form):
     mix: tuple[MixForm, ...]
     mix_shifts: tuple[MixShiftForm, ...]
     alarms: tuple[AlarmForm, ...]
-    notices: tuple[str, ...] = Field(description="What could not be judged, and why.")
+    calibration_not_judged: str | None = Field(description="Why nothing is concluded of it; null where it is judged.")
+    mix_not_judged: str | None = Field(description="Why features and mix raise no alarm; null where they are judged.")
+    notices: tuple[str, ...] = Field(description="What else has to be said of it.")
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether nothing at all could be judged."""
+        return self.calibration_not_judged is not None and self.mix_not_judged is not None
 
 
 def date_of(day: Day) -> date:
@@ -190,14 +197,10 @@ def _week(seen: KindSeen, week: WeekOfKind) -> WeekForm:
         calibration_error=_finite(week.error),
         calibration_error_by_chance=_finite(week.error_by_chance),
         ratio_since=_last(since, "ratio"),
-        low_since=_last(since, "low") if _is_concluded(since) else None,
+        low_since=_last(since, "low") if since is not None and since.is_concluded else None,
         high_since=_last(since, "high"),
         alpha=None if since is None else since.alpha,
     )
-
-
-def _is_concluded(since: Since | None) -> bool:
-    return since is not None and bool(np.isfinite(since.half[-1]))
 
 
 def _last(since: Since | None, name: str) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Final
 
 from rich.console import Console
@@ -19,8 +20,8 @@ MOST_FEATURES: Final = 10
 MOST_JOURNEYS: Final = 6
 
 
-def print_monitoring(found: Monitoring) -> None:
-    """Weeks and kinds, the features that moved most, the mix, and last what raises an alarm."""
+def print_monitoring(found: Monitoring, today: date) -> None:
+    """Weeks and kinds, the features that moved most, the mix, how old it is, and last what raises an alarm."""
     console = Console(width=max(Console().width, NARROWEST))
     if found.rows_judged:
         console.print(_weeks(found))
@@ -45,8 +46,20 @@ def print_monitoring(found: Monitoring) -> None:
         console.print(f"Note: {escape(notice)}.", soft_wrap=True)
     for alarm in found.alarms:
         console.print(f"[bold red]Alarm[/bold red] ({alarm.figure}): {escape(alarm.text)}.", soft_wrap=True)
-    if not found.alarms:
-        console.print("No alarm.")
+    console.print(f"Newest row: of {found.last_decided}, {_age(found.last_decided, today)}.", soft_wrap=True)
+    if not found.alarms and not found.is_blind:
+        console.print(escape("; ".join(("No alarm", *not_judged(found))) + "."), soft_wrap=True)
+
+
+def not_judged(found: Monitoring) -> tuple[str, ...]:
+    """What was not, and why."""
+    why = {"calibration was": found.calibration_not_judged, "features and mix were": found.mix_not_judged}
+    return tuple(f"{what} not judged: {told}" for what, told in why.items() if told is not None)
+
+
+def _age(day: date, today: date) -> str:
+    days = (today - day).days
+    return f"{days:,} day{'' if days == 1 else 's'} ago" if days > 0 else "today" if days == 0 else "still to come"
 
 
 def _weeks(found: Monitoring) -> Table:

@@ -95,7 +95,7 @@ def mix_seen(rows: ShownRows, reference: Reference, periods: tuple[Period, ...])
     before = _counts(reference.rows, reference.which & reference.rows.is_shown, bins)
     days, seen = days_of(rows.decided_at), []
     for period in periods:
-        which = _within(days, period) & rows.is_shown
+        which = period.holds(days) & rows.is_shown
         found = shift(_counts(rows, which, bins), before, ALPHA_MIX * period.share)
         seen.append(MixSeen(period=period, rows=int(which.sum()), shift=found))
     return tuple(seen)
@@ -114,7 +114,7 @@ def _feature(
         stale=_stale(rows, name),
         before=_side(places(bins, known), bins, _stale(reference.rows, name)[reference.which], _customers(reference)),
     )
-    return tuple(_in_period(sides, period, _within(days, period), rows.customer, features) for period in periods)
+    return tuple(_in_period(sides, period, period.holds(days), rows.customer, features) for period in periods)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -176,10 +176,6 @@ def _counts(rows: ShownRows, which: Mask, bins: Bins) -> Counts:
 
 def _journeys(journey: cells.Coded, which: Mask) -> Column:
     return Column(values=journey.codes[which].astype(np.float64), levels=journey.levels)
-
-
-def _within(days: Days, period: Period) -> Mask:
-    return (days >= period.begins) & (days < period.ends)
 
 
 def _demand_alike(name: str, rows: ShownRows, here: Column, there: Column) -> None:

@@ -225,8 +225,45 @@ def test_texts_where_a_model_reads_numbers_are_refused_and_not_taken_for_missing
 
 def test_a_folder_that_cannot_be_written_is_told_before_anything_is_learnt(folder: Path, log: SimulatedLog) -> None:
     done = CliRunner().invoke(main, [str(a) for a in ("train", *named(log, folder), "--out", "/proc/none/bundle")])
-    assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
+    assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
     assert done.stderr.startswith("Error: /proc/none/bundle cannot be written: ")
+
+
+def test_a_place_for_scores_or_a_picture_is_tried_before_a_log_is_read(folder: Path, tmp_path: Path) -> None:
+    asked = ("--log", tmp_path / "none.parquet", "--model", folder / "bundle")
+    assert "/proc/none cannot be written: " in refused("score", *asked, "--out", "/proc/none/scores.parquet")
+    assert "/proc/none cannot be written: " in refused("evaluate", *asked, "--plot", "/proc/none/values.png")
+
+
+def test_a_bundle_that_is_not_there_is_named_by_its_path(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    log = ("--log", folder / "log.parquet")
+    for missing in (tmp_path / "nosuch", tmp_path / "empty"):
+        told = refused("score", *log, "--model", missing, "--out", tmp_path / "scores.parquet")
+        assert f"--model: there is no bundle in '{missing}', no manifest.json" in told
+    assert f"there is no bundle in '{tmp_path / 'empty'}'" in refused("evaluate", *log, "--model", tmp_path / "empty")
+
+
+def test_a_log_whose_rows_could_have_one_journey_each_compares_nothing(folder: Path, tmp_path: Path) -> None:
+    log = pq.read_table(folder / "log.parquet").drop_columns(["allowed"])
+    alone = pa.array([[shown] for shown in log.column("journey_id").to_pylist()])
+    pq.write_table(log.append_column("allowed", alone), tmp_path / "alone.parquet")
+    asked = ("--log", tmp_path / "alone.parquet", "--model", folder / "bundle", "--eligible", "allowed")
+    assert "each row could have one journey only: nothing can be compared" in refused("evaluate", *asked)
+
+
+def test_numbers_that_are_written_as_texts_are_told(tmp_path: Path) -> None:
+    """Learnt from as names, which somebody may have meant: then they say so."""
+    log = simulated(SEED, rows=600)
+    written = pa.array([f"{x:.2f}".replace(".", ",") for x in log.table.column("x0").to_pylist()])
+    words = log.table.set_column(log.table.column_names.index("x0"), "x0", written)
+    pq.write_table(words, tmp_path / "log.parquet")
+    told = run("train", *named(log, tmp_path), "--out", tmp_path / "bundle", "--json")
+    (note,) = json.loads(told.stdout)["notes"]
+    levels = len(set(written.to_pylist()))
+    assert note.startswith(f"x0: text of {levels} levels, most of which are numbers")
+    said = run("train", *named(log, tmp_path), "--categorical", "x0", "--out", tmp_path / "bundle")
+    assert "most of which are numbers" not in said.stdout
 
 
 @pytest.mark.parametrize("days", [1, 2, 9])
@@ -249,6 +286,9 @@ def test_rows_from_a_day_on_are_held_out(tmp_path: Path) -> None:
         "train", *named(log, tmp_path), "--test-from", "2026-01-04", "--baseline", "rate:segment", "--json", "--out",
         tmp_path / "bundle",
     )  # fmt: skip
+    read = run("train", *named(log, tmp_path), "--test-from", "2026-01-04", "--out", tmp_path / "bundle")
+    assert "Measured on what was decided from 2026-01-04 on; folds for the policy: 5 by customer." in read.stdout
+    assert "Folds:" not in read.stdout
 
     told = json.loads(done.stdout)
     later = sum(at.day >= 4 for at in log.table.column("decided_at").to_pylist())

@@ -95,6 +95,16 @@ def test_features_that_a_log_lacks_or_has_in_another_type_are_left_out_with_a_no
     assert "not in the log, or of another type there: visits, newer" in terms.notices
 
 
+def test_a_log_of_another_company_is_refused(tmp_path: Path) -> None:
+    """It has none of the features, or those of these names in other types alone."""
+    with pytest.raises(LogInvalid, match="it has no feature of the company that models may learn from"):
+        learnt_from(tmp_path, models(schema=FeatureSchema((spec("shoe_size", FeatureType.DOUBLE),))), LogColumns())
+    with pytest.raises(LogInvalid, match="is it another company's log"):
+        learnt_from(
+            tmp_path, models(schema=FeatureSchema((spec("visits", FeatureType.INT),))), LogColumns(), visits="?"
+        )
+
+
 def test_a_feature_that_is_asked_for_and_that_nobody_knows_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LogInvalid, match="shoe_size: the company has no such feature"):
         learnt_from(tmp_path, models(), LogColumns(features=("shoe_size",)))

@@ -141,6 +141,7 @@ def test_no_row_and_one_journey_alone_are_refused_by_the_command(tmp_path: Path)
     cases = {
         "there is no row in it": {column: cells[:0] for column, cells in ROWS.items()},
         "only one journey was ever shown ('loan')": {**ROWS, "journey_id": ["loan"] * 4},
+        "no row has a reward that is known": {**ROWS, "reward": pa.nulls(4, pa.float64())},
         "row 0: reward: inf is no finite number": {**ROWS, "reward": [float("inf"), 0.0, 0.0, 0.0]},
     }
     for said, rows in cases.items():
@@ -153,6 +154,15 @@ def test_no_row_and_one_journey_alone_are_refused_by_the_command(tmp_path: Path)
         assert said in done.stderr
         assert done.stderr.count("\n") == 1
         assert not bundle.exists()
+
+
+def test_that_no_reward_is_known_is_told_before_anything_else_is_looked_at(tmp_path: Path) -> None:
+    """Features, and rows that were scored, take their time."""
+    log = _parquet(tmp_path, {**ROWS, "reward": pa.nulls(4, pa.float64())})
+
+    done = CliRunner().invoke(main, ["train", "--log", str(log), "--features", "gone", "--out", str(tmp_path / "b")])
+
+    assert (done.exit_code, "reward: no row has a reward that is known" in done.stderr) == (2, True)
 
 
 def test_csv_parquet_and_a_folder_are_read_alike(tmp_path: Path) -> None:

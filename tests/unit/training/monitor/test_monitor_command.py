@@ -6,6 +6,7 @@ import json
 import stat
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from training.log.files import LogFiles
 from training.log.options import LogColumns
 from training.monitor.expected import by_bundle
 from training.monitor.prometheus import METRICS
+from training.monitor.report import Monitoring
+from training.monitor.tables import print_monitoring
 
 QUIET = World(seed=3, a_day=100)
 DRIFTED = World(seed=3, a_day=300, days=45, drift=1.6, drift_from=30)
@@ -38,6 +41,7 @@ def run(path: Path, *options: str) -> Result:
 
 
 def looked(path: Path, *options: str, status: int = 0) -> dict[str, Any]:
+    """What `--json` has; it is there, too, where nothing could be judged."""
     result = run(path, *options, "--json")
     assert result.exit_code == status, result.output
     found: dict[str, Any] = json.loads(result.stdout)
@@ -122,10 +126,62 @@ def test_a_log_without_kinds_and_one_of_a_single_kind(tmp_path: Path) -> None:
 
 
 def test_few_rows_conclude_nothing(tmp_path: Path) -> None:
-    found = looked(World(seed=1, days=3, a_day=5).write(tmp_path), *TOLD)
+    found = looked(World(seed=1, days=3, a_day=5).write(tmp_path), *TOLD, status=2)
     assert all(week["low_since"] is None for week in found["weeks"])
-    assert any("features and mix are not judged" in notice for notice in found["notices"])
-    assert run(tmp_path / "log.parquet", *TOLD).exit_code == 0
+    assert found["calibration_not_judged"].startswith("too few yet, 30 customers")
+    assert found["mix_not_judged"].startswith("there are no seven days from 2026-01-15 on")
+
+
+UNKNOWN_YET = {"reward": pa.nulls(6000, pa.float64())}
+
+
+@pytest.mark.parametrize(
+    ("world", "columns", "options", "told"),
+    [
+        (QUIET, {}, ("--since", "2026-03-02"), "calibration was not judged: no row in that time has both"),
+        (QUIET, {}, ("--since", "2026-03-02"), "features and mix were not judged: there are no seven days"),
+        (World(seed=1, days=3, a_day=10), {}, (), "calibration was not judged: too few yet"),
+        (replace(QUIET, customers=40), UNKNOWN_YET, (), "features and mix were not judged: the reference has fewer"),
+    ],
+)
+def test_where_nothing_could_be_judged_it_ends_with_2_and_says_why(
+    world: World, columns: dict[str, Any], options: Sequence[str], told: str, tmp_path: Path
+) -> None:
+    result = run(world.write(tmp_path, **columns), *TOLD, *options)
+    assert (result.exit_code, "No alarm" in result.output) == (2, False)
+    (line,) = [line for line in result.stderr.splitlines() if line.startswith("Error: nothing could be judged: ")]
+    assert told in line
+
+
+def test_where_calibration_alone_could_not_be_judged_no_alarm_says_so(tmp_path: Path) -> None:
+    result = run(QUIET.write(tmp_path, **UNKNOWN_YET), *TOLD)
+    assert result.exit_code == 0
+    assert result.output.splitlines()[-1] == (
+        "No alarm; calibration was not judged: no row in that time has both an outcome that is known and a probability."
+    )
+
+
+def test_how_old_the_newest_row_is_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = Monitoring.model_validate(looked(QUIET.write(tmp_path), *TOLD))
+    for today, age in ((date(2026, 3, 1), "today"), (date(2026, 3, 2), "1 day ago"), (date(2026, 11, 30), "274 days")):
+        print_monitoring(found, today)
+        assert f"Newest row: of 2026-03-01, {age}" in capsys.readouterr().out
+    assert "Newest row: of 2026-03-01, " in run(tmp_path / "log.parquet", *TOLD).output
+
+
+def test_metrics_of_what_was_not_judged_raise_no_green_flag(tmp_path: Path) -> None:
+    """No alarms that are 0, and a 0 that can be asked for."""
+    run(QUIET.write(tmp_path), *TOLD, "--since", "2026-03-02", "--prometheus", str(tmp_path / "m.prom"))
+    text = (tmp_path / "m.prom").read_text()
+    assert "rumbo_monitor_alarms{" not in text
+    assert 'rumbo_monitor_judged{figure="calibration"} 0.0' in text
+    assert 'rumbo_monitor_judged{figure="mix"} 0.0' in text
+
+
+def test_no_folder_is_made_for_metrics_for_nobody_else_could_read_there(tmp_path: Path) -> None:
+    result = run(QUIET.write(tmp_path), *TOLD, "--prometheus", str(tmp_path / "collector" / "m.prom"))
+    assert (result.exit_code, f"there is no folder {tmp_path / 'collector'}" in result.output) == (2, True)
+    assert not (tmp_path / "collector").exists()
 
 
 def test_a_week_without_rows_is_there_and_empty(tmp_path: Path) -> None:
@@ -151,9 +207,9 @@ def test_rows_without_probability_or_reward_are_counted_and_not_judged(tmp_path:
     assert (found["rows_judged"], found["rows_without_probability"], found["rows_without_reward"]) == (4800, 600, 600)
     nothing = looked(QUIET.write(tmp_path, p=pa.nulls(6000, pa.float64())), *TOLD)
     assert (nothing["rows_judged"], nothing["weeks"]) == (0, [])
-    assert nothing["notices"] == [
-        "calibration is not judged: no row in that time has both an outcome that is known and a probability"
-    ]
+    assert nothing["calibration_not_judged"] == (
+        "no row in that time has both an outcome that is known and a probability"
+    )
 
 
 def test_rewards_in_money_are_met_where_they_are_not_0(tmp_path: Path) -> None:
@@ -169,7 +225,7 @@ def test_a_plain_log_says_by_itself_what_was_expected_if_it_has_p_outcome(tmp_pa
     assert any("name them (--features)" in notice for notice in looked(path)["notices"])
     without = looked(QUIET.write(tmp_path))
     assert (without["expected_by"], without["rows_judged"]) == (None, 0)
-    assert "name --probability or --model" in without["notices"][0]
+    assert "name --probability or --model" in without["calibration_not_judged"]
 
 
 def test_another_log_is_compared_with_if_one_is_named(tmp_path: Path) -> None:
