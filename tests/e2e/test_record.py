@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -213,7 +214,7 @@ async def test_only_what_a_model_scored_has_contributions_and_only_when_asked(mo
 async def test_a_record_is_told_without_contributions_when_its_model_is_gone(modelled_home: Path) -> None:
     async with running(modelled_home) as service:
         answer = await service.decide(REGULAR)
-    (modelled_home / "mlflow" / "mlflow.db").unlink()
+    shutil.rmtree(modelled_home / "mlflow")
     async with running(modelled_home) as service:
         record = await service.recall(answer.decision_id)
     assert record.model_version == answer.model_version != ""

@@ -11,8 +11,11 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 WORDS = re.compile("coupon|redemption|campaign|household|basket|grocery|pizza", re.IGNORECASE)
 ENDINGS = {".py", ".sql", ".yaml", ".json"}
-ELSEWHERE = tuple(ROOT / "service" / name for name in ("examples", "guides", "adr"))
-"""The example itself, and texts that show it."""
+ELSEWHERE = (
+    *(ROOT / "service" / name for name in ("examples", "guides", "adr")),
+    ROOT / "training" / "simulate",
+)
+"""The example itself, texts that show it, and the company that the simulator makes up, a retailer too."""
 
 
 def files() -> list[Path]:

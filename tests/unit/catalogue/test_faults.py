@@ -109,8 +109,8 @@ IN_POLICIES = (
     (
         "a field nobody knows",
         "purposes:",
-        "silence: 22-8\npurposes:",
-        ("policies.yaml: silence", "unknown field"),
+        "quiet: 22-8\npurposes:",
+        ("policies.yaml: quiet", "unknown field"),
     ),
     ("not YAML", "channels:\n", "channels: [\n", ("policies.yaml: not YAML",)),
 )
