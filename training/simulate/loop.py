@@ -77,6 +77,7 @@ class LearningLoop:
 
     async def _morning(self, day: int) -> None:
         self._announce(f"day {day + 1}")
+        await self._room.morning(day)
         if day == self._scenario.new_journey_on:
             add_new_journey(self._home.company)
             await self._room.service.use_catalogue()
@@ -105,7 +106,7 @@ class LearningLoop:
             self._standing = None
         else:
             self._standing = _Challenger(number=published.registry_version, trained=trained)
-        self._serve()
+        await self._serve()
         if judged is not None:
             version, verdict, true_gain = judged
             self.weeks.append(
@@ -132,12 +133,12 @@ class LearningLoop:
             self._champion = challenger
         return standing.number, verdict, true_gain
 
-    def _serve(self) -> None:
+    async def _serve(self) -> None:
         """As a service that follows its registry would: the champion, and the challenger to its arm."""
         if self._champion is not None:
             standing = self._standing
             challenger = None if standing is None else Scorer(standing.trained.bundle)
-            self._room.service.use_models(Scorer(self._champion), challenger)
+            await self._room.service.use_models(Scorer(self._champion), challenger)
 
     def _trained(self, log: Path, models: CompanyModels, day: int) -> Trained:
         return train_from_log(self._order(log, models, day), lambda stage: None)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
+from typing import Protocol
 from uuid import UUID
 
 from features.reading import FeatureReading
-from service.bootstrap.in_process import Home, InProcess, in_process
+from models.scorer import Scorer
+from service.bootstrap.in_process import Home, in_process
+from service.bootstrap.over_grpc import over_grpc
 from service.decision.decide import Decision
 from service.decision.reports.rows import CustomerEvent, Outcome
+from training.simulate.online_feed import OnlineFeed
 from training.simulate.people import People, Visit
 from training.simulate.scenario import START
 
@@ -32,12 +38,33 @@ class Clock:
         self.now = at
 
 
-class ServiceRoom:
-    """As a room of `play`; what it decides is recorded."""
+class Service(Protocol):
+    """`InProcess`, or `OverGrpc`."""
 
-    def __init__(self, service: InProcess, people: People) -> None:
+    async def decide(self, customer_id: str, channel: str) -> Decision: ...
+
+    async def tell(self, events: Sequence[CustomerEvent]) -> None: ...
+
+    async def report(self, outcomes: Sequence[Outcome]) -> None: ...
+
+    async def use_catalogue(self) -> None: ...
+
+    async def use_models(self, champion: Scorer, challenger: Scorer | None = None) -> None: ...
+
+    async def export(self) -> Path: ...
+
+
+class ServiceRoom:
+    """As a room of `play`; what it decides is recorded. `feed` is told of each morning."""
+
+    def __init__(self, service: Service, people: People, feed: Callable[[int], None] = lambda day: None) -> None:
         self.service = service
         self._people = people
+        self._feed = feed
+
+    async def morning(self, day: int) -> None:
+        """What is known of customers that day is in the feature store."""
+        await asyncio.to_thread(self._feed, day)
 
     async def decide(self, visit: Visit, decision_id: str) -> Decision:
         return await self.service.decide(self._people.ids[visit.who], visit.channel)
@@ -82,8 +109,19 @@ class _Ids:
 
 
 @asynccontextmanager
-async def service_room(home: Home, people: People, clock: Clock) -> AsyncIterator[ServiceRoom]:
-    """The core with its store, fed by the people's features. Raises: as `in_process`."""
+async def service_room(
+    home: Home, people: People, clock: Clock, *, is_over_grpc: bool = False
+) -> AsyncIterator[ServiceRoom]:
+    """The core with its store, fed by the people's features; or all of the service, with its online store.
+
+    Raises: as `in_process`, `over_grpc`.
+    """
     ids = _Ids(people.scenario.seed)
+    if is_over_grpc:
+        feed = OnlineFeed(home.company / "feast", people)
+        feed(0)  # a service that starts looks whether its features are there
+        async with over_grpc(home, clock, new_id=ids) as whole:
+            yield ServiceRoom(whole, people, feed)
+        return
     async with in_process(home, clock, features=_Readings(people), new_id=ids) as service:
         yield ServiceRoom(service, people)
