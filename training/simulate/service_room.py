@@ -93,15 +93,21 @@ class _Readings:
 
 
 class _Ids:
-    """Decision ids that tell their time, as the store needs them, and are the same whenever this is played."""
+    """Decision ids that tell their time, as the store needs them, and are the same whenever this is played.
+
+    Those of one instant differ by their number; what is asked meanwhile, at another instant, changes none.
+    """
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
+        self._at = START
         self._count = 0
 
     def __call__(self, at: datetime) -> str:
-        self._count += 1
-        noise = bytearray(hashlib.sha256(f"{self._seed}|{self._count}".encode()).digest()[:10])
+        self._count = self._count + 1 if at == self._at else 0
+        self._at = at
+        told = f"{self._seed}|{at.isoformat()}|{self._count}"
+        noise = bytearray(hashlib.sha256(told.encode()).digest()[:10])
         noise[0] = noise[0] & 0x0F | 0x70  # version 7
         noise[2] = noise[2] & 0x3F | 0x80
         millis = int(at.timestamp() * 1_000.0)
