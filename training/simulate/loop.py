@@ -36,8 +36,8 @@ Announce = Callable[[str], None]
 
 STANDS = 2
 """Nights of learning on which one challenger is judged: each brings it more decisions. Then another takes its place."""
-LEAST_ROWS = 1_500
-"""With a known reward, for a first model: it is champion without a look."""
+LEAST_ROWS, ROWS_A_CUSTOMER = 4_500, 1.5
+"""With a known reward, for a first model, which is champion without a look: so many, or so many a customer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +121,7 @@ class LearningLoop:
             trained = train_from_log(order, lambda stage: None)
         except LogInvalid:  # nothing is known yet of what came
             return
-        if self._champion is None and trained.learnt_from.rows < min(LEAST_ROWS, self._scenario.customers):
+        if self._champion is None and trained.learnt_from.rows < self._least_rows:
             return
         published = register(self._registry, order, trained, models.schema, datetime.now(UTC))
         contender = Contender(number=published.registry_version, bundle=trained.bundle)
@@ -130,6 +130,10 @@ class LearningLoop:
             self.weeks.append(Week(day=day, version=contender.number, ruled=Ruled(ruling=Ruling.FIRST)))
         else:
             self._standing = _Challenger(contender=contender)
+
+    @property
+    def _least_rows(self) -> float:
+        return min(LEAST_ROWS, ROWS_A_CUSTOMER * self._scenario.customers)
 
     async def _serve(self) -> None:
         """As a service that follows its registry: the champion, and the challenger to its arm."""

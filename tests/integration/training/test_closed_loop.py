@@ -117,8 +117,8 @@ def test_after_two_months_the_loop_is_worth_nine_tenths_of_the_oracle(tmp_path: 
 
 
 def _all(play: Callable[[int], Figures], seeds: int) -> list[Figures]:
-    """Two seeds at a time; each has a process for the worlds beside its loop."""
-    with ProcessPoolExecutor(max(1, (os.cpu_count() or 2) // 2), mp_context=get_context("spawn")) as pool:
+    """One seed a core; each has a process for the worlds beside its loop."""
+    with ProcessPoolExecutor(os.cpu_count() or 1, mp_context=get_context("spawn")) as pool:
         return list(pool.map(play, range(seeds)))
 
 
