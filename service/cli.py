@@ -55,6 +55,7 @@ SHORT_HELP: Mapping[str, str] = {
     "config": "Tell each setting, and what it is from.",
     "monitor": "Look whether what was expected came true, and whether what a model is told has changed.",
     "simulate": "Play a company that learns, whose customers respond by a known truth.",
+    "arms": "Tell what each arm brings: lifts over the holdout, and of the challenger over the champion.",
     "serve": "Answer decisions over gRPC.",
     "decide": "Ask a running service for one decision.",
     "decision": "Show a decision that was made: what was ranked, what was withheld, what followed.",

@@ -98,7 +98,7 @@ class InProcess:
         folder = catalogue_of(self._settings, company_of(self._settings))
         await self._catalogues.put_in_force(load(folder, self._terms))
 
-    def use_models(self, champion: Model, challenger: Model | None = None) -> None:
+    async def use_models(self, champion: Model, challenger: Model | None = None) -> None:
         """By these is scored from now on."""
         self._scoring.use(Models(champion=champion, challenger=challenger))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from pydantic import ValidationError
@@ -34,13 +34,14 @@ class CatalogueLost(RumboError):
 class KeptObjective:
     """One of `event` and `outcome` meets it; an event only if `where` holds of its attributes.
 
-    `attributes`: those that `where` may speak of. `amounts`: where the value is learned, those of which the only one
-    that an event carries tells what it was worth.
+    `worth`: what meeting it is worth to everybody, while no model tells. `attributes`: those that `where` may speak of.
+    `amounts`: where the value is learned, those of which the only one that an event carries tells what it was worth.
     """
 
     within: timedelta
     event: str | None
     outcome: str | None
+    worth: float = 0.0
     where: Condition | None = None
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
     amounts: tuple[str, ...] = ()
@@ -84,7 +85,11 @@ def objectives_of(document: CatalogueDocument, events: EventTypes) -> Mapping[st
     An event type that is declared no longer still meets its objectives, unless these ask for its attributes.
     """
     problems = Problems()
-    found = {j.journey: _objective(j.journey, j.objective, events, problems) for j in document.journeys}
+    worth = values_of(document)
+    found = {
+        j.journey: replace(_objective(j.journey, j.objective, events, problems), worth=worth[j.journey])
+        for j in document.journeys
+    }
     if problems.found:
         raise CatalogueInvalid(problems.found)
     return found

@@ -109,6 +109,19 @@ def since(told: Told, decision: str, customer: str, journey: str, decided: float
     return bool(happened(told, decision, customer, journey, decided, decided + within))
 
 
+WORTH = {"basket": 5.0, "contact-us": 2.0}
+"""Of those that an event meets, by the catalogue."""
+
+
+def all_since(told: Told, customer: str, decided: float, now: float) -> list[tuple[str, float, float]] | None:
+    """Naively: the first of each objective that an event meets, once all their windows are over."""
+    ends = {journey: decided + OBJECTIVES[journey][1] / HOUR for journey in WORTH}
+    if now < max(ends.values()):
+        return None
+    found = {journey: happened(told, "", customer, journey, decided, ends[journey]) for journey in WORTH}
+    return sorted(((j, min(at), WORTH[j]) for j, at in found.items() if at), key=lambda one: (one[1], one[0]))
+
+
 @pytest.mark.parametrize("seed", range(3))
 async def test_every_row_tells_what_a_twin_tells(state: Store, tmp_path: Path, seed: int) -> None:
     told = await played(state, seed)
@@ -121,6 +134,12 @@ async def test_every_row_tells_what_a_twin_tells(state: Store, tmp_path: Path, s
             decided = (row["decided_at"] - NOW) / HOUR
             every = {e["journey_id"]: since(told, *named, e["journey_id"], decided, now) for e in row["eligible"]}
             assert {e["journey_id"]: e["outcome_in_window"] for e in row["eligible"]} == every
+            assert row["windows_end_at"] == row["decided_at"] + 7 * DAY
+            every_since = all_since(told, row["customer_id"], decided, now)
+            met_since = row["met_in_windows"]
+            if met_since is not None:
+                met_since = [(one["journey_id"], (one["at"] - NOW) / HOUR, one["worth"]) for one in met_since]
+            assert met_since == every_since
             if row["journey_id"] in OBJECTIVES:
                 expected = met(told, *named, row["journey_id"], now)
                 assert (row["is_met"], row["outcome_in_window"]) == (expected, every[row["journey_id"]]), row

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from service.decision.reports.rows import OutcomeType
-from service.state.export.table import ELIGIBLE, OUTCOME
+from service.state.export.table import ELIGIBLE, MET, OUTCOME
 from service.state.history.faults import HistoryInvalid, RowFault
 from service.state.history.keep import ImportCounts
 from service.state.history.take import HistoryImport
@@ -47,6 +47,7 @@ OUTCOMES = pa.schema(
         ("reward", pa.float64()),
         ("outcomes", pa.list_(OUTCOME)),
         ("eligible", pa.list_(ELIGIBLE)),
+        ("met_in_windows", pa.list_(MET)),
     ]
 )
 
@@ -103,13 +104,16 @@ async def test_text_that_is_no_utf_8_is_refused_by_its_row(state: Store, tmp_pat
         ({"outcomes": [told(occurred_at=LATER + timedelta(hours=1))]}, "outcomes", "OUT_OF_RANGE"),
         ({"outcomes": [told(value=math.nan)]}, "outcomes", "NOT_FINITE"),
         ({"valid_until": NOW - timedelta(days=365 * 60)}, "valid_until", "OUT_OF_RANGE"),
+        ({"windows_end_at": NOW - timedelta(days=365 * 60)}, "windows_end_at", "OUT_OF_RANGE"),
+        ({"met_in_windows": [{"journey_id": "", "at": NOW, "worth": 1.0}]}, "met_in_windows", "MISSING"),
+        ({"met_in_windows": [{"journey_id": "a", "at": NOW, "worth": math.nan}]}, "met_in_windows", "OUT_OF_RANGE"),
     ],
 )
 async def test_a_bad_value_is_named_and_nothing_is_written(
     state: Store, tmp_path: Path, row: Mapping[str, Any], column: str, code: str
 ) -> None:
     """In the third row of three."""
-    schema = OUTCOMES if "outcomes" in row else None
+    schema = OUTCOMES if {"outcomes", "met_in_windows"} & row.keys() else None
     place = plain(tmp_path, {"customer_id": "2"}, {"customer_id": "3"}, row, schema=schema)
     assert await faults(state, place) == [(3, column, code)]
 

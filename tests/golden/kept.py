@@ -86,6 +86,7 @@ SINCE = frozenset(
     {
         *("attributes", "expects", "value_source", "p_if_silent", "propensity_over_arms", "is_exploration"),
         *("is_forced", "arm", "share", "reason_of_silence", "is_met", "outcome_in_window"),
+        *("met_in_windows", "windows_end_at"),
     }
 )
 """Columns that the table has got since the records were kept; its sets have got MORE, and silence its rows."""

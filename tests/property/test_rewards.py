@@ -16,6 +16,7 @@ from service.state.export.rewards import (
     Presentation,
     Reward,
     in_window,
+    met_by,
     reward_of,
     reward_of_silence,
 )
@@ -36,6 +37,7 @@ class Buys:
     within: timedelta = WITHIN * HOUR
     event: str | None = "purchase"
     outcome: str | None = None
+    worth: float = VALUE
 
     def is_met_by(self, attributes: Mapping[str, Scalar]) -> bool:
         return attributes["enough"] is True
@@ -157,9 +159,9 @@ def test_what_happened_since_a_decision_counts_whatever_was_shown(
     decided: int, events: list[tuple[int, str, bool]], now: int, kept_since: int
 ) -> None:
     """Naively: every event is asked. Nothing is told while the window is open, nor once events of the time may go."""
-    met_at = sorted(NOW + at * HOUR for at, kind, is_enough in events if kind == "purchase" and is_enough)
+    met = met_by(Buys(), [Occurrence(type=k, at=NOW + at * HOUR, attributes={"enough": ok}) for at, k, ok in events])
     as_of = AsOf(now=NOW + now * HOUR, events_since=NOW + kept_since * HOUR)
-    found = in_window(Buys(), NOW + decided * HOUR, None, met_at, as_of)
+    found = in_window(Buys(), NOW + decided * HOUR, None, met, as_of)
     inside = [k for at, k, ok in events if k == "purchase" and ok and decided <= at <= decided + WITHIN]
     is_told = decided + WITHIN <= now and decided >= kept_since
     assert found == (bool(inside) if is_told else None)

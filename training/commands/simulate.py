@@ -41,11 +41,19 @@ def _schema(ctx: click.Context, param: click.Parameter, is_asked: bool) -> None:
 @click.option(
     "--processes", type=click.IntRange(1, 64), default=1, show_default=True, help="For the policies beside the loop."
 )
+@click.option("--grpc", "is_over_grpc", is_flag=True, help="Over the wire, with the online store: slower by far.")
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw it (.png, .svg, .pdf).")
 @click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
 @click.option("--schema", is_flag=True, is_eager=True, expose_value=False, callback=_schema, help="Print its schema.")
 def simulate(
-    customers: int, days: int, seed: int, folder: Path, processes: int, plot: Path | None, as_json: bool
+    customers: int,
+    days: int,
+    seed: int,
+    folder: Path,
+    processes: int,
+    is_over_grpc: bool,
+    plot: Path | None,
+    as_json: bool,
 ) -> None:
     """Play a company whose customers respond by a known truth: decide, learn, promote, week after week.
 
@@ -61,7 +69,7 @@ def simulate(
 
         scenario = Scenario(customers=customers, days=days, seed=seed, new_journey_on=days * 5 // 12)
         with _announcing(days) as announce:
-            found = play(scenario, folder, announce, processes)
+            found = play(scenario, folder, announce, processes, is_over_grpc=is_over_grpc)
             announce("MLflow")
             tracked(found, folder)
     if plot is not None:

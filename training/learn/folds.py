@@ -52,7 +52,7 @@ def _numbered(number: NDArray[np.int64], how: str) -> Folds:
 
 def _hashed(code: NDArray[np.int64], seed: int) -> NDArray[np.uint64]:
     """(n,) SplitMix64 of the codes. Source: Steele, Lea & Flood (2014)."""
-    z = code.astype(np.uint64) + np.uint64(seed + 1) * np.uint64(0x9E3779B97F4A7C15)
+    z = code.astype(np.uint64) + np.uint64((seed + 1) * 0x9E3779B97F4A7C15 % 2**64)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))

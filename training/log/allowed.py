@@ -49,6 +49,8 @@ class Allowed:
 
     def with_silence(self, where: Mask) -> Allowed:
         """With NO_JOURNEY as an option of these rows; its probability is what those of the journeys leave."""
+        if not where.any():
+            return self
         levels = self.levels if NO_JOURNEY in self.levels else (*self.levels, NO_JOURNEY)
         has_it = np.zeros(self.size, dtype=np.bool_)
         has_it[self.rows[self.codes == levels.index(NO_JOURNEY)]] = True

@@ -225,9 +225,9 @@ def read_choices(
     found = _sets(log, columns, exported)
     assert found is not None
     if shown:
-        silent = is_silence(cells.texts(log, columns.journey))
-        may_be = ~found.must_be_said if NO_JOURNEY in journeys else np.zeros(size, dtype=np.bool_)
-        found = found.with_silence((silent & (found.count == 0)) | may_be) if silent.any() else found
+        silent, has_any = is_silence(cells.texts(log, columns.journey)), found.count > 0
+        is_judged = NO_JOURNEY in journeys and (silent & has_any).any()
+        found = found.with_silence((silent & ~has_any) | (is_judged & (silent | ~found.must_be_said)))
     known = (*journeys, *sorted(set(found.levels) - set(journeys)))
     eligible = found.matrix(known)
     kinds = _kinds_by_journey(log, cells.texts(log, columns.journey)) if shown else {}

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from training.off_policy.arrays import Matrix, Vector
+from training.off_policy.arrays import Booleans, Matrix, Vector
 from training.off_policy.clusters import Clusters
 from training.off_policy.estimators import Scores, clustered_error
 from training.off_policy.logged import Logged
@@ -68,15 +68,16 @@ class Support:
 def support(logged: Logged, policy: Matrix, slates: Slates | None = None) -> Support:
     """How well a log covers a policy (n, J); with slates the weight of a decision is that of all its slots together."""
     weight = logged.of_shown(policy) / logged.propensity
-    clusters = logged.clusters
+    clusters, reached = logged.clusters, np.ones(weight.size, dtype=np.bool_)
     if slates is not None:
-        weight = slates.joint(weight)[slates.last]
+        joint = slates.joint(weight)
+        weight, reached = joint[slates.last], slates.joint_before(joint) > 0.0
         clusters = Clusters.of(logged.customer[slates.last])
     total, highest = float(weight.sum()), float(weight.max())
     square = float(weight @ weight)
     ess = total * total / square if square > 0.0 else 0.0
     max_share = highest / total if total > 0.0 else 0.0
-    unsupported = share_without_support(logged, policy)
+    unsupported = share_without_support(logged, policy, reached)
     thin = {
         Reason.FEW_EFFECTIVE_ROWS: ess < LEAST_ESS,
         Reason.SMALL_EFFECTIVE_SHARE: ess < LEAST_ESS_SHARE * weight.size,
@@ -94,8 +95,11 @@ def support(logged: Logged, policy: Matrix, slates: Slates | None = None) -> Sup
     )
 
 
-def share_without_support(logged: Logged, policy: Matrix) -> float:
+def share_without_support(logged: Logged, policy: Matrix, reached: Booleans | None = None) -> float:
     """Share of the policy's probability on what the log could not have shown.
+
+    `reached` (n,): rows that the policy can come to at all, which alone count: what it would do in a later slot, after
+    what it never does in an earlier one, needs no support. None: all.
 
     In a row whose distribution is known: journeys of probability 0. In one whose propensity is 1: all others than the
     one shown. In every row: journeys that the whole log never shows.
@@ -108,7 +112,8 @@ def share_without_support(logged: Logged, policy: Matrix) -> float:
         impossible = (logged.propensities <= 0.0) | never
         known = ~np.isnan(logged.propensities[:, 0])
         lost[known] = np.einsum("ij,ij->i", policy, impossible)[known]
-    return float(lost.mean())
+    counted = lost if reached is None else lost[reached]
+    return float(counted.mean()) if counted.size else 0.0
 
 
 def _is_off(weight: Vector, clusters: Clusters) -> bool:

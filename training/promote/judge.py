@@ -27,6 +27,7 @@ from training.off_policy.support import Support, support
 from training.policy_table import PolicyTable, policy_of
 from training.promote.calibration import calibration_difference
 from training.promote.proof import decisions_needed, level_of, proofs
+from training.promote.served import served_policy
 from training.promote.verdict import Check, Checked, Difference, Verdict, checked_difference
 from training.reward_model import reward_model
 
@@ -113,7 +114,10 @@ def _learned_until(one: Contender) -> datetime:
 
 
 def _table(one: Contender, contest: Contest) -> PolicyTable:
-    return policy_of(one.bundle, Path(f"version {one.number}"), contest.log, contest.columns.eligible, None)
+    """In the order in which the service would choose by it, where the log says what that follows from."""
+    whose = Path(f"version {one.number}")
+    served = served_policy(one.bundle, whose, contest.log) if contest.columns.eligible is None else None
+    return served or policy_of(one.bundle, whose, contest.log, contest.columns.eligible, None)
 
 
 def _later(contest: Contest, tables: list[PolicyTable], since: datetime) -> DecisionLog | None:

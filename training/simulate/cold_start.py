@@ -58,6 +58,15 @@ class ColdStart:
         best = sum(self.oracle_share[day] * self.allowed[day] for day in days) / sum(self.allowed[day] for day in days)
         return own / best
 
+    def chosen_within(self, decisions: int) -> int:
+        """How often it was chosen, not explored, until so many decisions had allowed it (whole days)."""
+        total, chosen = 0, 0
+        for allowed, own in zip(self.allowed, self.chosen, strict=True):
+            if total >= decisions:
+                break
+            total, chosen = total + allowed, chosen + own
+        return chosen
+
 
 def cold_start(scenario: Scenario, folder: Path) -> ColdStart:
     """Plays it, and the oracle beside it."""
@@ -108,7 +117,7 @@ class _Daily:
             return
         log = await self._room.service.export()
         order = Order(log=log, columns=LogColumns(), company=self._models, seed=self._scenario.seed)
-        self._room.service.use_models(Scorer(train_from_log(order, lambda stage: None).bundle))
+        await self._room.service.use_models(Scorer(train_from_log(order, lambda stage: None).bundle))
 
 
 def _told(scenario: Scenario, loop: Played, oracle: Played) -> ColdStart:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.decision.arms import Arm
 from training.simulate.compared import Played
+from training.simulate.gate import Ruling
 from training.simulate.ledger import Ledger
 from training.simulate.loop import Week
 from training.simulate.policies import ORACLE
@@ -49,12 +50,12 @@ class GateFigures(_Form):
 
     day: int = Field(description="The night, from 1.")
     version: str = Field(description="The challenger.")
-    ruling: str = Field(description="first, promoted or held back.")
+    ruling: str = Field(description="first, promoted, held back or refused.")
     why: str
     difference: float | None = Field(description="By the log, a decision; null where nothing was compared.")
     low: float | None
     high: float | None
-    rows: int = Field(description="Judged by.")
+    decisions: int = Field(description="Judged by.")
     true_gain: float | None = Field(description="By the truth, a decision.")
 
 
@@ -82,7 +83,7 @@ class Figures(_Form):
     by_day: dict[str, list[float | None]] = Field(description="True value a decision; `loop` is its champion arm.")
     gate: list[GateFigures]
     promoted: int
-    held_back: int
+    held_back: int = Field(description="Rulings that left the champion, refusals among them.")
     held_back_wrongly: int = Field(description="Of those held back, how many were truly better.")
     cost_of_holding_back: float = Field(
         description="What those would have brought until the next ruling, less what the others would have lost, over "
@@ -118,8 +119,8 @@ def figures_of(scenario: Scenario, loop: Played, weeks: Sequence[Week], others: 
             **{name: _listed(one.ledger, scenario.days, champion) for name, one in others.items()},
         },
         gate=[_gate(week) for week in weeks],
-        promoted=sum(week.verdict.ruling.value == "promoted" for week in weeks),
-        held_back=sum(week.verdict.ruling.value == "held back" for week in weeks),
+        promoted=sum(week.ruled.ruling is Ruling.PROMOTED for week in weeks),
+        held_back=sum(map(_is_held, weeks)),
         held_back_wrongly=sum(_was_better(week) for week in weeks),
         cost_of_holding_back=_cost(scenario, ledger, weeks),
         new_journey=_new_journey(scenario, ledger, oracle),
@@ -188,29 +189,33 @@ def _listed(ledger: Ledger, days: int, customers: frozenset[int]) -> list[float 
 
 
 def _gate(week: Week) -> GateFigures:
-    verdict = week.verdict
+    ruled = week.ruled
     return GateFigures(
         day=week.day + 1,
         version=week.version,
-        ruling=verdict.ruling.value,
-        why=verdict.why,
-        difference=verdict.difference,
-        low=verdict.low,
-        high=verdict.high,
-        rows=verdict.rows,
+        ruling=ruled.ruling.value,
+        why=ruled.why,
+        difference=ruled.difference,
+        low=ruled.low,
+        high=ruled.high,
+        decisions=ruled.decisions,
         true_gain=week.true_gain,
     )
 
 
+def _is_held(week: Week) -> bool:
+    return week.ruled.ruling in (Ruling.HELD_BACK, Ruling.REFUSED)
+
+
 def _was_better(week: Week) -> bool:
-    return week.verdict.ruling.value == "held back" and week.true_gain is not None and week.true_gain > 0.0
+    return _is_held(week) and week.true_gain is not None and week.true_gain > 0.0
 
 
 def _cost(scenario: Scenario, ledger: Ledger, weeks: Sequence[Week]) -> float:
     total = sum(entry.value for entry in ledger.entries)
     lost = 0.0
     for week in weeks:
-        if week.verdict.ruling.value == "held back" and week.true_gain is not None:
+        if _is_held(week) and week.true_gain is not None:
             until = week.day + 1 + scenario.learns_every
             lost += week.true_gain * sum(week.day < entry.day < until for entry in ledger.entries)
     return lost / total if total else 0.0

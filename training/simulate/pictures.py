@@ -65,7 +65,7 @@ def _sums(values: list[float]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
 
 def _rulings(axes: Axes, run: Figures) -> None:
     """A tick for each night on which the gate ruled: up where it promoted."""
-    for marker, said in (("^", ("first", "promoted")), ("x", ("held back",))):
+    for marker, said in (("^", ("first", "promoted")), ("x", ("held back", "refused"))):
         days = [gate.day for gate in run.gate if gate.ruling in said]
         axes.plot(days, [0.5] * len(days), marker, color="tab:blue", markersize=7, label=" or ".join(said))
 

@@ -31,7 +31,14 @@ class Looped:
     weeks: tuple[Week, ...]
 
 
-def simulate(scenario: Scenario, folder: Path, announce: Announce = lambda stage: None, processes: int = 1) -> Figures:
+def simulate(
+    scenario: Scenario,
+    folder: Path,
+    announce: Announce = lambda stage: None,
+    processes: int = 1,
+    *,
+    is_over_grpc: bool = False,
+) -> Figures:
     """Plays all of it in a folder of its own. `processes`: for the worlds beside the loop.
 
     Raises: FolderInUse; as `in_process`, `train_from_log` and `register`.
@@ -43,16 +50,18 @@ def simulate(scenario: Scenario, folder: Path, announce: Announce = lambda stage
     for home in (stage.first, stage.then):
         bound_company(home)  # the homes then know the features, and no process of a world asks Feast
     with at_once(stage, COMPARED, processes) as worlds:
-        looped = asyncio.run(play_loop(scenario, people, laid_out.played, announce))
+        looped = asyncio.run(play_loop(scenario, people, laid_out.played, announce, is_over_grpc=is_over_grpc))
         announce("the other policies")
         others = {policy: world.result() for policy, world in worlds.items()}
     return figures_of(scenario, looped.played, looped.weeks, others)
 
 
-async def play_loop(scenario: Scenario, people: People, home: Home, announce: Announce) -> Looped:
+async def play_loop(
+    scenario: Scenario, people: People, home: Home, announce: Announce, *, is_over_grpc: bool = False
+) -> Looped:
     clock, hindsight, truth = Clock(), Hindsight(), Truth(people)
     world = World(truth, people, "loop", hindsight)
-    async with service_room(home, people, clock) as room:
+    async with service_room(home, people, clock, is_over_grpc=is_over_grpc) as room:
         loop = LearningLoop(scenario, home, clock, room, hindsight, announce)
         await world.play(room, loop.course)
     return Looped(played=played_of(world), weeks=tuple(loop.weeks))

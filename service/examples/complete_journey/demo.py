@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 TIMED = 500
 CHANNEL = "app"
+LOOP = "loop"
+"""In the folder of the example: the company that the last scene plays."""
+LOOP_OPTIONS = ("--customers", "250", "--days", "23", "--seed", "4")
+"""Three weeks: learn, learn another, judge it."""
 
 
 class StepFailed(RumboError):
@@ -50,6 +54,8 @@ def run_demo(folder: Path, home: Path, locale: str) -> None:
             story = _Story(client, folder, locale)
             story.tell()
             story.time_decisions()
+    _say("how it learns: three weeks of a company whose customers are simulated")
+    _play_loop(folder)
     _say("what to type next")
     click.echo(f"  .venv/bin/rumbo serve --company {shlex.quote(str(folder))}")
     click.echo(
@@ -163,9 +169,20 @@ def _run_step(step: str, folder: Path, *options: str) -> None:
         raise StepFailed(f"`rumbo {step}` failed")
 
 
+def _play_loop(folder: Path) -> None:
+    """Decide, see outcomes, export, learn, judge, promote or hold back; nothing of the example is touched."""
+    asked = ("simulate", "--folder", str(folder / LOOP), *LOOP_OPTIONS)
+    if subprocess.run(_program(*asked), check=False).returncode:
+        raise StepFailed("`rumbo simulate` failed")
+
+
 def _command(step: str, folder: Path, *options: str) -> list[str]:
+    return _program(step, "--company", str(folder), *options)
+
+
+def _program(*arguments: str) -> list[str]:
     """The command line of this very program, whatever packages lie in the current folder (-P)."""
-    return [sys.executable, "-P", "-m", "service.cli", step, "--company", str(folder), *options]
+    return [sys.executable, "-P", "-m", "service.cli", *arguments]
 
 
 def _households(folder: Path) -> list[str]:

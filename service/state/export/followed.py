@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -19,15 +19,17 @@ from service.state.export.rewards import (
     STILL_RESERVED,
     UNPRESENTED,
     AsOf,
+    Met,
     Occurrence,
     Presentation,
     Reward,
     RewardObjective,
+    first_met,
     in_window,
     reward_of,
     reward_of_silence,
 )
-from service.state.export.rows import Followed, SlotResult, happened_at, presented_at
+from service.state.export.rows import Followed, Since, SlotResult, happened_at, presented_at
 from service.state.export.slots import best_unsaid
 from service.state.port import IMPORTED
 from service.state.rows.catalogues import catalogue_source
@@ -82,12 +84,16 @@ class _RankedJourney:
 
 @dataclass(slots=True, kw_only=True)
 class _Decided:
-    """A decision that was made here. `objectives`: of every journey that was scored, as far as they are known."""
+    """A decision that was made here. `objectives`: of every journey that was scored, as far as they are known.
+
+    `every`: those of its whole catalogue that an event meets, where anything was scored.
+    """
 
     row: Row
     record: Json
     ranked: Mapping[str, _RankedJourney]
     objectives: Mapping[str, RewardObjective] = field(default_factory=dict)
+    every: Mapping[str, RewardObjective] = field(default_factory=dict)
     weighed: Mapping[str, ScoredCandidate] = field(default_factory=dict)
 
     @property
@@ -98,13 +104,22 @@ class _Decided:
     def decided_at(self) -> datetime:
         return from_micros(self.row["decided_at"])
 
+    @property
+    def windows_end_at(self) -> datetime | None:
+        """When the last window that begins with it is over; None where no event meets any objective."""
+        longest = max((objective.within for objective in self.every.values()), default=None)
+        return None if longest is None else self.decided_at + longest
+
     def waits(self) -> Iterator[Wait]:
         """The events that would meet an objective, whatever was shown; and those that would for what was."""
-        for objective in self.objectives.values():
+        longest: dict[str, timedelta] = {}
+        for objective in self.every.values():
             if objective.event is not None:
-                begins = self.row["decided_at"]
-                ends = begins + objective.within // _MICROSECOND
-                yield Wait(customer_id=self.row["customer_id"], type=objective.event, begins=begins, ends=ends)
+                longest[objective.event] = max(longest.get(objective.event, objective.within), objective.within)
+        begins = self.row["decided_at"]
+        for kind, within in longest.items():
+            ends = begins + within // _MICROSECOND
+            yield Wait(customer_id=self.row["customer_id"], type=kind, begins=begins, ends=ends)
         yield from (wait for one in self.ranked.values() if (wait := one.waits_for) is not None)
 
 
@@ -160,6 +175,7 @@ def _look_up(decided: _Decided, objectives: Objectives, read: Read) -> None:
     if scored:
         known = objectives.all_of(read, version)
         decided.objectives = {journey: known[journey] for journey in scored if journey in known}
+        decided.every = {journey: objective for journey, objective in known.items() if objective.event is not None}
         plan = objectives.plan_of(read, version)
         if plan is not None:
             decided.weighed = {one.journey_id: one for one in weighed_again(plan, decided.record)}
@@ -167,6 +183,7 @@ def _look_up(decided: _Decided, objectives: Objectives, read: Read) -> None:
 
 def _followed(decided: _Decided, history: History, as_of: AsOf) -> Followed:
     happened = {journey: _in_window(decided, journey, history, as_of) for journey in decided.objectives}
+    since = Since(windows_end_at=decided.windows_end_at, met=_met_since(decided, history, as_of))
     found = {
         journey: SlotResult(
             contact=one.contact,
@@ -175,12 +192,13 @@ def _followed(decided: _Decided, history: History, as_of: AsOf) -> Followed:
             attributes=one.attributes,
             expects=one.expects,
             in_window=happened.get(journey),
+            since=since,
         )
         for journey, one in decided.ranked.items()
     }
     reasons = decided.record["output"].get("no_journey")
     if reasons is not None:
-        found[NO_JOURNEY] = _silence(decided, reasons, happened, as_of)
+        found[NO_JOURNEY] = replace(_silence(decided, reasons, happened, as_of), since=since)
     return Followed(
         by_journey=found,
         weighed=decided.weighed,
@@ -202,11 +220,25 @@ def _silence(decided: _Decided, reasons: Sequence[str], happened: Mapping[str, b
 
 def _in_window(decided: _Decided, journey_id: str, history: History, as_of: AsOf) -> bool | None:
     objective, contact = decided.objectives[journey_id], decided.ranked.get(journey_id)
-    met_at: Sequence[datetime] = ()
+    met: Sequence[Met] = ()
     if objective.event is not None:
-        met_at = history.met_at(decided.row["customer_id"], (decided.version, journey_id), objective)
+        met = history.met(decided.row["customer_id"], (decided.version, journey_id), objective)
     told = None if contact is None or objective.event is not None else contact.told
-    return in_window(objective, decided.decided_at, told, met_at, as_of)
+    return in_window(objective, decided.decided_at, told, met, as_of)
+
+
+def _met_since(decided: _Decided, history: History, as_of: AsOf) -> Sequence[tuple[str, Met]] | None:
+    """The first that meets each objective of the catalogue within its window; None while one of these is open."""
+    ends, begins, customer = decided.windows_end_at, decided.decided_at, decided.row["customer_id"]
+    if ends is None or as_of.now < ends or begins < as_of.events_since:
+        return None
+    if not history.events.get(customer):
+        return ()
+    firsts = (
+        (journey, first_met(history.met(customer, (decided.version, journey), one), begins, begins + one.within))
+        for journey, one in decided.every.items()
+    )
+    return sorted(((journey, met) for journey, met in firsts if met is not None), key=lambda one: (one[1].at, one[0]))
 
 
 def _reward(one: _RankedJourney, history: History, as_of: AsOf) -> Reward:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Self
 
 from service.state.engines.session import Row, Session, Sql, from_micros, micros, placeholders
-from service.state.export.rewards import Occurrence, RewardObjective
+from service.state.export.rewards import Met, Occurrence, RewardObjective, met_by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class History:
     def __init__(self, events: Iterable[Row], contacts: Iterable[Row]) -> None:
         self.events: dict[str, list[Occurrence]] = defaultdict(list)
         self._presented: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
-        self._met: dict[tuple[str, tuple[str, str]], list[datetime]] = {}
+        self._met: dict[tuple[str, tuple[str, str]], Sequence[Met]] = {}
         for row in events:
             attributes = json.loads(row["attributes"])
             at = from_micros(min(row["occurred_at"], row["received_at"]))
@@ -57,13 +57,11 @@ class History:
         later = [other for other in self._presented[customer_id, journey_id] if other > this]
         return from_micros(min(later)[0]) if later else None
 
-    def met_at(self, customer_id: str, key: tuple[str, str], objective: RewardObjective) -> Sequence[datetime]:
-        """When events of the customer met an objective, in order. `key` names it: catalogue and journey."""
+    def met(self, customer_id: str, key: tuple[str, str], objective: RewardObjective) -> Sequence[Met]:
+        """What the customer did that meets an objective, by time. `key` names it: catalogue and journey."""
         found = self._met.get((customer_id, key))
         if found is None:
-            of_type = (event for event in self.events.get(customer_id, ()) if event.type == objective.event)
-            found = sorted(event.at for event in of_type if objective.is_met_by(event.attributes or {}))
-            self._met[customer_id, key] = found
+            found = self._met[customer_id, key] = met_by(objective, self.events.get(customer_id, ()))
         return found
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from service.decision.facts_record import Json
 from service.decision.journey import NO_JOURNEY
-from service.state.engines.session import Row, optional_instant
-from service.state.export.rewards import Reward
-from service.state.export.rows import SlotResult
+from service.state.engines.session import Row, from_micros, optional_instant
+from service.state.export.rewards import Met, Reward
+from service.state.export.rows import Since, SlotResult
 from service.state.port import IMPORTED
 
 
@@ -24,6 +24,7 @@ def imported_results(record: Json, kept: Mapping[str, tuple[Row | None, Sequence
             attributes=said.get("attributes", {}).get(journey),
             expects=said.get("expects", {}).get(journey),
             in_window=told.get(journey, {}).get("outcome_in_window"),
+            since=_since(told.get(journey, {})),
         )
         for journey, (contact, outcomes) in kept.items()
     }
@@ -34,8 +35,19 @@ def imported_results(record: Json, kept: Mapping[str, tuple[Row | None, Sequence
             in_window=silence.get("outcome_in_window"),
             silence_value=silence.get("value"),
             reasons=silence.get("reason_of_silence"),
+            since=_since(silence),
         )
     return found
+
+
+def _since(told: Json) -> Since:
+    met = told.get("met_in_windows")
+    return Since(
+        windows_end_at=optional_instant(told.get("windows_end_at")),
+        met=None
+        if met is None
+        else [(one["journey_id"], Met(at=from_micros(one["at"]), worth=one["worth"])) for one in met],
+    )
 
 
 def _reward(reward: Sequence[float | bool | int | None], told: Json) -> Reward:

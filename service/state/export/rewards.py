@@ -33,6 +33,10 @@ class RewardObjective(Protocol):
     @property
     def outcome(self) -> str | None: ...
 
+    @property
+    def worth(self) -> float:
+        """What meeting it is worth to everybody, while no model tells."""
+
     def is_met_by(self, attributes: Mapping[str, Scalar]) -> bool: ...
 
     def amount_of(self, attributes: Mapping[str, Scalar]) -> float | None:
@@ -47,6 +51,14 @@ class Occurrence:
     at: datetime
     attributes: Mapping[str, Scalar] | None = None
     value: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Met:
+    """What a customer did that meets an objective, whatever was shown; `worth` to everybody, or by its own word."""
+
+    at: datetime
+    worth: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +144,7 @@ def in_window(
     objective: RewardObjective,
     decided_at: datetime,
     outcomes: Iterable[Occurrence] | None,
-    met_at: Sequence[datetime],
+    met: Sequence[Met],
     as_of: AsOf,
 ) -> bool | None:
     """Whether what the objective asks for happened from `decided_at` to the end of its window, whatever was shown.
@@ -142,7 +154,7 @@ def in_window(
 
     Args:
         outcomes: those of the contact; None if it was not presented, or there was none.
-        met_at: when events of the customer met the objective, in order.
+        met: what the customer did that meets the objective, by time.
     """
     ends = decided_at + objective.within
     if as_of.now < ends:
@@ -152,8 +164,33 @@ def in_window(
         return None if outcomes is None else any(decided_at <= o.at <= ends for o in of_type)
     if decided_at < as_of.events_since:
         return None
-    first = bisect_left(met_at, decided_at)
-    return first < len(met_at) and met_at[first] <= ends
+    return first_met(met, decided_at, ends) is not None
+
+
+def first_met(met: Sequence[Met], begins: datetime, ends: datetime) -> Met | None:
+    """The first from `begins` to `ends`, both among them; of one instant what was worth most."""
+    first = bisect_left(met, begins, key=_at)
+    return met[first] if first < len(met) and met[first].at <= ends else None
+
+
+def met_by(objective: RewardObjective, events: Iterable[Occurrence]) -> Sequence[Met]:
+    """What of a customer's events meets an objective, whatever was shown: by time, at one instant the greatest first.
+
+    What tells its own worth, where the value is learned, wins over what everybody's is taken to be: never what a model
+    said, for models differ by arm.
+    """
+    of_type = (event for event in events if event.type == objective.event)
+    told = ((event.at, event.attributes or {}) for event in of_type)
+    found = (
+        Met(at=at, worth=_or(objective.amount_of(attributes), objective.worth))
+        for at, attributes in told
+        if objective.is_met_by(attributes)
+    )
+    return sorted(found, key=lambda one: (one.at, -one.worth))
+
+
+def _at(met: Met) -> datetime:
+    return met.at
 
 
 def _is_met_by(objective: RewardObjective, presented: Presentation, event: Occurrence) -> bool:

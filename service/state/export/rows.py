@@ -13,7 +13,7 @@ from service.decision.arbitrate import ScoredCandidate, ValueSource
 from service.decision.facts_record import Json, value_from_json
 from service.decision.record import canonical
 from service.state.engines.session import Row, micros, optional_micros
-from service.state.export.rewards import Reward
+from service.state.export.rewards import Met, Reward
 from service.state.export.slots import ENTRY, MORE, EligibleSet, Slot, arm_of, number, slots_of
 from service.state.port import IMPORTED
 from service.state.rows.contact_row import state_of
@@ -21,6 +21,21 @@ from service.state.rows.contact_row import state_of
 Cells = tuple[Any, ...]
 """One row, in the order of the schema."""
 _ABSENT = frozenset(FeatureStatus) - {FeatureStatus.PRESENT}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Since:
+    """What the customer did since the decision that meets objectives of its catalogue, whatever was allowed or shown.
+
+    `met`: by time, of each objective, by journey, the first; None until `windows_end_at`, when the last window is over,
+    and where events of the time are no longer kept.
+    """
+
+    windows_end_at: datetime | None = None
+    met: Sequence[tuple[str, Met]] | None = None
+
+
+UNKNOWN_SINCE = Since()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +55,7 @@ class SlotResult:
     in_window: bool | None = None
     silence_value: float | None = None
     reasons: Sequence[str] | None = None
+    since: Since = UNKNOWN_SINCE
 
     @property
     def presented_at(self) -> int | None:
@@ -155,6 +171,8 @@ def _followed(found: SlotResult, now: datetime) -> Cells:
         reward.is_censored,
         reward.is_met,
         found.in_window,
+        None if found.since.met is None else [(j, micros(met.at), met.worth) for j, met in found.since.met],
+        optional_micros(found.since.windows_end_at),
     )
 
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 OPEN = "rumbo.open"
-"""In a file's metadata: "1" if a window of any journey that was allowed was open when it was written, else "0"."""
+"""In a file's metadata: "1" if a window of any journey was open when it was written, else "0"."""
 
 
 def is_settled(file: Path, over: datetime, schema: pa.Schema | None) -> bool:

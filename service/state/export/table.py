@@ -47,6 +47,13 @@ ELIGIBLE = pa.struct(
         pa.field("outcome_in_window", pa.bool_()),
     ]
 )
+MET = pa.struct(
+    [
+        pa.field("journey_id", pa.string(), nullable=False),
+        pa.field("at", TIME, nullable=False),
+        pa.field("worth", pa.float64(), nullable=False),
+    ]
+)
 OUTCOME = pa.struct(
     [
         pa.field("outcome_id", pa.string(), nullable=False),
@@ -226,6 +233,22 @@ def _followed() -> Iterator[pa.Field]:
         "while that is open, and if events of the time are no longer kept. Where an outcome meets the objective, "
         "whether it was told of this contact; null of what was not presented. Of NO_JOURNEY that of the best journey "
         "that could have filled the slot.",
+        nullable=True,
+    )
+    yield field(
+        "met_in_windows",
+        listed(MET),
+        "What the customer did from decided_at on that meets the objective of a journey of the catalogue within its "
+        "window, whatever was allowed or shown: the first event of each, by time. `worth`: what the event says where "
+        "the value is learned, else what the catalogue does; never what a model told. Null until windows_end_at, and "
+        "if events of the time are no longer kept. The same in all rows of a decision.",
+        nullable=True,
+    )
+    yield field(
+        "windows_end_at",
+        TIME,
+        "decided_at + the longest of these windows; null where no journey was allowed, or the catalogue is not known.",
+        "UTC",
         nullable=True,
     )
 

@@ -22,7 +22,7 @@ from service.state.port import IMPORTED
 
 _SHARED = ("customer_id", "decided_at", "channel", "placement")
 """What all rows of a decision have in common."""
-_SINCE = (*DRAWN, "is_met", "outcome_in_window", "reason_of_silence")
+_SINCE = (*DRAWN, "is_met", "outcome_in_window", "reason_of_silence", "met_in_windows", "windows_end_at")
 """Columns that tables of before exploration do not have."""
 _TOGETHER = "all rows of a decision, each once, one after another"
 

@@ -37,7 +37,7 @@ _DEFAULTS: Mapping[str, Any] = {
 """For a column that is missing or null; without a kind, that which most limits hold for."""
 _TEXTS = ("channel", "placement", "action_id", "tone", "model_version", "catalogue_version")
 _NUMBERS = ("reward", "value", "lever", "context_weight", "cost")
-_TIMES = ("valid_until", "counts_until", "presented_at", "window_ends_at")
+_TIMES = ("valid_until", "counts_until", "presented_at", "window_ends_at", "windows_end_at")
 _NAMES: Mapping[str, Collection[str]] = {
     "kind": frozenset(JourneyKind),
     "stage": frozenset(Stage),
@@ -144,6 +144,11 @@ def _nested(row: TableRow, now: datetime) -> Iterator[RowFault]:
             yield row.fault("eligible", "MISSING", "journey_id and place")
         elif any(text is None for _, text in one.get("attributes") or ()):
             yield row.fault("eligible", "MISSING", "a text for each name of its attributes")
+    for met in row.cells.get("met_in_windows") or ():
+        if met is None or not met["journey_id"] or met["at"] is None or met["worth"] is None:
+            yield row.fault("met_in_windows", "MISSING", "journey_id, at and worth")
+        elif not 0 <= met["at"] < _LATEST or not math.isfinite(met["worth"]):
+            yield row.fault("met_in_windows", "OUT_OF_RANGE", "at from 1970 until 9999, worth a finite number")
     for outcome in row.cells.get("outcomes") or ():
         fault = _outcome_fault(outcome, now)
         if fault is not None:

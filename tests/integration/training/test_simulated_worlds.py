@@ -25,6 +25,7 @@ from training.simulate.people import People, Visit
 from training.simulate.play import Course, Room, World
 from training.simulate.policies import Priors, Told, plan_of
 from training.simulate.service_room import Clock, service_room
+from training.simulate.simulate import play_loop
 from training.simulate.truth import JOURNEYS, Truth
 
 pytestmark = pytest.mark.slow
@@ -138,3 +139,20 @@ def test_the_oracle_is_worth_most_and_chance_least_and_none_shows_what_is_forbid
         assert one.audit.violations == ()
         assert one.audit.shown > 200
         assert {entry.arm for entry in one.ledger.entries} == {Arm.CHAMPION.value}
+
+
+@pytest.mark.timeout(600)
+async def test_over_the_wire_with_the_online_store_the_same_is_decided_and_learnt(
+    laid_out: LaidOut, tmp_path: Path
+) -> None:
+    """Both learn on two nights; the served champion is that which the registry names."""
+    played = []
+    for name, is_over_grpc in (("wire", True), ("core", False)):
+        company = tmp_path / name / "company"
+        shutil.copytree(laid_out.first.company, company)
+        home = Home(company=company, home=tmp_path / name / "home")
+        played.append(await play_loop(SMALL, People(SMALL), home, lambda stage: None, is_over_grpc=is_over_grpc))
+    wire, core = played
+    assert wire.played.ledger.entries == core.played.ledger.entries
+    assert len({entry.model_version for entry in wire.played.ledger.entries}) > 1
+    assert wire.played.audit.violations == ()

@@ -55,7 +55,7 @@ def exported(place: Path, *rows: Mapping[str, Any]) -> Path:
         "presented_at": TIME,
         "eligible": pa.list_(ELIGIBLE),
         "rank": pa.int32(),
-        "is_censored": pa.bool_(),
+        **dict.fromkeys(("is_censored", "outcome_in_window"), pa.bool_()),
         **dict.fromkeys(("propensity", "propensity_over_arms", "share", "reward", "feature_x"), pa.float64()),
     }
     schema = pa.schema([(name, types.get(name, pa.string())) for name in rows[0]])
@@ -159,6 +159,24 @@ def test_a_score_of_a_row_without_anything_left_is_silence(tmp_path: Path) -> No
     silent = choices.eligible[:, choices.journeys.index(NO_JOURNEY)]
     assert silent.tolist() == [False, False, False, True, False, True]
     assert choices.eligible.any(axis=1).all()
+
+
+def test_a_policy_that_knows_silence_may_take_it_where_it_is_judged(tmp_path: Path) -> None:
+    """Not in d4, where help is due; and in no row of a log in which it was never a choice."""
+    choices = read_choices(exported(tmp_path, *ROWS), LogColumns(features=("x",)), ("a", "b", NO_JOURNEY))
+    assert choices.eligible[:, 2].tolist() == [True, True, True, True, False, True]
+    forced = read_choices(exported(tmp_path, ROWS[0], ROWS[3]), LogColumns(features=("x",)), ("a", "b", NO_JOURNEY))
+    assert forced.eligible[:, 2].tolist() == [False, True]
+
+
+def test_what_came_by_itself_may_be_the_reward_that_gains_over_silence_are_of(tmp_path: Path) -> None:
+    """What is not known yet is left out, of silence as of what was shown."""
+    told = (True, False, True, None, None, False)
+    rows = [{**one, "outcome_in_window": came} for one, came in zip(ROWS, told, strict=True)]
+    log = read_decisions(exported(tmp_path, *rows), LogColumns(reward="outcome_in_window"), with_silence=True)
+    assert [log.choices.journeys[j] for j in log.shown] == ["a", "b", NO_JOURNEY]
+    assert log.reward.tolist() == [1.0, 0.0, 1.0]
+    assert log.unknown == 1
 
 
 def test_a_monitor_sees_what_was_shown_alone(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from tests.unit.training.off_policy.logs import LOGGING, OTHER, POLICY, log_of, 
 from training.off_policy.arrays import Matrix
 from training.off_policy.logged import Logged
 from training.off_policy.policies import constant, uniform
+from training.off_policy.slots import Slates
 from training.off_policy.support import Reason, share_without_support, support
 
 
@@ -130,3 +131,13 @@ def test_a_row_of_unknown_distribution_has_support_for_what_the_log_shows() -> N
     unknown = log.propensities.copy()
     unknown[:200] = np.nan
     assert share_without_support(replace(log, propensities=unknown), policy) == pytest.approx(200 * 0.05 / 401)
+
+
+def test_a_later_slot_that_the_policy_never_comes_to_needs_no_support() -> None:
+    """Of 210 decisions ten begin with what the policy never takes; what follows there was certain to be the first."""
+    log = log_of([0, 1] * 200 + [1, 0] * 10, [0.5] * 400 + [0.5, 1.0] * 10, [0.0] * 420)
+    decision = np.repeat(np.arange(210), 2)
+    slates = Slates.of(decision=decision, slot=np.tile([1, 2], 210), customer=decision)
+    policy = np.tile([[1.0, 0.0], [0.0, 1.0]], (210, 1))
+    assert share_without_support(log, policy) == pytest.approx(10 / 420)
+    assert support(replace(log, customer=decision), policy, slates).share_without_support == 0.0
