@@ -64,6 +64,7 @@ def first_decisions_in(world: World, seed: int) -> Decided:
         share=np.array([arms[Arm(name)] for name in names])[arm],
         decided_at=instants(at),
         value=np.where(known_at > world.days, np.nan, value),
+        told=np.zeros(value.size),
         known_at=instants(known_at),
     )
 
@@ -82,10 +83,15 @@ class Row:
     share: float | None = 0.6
     ends: float | None = 7.0
     met: tuple[tuple[str, float, float], ...] | None = ()
+    by: str = "EVENT"
     rank: int = 1
 
 
-MET = pa.list_(pa.struct([("journey_id", pa.string()), ("at", pa.timestamp("us", "UTC")), ("worth", pa.float64())]))
+MET = pa.list_(
+    pa.struct(
+        [("journey_id", pa.string()), ("at", pa.timestamp("us", "UTC")), ("worth", pa.float64()), ("by", pa.string())]
+    )
+)
 
 
 def exported(rows: list[Row]) -> pa.Table:
@@ -113,7 +119,7 @@ def exported(rows: list[Row]) -> pa.Table:
 def _met(row: Row) -> list[dict[str, object]] | None:
     if row.met is None:
         return None
-    return [{"journey_id": journey, "at": _moment(at), "worth": worth} for journey, at, worth in row.met]
+    return [{"journey_id": journey, "at": _moment(at), "worth": worth, "by": row.by} for journey, at, worth in row.met]
 
 
 def _moment(day: float | None) -> object:

@@ -108,7 +108,7 @@ async def test_a_row_holds_what_was_decided_and_what_became_of_it(state: Store, 
         "is_censored": False,
         "is_met": True,
         "outcome_in_window": True,
-        "met_in_windows": [{"journey_id": "basket", "at": NOW + HOUR, "worth": 5.0}],
+        "met_in_windows": [{"journey_id": "basket", "at": NOW + HOUR, "worth": 5.0, "by": "EVENT"}],
         "windows_end_at": NOW + 7 * DAY,
         "context": '{"basket":12.5}',
     }

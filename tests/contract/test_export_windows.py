@@ -36,6 +36,7 @@ class Told:
 
     shown: dict[tuple[str, str], int] = field(default_factory=dict)
     contacts: list[tuple[str, str, str, int]] = field(default_factory=list)
+    asked: dict[str, str] = field(default_factory=dict)
     events: list[tuple[str, str, int, float]] = field(default_factory=list)
     outcomes: list[tuple[str, str, str, int]] = field(default_factory=list)
 
@@ -55,6 +56,7 @@ async def played(state: Store, seed: int) -> Told:
             await state.record_events([row], at)
             told.events.append((customer, "incident.resolved", hour, ENOUGH))
         decision = await explored(state, f"d{order}", Arm.CHAMPION, now=NOW + hour * HOUR, customer_id=customer)
+        told.asked[f"d{order}"] = customer
         for pick in decision.picks:
             shown = hour + draw.randrange(3)
             if draw.random() < 0.7:
@@ -109,17 +111,26 @@ def since(told: Told, decision: str, customer: str, journey: str, decided: float
     return bool(happened(told, decision, customer, journey, decided, decided + within))
 
 
-WORTH = {"basket": 5.0, "contact-us": 2.0}
-"""Of those that an event meets, by the catalogue."""
+WORTH = {"basket": 5.0, "contact-us": 2.0, "survey": 8.0, "tips": 1.0}
+"""By the catalogue."""
+Since = tuple[str, float, float, str]
 
 
-def all_since(told: Told, customer: str, decided: float, now: float) -> list[tuple[str, float, float]] | None:
-    """Naively: the first of each objective that an event meets, once all their windows are over."""
-    ends = {journey: decided + OBJECTIVES[journey][1] / HOUR for journey in WORTH}
-    if now < max(ends.values()):
-        return None
-    found = {journey: happened(told, "", customer, journey, decided, ends[journey]) for journey in WORTH}
-    return sorted(((j, min(at), WORTH[j]) for j, at in found.items() if at), key=lambda one: (one[1], one[0]))
+def all_since(told: Told, customer: str, decided: float, now: float) -> list[Since] | None:
+    """Naively: the first of each objective, of whichever contact an outcome is told, once all windows are over."""
+    found: list[Since] = []
+    for journey, (wanted, within) in OBJECTIVES.items():
+        end = decided + within / HOUR
+        if now < decided + 7 * 24:
+            return None
+        if wanted.isupper():
+            every = [at for d, j, kind, at in told.outcomes if (told.asked[d], j, kind) == (customer, journey, wanted)]
+            when = [at for at in every if decided <= at <= end]
+        else:
+            when = list(happened(told, "", customer, journey, decided, end))
+        by = "OUTCOME" if wanted.isupper() else "EVENT"
+        found += [(journey, min(when), WORTH[journey], by)] if when else []
+    return sorted(found, key=lambda one: (one[1], one[0]))
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -138,7 +149,9 @@ async def test_every_row_tells_what_a_twin_tells(state: Store, tmp_path: Path, s
             every_since = all_since(told, row["customer_id"], decided, now)
             met_since = row["met_in_windows"]
             if met_since is not None:
-                met_since = [(one["journey_id"], (one["at"] - NOW) / HOUR, one["worth"]) for one in met_since]
+                met_since = [
+                    (one["journey_id"], (one["at"] - NOW) / HOUR, one["worth"], one["by"]) for one in met_since
+                ]
             assert met_since == every_since
             if row["journey_id"] in OBJECTIVES:
                 expected = met(told, *named, row["journey_id"], now)
@@ -148,3 +161,4 @@ async def test_every_row_tells_what_a_twin_tells(state: Store, tmp_path: Path, s
             else:
                 assert (row["is_met"] is None) == (row["reward"] is None)
         assert {True, False, None} <= seen
+        assert {one["by"] for row in rows for one in row["met_in_windows"] or ()} == {"EVENT", "OUTCOME"}

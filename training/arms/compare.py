@@ -123,6 +123,8 @@ def _comparison(cohort: Cohort, alpha: float, asked: float | None, *, is_withhel
         moved=cohort.moved,
         value=None if lift is None else lift.means[0],
         value_against=None if lift is None else lift.means[1],
+        of_outcomes=None if lift is None else _of_outcomes(cohort.entries.take(known & of_one)),
+        of_outcomes_against=None if lift is None else _of_outcomes(cohort.entries.take(known & ~of_one)),
         lift=None if last is None else last.lift,
         low=None if last is None else last.low,
         high=None if last is None else last.high,
@@ -134,6 +136,10 @@ def _comparison(cohort: Cohort, alpha: float, asked: float | None, *, is_withhel
         shown_on=next((look.day for look in looks if _verdict(look) is not Verdict.OPEN), None),
         looks=looks,
     )
+
+
+def _of_outcomes(customers: Decided) -> float:
+    return float(np.average(customers.told, weights=weights_of(customers.share)))
 
 
 def _looks(lift: Lift) -> tuple[LookForm, ...]:
@@ -172,6 +178,11 @@ def _notices(entered: Ratio, comparisons: Sequence[ComparisonForm]) -> Iterator[
         yield "whether customers fell into the arms by their shares is not checked: the log does not tell shares"
     for one in comparisons:
         named = f"{one.arm} against {one.against}"
+        if one.against == Arm.HOLDOUT and one.of_outcomes:
+            yield (
+                f"{named}: {one.of_outcomes:.4g} of the value of {one.arm} was told of contacts, as outcomes; what "
+                "would have come without a contact nobody can tell, so it is taken for nothing"
+            )
         notable = NOTABLE * (one.customers + one.customers_against + one.waiting)
         if one.left_out > notable:
             yield (

@@ -24,7 +24,8 @@ Instants = NDArray[np.datetime64]
 ARM: Final = "arm"
 SHARE: Final = "share"
 MET: Final = "met_in_windows"
-"""What the customer did that meets an objective of the catalogue, of an exported log: (journey_id, at, worth)."""
+"""What the customer did that meets an objective of the catalogue, of an exported log: (journey_id, at, worth, by)."""
+BY_OUTCOME: Final = "OUTCOME"
 WINDOWS_END: Final = "windows_end_at"
 """When the last window that it was looked for in was over; null where nothing was allowed, whatever the arm."""
 OUTCOME: Final = "outcome_in_window"
@@ -38,6 +39,7 @@ class Decided:
         arm: (n,) indexes `arms`.
         share: (n,) of customers who were in that arm then; NaN where the log does not say it.
         value: (n,) what the customer did in the windows that began with the decision was worth; NaN while one is open.
+        told: (n,) the part of it that was told of contacts, as outcomes: who was shown nothing has none.
         known_at: (n,) when the last of these windows is over.
     """
 
@@ -48,6 +50,7 @@ class Decided:
     share: Vector
     decided_at: Instants
     value: Vector
+    told: Vector
     known_at: Instants
 
     @property
@@ -62,6 +65,7 @@ class Decided:
             share=self.share[rows],
             decided_at=self.decided_at[rows],
             value=self.value[rows],
+            told=self.told[rows],
             known_at=self.known_at[rows],
         )
 
@@ -95,7 +99,8 @@ def _plain(files: LogFiles, outcome: str) -> Decided:
     )
     decided_at = cells.instants(log, named.decided_at)
     ends = cells.instants(log, WINDOW_END, nullable=True) if WINDOW_END in log.table.column_names else decided_at
-    found = _decided(log, value=cells.numbers(log, outcome), known_at=np.where(np.isnat(ends), decided_at, ends))
+    value, known_at = cells.numbers(log, outcome), np.where(np.isnat(ends), decided_at, ends)
+    found = _decided(log, value=value, told=np.zeros(value.size), known_at=known_at)
     return found.take(found.arm >= 0)
 
 
@@ -106,11 +111,12 @@ def _exported(files: LogFiles) -> Decided:
     named = LogColumns()
     log = files.read({SLOT, named.customer, named.decided_at, ARM, SHARE, MET, WINDOWS_END})
     ends = cells.instants(log, WINDOWS_END, nullable=True)
-    found = _decided(log, value=_worth(log), known_at=ends)
+    value, told = _worth(log)
+    found = _decided(log, value=value, told=told, known_at=ends)
     return found.take((cells.numbers(log, SLOT) == 1.0) & ~np.isnat(ends) & (found.arm >= 0))
 
 
-def _decided(log: LogTable, *, value: Vector, known_at: Instants) -> Decided:
+def _decided(log: LogTable, *, value: Vector, told: Vector, known_at: Instants) -> Decided:
     named = LogColumns()
     arms, customer = cells.texts(log, ARM), cells.texts(log, named.customer)
     if (customer.codes < 0).any():
@@ -124,6 +130,7 @@ def _decided(log: LogTable, *, value: Vector, known_at: Instants) -> Decided:
         share=_shares(log),
         decided_at=cells.instants(log, named.decided_at),
         value=value,
+        told=told,
         known_at=known_at,
     )
 
@@ -141,25 +148,35 @@ def _shares(log: LogTable) -> Vector:
     return share
 
 
-def _worth(log: LogTable) -> Vector:
-    """(n,) of each row the sum over what happened of the most that an objective says it is worth.
+def _worth(log: LogTable) -> tuple[Vector, Vector]:
+    """(n,) of each row the sum over what happened of the most that an objective says it is worth; and of outcomes.
 
     What happens at one instant is one thing, however many objectives it meets: what it is worth counts once.
     """
     met = log.table.column(MET).combine_chunks()
     met = met.chunk(0) if isinstance(met, pa.ChunkedArray) else met
-    told = np.asarray(met.is_valid())
+    is_known = np.asarray(met.is_valid())
     inside = met.flatten()
     if not len(inside):
-        return np.where(told, 0.0, np.nan)
+        return np.where(is_known, 0.0, np.nan), np.where(is_known, 0.0, np.nan)
     rows = np.asarray(pc.list_parent_indices(met), dtype=np.int64)
     at = np.asarray(pc.struct_field(inside, "at").cast(pa.int64()), dtype=np.int64)
     worth = np.asarray(pc.struct_field(inside, "worth"), dtype=np.float64)
-    order = np.lexsort((worth, at, rows))
-    rows, at, worth = rows[order], at[order], worth[order]
+    is_outcome = _is_outcome(inside)
+    order = np.lexsort((~is_outcome, worth, at, rows))
+    rows, at, worth, is_outcome = rows[order], at[order], worth[order], is_outcome[order]
     last = np.append((rows[1:] != rows[:-1]) | (at[1:] != at[:-1]), True)
-    total = np.bincount(rows[last], weights=worth[last], minlength=told.size)
-    return np.where(told, total, np.nan)
+    rows, worth, is_outcome = rows[last], worth[last], is_outcome[last]
+    total, told = (np.bincount(rows, weights=each, minlength=is_known.size) for each in (worth, worth * is_outcome))
+    return np.where(is_known, total, np.nan), np.where(is_known, told, np.nan)
+
+
+def _is_outcome(inside: pa.StructArray) -> Mask:
+    """(m,) what was told of a contact; nothing of an export of before outcomes counted."""
+    if inside.type.get_field_index("by") < 0:
+        return np.zeros(len(inside), dtype=np.bool_)
+    by = pc.struct_field(inside, "by").cast(pa.string())
+    return np.asarray(pc.equal(by, BY_OUTCOME).fill_null(False), dtype=np.bool_)
 
 
 def _in_order(found: Decided) -> Decided:

@@ -65,6 +65,10 @@ class ComparisonForm(_Form):
     moved: int = Field(description="Of those counted, who were in another arm before their windows were over.")
     value: float | None = Field(description="Mean of what a customer of the arm did in the windows.")
     value_against: float | None
+    of_outcomes: float | None = Field(
+        description="The part of `value` that was told of contacts, as outcomes; who is shown nothing has none of it."
+    )
+    of_outcomes_against: float | None
     lift: float | None = Field(description="value - value_against; null while nothing is known of one of them.")
     low: float | None = Field(description="Where its interval begins at the last look; null while too few are known.")
     high: float | None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -32,6 +32,10 @@ class Expected:
 
     p: Vector
     by: str
+
+    def of_rows(self, rows: Codes) -> Expected:
+        """Of these alone."""
+        return replace(self, p=self.p[rows])
 
 
 def as_served(files: LogFiles) -> Expected | None:

@@ -57,6 +57,7 @@ class ShownRows:
         is_shown: (n,) whether the customer saw it, where the log says that.
         facts: of the features that are watched.
         absent: why they lack, where the log says that.
+        row: (n,) where each stands in the log.
     """
 
     path: Path
@@ -69,6 +70,7 @@ class ShownRows:
     is_shown: Mask
     facts: FeatureColumns
     absent: Absent | None
+    row: Codes
 
     @property
     def size(self) -> int:
@@ -110,6 +112,7 @@ def read_shown(files: LogFiles, named: LogColumns) -> ShownRows:
         is_shown=_is_shown(log),
         facts=facts_of(log, stored, decided_at, columns.categorical),
         absent=_absent(log) if is_exported(files) and ABSENT in optional else None,
+        row=np.arange(log.table.num_rows) if log.origin is None else log.origin,
     )
 
 

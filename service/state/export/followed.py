@@ -12,7 +12,7 @@ from service.decision.facts_record import Json
 from service.decision.journey import NO_JOURNEY
 from service.decision.record import scores_of_arm, weighed_again
 from service.state.engines.session import Row, Session, Sql, from_micros, micros, placeholders
-from service.state.export.histories import History, Wait
+from service.state.export.histories import History, Wait, happened_at
 from service.state.export.imported import imported_results
 from service.state.export.kept import Objectives, Read
 from service.state.export.rewards import (
@@ -29,7 +29,7 @@ from service.state.export.rewards import (
     reward_of,
     reward_of_silence,
 )
-from service.state.export.rows import Followed, Since, SlotResult, happened_at, presented_at
+from service.state.export.rows import Followed, Since, SlotResult, presented_at
 from service.state.export.slots import best_unsaid
 from service.state.port import IMPORTED
 from service.state.rows.catalogues import catalogue_source
@@ -86,7 +86,7 @@ class _RankedJourney:
 class _Decided:
     """A decision that was made here. `objectives`: of every journey that was scored, as far as they are known.
 
-    `every`: those of its whole catalogue that an event meets, where anything was scored.
+    `every`: those of its whole catalogue, where anything was scored.
     """
 
     row: Row
@@ -106,20 +106,20 @@ class _Decided:
 
     @property
     def windows_end_at(self) -> datetime | None:
-        """When the last window that begins with it is over; None where no event meets any objective."""
+        """When the last window that begins with it is over; None where nothing was scored."""
         longest = max((objective.within for objective in self.every.values()), default=None)
         return None if longest is None else self.decided_at + longest
 
     def waits(self) -> Iterator[Wait]:
-        """The events that would meet an objective, whatever was shown; and those that would for what was."""
-        longest: dict[str, timedelta] = {}
+        """What would meet an objective, whatever was shown; and the events that would for what was."""
+        longest: dict[tuple[str, bool], timedelta] = {}
         for objective in self.every.values():
-            if objective.event is not None:
-                longest[objective.event] = max(longest.get(objective.event, objective.within), objective.within)
-        begins = self.row["decided_at"]
-        for kind, within in longest.items():
+            key = objective.event or objective.outcome or "", objective.event is None
+            longest[key] = max(longest.get(key, objective.within), objective.within)
+        customer, begins = self.row["customer_id"], self.row["decided_at"]
+        for (kind, is_outcome), within in longest.items():
             ends = begins + within // _MICROSECOND
-            yield Wait(customer_id=self.row["customer_id"], type=kind, begins=begins, ends=ends)
+            yield Wait(customer_id=customer, type=kind, begins=begins, ends=ends, is_outcome=is_outcome)
         yield from (wait for one in self.ranked.values() if (wait := one.waits_for) is not None)
 
 
@@ -173,9 +173,8 @@ def _look_up(decided: _Decided, objectives: Objectives, read: Read) -> None:
             one.objective = objectives.of(read, version, one.journey_id)
     scored = scores_of_arm(decided.record)
     if scored:
-        known = objectives.all_of(read, version)
-        decided.objectives = {journey: known[journey] for journey in scored if journey in known}
-        decided.every = {journey: objective for journey, objective in known.items() if objective.event is not None}
+        decided.every = objectives.all_of(read, version)
+        decided.objectives = {journey: decided.every[journey] for journey in scored if journey in decided.every}
         plan = objectives.plan_of(read, version)
         if plan is not None:
             decided.weighed = {one.journey_id: one for one in weighed_again(plan, decided.record)}
@@ -232,7 +231,7 @@ def _met_since(decided: _Decided, history: History, as_of: AsOf) -> Sequence[tup
     ends, begins, customer = decided.windows_end_at, decided.decided_at, decided.row["customer_id"]
     if ends is None or as_of.now < ends or begins < as_of.events_since:
         return None
-    if not history.events.get(customer):
+    if history.is_empty(customer):
         return ()
     firsts = (
         (journey, first_met(history.met(customer, (decided.version, journey), one), begins, begins + one.within))

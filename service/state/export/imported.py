@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from service.decision.facts_record import Json
 from service.decision.journey import NO_JOURNEY
 from service.state.engines.session import Row, from_micros, optional_instant
-from service.state.export.rewards import Met, Reward
+from service.state.export.rewards import Met, MetBy, Reward
 from service.state.export.rows import Since, SlotResult
 from service.state.port import IMPORTED
 
@@ -44,10 +44,13 @@ def _since(told: Json) -> Since:
     met = told.get("met_in_windows")
     return Since(
         windows_end_at=optional_instant(told.get("windows_end_at")),
-        met=None
-        if met is None
-        else [(one["journey_id"], Met(at=from_micros(one["at"]), worth=one["worth"])) for one in met],
+        met=None if met is None else [(one["journey_id"], _met(one)) for one in met],
     )
+
+
+def _met(told: Json) -> Met:
+    by = told.get("by")
+    return Met(at=from_micros(told["at"]), worth=told["worth"], by=None if by is None else MetBy(by))
 
 
 def _reward(reward: Sequence[float | bool | int | None], told: Json) -> Reward:

@@ -4,7 +4,7 @@
      ─────────┼ outcomes of this contact    │                     told of before it was presented: clocks differ
               │ events until the journey is presented to the customer again: later ones belong to that contact
 
-    decided_at ├──── within ────┤                                whatever was shown: `in_window`
+    decided_at ├──── within ────┤                                whatever was shown: `in_window`, `first_met`
 
 A window that is open says nothing yet, whether the objective was met or not: if what is met early were told early, the
 rows with a reward would be successes for the most part.
@@ -16,6 +16,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Protocol
 
 from features.values import Scalar
@@ -53,12 +54,23 @@ class Occurrence:
     value: float | None = None
 
 
+class MetBy(StrEnum):
+    """What met an objective."""
+
+    EVENT = "EVENT"
+    OUTCOME = "OUTCOME"  # is told of a contact: without one there is none
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Met:
-    """What a customer did that meets an objective, whatever was shown; `worth` to everybody, or by its own word."""
+    """What a customer did that meets an objective, whatever was shown; `worth` to everybody, or by its own word.
+
+    `by` is None where it was imported from a table that does not say it.
+    """
 
     at: datetime
     worth: float
+    by: MetBy | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,11 +193,26 @@ def met_by(objective: RewardObjective, events: Iterable[Occurrence]) -> Sequence
     """
     of_type = (event for event in events if event.type == objective.event)
     told = ((event.at, event.attributes or {}) for event in of_type)
-    found = (
-        Met(at=at, worth=_or(objective.amount_of(attributes), objective.worth))
+    return _in_order(
+        Met(at=at, worth=_or(objective.amount_of(attributes), objective.worth), by=MetBy.EVENT)
         for at, attributes in told
         if objective.is_met_by(attributes)
     )
+
+
+def met_by_outcomes(objective: RewardObjective, outcomes: Iterable[Occurrence]) -> Sequence[Met]:
+    """What of the outcomes of its journey's contacts with a customer meets an objective: as `met_by`.
+
+    Whichever contact they are of, and whether that was reported to be presented or not.
+    """
+    return _in_order(
+        Met(at=one.at, worth=_or(_own_word(one), objective.worth), by=MetBy.OUTCOME)
+        for one in outcomes
+        if one.type == objective.outcome
+    )
+
+
+def _in_order(found: Iterable[Met]) -> Sequence[Met]:
     return sorted(found, key=lambda one: (one.at, -one.worth))
 
 
@@ -210,7 +237,12 @@ def _worth(objective: RewardObjective, met: list[Occurrence], value: float) -> f
     first = [happened for happened in met if happened.at == begins]
     if objective.event is not None:
         return max(_or(objective.amount_of(happened.attributes or {}), value) for happened in first)
-    return _or(first[0].value if first[0].type == "CONVERTED" else None, value)
+    return _or(_own_word(first[0]), value)
+
+
+def _own_word(outcome: Occurrence) -> float | None:
+    """What an outcome itself says that it was worth."""
+    return outcome.value if outcome.type == "CONVERTED" else None
 
 
 def _or(own: float | None, value: float) -> float:

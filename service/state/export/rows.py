@@ -13,6 +13,7 @@ from service.decision.arbitrate import ScoredCandidate, ValueSource
 from service.decision.facts_record import Json, value_from_json
 from service.decision.record import canonical
 from service.state.engines.session import Row, micros, optional_micros
+from service.state.export.histories import happened_at
 from service.state.export.rewards import Met, Reward
 from service.state.export.slots import ENTRY, MORE, EligibleSet, Slot, arm_of, number, slots_of
 from service.state.port import IMPORTED
@@ -83,11 +84,6 @@ def presented_at(contact: Row | None, outcomes: Iterable[Row]) -> int | None:
         first: int | None = contact["presented_at"]
         return first
     return min((happened_at(o) for o in outcomes if o["type"] == "PRESENTED"), default=None)
-
-
-def happened_at(outcome: Row) -> int:
-    """When what an outcome tells took place: not before its decision, nor after it came."""
-    return int(min(outcome["at"], outcome["received_at"]))
 
 
 def rows_of(
@@ -171,7 +167,7 @@ def _followed(found: SlotResult, now: datetime) -> Cells:
         reward.is_censored,
         reward.is_met,
         found.in_window,
-        None if found.since.met is None else [(j, micros(met.at), met.worth) for j, met in found.since.met],
+        None if found.since.met is None else [(j, micros(met.at), met.worth, met.by) for j, met in found.since.met],
         optional_micros(found.since.windows_end_at),
     )
 

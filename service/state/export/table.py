@@ -52,6 +52,7 @@ MET = pa.struct(
         pa.field("journey_id", pa.string(), nullable=False),
         pa.field("at", TIME, nullable=False),
         pa.field("worth", pa.float64(), nullable=False),
+        pa.field("by", pa.string()),  # EVENT, OUTCOME; null: not known
     ]
 )
 OUTCOME = pa.struct(
@@ -239,9 +240,10 @@ def _followed() -> Iterator[pa.Field]:
         "met_in_windows",
         listed(MET),
         "What the customer did from decided_at on that meets the objective of a journey of the catalogue within its "
-        "window, whatever was allowed or shown: the first event of each, by time. `worth`: what the event says where "
-        "the value is learned, else what the catalogue does; never what a model told. Null until windows_end_at, and "
-        "if events of the time are no longer kept. The same in all rows of a decision.",
+        "window, whatever was allowed or shown: of each the first, by time, `by` an EVENT or an OUTCOME of any contact "
+        "of the journey. `worth`: what the event says where the value is learned, or a CONVERTED, else what the "
+        "catalogue does; never what a model told. Null until windows_end_at, and if events of the time are no longer "
+        "kept. The same in all rows of a decision.",
         nullable=True,
     )
     yield field(

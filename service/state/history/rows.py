@@ -16,6 +16,7 @@ from service.decision.journey import NO_JOURNEY, JourneyKind, Stage
 from service.decision.reports.events import MAX_AHEAD, text_fault
 from service.decision.reports.rows import OutcomeType
 from service.state.engines.session import micros
+from service.state.export.rewards import MetBy
 from service.state.history.faults import RowFault
 from service.state.history.table import TableRow
 from service.state.port import ContactState
@@ -149,6 +150,8 @@ def _nested(row: TableRow, now: datetime) -> Iterator[RowFault]:
             yield row.fault("met_in_windows", "MISSING", "journey_id, at and worth")
         elif not 0 <= met["at"] < _LATEST or not math.isfinite(met["worth"]):
             yield row.fault("met_in_windows", "OUT_OF_RANGE", "at from 1970 until 9999, worth a finite number")
+        elif met.get("by") not in (None, *MetBy):
+            yield row.fault("met_in_windows", "UNKNOWN", f"by {' or '.join(MetBy)}")
     for outcome in row.cells.get("outcomes") or ():
         fault = _outcome_fault(outcome, now)
         if fault is not None:

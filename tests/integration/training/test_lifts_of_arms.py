@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from statistics import fmean
@@ -17,10 +18,12 @@ import pytest
 
 from service.decision.arms import Arm
 from service.decision.decide import Decision
+from service.decision.reports.rows import OutcomeType
 from tests.builders import NOW
 from tests.contract.adapters import ADAPTERS, Store
-from tests.contract.exploring import explored
-from tests.contract.history import DAY, buy, exported
+from tests.contract.exploring import PLAN, explored
+from tests.contract.history import DAY, buy, exported, present
+from tests.contract.rows import outcome
 from training.arms.compare import Question, compare_arms
 from training.arms.report import ArmsReport
 
@@ -98,6 +101,33 @@ async def test_the_lift_over_the_holdout_covers_the_truth(tmp_path: Path) -> Non
     assert truth[Arm.CHAMPION] - truth[Arm.HOLDOUT] > 1.0
     assert champion.verdict == "better"
     assert champion.value_against == pytest.approx(WORTH * BY_ITSELF, abs=0.65), "of 120 customers, 4 standard errors"
+
+
+async def test_what_is_told_of_contacts_counts_and_its_part_is_noticed(tmp_path: Path) -> None:
+    """40 customers of each arm, decided for once: whoever is shown the survey converts, for 3."""
+    state = await ADAPTERS["sqlite"](tmp_path)
+    surveys = 0
+    try:
+        for arm in (Arm.CHAMPION, Arm.HOLDOUT):
+            for customer in [str(one) for one in range(400) if PLAN.arms.of(str(one)) is arm][:40]:
+                decision = await explored(state, f"d{customer}", arm, customer_id=customer, limit=1)
+                if [pick.journey_id for pick in decision.picks] == ["survey"]:
+                    surveys += 1
+                    await present(state, f"d{customer}", "survey")
+                    about = outcome(f"o{customer}", OutcomeType.CONVERTED, NOW + DAY, journey_id="survey", value=3.0)
+                    await state.record_outcomes([replace(about, decision_id=f"d{customer}")], NOW + DAY)
+        await exported(state, tmp_path / "export", NOW + 60 * DAY)
+    finally:
+        await state.close()
+    (found,) = (
+        one for one in compare_arms(Question(log=tmp_path / "export")).comparisons if one.against == Arm.HOLDOUT
+    )
+    expected = 3.0 * surveys / 40
+    assert expected > 0.0
+    assert (found.value, found.value_against, found.lift) == pytest.approx((expected, 0.0, expected))
+    assert (found.of_outcomes, found.of_outcomes_against) == pytest.approx((expected, 0.0))
+    (said,) = (one for one in compare_arms(Question(log=tmp_path / "export")).notices if "contacts" in one)
+    assert said.startswith(f"CHAMPION against HOLDOUT: {expected:.4g} of the value of CHAMPION was told of contacts")
 
 
 @pytest.mark.proof

@@ -181,6 +181,7 @@ def joined(first: Decided, again: Decided) -> Decided:
         share=np.concatenate([first.share, again.share]),
         decided_at=np.concatenate([first.decided_at, again.decided_at + later]),
         value=np.concatenate([np.nan_to_num(first.value), np.full(again.size, np.nan)]),
+        told=np.zeros(first.size + again.size),
         known_at=np.concatenate([first.known_at, again.known_at + later]),
     )
 

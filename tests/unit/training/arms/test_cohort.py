@@ -27,6 +27,7 @@ def decided(lines: list[Line], window: float = 7.0) -> Decided:
         share=np.array([line[3] for line in lines]),
         decided_at=instants(at),
         value=np.arange(float(len(lines))),
+        told=np.zeros(len(lines)),
         known_at=instants(at + window),
     )
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.arm_logs import Row, exported
+from tests.arm_logs import MET, START, Row, exported
 from training.arms.decided import Decided, read_decided
 from training.log.errors import LogInvalid
 from training.log.files import LogFiles
@@ -25,6 +25,36 @@ def test_what_happens_at_one_instant_is_worth_the_most_that_an_objective_says_on
     met = (("basket", 1.0, 5.0), ("welcome", 1.0, 8.0), ("basket", 2.0, 3.0))
     found = read(tmp_path, exported([Row(customer="a", at=0.0, met=met), Row(customer="b", at=0.5)]))
     assert found.value.tolist() == [11.0, 0.0]
+
+
+def test_what_was_told_of_contacts_is_part_of_the_value_and_told_apart(tmp_path: Path) -> None:
+    """8 by an event on day 1, 3 by an outcome on day 2; what stands at one instant for as much is by the event."""
+    rows = [
+        Row(customer="a", at=0.0, met=(("welcome", 1.0, 8.0),)),
+        Row(customer="b", at=0.0, met=(("survey", 2.0, 3.0),), by="OUTCOME"),
+        Row(customer="c", at=0.0, met=None),
+    ]
+    table = exported(rows)
+    found = read(tmp_path, table)
+    assert (found.value.tolist()[:2], found.told.tolist()[:2]) == ([8.0, 3.0], [0.0, 3.0])
+    assert np.isnan(found.told[2])
+    both = [
+        {"journey_id": journey, "at": START.item(), "worth": 3.0, "by": by}
+        for journey, by in (("welcome", "EVENT"), ("survey", "OUTCOME"))
+    ]
+    told = table.schema.get_field_index("met_in_windows")
+    table = table.set_column(told, "met_in_windows", pa.array([both, both[1:], None], MET))
+    found = read(tmp_path, table)
+    assert (found.value.tolist()[:2], found.told.tolist()[:2]) == ([3.0, 3.0], [0.0, 3.0])
+
+
+def test_an_export_of_before_outcomes_counted_has_events_alone(tmp_path: Path) -> None:
+    old = pa.list_(pa.struct([MET.value_type.field(name) for name in ("journey_id", "at", "worth")]))
+    table = exported([Row(customer="a", at=0.0, met=(("welcome", 1.0, 8.0),))])
+    place = table.schema.get_field_index("met_in_windows")
+    told = [[{name: one[name] for name in ("journey_id", "at", "worth")} for one in table["met_in_windows"][0].as_py()]]
+    found = read(tmp_path, table.set_column(place, "met_in_windows", pa.array(told, old)))
+    assert (found.value.tolist(), found.told.tolist()) == ([8.0], [0.0])
 
 
 def test_open_windows_are_not_known(tmp_path: Path) -> None:

@@ -88,6 +88,7 @@ def test_weights_keep_apart_what_shares_and_seasons_did() -> None:
         share=np.where(held, share, 1.0 - share),
         decided_at=instants(np.linspace(0.0, 30.0, n)),
         value=(draw.random(n) < np.where(late, 0.3, 0.1)).astype(np.float64),
+        told=np.zeros(n),
         known_at=instants(np.linspace(7.0, 37.0, n)),
     )
     told = lift(found)

@@ -28,6 +28,7 @@ def decided(rows: Told) -> Decided:
         share=np.array([share for _, share in rows]),
         decided_at=instants(np.arange(float(len(rows)))),
         value=np.zeros(len(rows)),
+        told=np.zeros(len(rows)),
         known_at=instants(np.arange(float(len(rows)))),
     )
 

@@ -22,6 +22,7 @@ from models.bundle import Bundle
 from models.learnt import RewardKind
 from models.scorer import Scorer
 from service.cli import main
+from service.decision.journey import NO_JOURNEY
 from tests.model_builders import JOURNEYS, PANTRY, bundle, customers
 from tests.unit.training.monitor.logs import DAY, START, World
 from training.log.files import LogFiles
@@ -351,6 +352,16 @@ def test_an_exported_log_is_judged_as_served_by_a_model_and_its_features_are_all
     assert (found["expected_by"], found["rows_judged"], found["rows_without_probability"]) == ("as served", 4800, 1200)
     assert {one["feature"] for one in found["features"]} == {"visits", "score"}
     assert found["alarms"] == []
+
+
+def test_rows_of_silence_change_nothing_of_what_is_told(tmp_path: Path) -> None:
+    """Nothing was expected of them, and each stands among the others: every row keeps its own probability."""
+    path = exported(tmp_path, missing=0.3, stale=0.0)
+    shown, before = pq.read_table(path), looked(path, status=1)
+    nothing = {"journey_id": NO_JOURNEY, "kind": None, "p_outcome": None, "score_source": None, "reward": 0.0}
+    rows = [row for told in shown.to_pylist() for row in ([{**told, **nothing}, told] if told["p_outcome"] else [told])]
+    pq.write_table(pa.Table.from_pylist(rows, shown.schema), path)
+    assert looked(path, status=1) == before
 
 
 def test_what_goes_missing_and_what_becomes_stale_are_told_apart(tmp_path: Path) -> None:
