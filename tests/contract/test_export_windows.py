@@ -125,7 +125,7 @@ def all_since(told: Told, customer: str, decided: float, now: float) -> list[Sin
             return None
         if wanted.isupper():
             every = [at for d, j, kind, at in told.outcomes if (told.asked[d], j, kind) == (customer, journey, wanted)]
-            when = [at for at in every if decided <= at <= end]
+            when: list[float] = [at for at in every if decided <= at <= end]
         else:
             when = list(happened(told, "", customer, journey, decided, end))
         by = "OUTCOME" if wanted.isupper() else "EVENT"
