@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from service.catalogue.load import parse
 from service.decision.arms import Arm
 from service.decision.reports.rows import OutcomeType
 from tests.builders import NOW
 from tests.contract.adapters import Store
 from tests.contract.exploring import explored
-from tests.contract.history import DAY, buy, exported, present
+from tests.contract.history import DAY, SOURCE, TERMS, buy, exported, present, proposed
 from tests.contract.rows import event, outcome
 
 HOUR = timedelta(hours=1)
@@ -162,3 +164,20 @@ async def test_every_row_tells_what_a_twin_tells(state: Store, tmp_path: Path, s
                 assert (row["is_met"] is None) == (row["reward"] is None)
         assert {True, False, None} <= seen
         assert {one["by"] for row in rows for one in row["met_in_windows"] or ()} == {"EVENT", "OUTCOME"}
+
+
+async def test_a_window_that_is_over_is_told_while_a_longer_one_for_the_same_event_is_open(
+    state: Store, tmp_path: Path
+) -> None:
+    """Of a purchase after an hour: contact-us waits a day for one here, and basket a week."""
+    document = json.loads(SOURCE)
+    (shorter,) = (one for one in document["journeys"] if one["journey"] == "contact-us")
+    shorter["objective"] |= {"event": "purchase"}
+    catalogue = parse(json.dumps(document), TERMS)
+    await state.keep_catalogue(catalogue.version, json.dumps(document))
+    await state.commit(await proposed(state, "d1", limit=1, plan=catalogue.plan), None)
+    await buy(state, HOUR)
+    for now, over in ((2 * DAY, {"contact-us": True, "basket": None}), (8 * DAY, {"contact-us": True, "basket": True})):
+        (row,) = (await exported(state, tmp_path / f"{now.days}", NOW + now)).to_pylist()
+        told = {one["journey_id"]: one["outcome_in_window"] for one in row["eligible"]}
+        assert {journey: told[journey] for journey in over} == over

@@ -111,13 +111,13 @@ class _Decided:
         return None if longest is None else self.decided_at + longest
 
     def waits(self) -> Iterator[Wait]:
-        """What would meet an objective, whatever was shown; and the events that would for what was."""
-        longest: dict[tuple[str, bool], timedelta] = {}
-        for objective in self.every.values():
-            key = objective.event or objective.outcome or "", objective.event is None
-            longest[key] = max(longest.get(key, objective.within), objective.within)
+        """What would meet an objective, whatever was shown; and the events that would for what was.
+
+        Each window by itself: where two wait for one event, the shorter is over while the longer is open.
+        """
         customer, begins = self.row["customer_id"], self.row["decided_at"]
-        for (kind, is_outcome), within in longest.items():
+        told = ((one.event or one.outcome or "", one.event is None, one.within) for one in self.every.values())
+        for kind, is_outcome, within in dict.fromkeys(told):
             ends = begins + within // _MICROSECOND
             yield Wait(customer_id=customer, type=kind, begins=begins, ends=ends, is_outcome=is_outcome)
         yield from (wait for one in self.ranked.values() if (wait := one.waits_for) is not None)
