@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -37,7 +38,7 @@ class Arms:
     @property
     def with_share(self) -> Mapping[Arm, float]:
         """Every arm that has customers, in the order of `Arm`; the shares add up to 1."""
-        rest = 1.0 - sum(self.shares.values())
+        rest = 1.0 - math.fsum(self.shares.values())
         every = {arm: rest if arm is Arm.CHAMPION else self.shares.get(arm, 0.0) for arm in Arm}
         return {arm: share for arm, share in every.items() if share > 0.0}
 
@@ -47,12 +48,12 @@ class Arms:
 
     def of(self, customer_id: str) -> Arm:
         """The arm of a customer."""
-        place, below = _place(self.salt, customer_id), 0.0
-        for arm, share in self.with_share.items():
+        place, below, shares = _place(self.salt, customer_id), 0.0, self.with_share
+        for arm, share in shares.items():
             below += share
             if place < below:
                 return arm
-        return Arm.CHAMPION
+        return list(shares)[-1]  # what rounding left above the sum
 
 
 ONE_ARM = Arms()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -32,6 +33,8 @@ class ExplorationDocument(Document):
             raise ValueError("epsilon goes with `scheme: epsilon`")
         if (self.temperature is not None) != (self.scheme == "softmax"):
             raise ValueError("temperature goes with `scheme: softmax`")
+        if self.scheme == "none" and self.floor > 0.0:
+            raise ValueError("a floor goes with `scheme: epsilon` or `scheme: softmax`")
         return self
 
 
@@ -81,6 +84,6 @@ class ArmsDocument(Document):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        if sum(getattr(self, share) for share in SHARES) > 1.0:
+        if math.fsum(getattr(self, share) for share in SHARES) > 1.0:
             raise ValueError("the shares of arms come to more than 1")
         return self

@@ -125,3 +125,13 @@ def test_arms_that_explore_draw_by_their_own_order() -> None:
     found = [asked(Arm.CHALLENGER, f"d{i}", made=offered(drawn)).picks[0] for i in range(200)]
     assert {(p.journey_id, round(p.selection_probability, 12)) for p in found} == {("a", 0.1), ("b", 0.9)}
     assert {p.chance.is_exploration for p in found if p.journey_id == "a"} == {True}
+
+
+def test_whoever_falls_beyond_what_rounding_left_of_the_line_is_in_the_last_arm_with_customers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Added one by one, 0.7, 0.2 and 0.1 come to less than 1."""
+    shares = {Arm.HOLDOUT: 0.7, Arm.RANDOM: 0.2, Arm.NO_LEVERS: 0.1}
+    assert 0.7 + 0.2 + 0.1 < 1.0
+    monkeypatch.setattr("service.decision.arms._place", lambda salt, customer: 0.7 + 0.2 + 0.1)
+    assert Arms(shares=shares).of("any") is Arm.NO_LEVERS
