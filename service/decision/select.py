@@ -130,14 +130,17 @@ def select(evaluation: Evaluation, ranking: Ranking, *, draws: Draws, limit: int
 def settle(evaluation: Evaluation, ranking: Ranking, first: Selection, *, draws: Draws, limit: int) -> Selection:
     """Selects again, by the same draws, over what the facts with the contacts and uses at commit still allow.
 
-    What `first` had picked and is now denied is rejected as TAKEN_MEANWHILE, with the reason that denies it.
+    What `first` had picked and is now denied is rejected as TAKEN_MEANWHILE, with the reason that denies it; where
+    slots are drawn, only if it is not another draw alone that denies it.
     """
     remaining, dropped = _recheck(evaluation, ranking.own)
     again = select(evaluation, ranking.only({s.journey_id for s in remaining}), draws=draws, limit=limit)
     denied = (*dropped, *again.rejected)
-    picked = {p.journey_id for p in first.picks}
-    taken = tuple(r.journey_id for r in denied if r.journey_id in picked)
-    marked = tuple(_mark_taken(r) if r.journey_id in picked else r for r in denied)
+    lost = {p.journey_id for p in first.picks}
+    if not evaluation.plan.is_plain:
+        lost = _lost(evaluation, first, draws.decision_id)
+    taken = tuple(r.journey_id for r in denied if r.journey_id in lost)
+    marked = tuple(_mark_taken(r) if r.journey_id in lost else r for r in denied)
     return replace(again, rejected=marked, taken=taken)
 
 
@@ -203,6 +206,21 @@ def _recheck(
     checked = constrain(evaluation, (s.candidate for s in scored), only=evaluation.plan.contact_rules)
     allowed = {c.journey_id for c in checked.allowed}
     return [s for s in scored if s.journey_id in allowed], list(checked.rejected)
+
+
+def _lost(evaluation: Evaluation, first: Selection, decision_id: str) -> set[str]:
+    """Of the first picks those that the facts at commit deny after the ones before them that they still allow."""
+    facts = evaluation.facts
+    channel = evaluation.plan.channels[facts.channel]
+    seen, slate, lost = evaluation, list[Contact](), set[str]()
+    for pick in first.picks:
+        allowed, _ = _recheck(seen, (pick.scored,))
+        if not allowed:
+            lost.add(pick.journey_id)
+            continue
+        slate.append(contact_of(pick.scored, facts, channel, decision_id))
+        seen = evaluation.with_facts(facts.with_contacts(facts.situation.contacts, tuple(slate)))
+    return lost
 
 
 def _held_out(remaining: Sequence[ScoredCandidate]) -> tuple[list[ScoredCandidate], list[Rejection]]:

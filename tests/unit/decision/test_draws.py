@@ -13,12 +13,14 @@ from scipy.stats import chi2  # type: ignore[import-untyped]
 
 from service.decision.arbitrate import Score, ScoreSource
 from service.decision.arms import ONE_ARM, Arm, Arms
+from service.decision.constraints.capacity import Pool
 from service.decision.constraints.caps import PressureCap
 from service.decision.constraints.registry import Policies
 from service.decision.decide import Decision, DecisionTerms, StateAtCommit, begin, conclude, revise
-from service.decision.explore import Exploration, ExplorationPolicy, Scheme, Silence
+from service.decision.explore import ALL_UNIFORM, Exploration, ExplorationPolicy, Scheme, Silence
 from service.decision.journey import JourneyKind
-from tests.builders import CHANNELS, NOW, Catalogue, Entry, catalogue, contact, facts, journey, settled
+from service.decision.windows import RollingWindow
+from tests.builders import CHANNELS, NOW, Catalogue, Entry, catalogue, contact, decide, facts, journey, settled
 
 PROMOTIONAL, FEEDBACK = JourneyKind.PROMOTIONAL, JourneyKind.FEEDBACK
 SOFT = Exploration(scheme=Scheme.SOFTMAX, temperature=0.2, floor=0.02)
@@ -157,3 +159,23 @@ def test_what_is_logged_over_all_arms_is_how_often_customers_see_it() -> None:
         counts[slate(decision)] += 1
         assert joint.setdefault(slate(decision), math.prod(logged)) == pytest.approx(math.prod(logged), rel=1e-9)
     demand_fit(counts, joint)
+
+
+def test_what_another_draw_alone_excludes_was_not_taken_by_others() -> None:
+    """Once c is gone the same number may fall on a in place of b, which never goes with it: nobody took b."""
+    pool = Pool(pool_id="units", limit=1, window=RollingWindow(per=timedelta(days=1)), journeys=frozenset({"c"}))
+    pair = (Entry(journey=journey(n, kind=PROMOTIONAL), never_with=NEVER_WITH[n]) for n in "ab")
+    offered = (*pair, Entry(journey=journey("c", kind=PROMOTIONAL), capacity=pool))
+    policies = Policies(incident_default=frozenset(JourneyKind), incident_classes={})
+    plan = catalogue(*offered, policies=policies, exploration=ALL_UNIFORM).plan
+    changed = 0
+    for i in range(100):
+        before = decide(plan, facts(), limit=2, decision_id=f"d{i}")
+        after = revise(before, settled(units=1.0))
+        (kept,) = (p.journey_id for p in after.picks)
+        (other,) = {"a", "b"} - {kept}
+        denied = {r.journey_id: [reason.code for reason in r.reasons] for r in after.rejected}
+        assert denied == {"c": ["TAKEN_MEANWHILE", "CAPACITY"], other: ["NEVER_WITH"]}
+        assert after.selection.taken == ("c",)
+        changed += other in {p.journey_id for p in before.picks}
+    assert changed > 0
