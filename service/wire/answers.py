@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -24,7 +24,7 @@ from service.decision.constrain import Rejection
 from service.decision.decide import Decision, Degradation
 from service.decision.reasons import for_eligible, for_pick
 from service.decision.reports.rows import RowResult, RowStatus
-from service.decision.select import Pick
+from service.decision.select import Chance, Pick
 from service.decision.tone import tone_of
 from service.decision.verdict import Reason
 from service.decision.windows import ELIGIBLE_AFTER_LIMIT
@@ -71,8 +71,8 @@ def answer(decision: Decision, *, is_full: bool, locale: str) -> decision_pb2.De
         decision_id=decision.terms.decision_id,
         decided_at=timestamp(decision.decided_at),
         valid_until=timestamp(decision.valid_until),
-        ranked=[_ranked(pick, decision, locale) for pick in decision.picks],
-        no_journey=_no_journey(decision, locale),
+        ranked=[_ranked(pick, decision, locale, is_full=is_full) for pick in decision.picks],
+        no_journey=_no_journey(decision, locale, is_full=is_full),
         counts=decision_pb2.Counts(
             candidates=len(decision.picks) + len(decision.selection.eligible) + len(decision.rejected),
             eligible=len(decision.selection.eligible),
@@ -100,8 +100,8 @@ def record(replayed: ReplayedDecision, *, is_full: bool, locale: str) -> record_
         placement=facts.placement,
         decided_at=timestamp(decision.decided_at),
         valid_until=timestamp(decision.valid_until),
-        ranked=[_recorded_journey(pick, replayed, locale) for pick in decision.picks],
-        no_journey=_no_journey(decision, locale),
+        ranked=[_recorded_journey(pick, replayed, locale, is_full=is_full) for pick in decision.picks],
+        no_journey=_no_journey(decision, locale, is_full=is_full),
         model_version=decision.model_version,
         arm=decision.arm.value if decision.plan.arms.shares else "",
         catalogue_version=decision.plan.version,
@@ -114,13 +114,15 @@ def record(replayed: ReplayedDecision, *, is_full: bool, locale: str) -> record_
     return response
 
 
-def _recorded_journey(pick: Pick, replayed: ReplayedDecision, locale: str) -> record_pb2.RecordedJourney:
+def _recorded_journey(
+    pick: Pick, replayed: ReplayedDecision, locale: str, *, is_full: bool
+) -> record_pb2.RecordedJourney:
     journey_id = pick.journey_id
     is_revoked = journey_id in replayed.revoked
     state = CONTACT[replayed.stored.contact_states[journey_id]]
     contributions = replayed.contributions.get(journey_id)
     return record_pb2.RecordedJourney(
-        journey=_ranked(pick, replayed.decision, locale),
+        journey=_ranked(pick, replayed.decision, locale, is_full=is_full),
         contact_state=record_pb2.CONTACT_STATE_REVOKED if is_revoked else state,
         contributions=None
         if contributions is None
@@ -143,7 +145,7 @@ def _recorded_outcome(kept: KeptOutcome) -> record_pb2.RecordedOutcome:
     )
 
 
-def _ranked(pick: Pick, decision: Decision, locale: str) -> journey_pb2.RankedJourney:
+def _ranked(pick: Pick, decision: Decision, locale: str, *, is_full: bool) -> journey_pb2.RankedJourney:
     scored, candidate = pick.scored, pick.candidate
     return journey_pb2.RankedJourney(
         rank=pick.rank,
@@ -160,7 +162,17 @@ def _ranked(pick: Pick, decision: Decision, locale: str) -> journey_pb2.RankedJo
         reasons=_reasons(for_pick(pick, decision), decision, locale),
         is_exploration=pick.chance.is_exploration,
         p_if_silent=scored.p_if_silent,
+        is_forced=pick.chance.is_forced and not decision.plan.is_plain,
+        drawn_from=_drawn_from(pick.chance) if is_full else (),
     )
+
+
+def _drawn_from(chance: Chance) -> Iterator[journey_pb2.SlotOption]:
+    """Nothing where there was one alone."""
+    drawn_from = chance.drawn_from
+    if len(drawn_from.options) > 1:
+        for journey_id, p in zip(drawn_from.options, drawn_from.p, strict=True):
+            yield journey_pb2.SlotOption(journey_id=journey_id, probability=p)
 
 
 def _eligible(scored: ScoredCandidate, decision: Decision, locale: str) -> journey_pb2.EligibleJourney:
@@ -185,7 +197,7 @@ def _rejected(rejected: Rejection, decision: Decision, locale: str) -> journey_p
     )
 
 
-def _no_journey(decision: Decision, locale: str) -> journey_pb2.NoJourney | None:
+def _no_journey(decision: Decision, locale: str, *, is_full: bool) -> journey_pb2.NoJourney | None:
     reasons = decision.no_journey
     if reasons is None:
         return None
@@ -194,6 +206,9 @@ def _no_journey(decision: Decision, locale: str) -> journey_pb2.NoJourney | None
         reasons=_reasons(reasons, decision, locale),
         value=decision.selection.silence_value or 0.0,
         selection_probability=1.0 if silence is None else silence.p,
+        is_exploration=silence is not None and silence.is_exploration,
+        is_forced=silence is not None and silence.is_forced and not decision.plan.is_plain,
+        drawn_from=_drawn_from(silence) if is_full and silence is not None else (),
     )
 
 

@@ -14,10 +14,12 @@ from features.values import FeatureStatus
 from rumbo.decision.v1 import decision_pb2, journey_pb2, outcomes_pb2, reason_pb2, record_pb2, row_pb2, value_pb2
 from service.application.decider import ReplayedDecision
 from service.application.scoring import Contributions
+from service.decision.arbitrate import Score, ScoreSource
 from service.decision.constraints.registry import Cap
 from service.decision.constraints.rule import Span
 from service.decision.decide import Decision, DecisionTerms, Degradation, begin, conclude
 from service.decision.evaluation import Evaluation
+from service.decision.explore import Exploration, ExplorationPolicy, Scheme, Silence
 from service.decision.facts import Contact, Situation, SituationPart
 from service.decision.journey import Action, JourneyKind, Lever, Stage, StagePlan
 from service.decision.reports.rows import Outcome, OutcomeType, RowResult, RowStatus
@@ -150,6 +152,51 @@ def test_no_journey_is_said_if_and_only_if_a_slot_was_left_empty(limit: int, is_
     if is_said:
         assert (found.no_journey.value, found.no_journey.selection_probability) == (0.0, 1.0)
         assert [r.code for r in found.no_journey.reasons] == ["NOTHING_MORE_ALLOWED"]
+
+
+def drawn(decision_id: str) -> Decision:
+    """`help` alone in its tier, then two of which one is drawn, then `last`, whose bar silence is above."""
+    offered = [Entry(journey=journey("help"))]
+    offered += [Entry(journey=journey(name, kind=JourneyKind.LOYALTY, tier=2)) for name in "ab"]
+    offered += [Entry(journey=journey("last", kind=JourneyKind.CELEBRATION, tier=3))]
+    epsilon = Exploration(scheme=Scheme.EPSILON, epsilon=0.4)
+    plan = catalogue(
+        *offered,
+        exploration=ExplorationPolicy(by_kind={JourneyKind.LOYALTY: epsilon, JourneyKind.CELEBRATION: epsilon}),
+        silence=Silence(value=0.1, threshold=0.3),
+    ).plan
+    chances = {"help": 0.9, "a": 0.8, "b": 0.7, "last": 0.2}
+    scores = {name: Score(p_outcome=p, source=ScoreSource.PRIOR) for name, p in chances.items()}
+    return decide(plan, facts(), limit=4, scores=scores, decision_id=decision_id)
+
+
+def told(options: Iterable[journey_pb2.SlotOption]) -> dict[str, float]:
+    return {option.journey_id: option.probability for option in options}
+
+
+def test_a_full_answer_tells_what_each_slot_was_drawn_from_silence_too() -> None:
+    """Of a and b: 0.8 and 0.2; of b or a alone, for certain; of last and silence, whose 0.4 is above 0.2: 0.2, 0.8."""
+    found = [answers.answer(drawn(f"d{i}"), is_full=True, locale="en") for i in range(20)]
+    for one in found:
+        assert [r.is_forced for r in one.ranked[:3]] == [True, False, True]
+        assert told(one.ranked[0].drawn_from) == told(one.ranked[2].drawn_from) == {}
+        assert told(one.ranked[1].drawn_from) == pytest.approx({"a": 0.8, "b": 0.2})
+        assert one.ranked[1].selection_probability == told(one.ranked[1].drawn_from)[one.ranked[1].journey_id]
+        last = one.no_journey if one.HasField("no_journey") else one.ranked[3]
+        assert told(last.drawn_from) == pytest.approx({"last": 0.2, "": 0.8})
+        assert (last.is_exploration, last.is_forced) == (len(one.ranked) == 4, False)
+    assert {len(one.ranked) for one in found} == {3, 4}
+
+
+def test_a_summary_tells_no_set_and_a_catalogue_without_draws_nothing_at_all() -> None:
+    summary = answers.answer(drawn("d1"), is_full=False, locale="en")
+    assert [list(r.drawn_from) for r in summary.ranked] == [[] for _ in summary.ranked]
+    assert summary.ranked[0].is_forced
+    plain = answers.answer(decision(3), is_full=True, locale="en")
+    assert not any(r.is_forced or r.drawn_from for r in plain.ranked)
+    assert plain.no_journey.selection_probability == 1.0
+    assert not plain.no_journey.is_forced
+    assert list(plain.no_journey.drawn_from) == []
 
 
 def capped(*contacts: Contact, per: timedelta) -> journey_pb2.RejectedJourney:

@@ -26,23 +26,25 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from rumbo.decision.v1 import reason_pb2 as rumbo_dot_decision_dot_v1_dot_reason__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1frumbo/decision/v1/journey.proto\x12\x11rumbo.decision.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1erumbo/decision/v1/reason.proto\"\xfc\x02\n\rRankedJourney\x12\x0c\n\x04rank\x18\x01 \x01(\x05\x12\x12\n\njourney_id\x18\x02 \x01(\t\x12,\n\x04kind\x18\x03 \x01(\x0e\x32\x1e.rumbo.decision.v1.JourneyKind\x12\'\n\x05stage\x18\x04 \x01(\x0e\x32\x18.rumbo.decision.v1.Stage\x12\x11\n\taction_id\x18\x05 \x01(\t\x12\x0c\n\x04tone\x18\x06 \x01(\t\x12\x10\n\x08is_offer\x18\x07 \x01(\x08\x12\x10\n\x08priority\x18\x08 \x01(\x01\x12\x11\n\tp_outcome\x18\t \x01(\x01\x12\r\n\x05value\x18\n \x01(\x01\x12\x1d\n\x15selection_probability\x18\x0b \x01(\x01\x12*\n\x07reasons\x18\x0c \x03(\x0b\x32\x19.rumbo.decision.v1.Reason\x12\x16\n\x0eis_exploration\x18\r \x01(\x08\x12\x18\n\x0bp_if_silent\x18\x0e \x01(\x01H\x00\x88\x01\x01\x42\x0e\n\x0c_p_if_silent\"\x99\x02\n\x0f\x45ligibleJourney\x12\x12\n\njourney_id\x18\x01 \x01(\t\x12,\n\x04kind\x18\x02 \x01(\x0e\x32\x1e.rumbo.decision.v1.JourneyKind\x12\'\n\x05stage\x18\x03 \x01(\x0e\x32\x18.rumbo.decision.v1.Stage\x12\x11\n\taction_id\x18\x04 \x01(\t\x12\x10\n\x08priority\x18\x05 \x01(\x01\x12\x11\n\tp_outcome\x18\x06 \x01(\x01\x12\r\n\x05value\x18\x07 \x01(\x01\x12*\n\x07reasons\x18\x08 \x03(\x0b\x32\x19.rumbo.decision.v1.Reason\x12\x18\n\x0bp_if_silent\x18\t \x01(\x01H\x00\x88\x01\x01\x42\x0e\n\x0c_p_if_silent\"\x85\x01\n\x0fRejectedJourney\x12\x12\n\njourney_id\x18\x01 \x01(\t\x12*\n\x07reasons\x18\x02 \x03(\x0b\x32\x19.rumbo.decision.v1.Reason\x12\x32\n\x0e\x65ligible_after\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"e\n\tNoJourney\x12*\n\x07reasons\x18\x01 \x03(\x0b\x32\x19.rumbo.decision.v1.Reason\x12\r\n\x05value\x18\x02 \x01(\x01\x12\x1d\n\x15selection_probability\x18\x03 \x01(\x01*\xf0\x01\n\x0bJourneyKind\x12\x1c\n\x18JOURNEY_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18JOURNEY_KIND_PROMOTIONAL\x10\x01\x12\x18\n\x14JOURNEY_KIND_SERVICE\x10\x02\x12\x1b\n\x17JOURNEY_KIND_RESOLUTION\x10\x03\x12\x1b\n\x17JOURNEY_KIND_ONBOARDING\x10\x04\x12\x19\n\x15JOURNEY_KIND_FEEDBACK\x10\x05\x12\x18\n\x14JOURNEY_KIND_LOYALTY\x10\x06\x12\x1c\n\x18JOURNEY_KIND_CELEBRATION\x10\x07*\xb3\x01\n\x05Stage\x12\x15\n\x11STAGE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTAGE_NEED\x10\x01\x12\x12\n\x0eSTAGE_RESEARCH\x10\x02\x12\x10\n\x0cSTAGE_SELECT\x10\x03\x12\x12\n\x0eSTAGE_PURCHASE\x10\x04\x12\x11\n\rSTAGE_RECEIVE\x10\x05\x12\r\n\tSTAGE_USE\x10\x06\x12\x12\n\x0eSTAGE_MAINTAIN\x10\x07\x12\x13\n\x0fSTAGE_RECOMMEND\x10\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1frumbo/decision/v1/journey.proto\x12\x11rumbo.decision.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1erumbo/decision/v1/reason.proto\"\xc2\x03\n\rRankedJourney\x12\x0c\n\x04rank\x18\x01 \x01(\x05\x12\x12\n\njourney_id\x18\x02 \x01(\t\x12,\n\x04kind\x18\x03 \x01(\x0e\x32\x1e.rumbo.decision.v1.JourneyKind\x12\'\n\x05stage\x18\x04 \x01(\x0e\x32\x18.rumbo.decision.v1.Stage\x12\x11\n\taction_id\x18\x05 \x01(\t\x12\x0c\n\x04tone\x18\x06 \x01(\t\x12\x10\n\x08is_offer\x18\x07 \x01(\x08\x12\x10\n\x08priority\x18\x08 \x01(\x01\x12\x11\n\tp_outcome\x18\t \x01(\x01\x12\r\n\x05value\x18\n \x01(\x01\x12\x1d\n\x15selection_probability\x18\x0b \x01(\x01\x12*\n\x07reasons\x18\x0c \x03(\x0b\x32\x19.rumbo.decision.v1.Reason\x12\x16\n\x0eis_exploration\x18\r \x01(\x08\x12\x18\n\x0bp_if_silent\x18\x0e \x01(\x01H\x00\x88\x01\x01\x12\x11\n\tis_forced\x18\x0f \x01(\x08\x12\x31\n\ndrawn_from\x18\x10 \x03(\x0b\x32\x1d.rumbo.decision.v1.SlotOptionB\x0e\n\x0c_p_if_silent\"5\n\nSlotOption\x12\x12\n\njourney_id\x18\x01 \x01(\t\x12\x13\n\x0bprobability\x18\x02 \x01(\x01\"\x99\x02\n\x0f\x45ligibleJourney\x12\x12\n\njourney_id\x18\x01 \x01(\t\x12,\n\x04kind\x18\x02 \x01(\x0e\x32\x1e.rumbo.decision.v1.JourneyKind\x12\'\n\x05stage\x18\x03 \x01(\x0e\x32\x18.rumbo.decision.v1.Stage\x12\x11\n\taction_id\x18\x04 \x01(\t\x12\x10\n\x08priority\x18\x05 \x01(\x01\x12\x11\n\tp_outcome\x18\x06 \x01(\x01\x12\r\n\x05value\x18\x07 \x01(\x01\x12*\n\x07reasons\x18\x08 \x03(\x0b\x32\x19.rumbo.decision.v1.Reason\x12\x18\n\x0bp_if_silent\x18\t \x01(\x01H\x00\x88\x01\x01\x42\x0e\n\x0c_p_if_silent\"\x85\x01\n\x0fRejectedJourney\x12\x12\n\njourney_id\x18\x01 \x01(\t\x12*\n\x07reasons\x18\x02 \x03(\x0b\x32\x19.rumbo.decision.v1.Reason\x12\x32\n\x0e\x65ligible_after\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc3\x01\n\tNoJourney\x12*\n\x07reasons\x18\x01 \x03(\x0b\x32\x19.rumbo.decision.v1.Reason\x12\r\n\x05value\x18\x02 \x01(\x01\x12\x1d\n\x15selection_probability\x18\x03 \x01(\x01\x12\x16\n\x0eis_exploration\x18\x04 \x01(\x08\x12\x11\n\tis_forced\x18\x05 \x01(\x08\x12\x31\n\ndrawn_from\x18\x06 \x03(\x0b\x32\x1d.rumbo.decision.v1.SlotOption*\xf0\x01\n\x0bJourneyKind\x12\x1c\n\x18JOURNEY_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18JOURNEY_KIND_PROMOTIONAL\x10\x01\x12\x18\n\x14JOURNEY_KIND_SERVICE\x10\x02\x12\x1b\n\x17JOURNEY_KIND_RESOLUTION\x10\x03\x12\x1b\n\x17JOURNEY_KIND_ONBOARDING\x10\x04\x12\x19\n\x15JOURNEY_KIND_FEEDBACK\x10\x05\x12\x18\n\x14JOURNEY_KIND_LOYALTY\x10\x06\x12\x1c\n\x18JOURNEY_KIND_CELEBRATION\x10\x07*\xb3\x01\n\x05Stage\x12\x15\n\x11STAGE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTAGE_NEED\x10\x01\x12\x12\n\x0eSTAGE_RESEARCH\x10\x02\x12\x10\n\x0cSTAGE_SELECT\x10\x03\x12\x12\n\x0eSTAGE_PURCHASE\x10\x04\x12\x11\n\rSTAGE_RECEIVE\x10\x05\x12\r\n\tSTAGE_USE\x10\x06\x12\x12\n\x0eSTAGE_MAINTAIN\x10\x07\x12\x13\n\x0fSTAGE_RECOMMEND\x10\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'rumbo.decision.v1.journey_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_JOURNEYKIND']._serialized_start=1026
-  _globals['_JOURNEYKIND']._serialized_end=1266
-  _globals['_STAGE']._serialized_start=1269
-  _globals['_STAGE']._serialized_end=1448
+  _globals['_JOURNEYKIND']._serialized_start=1246
+  _globals['_JOURNEYKIND']._serialized_end=1486
+  _globals['_STAGE']._serialized_start=1489
+  _globals['_STAGE']._serialized_end=1668
   _globals['_RANKEDJOURNEY']._serialized_start=120
-  _globals['_RANKEDJOURNEY']._serialized_end=500
-  _globals['_ELIGIBLEJOURNEY']._serialized_start=503
-  _globals['_ELIGIBLEJOURNEY']._serialized_end=784
-  _globals['_REJECTEDJOURNEY']._serialized_start=787
-  _globals['_REJECTEDJOURNEY']._serialized_end=920
-  _globals['_NOJOURNEY']._serialized_start=922
-  _globals['_NOJOURNEY']._serialized_end=1023
+  _globals['_RANKEDJOURNEY']._serialized_end=570
+  _globals['_SLOTOPTION']._serialized_start=572
+  _globals['_SLOTOPTION']._serialized_end=625
+  _globals['_ELIGIBLEJOURNEY']._serialized_start=628
+  _globals['_ELIGIBLEJOURNEY']._serialized_end=909
+  _globals['_REJECTEDJOURNEY']._serialized_start=912
+  _globals['_REJECTEDJOURNEY']._serialized_end=1045
+  _globals['_NOJOURNEY']._serialized_start=1048
+  _globals['_NOJOURNEY']._serialized_end=1243
 # @@protoc_insertion_point(module_scope)

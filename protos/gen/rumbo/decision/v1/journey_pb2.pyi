@@ -52,7 +52,7 @@ STAGE_MAINTAIN: Stage
 STAGE_RECOMMEND: Stage
 
 class RankedJourney(_message.Message):
-    __slots__ = ("rank", "journey_id", "kind", "stage", "action_id", "tone", "is_offer", "priority", "p_outcome", "value", "selection_probability", "reasons", "is_exploration", "p_if_silent")
+    __slots__ = ("rank", "journey_id", "kind", "stage", "action_id", "tone", "is_offer", "priority", "p_outcome", "value", "selection_probability", "reasons", "is_exploration", "p_if_silent", "is_forced", "drawn_from")
     RANK_FIELD_NUMBER: _ClassVar[int]
     JOURNEY_ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -67,6 +67,8 @@ class RankedJourney(_message.Message):
     REASONS_FIELD_NUMBER: _ClassVar[int]
     IS_EXPLORATION_FIELD_NUMBER: _ClassVar[int]
     P_IF_SILENT_FIELD_NUMBER: _ClassVar[int]
+    IS_FORCED_FIELD_NUMBER: _ClassVar[int]
+    DRAWN_FROM_FIELD_NUMBER: _ClassVar[int]
     rank: int
     journey_id: str
     kind: JourneyKind
@@ -81,7 +83,17 @@ class RankedJourney(_message.Message):
     reasons: _containers.RepeatedCompositeFieldContainer[_reason_pb2.Reason]
     is_exploration: bool
     p_if_silent: float
-    def __init__(self, rank: _Optional[int] = ..., journey_id: _Optional[str] = ..., kind: _Optional[_Union[JourneyKind, str]] = ..., stage: _Optional[_Union[Stage, str]] = ..., action_id: _Optional[str] = ..., tone: _Optional[str] = ..., is_offer: _Optional[bool] = ..., priority: _Optional[float] = ..., p_outcome: _Optional[float] = ..., value: _Optional[float] = ..., selection_probability: _Optional[float] = ..., reasons: _Optional[_Iterable[_Union[_reason_pb2.Reason, _Mapping]]] = ..., is_exploration: _Optional[bool] = ..., p_if_silent: _Optional[float] = ...) -> None: ...
+    is_forced: bool
+    drawn_from: _containers.RepeatedCompositeFieldContainer[SlotOption]
+    def __init__(self, rank: _Optional[int] = ..., journey_id: _Optional[str] = ..., kind: _Optional[_Union[JourneyKind, str]] = ..., stage: _Optional[_Union[Stage, str]] = ..., action_id: _Optional[str] = ..., tone: _Optional[str] = ..., is_offer: _Optional[bool] = ..., priority: _Optional[float] = ..., p_outcome: _Optional[float] = ..., value: _Optional[float] = ..., selection_probability: _Optional[float] = ..., reasons: _Optional[_Iterable[_Union[_reason_pb2.Reason, _Mapping]]] = ..., is_exploration: _Optional[bool] = ..., p_if_silent: _Optional[float] = ..., is_forced: _Optional[bool] = ..., drawn_from: _Optional[_Iterable[_Union[SlotOption, _Mapping]]] = ...) -> None: ...
+
+class SlotOption(_message.Message):
+    __slots__ = ("journey_id", "probability")
+    JOURNEY_ID_FIELD_NUMBER: _ClassVar[int]
+    PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    journey_id: str
+    probability: float
+    def __init__(self, journey_id: _Optional[str] = ..., probability: _Optional[float] = ...) -> None: ...
 
 class EligibleJourney(_message.Message):
     __slots__ = ("journey_id", "kind", "stage", "action_id", "priority", "p_outcome", "value", "reasons", "p_if_silent")
@@ -116,11 +128,17 @@ class RejectedJourney(_message.Message):
     def __init__(self, journey_id: _Optional[str] = ..., reasons: _Optional[_Iterable[_Union[_reason_pb2.Reason, _Mapping]]] = ..., eligible_after: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class NoJourney(_message.Message):
-    __slots__ = ("reasons", "value", "selection_probability")
+    __slots__ = ("reasons", "value", "selection_probability", "is_exploration", "is_forced", "drawn_from")
     REASONS_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
     SELECTION_PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    IS_EXPLORATION_FIELD_NUMBER: _ClassVar[int]
+    IS_FORCED_FIELD_NUMBER: _ClassVar[int]
+    DRAWN_FROM_FIELD_NUMBER: _ClassVar[int]
     reasons: _containers.RepeatedCompositeFieldContainer[_reason_pb2.Reason]
     value: float
     selection_probability: float
-    def __init__(self, reasons: _Optional[_Iterable[_Union[_reason_pb2.Reason, _Mapping]]] = ..., value: _Optional[float] = ..., selection_probability: _Optional[float] = ...) -> None: ...
+    is_exploration: bool
+    is_forced: bool
+    drawn_from: _containers.RepeatedCompositeFieldContainer[SlotOption]
+    def __init__(self, reasons: _Optional[_Iterable[_Union[_reason_pb2.Reason, _Mapping]]] = ..., value: _Optional[float] = ..., selection_probability: _Optional[float] = ..., is_exploration: _Optional[bool] = ..., is_forced: _Optional[bool] = ..., drawn_from: _Optional[_Iterable[_Union[SlotOption, _Mapping]]] = ...) -> None: ...
