@@ -29,6 +29,7 @@ BY_OUTCOME: Final = "OUTCOME"
 WINDOWS_END: Final = "windows_end_at"
 """When the last window that it was looked for in was over; null where nothing was allowed, whatever the arm."""
 OUTCOME: Final = "outcome_in_window"
+AGAIN: Final = "an export of this version has it: export again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -81,8 +82,8 @@ def read_decided(files: LogFiles, outcome: str | None = None) -> Decided:
         outcome: the column of a plain log that says what came of a row, whatever was shown; null while not known.
     Raises: LogInvalid that names file, row and column.
     """
-    files.demand(ARM, "the arm of each customer")
     if not is_exported(files):
+        files.demand(ARM, "the arm of each customer")
         return _in_order(_plain(files, outcome or OUTCOME))
     if outcome is not None:
         raise LogInvalid(files.path, f"an exported log says by {MET} what came; --outcome is for others")
@@ -105,11 +106,16 @@ def _plain(files: LogFiles, outcome: str) -> Decided:
 
 
 def _exported(files: LogFiles) -> Decided:
-    """The first row of each decision that had a journey to show, to anybody, and whose catalogue is known."""
-    for column in (MET, WINDOWS_END):
-        files.demand(column, "an export of this version has it: export again")
+    """The first row of each decision that had a journey to show, to anybody, and whose catalogue is known.
+
+    Days that were written before there were arms stay as they are, and tell nothing of them.
+    """
+    of_arms = {ARM: "the arm of each customer", **dict.fromkeys((MET, WINDOWS_END), AGAIN)}
+    for column, why in of_arms.items():
+        if column not in files.some:
+            files.demand(column, why)
     named = LogColumns()
-    log = files.read({SLOT, named.customer, named.decided_at, ARM, SHARE, MET, WINDOWS_END})
+    log = files.read({SLOT, named.customer, named.decided_at, SHARE, *of_arms}, sparse={SHARE, *of_arms})
     ends = cells.instants(log, WINDOWS_END, nullable=True)
     value, told = _worth(log)
     found = _decided(log, value=value, told=told, known_at=ends)

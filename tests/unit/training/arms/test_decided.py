@@ -57,6 +57,18 @@ def test_an_export_of_before_outcomes_counted_has_events_alone(tmp_path: Path) -
     assert (found.value.tolist(), found.told.tolist()) == ([8.0], [0.0])
 
 
+def test_days_of_before_there_were_arms_tell_nothing_of_them(tmp_path: Path) -> None:
+    """They stay in an export as they were written, for the events of their time are gone."""
+    table = exported([Row(customer="a", at=1.0, met=(("welcome", 2.0, 8.0),)), Row(customer="b", at=1.0)])
+    before = table.drop_columns(["arm", "share", "met_in_windows", "windows_end_at"])
+    for day, written in (("day=2025-12-31", before), ("day=2026-01-02", table)):
+        (tmp_path / day).mkdir()
+        pq.write_table(written, tmp_path / day / "decisions.parquet")
+    found = read_decided(LogFiles(tmp_path))
+    assert (found.size, found.value.tolist()) == (2, [8.0, 0.0])
+    assert [found.arms[arm] for arm in found.arm] == ["CHAMPION", "CHAMPION"]
+
+
 def test_open_windows_are_not_known(tmp_path: Path) -> None:
     found = read(tmp_path, exported([Row(customer="a", at=0.0, met=None), Row(customer="b", at=0.5, met=None)]))
     assert np.isnan(found.value).all()
