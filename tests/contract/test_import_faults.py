@@ -38,6 +38,10 @@ def told(outcome_id: str = "o", **given: Any) -> dict[str, Any]:
     return {"outcome_id": outcome_id, "type": "ENGAGED", "value": None, "occurred_at": NOW, "is_late": False, **given}
 
 
+def allowed(propensity: float) -> dict[str, Any]:
+    return {"journey_id": "basket", "place": "ELIGIBLE", "propensity": propensity}
+
+
 OUTCOMES = pa.schema(
     [
         ("customer_id", pa.string()),
@@ -89,6 +93,8 @@ async def test_text_that_is_no_utf_8_is_refused_by_its_row(state: Store, tmp_pat
         ({"propensity_over_arms": 0.0}, "propensity_over_arms", "OUT_OF_RANGE"),
         ({"propensity_over_arms": 1.5}, "propensity_over_arms", "OUT_OF_RANGE"),
         ({"share": 2.0}, "share", "OUT_OF_RANGE"),
+        ({"eligible": [allowed(math.nan)]}, "eligible", "OUT_OF_RANGE"),
+        ({"eligible": [allowed(1.5)]}, "eligible", "OUT_OF_RANGE"),
         ({"arm": "control"}, "arm", "UNKNOWN"),
         ({"p_if_silent": -0.5}, "p_if_silent", "OUT_OF_RANGE"),
         ({"reason_of_silence": [""]}, "reason_of_silence", "MISSING"),
@@ -107,6 +113,7 @@ async def test_text_that_is_no_utf_8_is_refused_by_its_row(state: Store, tmp_pat
         ({"windows_end_at": NOW - timedelta(days=365 * 60)}, "windows_end_at", "OUT_OF_RANGE"),
         ({"met_in_windows": [{"journey_id": "", "at": NOW, "worth": 1.0}]}, "met_in_windows", "MISSING"),
         ({"met_in_windows": [{"journey_id": "a", "at": NOW, "worth": math.nan}]}, "met_in_windows", "OUT_OF_RANGE"),
+        ({"met_in_windows": [{"journey_id": "a", "at": NOW, "worth": 1.0, "by": "X"}]}, "met_in_windows", "UNKNOWN"),
     ],
 )
 async def test_a_bad_value_is_named_and_nothing_is_written(

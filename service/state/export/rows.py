@@ -183,7 +183,7 @@ def _imported_entry(*entry: Any) -> Cells:
     named = dict(zip((*ENTRY, *MORE), entry, strict=False))
     if named.get("attributes") is not None:
         named["attributes"] = sorted(named["attributes"].items())
-    reals = ("p_outcome", "value", "lever", "context_weight", "cost", "p_if_silent")
+    reals = ("p_outcome", "propensity", "value", "lever", "context_weight", "cost", "p_if_silent")
     named |= {name: number(named.get(name)) for name in reals}
     return tuple(named.get(name) for name in (*ENTRY, *MORE))
 

@@ -47,6 +47,8 @@ _NAMES: Mapping[str, Collection[str]] = {
     "value_source": frozenset(ValueSource),
     "arm": frozenset(Arm),
 }
+_ROUNDING = 1e-9
+"""Sums of floating point may exceed 1."""
 _OF_CONTACTS = ("contact_state", "presented_at", "outcomes")
 """What a row of NO_JOURNEY cannot have."""
 
@@ -145,6 +147,8 @@ def _nested(row: TableRow, now: datetime) -> Iterator[RowFault]:
             yield row.fault("eligible", "MISSING", "journey_id and place")
         elif any(text is None for _, text in one.get("attributes") or ()):
             yield row.fault("eligible", "MISSING", "a text for each name of its attributes")
+        elif not 0.0 <= (one.get("propensity") or 0.0) <= 1.0 + _ROUNDING:
+            yield row.fault("eligible", "OUT_OF_RANGE", "a propensity from 0 to 1")
     for met in row.cells.get("met_in_windows") or ():
         if met is None or not met["journey_id"] or met["at"] is None or met["worth"] is None:
             yield row.fault("met_in_windows", "MISSING", "journey_id, at and worth")
