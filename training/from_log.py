@@ -23,7 +23,7 @@ from training.log.errors import LogInvalid
 from training.log.facts import texts_of_numbers
 from training.log.files import LogFiles
 from training.log.options import LogColumns
-from training.log.silent import silent_pairs
+from training.log.silent import SilentPairs, silent_pairs
 from training.parity import Parity, demand_parity
 
 Announce = Callable[[str], None]
@@ -171,7 +171,7 @@ def train_from_log(order: Order, announce: Announce) -> Trained:
     announce("measures")
     judged = measure(learnt, training, test, order.baselines)
     figures = {name: value for name, value in judged.by_name[MODEL].as_dict().items() if np.isfinite(value)}
-    bundle = replace(learnt.bundle, metrics=figures, learned_until=learned_until(training))
+    bundle = replace(learnt.bundle, metrics=figures, learned_until=learned_until(training, silent))
     return Trained(
         bundle=bundle,
         judged=judged,
@@ -191,9 +191,11 @@ def train_from_log(order: Order, announce: Announce) -> Trained:
     )
 
 
-def learned_until(log: DecisionLog) -> datetime:
+def learned_until(log: DecisionLog, silent: SilentPairs | None = None) -> datetime:
     """The latest moment of which these rows tell anything."""
     latest = log.decided_at.max()
+    if silent is not None and silent.size:
+        latest = max(latest, silent.decided_at.max())
     ends = log.window_ends_at
     if ends is not None and (known := ends[~np.isnat(ends)]).size:
         latest = max(latest, known.max())

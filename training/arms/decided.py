@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from training.log import cells
 from training.log.errors import LogInvalid
 from training.log.files import LogFiles, LogTable
-from training.log.options import SLOT, WINDOW_END, LogColumns, is_exported
+from training.log.options import SLOT, WINDOW_END, WINDOWS_END, LogColumns, is_exported
 
 Vector = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -26,8 +26,6 @@ SHARE: Final = "share"
 MET: Final = "met_in_windows"
 """What the customer did that meets an objective of the catalogue, of an exported log: (journey_id, at, worth, by)."""
 BY_OUTCOME: Final = "OUTCOME"
-WINDOWS_END: Final = "windows_end_at"
-"""When the last window that it was looked for in was over; null where nothing was allowed, whatever the arm."""
 OUTCOME: Final = "outcome_in_window"
 AGAIN: Final = "an export of this version has it: export again"
 

@@ -23,6 +23,7 @@ from training.log.options import (
     OVER_ARMS,
     PROPENSITY,
     WINDOW_END,
+    WINDOWS_END,
     LogColumns,
     column_of,
     is_exported,
@@ -41,7 +42,8 @@ class SilentPairs:
     """n pairs of a decision, in which nothing but what helps was shown, and a journey that it might have shown.
 
     All (n,): `journey` indexes `journeys`; `met` within the window from `decided_at` on; `p_silent` of the decision,
-    over all arms; `is_holdout`: the customer is never shown any. `window_ends_at` is NaT where the log does not say it.
+    over all arms; `is_holdout`: the customer is never shown any. `window_ends_at`: by when all was known, that of the
+    longest window; NaT where the log does not say it.
     """
 
     journeys: tuple[str, ...]
@@ -89,7 +91,7 @@ def silent_pairs(files: LogFiles, named: LogColumns, journeys: tuple[str, ...]) 
         return None
     stored = {name: column_of(name, files) for name in columns.features}
     said = {columns.journey, columns.customer, columns.decided_at, columns.propensity, columns.eligible, DECISION, KIND}
-    more = {WINDOW_END, OVER_ARMS, PROPENSITY, ARM}
+    more = {WINDOW_END, WINDOWS_END, OVER_ARMS, PROPENSITY, ARM}
     log = files.read({*said, *stored.values(), *more}, sparse=more)
     told = _told(log, columns.eligible)
     if told is None:
@@ -140,8 +142,16 @@ def _is_silent(log: LogTable, columns: LogColumns) -> NDArray[np.bool_]:
 
 
 def _p_silent(log: LogTable, columns: LogColumns) -> NDArray[np.float64]:
+    """(n,) that the row's decision went as it did: the product over its slots, for each is given those before it.
+
+    What helps and is certain in the holdout may be far from it where something that sells could come first.
+    """
     column = OVER_ARMS if OVER_ARMS in log.table.column_names else columns.propensity
-    return propensity_in(log, column, np.zeros(log.table.num_rows, dtype=np.bool_))
+    of_slot = propensity_in(log, column, np.zeros(log.table.num_rows, dtype=np.bool_))
+    decision = cells.texts(log, DECISION).codes
+    joint = np.ones(int(decision.max(initial=0)) + 1)
+    np.multiply.at(joint, decision, of_slot)
+    return np.asarray(joint[decision])
 
 
 def _is_holdout(log: LogTable) -> NDArray[np.bool_]:
@@ -152,9 +162,11 @@ def _is_holdout(log: LogTable) -> NDArray[np.bool_]:
 
 
 def _window_ends(log: LogTable) -> NDArray[np.datetime64]:
-    if WINDOW_END not in log.table.column_names:
-        return np.full(log.table.num_rows, np.datetime64("NaT"), dtype="datetime64[us]")
-    return cells.instants(log, WINDOW_END, nullable=True)
+    """(n,) that of the longest, or of the row: a journey's own window may be longer than that of the best."""
+    ends = np.full(log.table.num_rows, np.datetime64("NaT"), dtype="datetime64[us]")
+    for column in {WINDOW_END, WINDOWS_END} & set(log.table.column_names):
+        ends = np.fmax(ends, cells.instants(log, column, nullable=True))
+    return ends
 
 
 def _code(column: cells.Coded, level: str) -> int:

@@ -32,6 +32,7 @@ SCHEMA = pa.schema(
             pa.struct({"journey_id": pa.string(), "place": pa.string(), "outcome_in_window": pa.bool_()})
         ),
         "window_ends_at": pa.timestamp("us", "UTC"),
+        "windows_end_at": pa.timestamp("us", "UTC"),
         "reward": pa.float64(),
         "is_censored": pa.bool_(),
         "feature_spend": pa.float64(),
@@ -115,6 +116,17 @@ def test_the_probability_of_silence_is_over_arms_where_it_is_known(tmp_path: Pat
     assert (plain.p_silent.tolist(), plain.is_holdout.tolist()) == ([0.5, 0.5], [False, False])
 
 
+def test_a_decision_that_helps_first_is_silent_with_the_probability_of_all_its_slots(tmp_path: Path) -> None:
+    """The holdout, 1/16 of customers, is helped where others are sold something; then nothing is left but silence."""
+    sets = [may("b", True, "RANKED"), may("a", True)]
+    helps = row("1", "b", "service", eligible=sets, propensity_over_arms=0.0625)
+    pairs = read(
+        tmp_path, helps, row("1", rank=2, eligible=sets, propensity_over_arms=1.0), row("2", eligible=sets[1:])
+    )
+    assert pairs is not None
+    assert pairs.p_silent.tolist() == pytest.approx([0.0625, 0.25])
+
+
 def test_a_log_that_does_not_say_what_came_whatever_was_shown_tells_nothing(tmp_path: Path) -> None:
     table = pa.table({"customer_id": ["1"], "journey_id": ["NO_JOURNEY"], "reward": [0.0], "propensity": [1.0]})
     pq.write_table(table, tmp_path / "plain.parquet")
@@ -133,7 +145,8 @@ def test_what_was_open_when_the_rows_held_out_begin_is_left_out(tmp_path: Path) 
         row("2", eligible=sets, window_ends_at=None),
         row("3", eligible=sets, window_ends_at=AT + 9 * DAY),
         row("4", eligible=sets, decided_at=AT + 8 * DAY, window_ends_at=None),
+        row("5", eligible=sets, windows_end_at=AT + 9 * DAY),
     )
     assert pairs is not None
     before = pairs.before(np.datetime64((AT + 8 * DAY).replace(tzinfo=None), "us"))
-    assert (pairs.size, before.decision.tolist()) == (4, [0, 1])
+    assert (pairs.size, before.decision.tolist()) == (5, [0, 1]), "of 5 a longer window than the best journey's is open"
