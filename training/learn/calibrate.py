@@ -20,6 +20,9 @@ DOUBT = 0.05
 """Chance of replacing a right probability that is accepted: the level of a one-sided t test of the mean gain, with
 the folds as clusters, divided among the kinds tried (Bonferroni)."""
 
+CERTAIN = 1e-15
+"""What few rows taught to be impossible costs a finite loss when it happens, and nothing that is no number."""
+
 MIN_FOLDS = 4
 """Fewer folds (one to begin with, three to judge) say nothing of the variation between them."""
 
@@ -85,6 +88,6 @@ def _forward_losses(earlier: OutOfFold, kind: CalibrationKind) -> Vector:
     losses = []
     for fold in np.unique(earlier.fold)[1:]:
         now = earlier.where(earlier.fold == fold)
-        p = calibrate(earlier.where(earlier.fold < fold), kind).apply(now.raw)
+        p = np.clip(calibrate(earlier.where(earlier.fold < fold), kind).apply(now.raw), CERTAIN, 1.0 - CERTAIN)
         losses.append(-(now.label * np.log(p) + (1.0 - now.label) * np.log1p(-p)))
     return np.concatenate(losses)

@@ -19,6 +19,7 @@ from models.learnt import (
     GainLearner,
     LearntJourney,
     LearntPolicy,
+    RewardKind,
     RewardTerms,
 )
 from models.silence import SILENCE_FILE
@@ -28,6 +29,7 @@ from training.learn.crossfit import Design, sampled
 from training.learn.folds import Folds, folds_of
 from training.learn.gains import TASK, Gains, JourneyGain, crossed_gains, doubly_robust, doubly_robust_gains, risk
 from training.learn.guard import guard_of
+from training.learn.levels import FittedRows, with_levels
 from training.learn.rewards import RewardModel, best_reward_model, with_own_models
 from training.learn.silence import Silence, learn_silence
 from training.log.decisions import DecisionLog
@@ -297,7 +299,15 @@ def _fit_all(design: Design, learner: _Learner) -> tuple[str, dict[str, str], tu
             )
         )
     texts = dict(zip([name for name, _ in works], at_once(lambda work: work[1](), works), strict=True))
-    return texts.pop(""), texts, tuple(learnt)
+    return _levelled(design, reward, texts.pop("")), texts, tuple(learnt)
+
+
+def _levelled(design: Design, reward: RewardModel, text: str) -> str:
+    """The common model; where it tells P(met) of every journey, with levels of those that leave it."""
+    if reward.terms.kind is RewardKind.MEAN or reward.own:
+        return text
+    rows = FittedRows(matrix=design.shown, shown=design.log.shown, met=reward.recipe.target)
+    return with_levels(text, rows, design.encoder, reward.calibration)
 
 
 def _silence(

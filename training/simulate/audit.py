@@ -18,7 +18,7 @@ import yaml
 from service.decision.decide import Decision
 from service.decision.reports.rows import CustomerEvent, Outcome, OutcomeType
 from training.simulate.people import People, Visit
-from training.simulate.scenario import START, ZONES
+from training.simulate.scenario import NEW_JOURNEY, START, ZONES
 
 HELPING = ("service", "resolution")
 COMPANY_ZONE = ZoneInfo("Europe/Madrid")
@@ -39,9 +39,9 @@ def journeys() -> dict[str, dict[str, Any]]:
 
 
 @cache
-def pressure() -> list[dict[str, Any]]:
+def policies() -> dict[str, Any]:
     text = (resources.files("training.simulate") / "company" / "catalogue" / "policies.yaml").read_text("utf-8")
-    return list(yaml.safe_load(text)["pressure"])
+    return dict(yaml.safe_load(text))
 
 
 def span(text: str) -> timedelta:
@@ -80,6 +80,7 @@ class Auditor:
         """`units`: of the journey whose capacity the simulation scales."""
         self._people = people
         self._units = units
+        self._new_on = people.scenario.new_journey_on
         self._records: dict[int, _Record] = defaultdict(_Record)
         self._used: dict[tuple[str, date], list[_Shown]] = defaultdict(list)
         self.violations: list[str] = []
@@ -114,6 +115,8 @@ class Auditor:
         if decision.arm.value == "HOLDOUT":
             sold = [p.journey_id for p in decision.picks if journeys()[p.journey_id]["kind"] not in HELPING]
             self.violations.extend(f"{visit.at} {visit.who} {journey}: holdout" for journey in sold)
+        if len(decision.picks) > (slots := policies()["channels"][visit.channel]["slots"]):
+            self.violations.append(f"{visit.at} {visit.who}: {len(decision.picks)} of {slots} slots of {visit.channel}")
         for pick in decision.picks:
             document = journeys()[pick.journey_id]
             self.shown += 1
@@ -146,7 +149,12 @@ class Auditor:
         yield from self._too_many(document, record, visit)
 
     def _not_for(self, journey: str, record: _Record, visit: Visit) -> Iterator[str]:
-        days = (visit.at - self._people.member_since(visit.who)) / timedelta(days=1)
+        days, comes_on = (visit.at - self._people.member_since(visit.who)) / timedelta(days=1), self._new_on
+        if journey == NEW_JOURNEY and (comes_on is None or (visit.at - START).days < comes_on):
+            yield "not in the catalogue yet"
+        actions = [a for stage in journeys()[journey]["stages"] for a in stage["actions"]]
+        if not any(visit.channel in action["channels"] for action in actions):
+            yield f"not on {visit.channel}"
         if journey == "sorry" and not record.incidents:
             yield "no incident is open"
         if journey == "welcome" and days >= NEWCOMER_DAYS:
@@ -161,7 +169,7 @@ class Auditor:
             since = now - span(contact["per"])
             own = sum(s.journey == journey and s.counts(since, now) for s in record.shown)
             caps.append((journey, own + 1, contact["at_most"]))
-        for cap in pressure():
+        for cap in policies()["pressure"]:
             kinds, since = cap.get("kinds"), now - span(cap["per"])
             of_cap = [s for s in record.shown if _is_of(s.journey, s.channel, kinds, cap.get("channels"))]
             if _is_of(journey, visit.channel, kinds, cap.get("channels")):

@@ -1,7 +1,7 @@
 """A new journey, learnt of after each day: how soon it has its share, and what one costs that nobody wants.
 
 Its window is a day, so that a day's showings are known the next night but one; until then its prior speaks for it.
-What is learnt serves at once: no gate, for what is asked is how fast the models tell.
+What is learnt serves at once: no gate, for what is asked is how fast the models tell. Draws are those of the company.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ from training.simulate.scenario import NEW_JOURNEY, Scenario
 from training.simulate.service_room import Clock, ServiceRoom, service_room
 from training.simulate.truth import Truth
 
-EXPLORATION = {"default": {"scheme": "epsilon", "epsilon": 0.1, "floor": 0.01}}
 ARMS = {"salt": "cold-start", "random": 0.05}
 BEFORE = (7, 14)
 """Nights of learning before the journey comes, and the last one; afterwards every night is one."""
@@ -38,14 +37,18 @@ BEFORE = (7, 14)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColdStart:
-    """Of the champion arm, by day since it came: the decisions that allowed it, those that showed it, and those of
-    them that showed it by choice, not by exploration. `oracle_share` by day: of the decisions that allowed it there.
+    """By day since it came. Of the champion arm: the decisions that allowed it, those that showed it, and those of them
+    that showed it by choice, not by exploration. `oracle_share`: of the decisions that allowed it there. Of all arms:
+    the decisions that allowed it (`allowed_anywhere`), and every showing, by choice, exploration and the random arm
+    (`presented`).
     """
 
     allowed: tuple[int, ...]
     shown: tuple[int, ...]
     chosen: tuple[int, ...]
     oracle_share: tuple[float, ...]
+    allowed_anywhere: tuple[int, ...]
+    presented: tuple[int, ...]
 
     def share_of_oracle(self, first: int, last: int) -> float:
         """Of the days in which it was presented for the first-th to the last-th time: its share over the oracle's."""
@@ -58,14 +61,18 @@ class ColdStart:
         best = sum(self.oracle_share[day] * self.allowed[day] for day in days) / sum(self.allowed[day] for day in days)
         return own / best
 
-    def chosen_within(self, decisions: int) -> int:
-        """How often it was chosen, not explored, until so many decisions had allowed it (whole days)."""
-        total, chosen = 0, 0
-        for allowed, own in zip(self.allowed, self.chosen, strict=True):
+    def presented_within(self, decisions: int) -> int:
+        """How often it was shown, in any arm and for any reason, until so many decisions allowed it (whole days)."""
+        total, presented = 0, 0
+        for allowed, own in zip(self.allowed_anywhere, self.presented, strict=True):
             if total >= decisions:
                 break
-            total, chosen = total + allowed, chosen + own
-        return chosen
+            total, presented = total + allowed, presented + own
+        return presented
+
+    def chosen_share(self, days: int) -> float:
+        """Of the last days' decisions that allowed it, how many chose it."""
+        return sum(self.chosen[-days:]) / sum(self.allowed[-days:])
 
 
 def cold_start(scenario: Scenario, folder: Path) -> ColdStart:
@@ -73,7 +80,7 @@ def cold_start(scenario: Scenario, folder: Path) -> ColdStart:
     people = People(scenario)
     laid_out = lay_out(folder, people)
     for home in (laid_out.played, laid_out.first, laid_out.later):
-        change_policies(home.company, exploration=EXPLORATION, arms=ARMS)
+        change_policies(home.company, arms=ARMS)
     _within_a_day(laid_out.later.company)
     world = asyncio.run(_play(people, laid_out.played))
     oracle = play_policy(Stage(scenario=scenario, first=laid_out.first, then=laid_out.later), ORACLE)
@@ -123,13 +130,16 @@ class _Daily:
 def _told(scenario: Scenario, loop: Played, oracle: Played) -> ColdStart:
     assert scenario.new_journey_on is not None
     days = range(scenario.new_journey_on, scenario.days)
-    own = [(e, shown) for e, shown in loop.ledger.shown_of(NEW_JOURNEY, Arm.CHAMPION.value)]
+    every = list(loop.ledger.shown_of(NEW_JOURNEY))
+    own = [(e, shown) for e, shown in every if e.arm == Arm.CHAMPION.value]
     best = [(e.day, shown) for e, shown in oracle.ledger.shown_of(NEW_JOURNEY)]
     return ColdStart(
         allowed=tuple(sum(e.day == day for e, _ in own) for day in days),
         shown=tuple(sum(e.day == day and shown for e, shown in own) for day in days),
         chosen=tuple(sum(e.day == day and shown and not e.is_exploration for e, shown in own) for day in days),
         oracle_share=tuple(_share([shown for on, shown in best if on == day]) for day in days),
+        allowed_anywhere=tuple(sum(e.day == day for e, _ in every) for day in days),
+        presented=tuple(sum(e.day == day and shown for e, shown in every) for day in days),
     )
 
 

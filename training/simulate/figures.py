@@ -53,7 +53,7 @@ class GateFigures(_Form):
     ruling: str = Field(description="first, promoted, held back or refused.")
     why: str
     difference: float | None = Field(description="By the log, a decision; null where nothing was compared.")
-    low: float | None
+    low: float | None = Field(description="Of its confidence sequence; null where so few decisions bound nothing.")
     high: float | None
     decisions: int = Field(description="Judged by.")
     true_gain: float | None = Field(description="By the truth, a decision.")
@@ -86,8 +86,8 @@ class Figures(_Form):
     held_back: int = Field(description="Rulings that left the champion, refusals among them.")
     held_back_wrongly: int = Field(description="Of those held back, how many were truly better.")
     cost_of_holding_back: float = Field(
-        description="What those would have brought until the next ruling, less what the others would have lost, over "
-        "the true value of all decisions."
+        description="What those would have brought to the champion arm until the next ruling, less what the others "
+        "would have lost there, over the true value of all decisions."
     )
     new_journey: NewJourneyFigures | None
     shown: int = Field(description="Journeys shown, over all worlds.")
@@ -212,12 +212,14 @@ def _was_better(week: Week) -> bool:
 
 
 def _cost(scenario: Scenario, ledger: Ledger, weeks: Sequence[Week]) -> float:
+    """The other arms decide as they do whatever was ruled."""
     total = sum(entry.value for entry in ledger.entries)
     lost = 0.0
     for week in weeks:
         if _is_held(week) and week.true_gain is not None:
-            until = week.day + 1 + scenario.learns_every
-            lost += week.true_gain * sum(week.day < entry.day < until for entry in ledger.entries)
+            days = range(week.day + 1, week.day + 1 + scenario.learns_every)
+            mine = (entry for entry in ledger.entries if entry.arm == Arm.CHAMPION.value)
+            lost += week.true_gain * sum(entry.day in days for entry in mine)
     return lost / total if total else 0.0
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from training.simulate.figures import Figures, Interval
+from training.simulate.figures import Figures, GateFigures, Interval
 
 NAMES = {
     "oracle": "the oracle",
@@ -65,10 +65,17 @@ def _gate(found: Figures) -> Table:
     for name in ("night", "version", "gate", "by the log", "in truth", "why"):
         table.add_column(name, justify="left" if name in ("gate", "why") else "right")
     for gate in found.gate:
-        told = "" if gate.difference is None else f"{gate.difference:+.3f} ({gate.low:+.3f} to {gate.high:+.3f})"
         true = "" if gate.true_gain is None else f"{gate.true_gain:+.3f}"
-        table.add_row(str(gate.day), gate.version, gate.ruling, told, true, gate.why)
+        table.add_row(str(gate.day), gate.version, gate.ruling, _by_log(gate), true, gate.why)
     return table
+
+
+def _by_log(gate: GateFigures) -> str:
+    """Of few decisions an end of the interval is not known."""
+    if gate.difference is None:
+        return ""
+    low, high = ("?" if end is None else f"{end:+.3f}" for end in (gate.low, gate.high))
+    return f"{gate.difference:+.3f} ({low} to {high})"
 
 
 def _percent(interval: Interval) -> str:

@@ -28,8 +28,8 @@ TIMED = 500
 CHANNEL = "app"
 LOOP = "loop"
 """In the folder of the example: the company that the last scene plays."""
-LOOP_OPTIONS = ("--customers", "250", "--days", "23", "--seed", "4")
-"""Three weeks: learn, learn another, judge it."""
+LOOP_OPTIONS = ("--customers", "200", "--days", "29", "--seed", "4")
+"""Four weeks: learn when two are over, learn another a week later, judge it in the night of the 28th day."""
 
 
 class StepFailed(RumboError):
@@ -54,7 +54,7 @@ def run_demo(folder: Path, home: Path, locale: str) -> None:
             story = _Story(client, folder, locale)
             story.tell()
             story.time_decisions()
-    _say("how it learns: three weeks of a company whose customers are simulated")
+    _say("how it learns: four weeks of a company whose customers are simulated")
     _play_loop(folder)
     _say("what to type next")
     click.echo(f"  .venv/bin/rumbo serve --company {shlex.quote(str(folder))}")

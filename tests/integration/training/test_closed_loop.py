@@ -11,7 +11,6 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -20,6 +19,7 @@ from training.pictures import save
 from training.simulate.figures import Figures
 from training.simulate.pictures import simulation_picture
 from training.simulate.scenario import Scenario
+from training.simulate.seeds import over_seeds
 from training.simulate.simulate import simulate
 
 log = logging.getLogger(__name__)
@@ -107,11 +107,11 @@ def test_after_two_months_the_loop_is_worth_nine_tenths_of_the_oracle(tmp_path: 
     _keep(runs)
     for found in runs:
         _demand_lawful(found)
-    loop = _interval([found.of_oracle.value for found in runs])
-    log.info("the loop: %s; all arms: %s", loop, _interval([found.of_oracle_all_arms.value for found in runs]))
+    loop = over_seeds([found.of_oracle.value for found in runs])
+    log.info("the loop: %s; all arms: %s", loop, over_seeds([found.of_oracle_all_arms.value for found in runs]))
     assert loop[1] >= GOAL
     for name in WORSE:
-        other = _interval([found.policies[name].of_oracle.value for found in runs])
+        other = over_seeds([found.policies[name].of_oracle.value for found in runs])
         log.info("%s: %s", name, other)
         assert loop[1] > other[2]
 
@@ -120,15 +120,6 @@ def _all(play: Callable[[int], Figures], seeds: int) -> list[Figures]:
     """One seed a core; each has a process for the worlds beside its loop."""
     with ProcessPoolExecutor(os.cpu_count() or 1, mp_context=get_context("spawn")) as pool:
         return list(pool.map(play, range(seeds)))
-
-
-def _interval(values: list[float]) -> tuple[float, float, float]:
-    """The mean, and the ends of its 95 % interval by Student's t."""
-    from scipy.special import stdtrit  # type: ignore[import-untyped]
-
-    half = float(stdtrit(len(values) - 1, 0.975)) * float(np.std(values, ddof=1)) / len(values) ** 0.5
-    mean = float(np.mean(values))
-    return mean, mean - half, mean + half
 
 
 def _keep(runs: list[Figures]) -> None:

@@ -111,8 +111,10 @@ def test_an_auditor_finds_what_a_plan_without_rules_shows(laid_out: LaidOut) -> 
     whys = " ".join(world.auditor.violations)
     for why in ("an incident is open", "no consent to", "quiet hours", "rests after", "a member for", "no incident is"):
         assert why in whys
-    for cap in ("offers-week", "email-week", "units of gadget-deal", "tips: "):
+    for cap in ("offers-week", "email-week", "units of gadget-deal", "tips: ", "of 2 slots of app"):
         assert cap in whys
+    assert "not in the catalogue yet" in whys  # this plan has it from the first day
+    assert "not on " not in whys
 
 
 def _without_rules(plan: Plan) -> Plan:

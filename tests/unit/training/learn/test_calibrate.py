@@ -72,3 +72,13 @@ def test_no_gain_at_all_is_none() -> None:
 def test_values_that_move_together_count_as_one() -> None:
     # two clusters of identical values: deviations -1 and +1, two each, so sums -2 and 2: sqrt(2 * 8) / 4
     assert_allclose(error_of_mean(np.array([0.0, 0.0, 2.0, 2.0]), np.array([7, 7, 9, 9])), 1.0)
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_the_first_days_taught_to_be_certain_costs_a_finite_loss() -> None:
+    """There whoever was told more than 0.3 met it, and nobody else; later it is otherwise."""
+    later = folds([0.0] * 4, slope=1.0, n=50)
+    label = np.where(later.fold == 0, (later.raw > 0.3).astype(float), later.label)
+    told = choose_calibration(OutOfFold(raw=later.raw, label=label, fold=later.fold))
+    assert np.isfinite(list(told.forward_log_loss.values())).all()
+    assert told.forward_log_loss[CalibrationKind.PLATT] > told.forward_log_loss[CalibrationKind.IDENTITY]
