@@ -23,6 +23,15 @@ class VersionUnknown(ModelMissing):
         super().__init__(f"the model {model} has no version {number}; {listed}")
 
 
+class ChampionChanged(ModelMissing):
+    """What a version was found better than serves no longer."""
+
+    def __init__(self, model: str, number: str) -> None:
+        super().__init__(
+            f"version {number} of the model {model} is champion no more, so nothing is promoted: try again"
+        )
+
+
 class BundleUnfit(RumboError):
     """A bundle that this company's features cannot fill, or that tells something else than it needs."""
 

@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING
 
 from features.files import made_durable
 from models.bundle import MANIFEST_FILE, Bundle
-from models.errors import BundleCorrupt, HomeMoved, ModelMissing, NothingTrained, PointerUnreadable, VersionUnknown
+from models.errors import (
+    BundleCorrupt,
+    ChampionChanged,
+    HomeMoved,
+    ModelMissing,
+    NothingTrained,
+    PointerUnreadable,
+    VersionUnknown,
+)
 from models.pointer import PointedModel, Pointer, moving, place_in, read_pointer, write_pointer
 from models.pyfunc import BUNDLE, BUNDLE_PLACE
 from models.runs import RunRecord, begun_run, log_run, name_run
@@ -43,6 +51,8 @@ TRAINING = {"mlflow.experimentKind": "custom_model_development"}
 """Tells MLflow's pages that the runs are of models that are trained, and not of language models."""
 PROMOTED_TAG = "rumbo.promoted"
 """Of a run and of a version: a line for each time that it became champion, the last ones."""
+IN_PLACE_OF = " in place of "
+"""In such a line, between the two numbers."""
 MAX_LINES = 20
 
 
@@ -101,14 +111,17 @@ def publish(registry: Registry, record: RunRecord, now: datetime) -> PublishedMo
     )
 
 
-def promote(registry: Registry, number: str, now: datetime) -> str | None:
+def promote(registry: Registry, number: str, now: datetime, *, instead_of: str | None = None) -> str | None:
     """Makes a version champion once it has scored in a process of its own. Returns: the version that was before.
 
-    Raises: VersionUnknown; ModelMissing; RegistryUnusable; BundleCorrupt, TrialUnfinished; CannotWrite.
+    Args:
+        instead_of: the version that it was found better than.
+    Raises: VersionUnknown; ModelMissing; RegistryUnusable; BundleCorrupt, TrialUnfinished; CannotWrite;
+        ChampionChanged if `instead_of` is champion no more.
     """
     registry.demand()
     with writing_to(registry), client_of(registry) as client:
-        return _promoted(client, registry, _version(client, registry, number), now)
+        return _promoted(client, registry, _version(client, registry, number), now, instead_of)
 
 
 def rollback(registry: Registry, now: datetime) -> tuple[str, str | None]:
@@ -119,7 +132,9 @@ def rollback(registry: Registry, now: datetime) -> tuple[str, str | None]:
     registry.demand()
     with writing_to(registry), client_of(registry) as client:
         version, champion = (_by_alias(client, registry, alias) for alias in (PREVIOUS, CHAMPION))
-        if version is None or (champion is not None and version.version == champion.version):
+        if version is not None and champion is not None and version.version == champion.version:
+            version = _replaced_by(client, registry, champion)
+        if version is None:
             raise ModelMissing(f"there is no champion of the model {registry.model} before this one to go back to")
         return str(version.version), _promoted(client, registry, version, now)
 
@@ -272,12 +287,26 @@ def _has_had_champion(client: MlflowClient, registry: Registry) -> bool:
     return any(PROMOTED_TAG in version.tags for version in _versions(client, registry))
 
 
-def _promoted(client: MlflowClient, registry: Registry, version: ModelVersion, now: datetime) -> str | None:
+def _replaced_by(client: MlflowClient, registry: Registry, champion: ModelVersion) -> ModelVersion | None:
+    """What the champion was last put in place of, as its lines say: whoever was to move it was ended before it moved,
+    and `previous` had moved already.
+    """
+    *_, last = champion.tags.get(PROMOTED_TAG, "").splitlines() or ("",)
+    number = last.rpartition(IN_PLACE_OF)[2]
+    found = [one for one in _versions(client, registry) if str(one.version) == number]
+    return found[0] if found and number != str(champion.version) else None
+
+
+def _promoted(
+    client: MlflowClient, registry: Registry, version: ModelVersion, now: datetime, instead_of: str | None = None
+) -> str | None:
     """Proved, durable, then champion. Returns: the version that was before."""
     place = _place(registry, version)
     trials_of(registry.home).demand(Bundle.load(place, within=registry.folder), place, registry.folder)
     made_durable(place, above=registry.folder)
     with moving(registry.folder):
+        if instead_of is not None and str(_champion(client, registry).version) != instead_of:
+            raise ChampionChanged(registry.model, instead_of)
         replaced = _make_champion(client, registry, version, now)
         _write_down(client, registry)
     return replaced
@@ -325,7 +354,7 @@ def _make_champion(client: MlflowClient, registry: Registry, version: ModelVersi
     before = _by_alias(client, registry, CHAMPION)
     replaced = None if before is None else str(before.version)
     number = str(version.version)
-    line = f"{now.isoformat(timespec='seconds')} version {number} in place of {replaced or 'none'}"
+    line = f"{now.isoformat(timespec='seconds')} version {number}{IN_PLACE_OF}{replaced or 'none'}"
     lines = [*version.tags.get(PROMOTED_TAG, "").splitlines(), line][-MAX_LINES:]
     client.set_model_version_tag(registry.model, number, PROMOTED_TAG, "\n".join(lines))
     if version.run_id:

@@ -14,6 +14,7 @@ from models.valuation import cost_vector
 from training.log.decisions import DecisionLog, read_decisions
 from training.log.errors import LogInvalid
 from training.log.options import LogColumns
+from training.log.windows import old_enough
 from training.off_policy import difference as compared
 from training.off_policy.evidence import Evidence, evidence, evidence_of_logging
 from training.off_policy.intervals import Estimate, estimates, normal
@@ -223,7 +224,11 @@ def demand_choice(log: DecisionLog) -> None:
 
 
 def of_slot(log: DecisionLog, slot: int | None) -> DecisionLog:
-    """The rows of one slot; without one all rows of the decisions whose every reward is known."""
+    """The rows of one slot; without one all rows of the decisions whose every reward is known.
+
+    Of decisions alone that are old enough for any of their journeys to have one.
+    """
+    log = old_enough(log)
     if log.slates is None:
         if slot is None:
             return log

@@ -107,6 +107,8 @@ class Scoring:
 
     def __init__(self, model: Model | None) -> None:
         self._models = Models(champion=model)
+        self.is_behind = False
+        """Whether another champion was named, and cannot serve."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="score")
 
     @property
@@ -119,9 +121,9 @@ class Scoring:
         champion = self._models.champion
         return "" if champion is None else champion.version
 
-    async def has_model(self) -> bool:
-        """Whether a model is in force."""
-        return self._models.champion is not None
+    async def is_well(self) -> bool:
+        """Whether a model is in force, and the one that was named."""
+        return self._models.champion is not None and not self.is_behind
 
     def use(self, models: Models) -> None:
         """Scores with these from now on; scores under way are of those that they began with."""

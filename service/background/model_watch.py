@@ -98,6 +98,7 @@ class ModelWatch:
         except RumboError as error:
             is_early = isinstance(error, NothingTrained)
             self._tell(Role.CHAMPION, self._without(str(error)), logging.INFO if is_early else logging.ERROR)
+            self._scoring.is_behind = not is_early
             self._is_tried.set()
             return False
         doubt = self._source.doubt()
@@ -114,6 +115,7 @@ class ModelWatch:
         model, fault = await self._found(pointed)
         cause = "no version of the registry is champion" if pointed is None else fault
         self._judge(Role.CHAMPION, self._without(cause) if cause else "", is_refused=bool(fault))
+        self._scoring.is_behind = bool(cause)
         if model is not None:
             self._use(Role.CHAMPION, model)
         return not fault

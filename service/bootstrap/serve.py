@@ -212,7 +212,7 @@ def _readiness(core: _Core, watch: CatalogueWatch) -> Readiness:
         {
             HealthPart.STATE: core.catalogues.confirm,
             HealthPart.FEATURES: lambda: core.hydrator.has_features(core.clock()),
-            HealthPart.MODEL: core.scoring.has_model,
+            HealthPart.MODEL: core.scoring.is_well,
         }
     )
     watch.listen(lambda *, is_valid: readiness.tell(HealthPart.CATALOGUE, works=is_valid))

@@ -26,7 +26,7 @@ class HealthPart(StrEnum):
 
     STATE = "rumbo.state"  # decisions, events and outcomes can be recorded
     FEATURES = "rumbo.features"  # the feature store can be read
-    MODEL = "rumbo.model"  # a model is in force
+    MODEL = "rumbo.model"  # the champion that was named is in force
     CATALOGUE = "rumbo.catalogue"  # what lies in the folder is what serves
 
 

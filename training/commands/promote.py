@@ -60,14 +60,14 @@ def promote(
     number = version or number_of(registry, CHALLENGER)
     demand_fit(fetch(registry, number), known_features(known, where.home).schema)
     if force:
-        _move(registry, number, as_json=as_json, verdict=None)
+        _move(registry, number, None, as_json=as_json)
         return
     champion = number_of(registry, CHAMPION)
     if champion == number:
         raise click.UsageError(f"version {number} is the champion")
     verdict = _judged(known, registry, (number, champion), log, limit)
     if verdict.result == "better":
-        _move(registry, number, as_json=as_json, verdict=verdict)
+        _move(registry, number, verdict, as_json=as_json)
         return
     _tell(verdict, as_json, f"version {champion} stays champion: {verdict.result}")
     sys.exit(NOT_PROVEN)
@@ -98,6 +98,7 @@ def _judged(company: Company, registry: Registry, numbers: tuple[str, str], log:
     from training.commands.failures import refusing
     from training.commands.progress import announcing
     from training.log.options import LogColumns
+    from training.promote.catalogue import plan_of
     from training.promote.judge import Contender, Contest, judge
     from training.promote.kept import keep, p_values_beside
     from training.promote.replayed import constraints_kept
@@ -117,6 +118,7 @@ def _judged(company: Company, registry: Registry, numbers: tuple[str, str], log:
                 constraints=partial(constraints_kept, company.folder, registry.home, challenger.bundle),
                 others=partial(p_values_beside, registry, challenger.number),
                 limit=limit,
+                plan=plan_of(company.folder, registry.home),
             ),
             announce,
         )
@@ -124,10 +126,11 @@ def _judged(company: Company, registry: Registry, numbers: tuple[str, str], log:
     return verdict
 
 
-def _move(registry: Registry, number: str, *, as_json: bool, verdict: Verdict | None) -> None:
+def _move(registry: Registry, number: str, verdict: Verdict | None, *, as_json: bool) -> None:
     from models.registry import promote as move
 
-    replaced = move(registry, number, datetime.now(UTC))
+    judged_against = None if verdict is None else verdict.champion
+    replaced = move(registry, number, datetime.now(UTC), instead_of=judged_against)
     said = f"version {number} of {registry.model} is champion, in place of {replaced or 'none'}"
     if verdict is None:
         click.echo(json.dumps({"result": "forced", "challenger": number, "champion": replaced}) if as_json else said)

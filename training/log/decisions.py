@@ -82,7 +82,8 @@ class DecisionLog:
     the last row that says it; "" and none where nothing.
     `window_ends_at` (n,), where the log says it, is NaT where it does not. An exported log also has `slates`, and
     `propensities` (n, J), rows of NaN where they are not all known, and `worth`. `unknown` rows more had no reward that
-    is known; `rows_in_log` are all that it has.
+    is known; `rows_in_log` are all that it has. `known_until`: of an exported log in which some windows are open, when
+    the last of the others was over.
     """
 
     path: Path
@@ -103,6 +104,7 @@ class DecisionLog:
     slates: LoggedSlates | None = None
     propensities: Vector | None = None
     worth: LoggedWorth | None = None
+    known_until: np.datetime64 | None = None
 
     @property
     def size(self) -> int:
@@ -185,6 +187,7 @@ def decisions_of(files: LogFiles, named: LogColumns, *, with_silence: bool = Fal
         if allowed is None or not exported
         else distribution_in(log, columns.propensity, allowed, journeys),
         worth=worth_in(log, columns, index[shown.codes], len(journeys)) if exported else None,
+        known_until=_known_until(log) if exported else None,
     )
     return whole.where(known)
 
@@ -374,6 +377,16 @@ def _window_ends(log: LogTable) -> NDArray[np.datetime64] | None:
     if WINDOW_END not in log.table.column_names:
         return None
     return cells.instants(log, WINDOW_END, nullable=True)
+
+
+def _known_until(log: LogTable) -> np.datetime64 | None:
+    """None where no window is open."""
+    is_open = cells.numbers(log, CENSORED) != 0.0
+    ends = _window_ends(log)
+    if ends is None or not is_open.any():
+        return None
+    over = ends[~is_open & ~np.isnat(ends)]
+    return over.max() if over.size else None
 
 
 def _slates(log: LogTable, used: Mask) -> LoggedSlates:

@@ -51,6 +51,7 @@ class Support:
         mean_weight: 1 but for chance, if the propensities are right and nothing lacks support.
         share_without_support: of the policy's probability, the share on journeys that could not have been shown.
         reasons: why the log is thin; none if it is not.
+        decisions: how many were looked at.
     """
 
     ess: float
@@ -59,6 +60,7 @@ class Support:
     mean_weight: float
     share_without_support: float
     reasons: tuple[Reason, ...]
+    decisions: int = 0
 
     @property
     def verdict(self) -> Literal["ok", "thin"]:
@@ -92,6 +94,7 @@ def support(logged: Logged, policy: Matrix, slates: Slates | None = None) -> Sup
         mean_weight=total / weight.size,
         share_without_support=unsupported,
         reasons=tuple(reason for reason, holds in thin.items() if holds),
+        decisions=weight.size,
     )
 
 

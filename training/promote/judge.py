@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from models.bundle import Bundle
 from models.errors import ModelMissing
 from models.learnt import RewardKind
 from models.valuation import Valuation
+from service.decision.plan import Plan
 from training.evaluation import View, demand_choice, of_slot, over, slates_of
 from training.log.decisions import DecisionLog, read_decisions
 from training.log.errors import LogInvalid
@@ -23,9 +25,10 @@ from training.off_policy.clusters import Clusters
 from training.off_policy.difference import difference
 from training.off_policy.estimators import Scores
 from training.off_policy.slots import Slates
-from training.off_policy.support import Support, support
+from training.off_policy.support import LEAST_ESS, Reason, Support, support
 from training.policy_table import PolicyTable, policy_of
 from training.promote.calibration import calibration_difference
+from training.promote.costs import costs_of
 from training.promote.proof import decisions_needed, level_of, proofs
 from training.promote.served import served_policy
 from training.promote.verdict import Check, Checked, Difference, Verdict, checked_difference
@@ -48,7 +51,7 @@ class Contest:
     """Who is to be judged against whom, by which log.
 
     `others`: the p-values of other challengers that were judged on these rows, given when they begin and end.
-    `constraints`: what replay of the decisions since then found.
+    `constraints`: what replay of the decisions since then found. `plan`: of the catalogue in force, if there is one.
     """
 
     log: Path
@@ -59,6 +62,7 @@ class Contest:
     others: Callable[[datetime, datetime], Sequence[float]] = lambda since, until: ()
     limit: float = 0.0
     seed: int = 0
+    plan: Plan | None = None
 
 
 class LearntUnknown(ModelMissing):
@@ -75,14 +79,14 @@ def judge(contest: Contest, announce: Announce) -> Verdict:
     """Raises: LearntUnknown; LogInvalid, BundleCorrupt, OneCustomer."""
     since = max(_learned_until(one) for one in (contest.challenger, contest.champion))
     announce("policies")
-    tables = [_table(one, contest) for one in (contest.challenger, contest.champion)]
+    tables = [_table(one, contest, since) for one in (contest.challenger, contest.champion)]
     announce("log")
     log = _later(contest, tables, since)
     if log is None:
         return _nothing_yet(contest, since)
     announce("reward model")
     slates = slates_of(log, None)
-    view = View(log, reward_model(log, contest.seed), slates)
+    view = _view(log, contest, slates)
     announce("verdict")
     scores = difference(*(view.of_table(table) for table in tables))
     looks = _looks(scores, log, slates)
@@ -113,11 +117,21 @@ def _learned_until(one: Contender) -> datetime:
     return one.bundle.learned_until
 
 
-def _table(one: Contender, contest: Contest) -> PolicyTable:
+def _table(one: Contender, contest: Contest, since: datetime) -> PolicyTable:
     """In the order in which the service would choose by it, where the log says what that follows from."""
-    whose = Path(f"version {one.number}")
-    served = served_policy(one.bundle, whose, contest.log) if contest.columns.eligible is None else None
-    return served or policy_of(one.bundle, whose, contest.log, contest.columns.eligible, None)
+    whose, eligible = Path(f"version {one.number}"), contest.columns.eligible
+    served = served_policy(one.bundle, whose, contest.log, contest.plan, since) if eligible is None else None
+    return served or policy_of(one.bundle, whose, contest.log, eligible, None)
+
+
+def _view(log: DecisionLog, contest: Contest, slates: Slates | None) -> View:
+    """By what was earned less what it cost to say it, as priorities are."""
+    said: dict[str, float] = {}
+    for one in (contest.champion, contest.challenger):
+        said |= {} if one.bundle.policy is None else one.bundle.policy.costs
+    costs = costs_of(log, said)
+    net = replace(log, reward=log.reward - costs[np.arange(log.size), log.shown])
+    return View(net, reward_model(log, contest.seed) - costs, slates)
 
 
 def _later(contest: Contest, tables: list[PolicyTable], since: datetime) -> DecisionLog | None:
@@ -180,7 +194,7 @@ def _difference(looks: Looks, contest: Contest, others: Sequence[float]) -> Diff
         p=own,
         level=level,
         limit=contest.limit,
-        more_needed=decisions_needed(value, variance, rows, contest.limit, level),
+        more_needed=decisions_needed(value, variance, rows, contest.limit, level, effective=float(looks.effective[0])),
     )
 
 
@@ -217,6 +231,13 @@ def _p_shown(bundle: Bundle, log: DecisionLog) -> Vector:
     return out
 
 
+def _more_for(found: Support) -> int:
+    """About how many decisions more give as many effective ones as are needed; 0 where that is not what is lacking."""
+    if found.reasons != (Reason.FEW_EFFECTIVE_ROWS,) or not found.ess:
+        return 0
+    return ceil(found.decisions * (LEAST_ESS / found.ess - 1.0))
+
+
 def _support(contest: Contest, supports: Sequence[Support]) -> Checked:
     numbers = (contest.challenger.number, contest.champion.number)
     thin = [
@@ -224,10 +245,14 @@ def _support(contest: Contest, supports: Sequence[Support]) -> Checked:
         for number, found in zip(numbers, supports, strict=True)
         if found.reasons
     ]
+    lacking = [_more_for(found) for found in supports if found.reasons]
+    more = max(lacking) if lacking and all(lacking) else 0
     sizes = " and ".join(f"{found.ess:,.0f}" for found in supports)
     return Checked(
         check=Check.SUPPORT,
         is_passed=not thin,
-        told=f"effective sample sizes {sizes}" + (f"; thin for {'; '.join(thin)}" if thin else ""),
+        told=f"effective sample sizes {sizes}"
+        + (f"; thin for {'; '.join(thin)}" if thin else "")
+        + (f"; about {more:,} decisions more like these would be enough" if more else ""),
         is_settled=not thin,
     )

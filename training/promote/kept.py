@@ -35,7 +35,9 @@ def number_of(registry: Registry, alias: str) -> str:
     for one in registered(registry):
         if alias in one.aliases:
             return one.number
-    hint = ": run `rumbo train`" if alias in (CHAMPION, CHALLENGER) else ""
+    hint = ": run `rumbo train`" if alias == CHALLENGER else ""
+    if alias == CHAMPION:
+        hint = ", for it was taken away: `rumbo promote VERSION --force` gives it to one"
     raise ModelMissing(f"no version of the model {registry.model} has the alias {alias}{hint}")
 
 

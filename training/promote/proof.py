@@ -78,23 +78,28 @@ def level_of(own: float, others: Sequence[float], alpha: float = ALPHA) -> float
     return alpha / (count - before)
 
 
-def decisions_needed(value: float, variance: float, rows: float, limit: float, level: float = ALPHA) -> int | None:
-    """About how many more decisions of this mean and variance would put the interval above the limit.
+def decisions_needed(
+    value: float, variance: float, rows: float, limit: float, level: float = ALPHA, *, effective: float = np.inf
+) -> int | None:
+    """About how many more decisions of this mean and variance would put the interval above the limit, or below it.
 
-    `variance` is of the sum of `rows`. None if the difference is not above the limit, which no number would change.
+    `variance` is of the sum of `rows`, which are of so many `effective` customers. None if the difference is the limit,
+    which no number would change.
     """
-    if value <= limit or rows < 1:
+    if value == limit or rows < 1 or effective <= 0.0:
         return None
+    beyond = abs(value - limit)
     spread, fewest, most = float(np.sqrt(variance / rows)), rows, rows + MOST_MORE
-    if not _is_enough(value - limit, spread, most, level):
+    if not _is_enough(beyond, spread, most, level):
         return None
+    least = rows * max(FEWEST_CUSTOMERS / effective, 1.0)
     while most - fewest > 1.0:
         middle = (fewest + most) / 2.0
-        if _is_enough(value - limit, spread, middle, level):
+        if _is_enough(beyond, spread, middle, level):
             most = middle
         else:
             fewest = middle
-    return int(np.ceil(most - rows))
+    return int(np.ceil(max(most, least) - rows))
 
 
 def _is_enough(beyond: float, spread: float, rows: float, level: float) -> bool:

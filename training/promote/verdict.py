@@ -99,7 +99,7 @@ def checked_difference(found: Difference) -> Checked:
     elif is_worse:
         said = f"not above {found.limit:g}, which is proven"
     elif found.more_needed is None:
-        said = f"nothing is proven, and it is not above {found.limit:g} so far"
+        said = f"nothing is proven, and it is {found.limit:g} so far"
     else:
         said = f"nothing is proven; about {found.more_needed:,} decisions more would settle it, were it as it seems"
     told = (

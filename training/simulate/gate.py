@@ -12,6 +12,7 @@ from pathlib import Path
 from models.tracking import Registry
 from service.bootstrap.in_process import Home
 from training.log.options import LogColumns
+from training.promote.catalogue import plan_of
 from training.promote.judge import Contender, Contest, judge
 from training.promote.kept import keep, p_values_beside
 from training.promote.replayed import constraints_kept
@@ -48,6 +49,7 @@ def rule(home: Home, registry: Registry, log: Path, challenger: Contender, champ
         champion=champion,
         constraints=partial(constraints_kept, home.company, home.home, challenger.bundle),
         others=partial(p_values_beside, registry, challenger.number),
+        plan=plan_of(home.company, home.home),
     )
     verdict = judge(contest, lambda stage: None)
     keep(registry, verdict, datetime.now(UTC))

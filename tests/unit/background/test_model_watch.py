@@ -138,6 +138,7 @@ async def test_a_champion_that_cannot_serve_leaves_the_one_before_and_says_so(
     followed = await Followed(source).run()
     assert followed.seen == [(0.0, "v1", "")]
     assert 'rumbo_model_refused{what="model"} 1.0' in followed.told
+    assert not await followed.scoring.is_well()
     (told,) = [r.message for r in caplog.records if "stays in force" in r.message]
     assert told.startswith("model v1 stays in force: ")
 

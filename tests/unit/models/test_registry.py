@@ -14,7 +14,15 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from models.bundle import MODEL_FILE, Bundle
-from models.errors import BundleCorrupt, HomeMoved, ModelMissing, NothingTrained, RegistryUnusable, VersionUnknown
+from models.errors import (
+    BundleCorrupt,
+    ChampionChanged,
+    HomeMoved,
+    ModelMissing,
+    NothingTrained,
+    RegistryUnusable,
+    VersionUnknown,
+)
 from models.pointer import PointedModel, Pointer, bundle_at, read_pointer
 from models.registry import (
     CHALLENGER,
@@ -212,6 +220,24 @@ def test_promotion_and_rollback_move_the_pointer_and_remember_what_was_before(tr
     champion = pointed(own_home).champion
     assert champion is not None
     assert champion.version == trained.version
+
+
+def test_a_rollback_that_was_killed_between_its_aliases_can_be_asked_for_again(trained: Bundle, own_home: Path) -> None:
+    registry = registry_in(own_home)
+    number = registered_as_before(own_home, replace(trained, history=frozenset({"another"})), alias=None)
+    promote(registry, number, NOW)
+    client_of(own_home).set_registered_model_alias(MODEL, PREVIOUS, number)  # as far as it came
+    assert rollback(registry, NOW) == ("1", number)
+    assert (aliases(own_home)[CHAMPION], aliases(own_home)[PREVIOUS]) == ("1", number)
+
+
+def test_nothing_is_promoted_over_a_champion_that_it_was_not_judged_against(trained: Bundle, own_home: Path) -> None:
+    registry, before = registry_in(own_home), pointed(own_home)
+    number = registered_as_before(own_home, replace(trained, history=frozenset({"another"})), alias=None)
+    with pytest.raises(ChampionChanged, match=r"version 9 .* is champion no more"):
+        promote(registry, number, NOW, instead_of="9")
+    assert (aliases(own_home)[CHAMPION], pointed(own_home)) == ("1", before)
+    assert promote(registry, number, NOW, instead_of="1") == "1"
 
 
 def test_a_promotion_that_ended_between_its_aliases_leaves_one_champion_and_nothing_to_go_back_to(

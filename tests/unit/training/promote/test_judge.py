@@ -144,6 +144,25 @@ def test_a_gain_below_the_limit_is_no_gain(world: World, better: Verdict) -> Non
     assert verdict(world, world.good, world.shuffled, limit=better.difference.high).result is Result.REFUSED
 
 
+def test_what_is_earned_is_less_what_it_costs_to_say_it(world: World) -> None:
+    """The challenger does not know that a journey costs more than any brings: by rewards alone it would be no worse."""
+    assert world.good.policy is not None
+    dear = replace(world.good, policy=replace(world.good.policy, costs={"j0": 5.0}))
+    found = verdict(world, world.good, dear)
+    assert found.result is Result.REFUSED
+    assert found.difference is not None
+    assert found.difference.high < -0.5
+
+
+def test_too_few_effective_decisions_say_how_many_more_it_takes(world: World, tmp_path: Path) -> None:
+    few = replace(world, log=tmp_path / "few.parquet")
+    pq.write_table(pq.read_table(world.log).slice(0, LEARNT_ROWS + 150), few.log)
+    found = next(one for one in verdict(few, world.good, world.shuffled).checks if one.check is Check.SUPPORT)
+    assert not found.is_passed
+    assert not found.is_settled
+    assert "decisions more like these would be enough" in found.told
+
+
 def test_a_violated_constraint_refuses_what_is_better(world: World) -> None:
     violated = replace(KEPT, is_passed=False)
     assert verdict(world, world.good, world.shuffled, constraints=violated).result is Result.REFUSED

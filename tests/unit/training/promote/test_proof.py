@@ -108,6 +108,18 @@ def test_as_many_decisions_more_as_are_told_would_prove_it_and_one_less_would_no
     assert low(rows + more) > 0.0 >= low(rows + more - 2)
 
 
-@pytest.mark.parametrize(("value", "limit"), [(0.0, 0.0), (-0.1, 0.0), (0.02, 0.05)])
-def test_no_number_of_decisions_proves_what_is_not_above_the_limit(value: float, limit: float) -> None:
-    assert decisions_needed(value, 1000.0, 1000.0, limit) is None
+def test_as_many_decisions_settle_that_it_is_worse_as_that_it_is_better() -> None:
+    better = decisions_needed(0.07, 250.0, 1000.0, 0.05)
+    assert better is not None
+    assert decisions_needed(0.03, 250.0, 1000.0, 0.05) == pytest.approx(better, abs=1)
+
+
+@pytest.mark.parametrize("limit", [0.0, 0.05])
+def test_no_number_of_decisions_settles_what_is_the_limit(limit: float) -> None:
+    assert decisions_needed(limit, 1000.0, 1000.0, limit) is None
+
+
+@pytest.mark.parametrize(("effective", "more"), [(5.0, 190), (50.0, 10), (200.0, 1)])
+def test_what_few_customers_seem_to_prove_waits_for_more_of_them(effective: float, more: int) -> None:
+    """Ten decisions that are all alike: sums of fewer than 100 customers prove nothing."""
+    assert decisions_needed(1.0, 0.0, 10.0, 0.0, effective=effective) == more
