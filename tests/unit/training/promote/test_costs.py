@@ -15,7 +15,7 @@ from training.promote.costs import costs_of
 
 
 def test_of_an_exported_log_costs_are_those_of_the_actions_as_served(tmp_path: Path) -> None:
-    sets = [[("a", 0.5), ("b", 0.25)], [("b", 0.125)], [("a", None), ("b", 1.0)]]
+    sets: list[list[tuple[str, float | None]]] = [[("a", 0.5), ("b", 0.25)], [("b", 0.125)], [("a", None), ("b", 1.0)]]
     table = pa.table(
         {
             "decision_id": ["d0", "d1", "d2"],
