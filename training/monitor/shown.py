@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from features.columns.facts import FeatureColumns
 from features.values import FeatureStatus
+from service.decision.journey import NO_JOURNEY
 from training.log import cells
 from training.log.allowed import is_silence
 from training.log.facts import facts_of
@@ -99,6 +100,8 @@ def read_shown(files: LogFiles, named: LogColumns) -> ShownRows:
     texts = {columns.customer, columns.journey, KIND, *(stored[name] for name in columns.categorical)}
     log = files.read({*demanded, *stored.values(), *optional}, texts)
     if is_exported(files) and (silent := is_silence(cells.texts(log, columns.journey))).any():
+        if silent.all():
+            raise log.fault(f"nothing was shown in it: every row is of {NO_JOURNEY}", column=columns.journey)
         log = log.where(~silent)
     decided_at = cells.instants(log, columns.decided_at)
     return ShownRows(

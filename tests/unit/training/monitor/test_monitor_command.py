@@ -364,6 +364,16 @@ def test_rows_of_silence_change_nothing_of_what_is_told(tmp_path: Path) -> None:
     assert looked(path, status=1) == before
 
 
+def test_a_log_of_silence_alone_is_refused(tmp_path: Path) -> None:
+    path = exported(tmp_path, missing=0.0, stale=0.0)
+    table = pq.read_table(path)
+    place = table.schema.get_field_index("journey_id")
+    pq.write_table(table.set_column(place, "journey_id", pa.array([NO_JOURNEY] * table.num_rows)), path)
+    result = run(path)
+    assert result.exit_code == 2
+    assert result.output.endswith("log.parquet: journey_id: nothing was shown in it: every row is of NO_JOURNEY\n")
+
+
 def test_what_goes_missing_and_what_becomes_stale_are_told_apart(tmp_path: Path) -> None:
     found = looked(exported(tmp_path, missing=0.3, stale=0.2), status=1)
     told = {(alarm["figure"], alarm["of"]): alarm for alarm in found["alarms"]}
