@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ async def allowed_by_rules(home: Path) -> dict[str, set[str]]:
     return {customer: set(may_be_shown(answer)) for customer, answer in found.items()}
 
 
-def may_be_shown(answer: decision_pb2.DecideResponse) -> dict[str, int]:
+def may_be_shown(answer: decision_pb2.DecideResponse) -> Mapping[str, int]:
     """What no rule denied, with its kind."""
     ranked, eligible = answer.ranked, answer.eligible
     return {j.journey_id: j.kind for j in ranked} | {j.journey_id: j.kind for j in eligible}
