@@ -31,6 +31,7 @@ from training.promote.calibration import calibration_difference
 from training.promote.costs import costs_of
 from training.promote.proof import decisions_needed, level_of, proofs
 from training.promote.served import served_policy
+from training.promote.uplift import ranked_by_uplift, whatever_was_shown
 from training.promote.verdict import Check, Checked, Difference, Verdict, checked_difference
 from training.reward_model import reward_model
 
@@ -140,7 +141,9 @@ def _later(contest: Contest, tables: list[PolicyTable], since: datetime) -> Deci
     if not log.size:
         return None
     try:
-        log = over(of_slot(log, None), tables)
+        log = whatever_was_shown(over(of_slot(log, None), tables), ranked_by_uplift(contest.plan))
+        if not log.size:
+            return None
         demand_choice(log)
     except LogInvalid:
         return None
