@@ -28,7 +28,7 @@ def simulation_picture(runs: list[Figures]) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10.0, 5.5), layout="constrained")
+    figure = Figure(figsize=(7.2, 4.4), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     for name in ("loop", *(policy for policy in runs[0].policies if policy != "oracle")):
@@ -37,8 +37,8 @@ def simulation_picture(runs: list[Figures]) -> Figure:
     axes.axhline(0.9, color="grey", linestyle=":", linewidth=1.0)
     if len(runs) == 1:
         _rulings(axes, runs[0])
-    axes.set(xlabel="day", ylabel="true value a decision, over the oracle's (7 days)", title=_title(runs))
-    axes.legend(loc="lower right", ncols=3, fontsize=8)
+    axes.set(xlabel="day", ylabel="true value, over the oracle's (7 days)", title=_title(runs))
+    figure.legend(loc="outside lower center", ncols=8, fontsize=7, frameon=False)
     axes.grid(alpha=0.3)
     return figure
 
