@@ -88,7 +88,7 @@ def _said(decided: Decided, since: Instant | None) -> str:
 
 
 def _ratio(decided: Decided, phases: Phases, rows: Codes) -> Ratio:
-    return ratio_of(decided.take(rows), Phases(phase=phases.phase[rows], shares=phases.shares))
+    return ratio_of(decided.take(rows), phases.take(rows))
 
 
 def _withheld(entered: Ratio, counted: Ratio) -> str | None:
@@ -98,8 +98,8 @@ def _withheld(entered: Ratio, counted: Ratio) -> str | None:
             arm = max(ratio.observed, key=lambda one: abs(ratio.observed[one] - ratio.expected[one]))
             return (
                 f"customers {what} do not fall into the arms by their shares (p = {ratio.p:.1g}, below "
-                f"{SIGNIFICANCE}): {arm} has {ratio.observed[arm]:,} where {ratio.expected[arm]:,.0f} are due, so the "
-                f"arms differ by more than chance and what they do; most often {CAUSES}"
+                f"{SIGNIFICANCE}): {arm} has {ratio.observed[arm]:,.0f} where {ratio.expected[arm]:,.0f} are due, so "
+                f"the arms differ by more than chance and what they do; most often {CAUSES}"
             )
     return None
 
@@ -205,7 +205,7 @@ def _names(decided: Decided) -> list[str]:
 
 def _ratio_form(ratio: Ratio) -> RatioForm:
     return RatioForm(
-        customers=sum(ratio.observed.values()),
+        customers=round(sum(ratio.observed.values())),
         chi_square=ratio.statistic,
         degrees_of_freedom=ratio.freedom,
         p=ratio.p,

@@ -7,19 +7,25 @@ that of the arm with most rows changes too, so its rows cut the time into phases
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import median_filter  # type: ignore[import-untyped]
 from scipy.stats import chi2  # type: ignore[import-untyped]
 
+from service.decision.arms import Arm
 from training.arms.decided import Codes, Decided, Mask, Vector
 
 SIGNIFICANCE: Final = 0.001
 LEAST_EXPECTED: Final = 5.0
 """In a cell of a chi-square test; cells of which less is expected are taken together."""
 ROUNDING: Final = 1e-6
+BESIDE: Final = 21
+"""Decisions of the champion, around each, that tell its share of the time."""
+CHAMPION: Final = Arm.CHAMPION.value
+CHALLENGER: Final = Arm.CHALLENGER.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -29,15 +35,21 @@ class Phases:
     Attributes:
         phase: (n,) of each decision, from 0; -1 where it cannot be told.
         shares: of each phase, by arm that was seen in it.
+        lent: (n,) decisions of the champion alone, for the challenger failed in them and lent its share: they are of
+            customers of both.
     """
 
     phase: Codes
     shares: tuple[Mapping[str, float], ...]
+    lent: Mask
 
     def with_both(self, one: str, other: str) -> Mask:
         """(n,) decisions of phases in which both arms had customers."""
         have = np.array([*(one in known and other in known for known in self.shares), False])
-        return np.asarray(have[self.phase])
+        return np.asarray(have[self.phase] & ~self.lent)
+
+    def take(self, rows: Codes) -> Phases:
+        return Phases(phase=self.phase[rows], shares=self.shares, lent=self.lent[rows])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +59,7 @@ class Ratio:
     `p` is None where there is nothing to compare.
     """
 
-    observed: Mapping[str, int]
+    observed: Mapping[str, float]
     expected: Mapping[str, float]
     statistic: float = 0.0
     freedom: int = 0
@@ -60,7 +72,7 @@ class Ratio:
 
 @dataclass(slots=True)
 class _Sum:
-    observed: dict[str, int] = field(default_factory=dict)
+    observed: dict[str, float] = field(default_factory=dict)
     expected: dict[str, float] = field(default_factory=dict)
     statistic: float = 0.0
     freedom: int = 0
@@ -68,8 +80,12 @@ class _Sum:
 
 def phases_of(decided: Decided) -> Phases:
     """By the shares in the log; one phase without any where it tells none."""
+    nothing = np.zeros(decided.size, dtype=np.bool_)
     if np.isnan(decided.share).any():
-        return Phases(phase=np.zeros(decided.size, dtype=np.int64), shares=(dict.fromkeys(decided.arms, np.nan),))
+        shares = (dict.fromkeys(decided.arms, np.nan),)
+        return Phases(phase=np.zeros(decided.size, dtype=np.int64), shares=shares, lent=nothing)
+    lent, of_the_time = _lent(decided)
+    decided = replace(decided, share=np.where(lent, of_the_time, decided.share))
     pivot = int(np.argmax(np.bincount(decided.arm)))
     key = _around(decided.share, decided.arm == pivot)[:, None]
     for arm in range(len(decided.arms)):
@@ -79,7 +95,7 @@ def phases_of(decided: Decided) -> Phases:
     told = ~np.isnan(key).any(axis=1)
     phase = np.full(decided.size, -1)
     phase[told] = np.unique(key[told], axis=0, return_inverse=True)[1].reshape(-1)
-    return _whole(decided, phase)
+    return replace(_whole(decided, phase), lent=lent)
 
 
 def ratio_of(decided: Decided, phases: Phases) -> Ratio:
@@ -90,8 +106,14 @@ def ratio_of(decided: Decided, phases: Phases) -> Ratio:
     """
     found = _Sum()
     for number, shares in enumerate(phases.shares):
-        counts = np.bincount(decided.arm[phases.phase == number], minlength=len(decided.arms))
-        _add(found, {arm: int(counts[decided.arms.index(arm)]) for arm in shares}, shares)
+        rows = phases.phase == number
+        counts = np.bincount(decided.arm[rows], minlength=len(decided.arms))
+        seen = {arm: float(counts[decided.arms.index(arm)]) for arm in shares}
+        given = decided.share[rows & phases.lent]
+        if given.size and CHALLENGER in seen:
+            back = float((1.0 - shares[CHAMPION] / given).sum())
+            seen[CHAMPION], seen[CHALLENGER] = seen[CHAMPION] - back, seen[CHALLENGER] + back
+        _add(found, seen, shares)
     return Ratio(
         observed=found.observed,
         expected=found.expected,
@@ -111,6 +133,22 @@ def are_independent(one: Codes, other: Codes) -> bool:
         return True
     expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
     return bool(chi2.sf(float(((table - expected) ** 2 / expected).sum()), freedom) >= SIGNIFICANCE)
+
+
+def _lent(decided: Decided) -> tuple[Mask, Vector]:
+    """(n,) decisions in which the champion had the challenger's share too, among others in which it had not; and (n,)
+    what its share was in those. A challenger that fails for long is a phase of its own.
+    """
+    lent, of_the_time = np.zeros(decided.size, dtype=np.bool_), decided.share.copy()
+    champion, challenger = (np.flatnonzero(decided.of(arm)) for arm in (CHAMPION, CHALLENGER))
+    if not (champion.size and challenger.size):
+        return lent, of_the_time
+    own = decided.share[champion]
+    usual = median_filter(own, size=BESIDE, mode="nearest")
+    last = np.maximum(np.searchsorted(challenger, champion) - 1, 0)
+    lent[champion] = np.abs(own - usual - decided.share[challenger[last]]) < ROUNDING
+    of_the_time[champion] = usual
+    return lent, of_the_time
 
 
 def _around(share: Vector, which: Mask) -> Vector:
@@ -151,14 +189,14 @@ def _whole(decided: Decided, phase: Codes) -> Phases:
             else:
                 phase = np.where(rows & (decided.arm == arm), -1, phase)
         found.append(shares)
-    return Phases(phase=phase, shares=tuple(found))
+    return Phases(phase=phase, shares=tuple(found), lent=np.zeros(decided.size, dtype=np.bool_))
 
 
-def _add(found: _Sum, counts: Mapping[str, int], shares: Mapping[str, float]) -> None:
+def _add(found: _Sum, counts: Mapping[str, float], shares: Mapping[str, float]) -> None:
     customers = sum(counts.values())
     expected = {arm: customers * share for arm, share in shares.items()}
     for arm, count in counts.items():
-        found.observed[arm] = found.observed.get(arm, 0) + count
+        found.observed[arm] = found.observed.get(arm, 0.0) + count
         found.expected[arm] = found.expected.get(arm, 0.0) + expected[arm]
     rest = customers * (1.0 - sum(shares.values()))  # of arms that nobody was seen in
     observed = [*counts.values(), 0]

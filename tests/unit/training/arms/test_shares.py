@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,51 @@ def test_an_arm_that_is_missing_altogether_is_told() -> None:
     ratio = ratio_of(found, phases_of(found))
     assert ratio.statistic == pytest.approx(20.0**2 / 20.0 + 20.0**2 / 180.0)
     assert ratio.is_off
+
+
+def failing(customers: int, share: float, seed: int) -> Decided:
+    """The challenger, 20 %, fails in such a share of decisions: then the champion has its customers too."""
+    draw = np.random.default_rng(seed)
+    arms = draw.choice(["HOLDOUT", "CHALLENGER", "CHAMPION"], customers, p=[0.1, 0.2, 0.7])
+    fails = draw.random(customers) < share
+    rows = [
+        ("HOLDOUT", 0.1) if arm == "HOLDOUT" else ("CHAMPION", 0.9) if fail else (arm, {"CHAMPION": 0.7}.get(arm, 0.2))
+        for arm, fail in zip(arms.tolist(), fails.tolist(), strict=True)
+    ]
+    return decided(rows)
+
+
+@pytest.mark.parametrize("share", [0.001, 0.01, 0.1])
+def test_a_challenger_that_fails_in_single_decisions_withholds_no_verdict(share: float) -> None:
+    """What the champion was lent counts for both by their shares, and in no comparison."""
+    p = []
+    for seed in range(20):
+        found = failing(20_000, share, seed)
+        phases = phases_of(found)
+        lent = found.share == 0.9
+        assert (phases.lent == lent).mean() > 0.999, "but for where as many of those around were lent"
+        assert not phases.with_both("CHAMPION", "CHALLENGER")[lent].all()
+        ratio = ratio_of(found, phases)
+        assert sum(ratio.observed.values()) == pytest.approx(20_000, rel=1e-3)
+        assert ratio.p is not None
+        p.append(ratio.p)
+    assert min(p) > 0.001
+    assert 0.2 < float(np.median(p)) < 0.8
+
+
+def test_a_challenger_that_fails_for_long_is_a_time_of_its_own() -> None:
+    found = failing(3_000, 0.0, 1)
+    away = slice(1_000, 2_000)
+    arm, of_share = found.arm.copy(), found.share.copy()
+    held = found.arm[away] == found.arms.index("HOLDOUT")
+    arm[away] = np.where(held, arm[away], found.arms.index("CHAMPION"))
+    of_share[away] = np.where(held, 0.1, 0.9)
+    phases = phases_of(replace(found, arm=arm, share=of_share))
+    assert not phases.lent.any()
+    assert sorted(sorted(one) for one in phases.shares) == [
+        ["CHALLENGER", "CHAMPION", "HOLDOUT"],
+        ["CHAMPION", "HOLDOUT"],
+    ]
 
 
 def test_shares_that_change_are_judged_each_for_their_time() -> None:
