@@ -12,6 +12,7 @@ from typing import Any
 import lightgbm
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from features.encoder import Encoder, JourneyRow
@@ -278,3 +279,30 @@ async def test_what_is_judged_is_what_the_service_would_choose_in_every_slot(
         chosen |= {expected for expected, _ in compared}
     assert len(chosen - {NO_JOURNEY}) >= 4
     assert (NO_JOURNEY in chosen) == (silence != "none")
+
+
+async def test_decisions_of_which_an_order_is_not_told_are_no_matter_before_what_is_judged(tmp_path: Path) -> None:
+    """Of a catalogue that binds no longer: the rows that are asked for decide whether the log says enough."""
+    catalogue, source = catalogue_of(None)
+    (tmp_path / "state").mkdir()
+    state = await ADAPTERS["sqlite"](tmp_path / "state")
+    try:
+        played = await play(state, catalogue, source, CHALLENGERS["knows more"], tmp_path / "log")
+    finally:
+        await state.close()
+    (file,) = played.log.glob("day=*/*.parquet")
+    table = pq.read_table(file, partitioning=None)
+    first = [row["decision_id"] == "d0" for row in table.select(["decision_id"]).to_pylist()]
+    sets = [
+        [{**entry, "tier": None} for entry in row["eligible"]] if is_first else row["eligible"]
+        for is_first, row in zip(first, table.select(["eligible"]).to_pylist(), strict=True)
+    ]
+    at, kind = table.schema.get_field_index("eligible"), table.schema.field("eligible")
+    pq.write_table(table.set_column(at, kind, pa.array(sets, kind.type)), file)
+    assert any(first)
+    assert served_policy(CHAMPION, Path("version"), played.log, catalogue.plan) is None
+    decided_at = NOW + MINUTE
+    assert served_policy(CHAMPION, Path("version"), played.log, catalogue.plan, decided_at - MINUTE) is None
+    policy = served_policy(CHAMPION, Path("version"), played.log, catalogue.plan, decided_at)
+    assert policy is not None
+    assert policy.covered.tolist() == [not one for one in first]
