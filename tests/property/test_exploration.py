@@ -8,23 +8,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from hypothesis import given
+from hypothesis import strategies as st
 
 from service.decision.arbitrate import Score, ScoredCandidate
 from service.decision.arms import Arm
 from service.decision.decide import Decision, OtherScores, StateAtCommit, conclude, revise
 from service.decision.explore import Exploration, Scheme
-from service.decision.facts import Facts
+from service.decision.facts import Contact, Facts
 from service.decision.journey import JourneyKind, RankBy
 from service.decision.plan import Plan
 from service.decision.record import canonical, output, replay, to_document, weighed_again
 from service.decision.select import HOLDOUT, Chance
 from tests.builders import HELPING, Catalogue, decide
-from tests.exploration_strategies import DECISION_IDS, EXPLORING
-from tests.property.twin import blocking, lived
-from tests.strategies import KNOWN, LIMITS, SCORES, SETTLED
+from tests.exploration_strategies import ASKING, AT_EASE, DECISION_IDS, DRAWING, EXPLORING
+from tests.property.twin import blocking, lived, reservation
+from tests.strategies import LIMITS, SCORES, SETTLED
 
 
-@given(EXPLORING, KNOWN, SCORES, SCORES, LIMITS, SETTLED, DECISION_IDS)
+@given(EXPLORING, ASKING, SCORES, SCORES, LIMITS, SETTLED, DECISION_IDS)
 def test_nothing_that_is_denied_is_ever_drawn(
     made: Catalogue,
     known: Facts,
@@ -44,7 +45,27 @@ def test_nothing_that_is_denied_is_ever_drawn(
             assert blocking(made, scored.candidate, facts) == set()
 
 
-@given(EXPLORING, KNOWN, SCORES, LIMITS, SETTLED, DECISION_IDS)
+@given(DRAWING, AT_EASE, SCORES, st.sampled_from([2, 3, 50]), SETTLED, DECISION_IDS)
+def test_what_is_drawn_binds_the_slots_after_it(
+    made: Catalogue, known: Facts, scores: Mapping[str, Score], limit: int, newer: StateAtCommit, decision_id: str
+) -> None:
+    before = decide(made.plan, known, limit=limit, scores=scores, decision_id=decision_id)
+    current = lived(made, known)
+    at_commit = replace(current, situation=replace(current.situation, uses=newer.uses)).with_contacts(newer.contacts)
+    for decision, facts in ((before, current), (revise(before, newer), at_commit)):
+        demand_room_for_each_pick(made, decision, facts)
+
+
+def demand_room_for_each_pick(made: Catalogue, decision: Decision, facts: Facts) -> None:
+    """Each was allowed after those before it."""
+    slate = list[Contact]()
+    for pick in decision.picks:
+        seen = facts.with_contacts(facts.situation.contacts, tuple(slate))
+        assert blocking(made, pick.candidate, seen) == set()
+        slate.append(reservation(pick.candidate, facts))
+
+
+@given(EXPLORING, ASKING, SCORES, LIMITS, SETTLED, DECISION_IDS)
 def test_every_candidate_ends_in_one_place_and_silence_is_told_where_a_slot_is_empty(
     made: Catalogue, known: Facts, scores: Mapping[str, Score], limit: int, newer: StateAtCommit, decision_id: str
 ) -> None:
@@ -58,7 +79,7 @@ def test_every_candidate_ends_in_one_place_and_silence_is_told_where_a_slot_is_e
         assert (selection.silence is not None) == (len(selection.picks) < limit)
 
 
-@given(EXPLORING, KNOWN, SCORES, SCORES, LIMITS, DECISION_IDS)
+@given(EXPLORING, ASKING, SCORES, SCORES, LIMITS, DECISION_IDS)
 def test_probabilities_are_those_of_a_naive_twin_slot_by_slot_and_over_all_arms(
     made: Catalogue,
     known: Facts,
@@ -80,7 +101,7 @@ def test_probabilities_are_those_of_a_naive_twin_slot_by_slot_and_over_all_arms(
         weights = {arm: weights[arm] * chances[arm] for arm in weights}
 
 
-@given(EXPLORING, KNOWN, SCORES, LIMITS, DECISION_IDS)
+@given(EXPLORING, ASKING, SCORES, LIMITS, DECISION_IDS)
 def test_the_holdout_is_shown_what_helps_alone_and_every_other_arm_lacks_that_reason(
     made: Catalogue, known: Facts, scores: Mapping[str, Score], limit: int, decision_id: str
 ) -> None:
@@ -93,7 +114,7 @@ def test_the_holdout_is_shown_what_helps_alone_and_every_other_arm_lacks_that_re
         assert withheld == set()
 
 
-@given(EXPLORING, KNOWN, SCORES)
+@given(EXPLORING, ASKING, SCORES)
 def test_a_priority_is_that_of_a_naive_twin(made: Catalogue, known: Facts, scores: Mapping[str, Score]) -> None:
     for s in decide(made.plan, known, scores=scores).scored:
         objective, p = s.candidate.journey.objective, s.score.p_outcome
@@ -103,7 +124,7 @@ def test_a_priority_is_that_of_a_naive_twin(made: Catalogue, known: Facts, score
         assert s.priority == expected or (math.isnan(s.priority) and math.isnan(expected))
 
 
-@given(EXPLORING, KNOWN, SCORES, SCORES, LIMITS, DECISION_IDS)
+@given(EXPLORING, ASKING, SCORES, SCORES, LIMITS, DECISION_IDS)
 def test_every_record_is_decided_again_to_the_letter(
     made: Catalogue,
     known: Facts,
@@ -118,7 +139,7 @@ def test_every_record_is_decided_again_to_the_letter(
     assert canonical(output(replay(made.plan, document["input"]))) == canonical(document["output"])
 
 
-@given(EXPLORING, KNOWN, SCORES, SCORES, LIMITS, SETTLED, DECISION_IDS)
+@given(EXPLORING, ASKING, SCORES, SCORES, LIMITS, SETTLED, DECISION_IDS)
 def test_what_was_scored_is_weighed_again_as_it_was_from_its_record(
     made: Catalogue,
     known: Facts,

@@ -10,12 +10,11 @@ from service.decision.arbitrate import Score
 from service.decision.constraints.registry import group_of
 from service.decision.decide import Decision, StateAtCommit, revise
 from service.decision.facts import Contact, Facts
-from service.decision.plan import Candidate
 from service.decision.select import TAKEN_MEANWHILE
 from service.decision.verdict import Reason
-from tests.builders import CHANNELS, Catalogue, decide, evaluation
+from tests.builders import Catalogue, decide, evaluation
 from tests.catalogue_strategies import CATALOGUES
-from tests.property.twin import blocking, denials, lived, offered, order, slate_denials
+from tests.property.twin import blocking, denials, lived, offered, order, reservation, slate_denials
 from tests.strategies import KNOWN, LIMITS, SCORES, SETTLED
 
 
@@ -55,7 +54,7 @@ def test_each_pick_was_allowed_after_those_before_it_and_says_what_it_bypassed(
         candidate = pick.candidate
         assert blocking(made, candidate, seen) == set()
         assert {r.code for r in pick.bypassed} == denials(made, candidate, seen)
-        slate.append(_reserved(candidate, known))
+        slate.append(reservation(candidate, known))
 
 
 @given(CATALOGUES, KNOWN, SCORES, LIMITS)
@@ -65,7 +64,7 @@ def test_what_no_slot_took_is_rejected_by_the_picks_or_left_because_the_slots_we
     decision = decide(made.plan, known, limit=limit, scores=scores)
     picked = [p.candidate for p in decision.picks]
     current = lived(made, known)
-    seen = current.with_contacts(current.situation.contacts, tuple(_reserved(c, known) for c in picked))
+    seen = current.with_contacts(current.situation.contacts, tuple(reservation(c, known) for c in picked))
     for rejected in decision.selection.rejected:
         codes = {r.code for r in rejected.reasons}
         assert codes
@@ -148,20 +147,6 @@ def _everywhere(decision: Decision) -> list[str]:
         *(s.journey_id for s in decision.selection.eligible),
         *(r.journey_id for r in decision.rejected),
     ]
-
-
-def _reserved(candidate: Candidate, known: Facts) -> Contact:
-    ends = known.now + CHANNELS[known.channel].reserve
-    return Contact(
-        decision_id="this",
-        journey_id=candidate.journey_id,
-        kind=candidate.kind,
-        channel=known.channel,
-        at=known.now,
-        reserved_until=ends,
-        counts_until=None if known.channel == "email" else ends,
-        cost=candidate.action.cost,
-    )
 
 
 def _picture(decision: Decision) -> tuple[list[str], list[str], dict[str, list[str]], tuple[str, ...]]:

@@ -21,7 +21,7 @@ from service.decision.journey import JourneyKind
 from service.decision.plan import Candidate
 from service.decision.variables import Variables, with_variables
 from service.decision.windows import Per, Period
-from tests.builders import Catalogue, Entry
+from tests.builders import CHANNELS, Catalogue, Entry
 from tests.property.twin_of_shared import in_flight_is_full, pool_is_empty, rests
 
 
@@ -108,6 +108,21 @@ def offered(made: Catalogue, candidate: Candidate) -> Entry:
 
 def kind_of(own: Entry, candidate: Candidate) -> JourneyKind:
     return JourneyKind.PROMOTIONAL if candidate.action.is_offer else own.journey.kind
+
+
+def reservation(candidate: Candidate, known: Facts) -> Contact:
+    """What a pick uses up at once."""
+    ends = known.now + CHANNELS[known.channel].reserve
+    return Contact(
+        decision_id="this",
+        journey_id=candidate.journey_id,
+        kind=candidate.kind,
+        channel=known.channel,
+        at=known.now,
+        reserved_until=ends,
+        counts_until=None if known.channel == "email" else ends,
+        cost=candidate.action.cost,
+    )
 
 
 def reserved(known: Facts) -> set[str]:
