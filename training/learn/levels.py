@@ -35,6 +35,7 @@ BEYOND_CHANCE: Final = 1.5
 MOST: Final = 8.0
 """A level is no further from 0."""
 STEPS: Final = 50
+TINY: Final = 1e-12
 ROWS, LEAST = 50_000, 20
 """Of a longer log so many tell LightGBM how to split, and so many of the journey."""
 
@@ -56,11 +57,14 @@ def with_levels(text: str, rows: FittedRows, encoder: Encoder, calibration: Cali
     import lightgbm
 
     booster = lightgbm.Booster(model_str=text)
-    levels = levels_of(predict(booster, rows.matrix), rows, calibration)
+    raw = predict(booster, rows.matrix)
+    levels = levels_of(raw, rows, calibration)
     if not levels:
         return text
     for journey, level in levels.items():
-        booster = _with_level(booster, rows, encoder, journey, level)
+        mine = rows.shown == journey
+        gain = _gained(logit(raw[mine]), level, rows.met[mine], calibration)
+        booster = _with_level(booster, rows, encoder, journey, level, gain)
     return booster.model_to_string()
 
 
@@ -85,30 +89,54 @@ def _level(log_odds: Vector, met: float, calibration: Calibration) -> float:
     return (low + high) / 2.0
 
 
-def _with_level(booster: Booster, rows: FittedRows, encoder: Encoder, journey: int, level: float) -> Booster:
+def _gained(log_odds: Vector, level: float, met: Vector, calibration: Calibration) -> float:
+    """By how much the level fits better, as LightGBM counts gain: twice the log-likelihood."""
+    told = [np.clip(calibration.apply(sigmoid(log_odds + b)), TINY, 1.0 - TINY) for b in (0.0, level)]
+    before, after = (float((met * np.log(p) + (1.0 - met) * np.log1p(-p)).sum()) for p in told)
+    return max(2.0 * (after - before), TINY)
+
+
+def _with_level(
+    booster: Booster, rows: FittedRows, encoder: Encoder, journey: int, level: float, gain: float
+) -> Booster:
     """LightGBM adds the tree, one leaf for the journey and one for all others, so that whatever reads its texts finds
     it whole; then its leaves get their values. A journey that no single split can set apart keeps what it has.
-    """
-    import lightgbm
 
-    some = _some(rows.shown == journey)
+    `gain`: what the split counts as where importance is told. LightGBM's own is in proportion to the weights.
+    """
+    some, last = _some(rows.shown == journey), booster.num_trees()
     matrix, mine = _with_stranger(rows.matrix[some], encoder), np.append(rows.shown[some] == journey, False)
-    table = lightgbm.Dataset(
-        matrix,
-        mine.astype(np.float64),
-        weight=np.where(mine, mine.size / mine.sum(), 1.0),
-        feature_name=column_names(encoder.columns),
-        categorical_feature=[encoder.columns.index(name) for name in encoder.categorical],
-    )
-    longer = lightgbm.train(_apart(encoder, int(rows.shown.max()) + 1), table, 1, init_model=booster)
-    last = longer.num_trees() - 1
+    most = int(rows.shown.max()) + 1
+    once = _split(booster, matrix, mine, encoder, most, 1.0)
+    if once.num_trees() == last:
+        return booster
+    longer = _split(booster, matrix, mine, encoder, most, gain / _gain_of(once, last))
     leaf = np.asarray(longer.predict(matrix, pred_leaf=True, start_iteration=last, num_threads=1)).ravel()
     own = int(leaf[mine][0])
-    if last < booster.num_trees() or ((leaf == own) != mine).any():
+    if longer.num_trees() == last or ((leaf == own) != mine).any():
         return booster
     longer.set_leaf_output(last, own, level)
     longer.set_leaf_output(last, 1 - own, 0.0)
     return longer
+
+
+def _split(booster: Booster, matrix: Matrix, mine: Booleans, encoder: Encoder, journeys: int, weight: float) -> Booster:
+    """With one tree more, if one is found. `weight`: of a row that is not of the journey."""
+    import lightgbm
+
+    table = lightgbm.Dataset(
+        matrix,
+        mine.astype(np.float64),
+        weight=weight * np.where(mine, mine.size / mine.sum(), 1.0),
+        feature_name=column_names(encoder.columns),
+        categorical_feature=[encoder.columns.index(name) for name in encoder.categorical],
+    )
+    return lightgbm.train(_apart(encoder, journeys), table, 1, init_model=booster)
+
+
+def _gain_of(booster: Booster, tree: int) -> float:
+    (told,) = booster.dump_model(start_iteration=tree)["tree_info"]
+    return float(told["tree_structure"]["split_gain"])
 
 
 def _some(mine: Booleans) -> Rows:

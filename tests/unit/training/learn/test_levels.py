@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lightgbm
 import numpy as np
 import pytest
 
@@ -11,7 +12,7 @@ from models.scorer import Scorer
 from models.trees import demand_trees
 from tests.model_builders import JOURNEYS, NOW, PANTRY, SOAP, bundle, customers
 from training.learn.boosting import Vector
-from training.learn.levels import SPREAD, FittedRows, levels_of, with_levels
+from training.learn.levels import JOURNEY, SPREAD, FittedRows, levels_of, with_levels
 
 AS_IT_IS = Calibration()
 STEEPER = Calibration(kind=CalibrationKind.PLATT, intercept=0.3, slope=1.4)
@@ -76,6 +77,11 @@ def _bundle_of(model: Bundle, text: str) -> Bundle:
     )
 
 
+def _gains(text: str) -> dict[str, float]:
+    booster = lightgbm.Booster(model_str=text)
+    return dict(zip(booster.feature_name(), booster.feature_importance("gain").tolist(), strict=True))
+
+
 @pytest.mark.parametrize("unmet", [0, 1])
 def test_one_journey_moves_by_its_level_and_all_others_stay_to_the_bit(model: Bundle, unmet: int) -> None:
     rows, everyone = _fitted(model, unmet), customers(300)
@@ -94,6 +100,10 @@ def test_one_journey_moves_by_its_level_and_all_others_stay_to_the_bit(model: Bu
     raw = np.array([before.score(one, NOW, [JOURNEYS[j]])[0] for one, j in zip(everyone, rows.shown, strict=True)])
     (level,) = levels_of(raw, rows, model.calibration).values()
     assert level < -2.0
+    p = raw[rows.shown == unmet]
+    moved = 1.0 / (1.0 + np.exp(-(logit(p) + level)))
+    gained = 2.0 * (np.log1p(-moved) - np.log1p(-p)).sum()  # none was met
+    assert _gains(text)[JOURNEY] - _gains(model.model_text)[JOURNEY] == pytest.approx(gained, rel=1e-3)
     assert told == pytest.approx([level] * 20, abs=1e-9)
 
 
