@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from threading import Lock
 
 _GIVES_WAY_AFTER_S = 0.0005
 _one_at_a_time = Lock()
+atexit.register(gc.unfreeze)  # at the end of a process everything is taken apart in its order
 
 
 @contextmanager
@@ -32,7 +34,7 @@ def kept_for_good() -> Iterator[None]:
     try:
         yield
     finally:
-        gc.unfreeze()  # at the end of the process everything is taken apart in its order
+        gc.unfreeze()
 
 
 @contextmanager
