@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -38,6 +38,7 @@ from service.wire.enums import (
     ROW_STATUS,
     STAGE,
     STATUS,
+    scalar,
     timestamp,
     whole_seconds_up,
 )
@@ -243,19 +244,7 @@ def _cut(reason: Reason) -> Reason:
 
 
 def _params(params: Mapping[str, Scalar]) -> dict[str, value_pb2.Value]:
-    return {name: _value(value) for name, value in params.items()}
-
-
-def _value(value: Scalar) -> value_pb2.Value:
-    if isinstance(value, bool):
-        return value_pb2.Value(bool_value=value)
-    if isinstance(value, int):
-        return value_pb2.Value(int64_value=value)
-    if isinstance(value, float):
-        return value_pb2.Value(double_value=value)
-    if isinstance(value, datetime):
-        return value_pb2.Value(string_value=value.astimezone(UTC).isoformat().replace("+00:00", "Z"))
-    return value_pb2.Value(string_value=value)
+    return {name: scalar(value) for name, value in params.items()}
 
 
 def _within_limit(at: datetime | None, decided_at: datetime) -> Timestamp | None:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
 import grpc
 
-from features.values import Scalar
-from rumbo.decision.v1 import decision_pb2, events_pb2, outcomes_pb2, row_pb2, value_pb2
+from rumbo.decision.v1 import decision_pb2, events_pb2, outcomes_pb2, row_pb2
 from rumbo.decision.v1.service_pb2_grpc import DecisionServiceStub
 from service.decision.reports.rows import CustomerEvent, Outcome
-from service.wire.enums import OUTCOME, timestamp
+from service.wire.enums import OUTCOME, scalar, timestamp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +73,7 @@ def _event(event: CustomerEvent) -> events_pb2.Event:
         source=event.source,
         type=event.type,
         occurred_at=timestamp(event.occurred_at),
-        attributes={name: _value(value) for name, value in event.attributes.items()},
+        attributes={name: scalar(value) for name, value in event.attributes.items()},
     )
 
 
@@ -89,17 +87,3 @@ def _outcome(outcome: Outcome) -> outcomes_pb2.Outcome:
         value=outcome.value,
         occurred_at=timestamp(outcome.occurred_at),
     )
-
-
-def _value(value: Scalar) -> value_pb2.Value:
-    match value:
-        case bool():
-            return value_pb2.Value(bool_value=value)
-        case int():
-            return value_pb2.Value(int64_value=value)
-        case float():
-            return value_pb2.Value(double_value=value)
-        case datetime():
-            return value_pb2.Value(string_value=value.isoformat())
-        case _:
-            return value_pb2.Value(string_value=value)

@@ -1,4 +1,4 @@
-"""Domain enums and times as the wire has them."""
+"""Domain enums, times and scalars as the wire has them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from features.values import FeatureStatus
-from rumbo.decision.v1 import decision_pb2, journey_pb2, outcomes_pb2, reason_pb2, record_pb2, row_pb2
+from features.values import FeatureStatus, Scalar
+from rumbo.decision.v1 import decision_pb2, journey_pb2, outcomes_pb2, reason_pb2, record_pb2, row_pb2, value_pb2
 from service.decision.journey import JourneyKind, Stage
 from service.decision.reports.rows import OutcomeType, RowStatus
 from service.decision.verdict import ReasonKind
@@ -37,3 +37,16 @@ def from_timestamp(at: Timestamp) -> datetime:
 
 def whole_seconds_up(at: datetime) -> Timestamp:
     return Timestamp(seconds=-((EPOCH - at) // timedelta(seconds=1)))
+
+
+def scalar(value: Scalar) -> value_pb2.Value:
+    """As the wire has it: an instant is its text, in UTC."""
+    if isinstance(value, bool):
+        return value_pb2.Value(bool_value=value)
+    if isinstance(value, int):
+        return value_pb2.Value(int64_value=value)
+    if isinstance(value, float):
+        return value_pb2.Value(double_value=value)
+    if isinstance(value, datetime):
+        return value_pb2.Value(string_value=value.astimezone(UTC).isoformat().replace("+00:00", "Z"))
+    return value_pb2.Value(string_value=value)

@@ -12,12 +12,13 @@ import numpy as np
 
 from service.decision.arms import Arm
 from training.arms.cohort import Cohort, cohort_of, first_decisions
-from training.arms.decided import ARM, Codes, Decided, read_decided
+from training.arms.decided import Codes, Decided, read_decided
 from training.arms.lift import ALPHA, COMPARISONS, Lift, lift_of, weights_of
 from training.arms.report import ArmForm, ArmsReport, ComparisonForm, LookForm, RatioForm, Verdict
 from training.arms.shares import SIGNIFICANCE, Phases, Ratio, phases_of, ratio_of
 from training.log.errors import LogInvalid
 from training.log.files import LogFiles
+from training.log.options import ARM
 from training.monitor.report import date_of
 
 Instant = np.datetime64

@@ -7,26 +7,19 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from training.log import cells
 from training.log.errors import LogInvalid
 from training.log.files import LogFiles, LogTable
-from training.log.options import SLOT, WINDOW_END, WINDOWS_END, LogColumns, is_exported
+from training.log.met import worth_of
+from training.log.options import ARM, IN_WINDOW, MET, SHARE, SLOT, WINDOW_END, WINDOWS_END, LogColumns, is_exported
 
 Vector = NDArray[np.float64]
 Codes = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 Instants = NDArray[np.datetime64]
 
-ARM: Final = "arm"
-SHARE: Final = "share"
-MET: Final = "met_in_windows"
-"""What the customer did that meets an objective of the catalogue, of an exported log: (journey_id, at, worth, by)."""
-BY_OUTCOME: Final = "OUTCOME"
-OUTCOME: Final = "outcome_in_window"
 AGAIN: Final = "an export of this version has it: export again"
 
 
@@ -82,7 +75,7 @@ def read_decided(files: LogFiles, outcome: str | None = None) -> Decided:
     """
     if not is_exported(files):
         files.demand(ARM, "the arm of each customer")
-        return _in_order(_plain(files, outcome or OUTCOME))
+        return _in_order(_plain(files, outcome or IN_WINDOW))
     if outcome is not None:
         raise LogInvalid(files.path, f"an exported log says by {MET} what came; --outcome is for others")
     return _in_order(_exported(files))
@@ -115,8 +108,8 @@ def _exported(files: LogFiles) -> Decided:
     named = LogColumns()
     log = files.read({SLOT, named.customer, named.decided_at, SHARE, *of_arms}, sparse={SHARE, *of_arms})
     ends = cells.instants(log, WINDOWS_END, nullable=True)
-    value, told = _worth(log)
-    found = _decided(log, value=value, told=told, known_at=ends)
+    worth = worth_of(log)
+    found = _decided(log, value=worth.total, told=worth.of_outcomes, known_at=ends)
     return found.take((cells.numbers(log, SLOT) == 1.0) & ~np.isnat(ends) & (found.arm >= 0))
 
 
@@ -150,37 +143,6 @@ def _shares(log: LogTable) -> Vector:
             f"{share[row]} is no share of an arm that has customers: above 0, at most 1", row=row, column=SHARE
         )
     return share
-
-
-def _worth(log: LogTable) -> tuple[Vector, Vector]:
-    """(n,) of each row the sum over what happened of the most that an objective says it is worth; and of outcomes.
-
-    What happens at one instant is one thing, however many objectives it meets: what it is worth counts once.
-    """
-    met = log.table.column(MET).combine_chunks()
-    met = met.chunk(0) if isinstance(met, pa.ChunkedArray) else met
-    is_known = np.asarray(met.is_valid())
-    inside = met.flatten()
-    if not len(inside):
-        return np.where(is_known, 0.0, np.nan), np.where(is_known, 0.0, np.nan)
-    rows = np.asarray(pc.list_parent_indices(met), dtype=np.int64)
-    at = np.asarray(pc.struct_field(inside, "at").cast(pa.int64()), dtype=np.int64)
-    worth = np.asarray(pc.struct_field(inside, "worth"), dtype=np.float64)
-    is_outcome = _is_outcome(inside)
-    order = np.lexsort((~is_outcome, worth, at, rows))
-    rows, at, worth, is_outcome = rows[order], at[order], worth[order], is_outcome[order]
-    last = np.append((rows[1:] != rows[:-1]) | (at[1:] != at[:-1]), True)
-    rows, worth, is_outcome = rows[last], worth[last], is_outcome[last]
-    total, told = (np.bincount(rows, weights=each, minlength=is_known.size) for each in (worth, worth * is_outcome))
-    return np.where(is_known, total, np.nan), np.where(is_known, told, np.nan)
-
-
-def _is_outcome(inside: pa.StructArray) -> Mask:
-    """(m,) what was told of a contact; nothing of an export of before outcomes counted."""
-    if inside.type.get_field_index("by") < 0:
-        return np.zeros(len(inside), dtype=np.bool_)
-    by = pc.struct_field(inside, "by").cast(pa.string())
-    return np.asarray(pc.equal(by, BY_OUTCOME).fill_null(False), dtype=np.bool_)
 
 
 def _in_order(found: Decided) -> Decided:

@@ -92,16 +92,12 @@ def rollback(company: Path | None, home: Path | None) -> None:
 
 def _judged(company: Company, registry: Registry, numbers: tuple[str, str], log: Path | None, limit: float) -> Verdict:
     """Of the challenger and the champion by their `numbers`; kept in the registry."""
-    from functools import partial
-
     from models.registry import fetch
     from training.commands.failures import refusing
     from training.commands.progress import announcing
-    from training.log.options import LogColumns
-    from training.promote.catalogue import plan_of
-    from training.promote.judge import Contender, Contest, judge
-    from training.promote.kept import keep, p_values_beside
-    from training.promote.replayed import constraints_kept
+    from training.promote.contest import contest_of
+    from training.promote.judge import Contender, judge
+    from training.promote.kept import keep
 
     if log is None:
         from training.export import own_export
@@ -109,19 +105,7 @@ def _judged(company: Company, registry: Registry, numbers: tuple[str, str], log:
         log = own_export(company.folder, registry.home)
     challenger, champion = (Contender(number=number, bundle=fetch(registry, number)) for number in numbers)
     with refusing(), announcing(4) as announce:
-        verdict = judge(
-            Contest(
-                log=log,
-                columns=LogColumns(),
-                challenger=challenger,
-                champion=champion,
-                constraints=partial(constraints_kept, company.folder, registry.home, challenger.bundle),
-                others=partial(p_values_beside, registry, challenger.number),
-                limit=limit,
-                plan=plan_of(company.folder, registry.home),
-            ),
-            announce,
-        )
+        verdict = judge(contest_of(company.folder, registry, log, challenger, champion, limit=limit), announce)
     keep(registry, verdict, datetime.now(UTC))
     return verdict
 

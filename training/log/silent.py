@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +17,9 @@ from training.log.chances import propensity_in
 from training.log.facts import facts_of
 from training.log.files import LogFiles, LogTable
 from training.log.options import (
+    ARM,
     DECISION,
+    IN_WINDOW,
     KIND,
     OVER_ARMS,
     PROPENSITY,
@@ -29,11 +30,9 @@ from training.log.options import (
     is_exported,
 )
 
-IN_WINDOW: Final = "outcome_in_window"
 """Of each journey of the set: whether its objective was met within its window from the decision on, whatever was shown;
 null while that is not known."""
 PLACE, RANKED = "place", "RANKED"
-ARM: Final = "arm"
 Rows = NDArray[np.int64]
 
 

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Final
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from service.decision.journey import RankBy
 from service.decision.plan import Plan
 from training.log.decisions import DecisionLog
 from training.log.files import LogFiles
-
-MET: Final = "met_in_windows"
-Vector = NDArray[np.float64]
+from training.log.met import worth_of
+from training.log.options import MET
 
 
 def ranked_by_uplift(plan: Plan | None) -> frozenset[str]:
@@ -40,7 +36,7 @@ def whatever_was_shown(log: DecisionLog, journeys: Collection[str]) -> DecisionL
     files = LogFiles(log.path)
     if not journeys or log.slates is None or MET not in {*files.columns, *files.some}:
         return log
-    came = _came(files, journeys)[log.row]
+    came = worth_of(files.read({MET}, sparse={MET}), journeys).total[log.row]
     decision, slot = log.slates.decision, log.slates.slot
     is_last = slot == _most(decision, slot)[decision]
     is_one = np.array([name in journeys for name in log.choices.journeys], dtype=np.bool_)[log.shown]
@@ -52,24 +48,4 @@ def whatever_was_shown(log: DecisionLog, journeys: Collection[str]) -> DecisionL
 def _most(decision: NDArray[np.int64], slot: NDArray[np.int64]) -> NDArray[np.int64]:
     out = np.zeros(int(decision.max(initial=-1)) + 1, dtype=np.int64)
     np.maximum.at(out, decision, slot)
-    return out
-
-
-def _came(files: LogFiles, journeys: Collection[str]) -> Vector:
-    """(N,) of every row of the log; NaN where it is not known."""
-    listed = files.read({MET}, sparse={MET}).table.column(MET).combine_chunks()
-    listed = listed.chunk(0) if isinstance(listed, pa.ChunkedArray) else listed
-    out = np.where(np.asarray(listed.is_null()), np.nan, 0.0)
-    if pa.types.is_null(listed.type) or not len(listed.flatten()):
-        return out
-    entries, rows = listed.flatten(), np.asarray(pc.list_parent_indices(listed), dtype=np.int64)
-    name, at, worth = (pc.struct_field(entries, part) for part in ("journey_id", "at", "worth"))
-    kept = np.asarray(pc.is_in(name, value_set=pa.array(sorted(journeys), pa.string())))
-    moments = np.asarray(at.cast(pa.int64()))[kept]
-    found = np.stack([rows[kept], moments], axis=1)
-    if found.size:
-        once, place = np.unique(found, axis=0, return_inverse=True)
-        most = np.full(len(once), -np.inf)
-        np.maximum.at(most, place.ravel(), np.asarray(worth.cast(pa.float64()))[kept])
-        np.add.at(out, once[:, 0], most)
     return out

@@ -5,17 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import partial
 from math import isfinite
 from pathlib import Path
 
 from models.tracking import Registry
 from service.bootstrap.in_process import Home
-from training.log.options import LogColumns
-from training.promote.catalogue import plan_of
-from training.promote.judge import Contender, Contest, judge
-from training.promote.kept import keep, p_values_beside
-from training.promote.replayed import constraints_kept
+from training.promote.contest import contest_of
+from training.promote.judge import Contender, judge
+from training.promote.kept import keep
 from training.promote.verdict import Result, Verdict, failed
 
 
@@ -42,15 +39,7 @@ class Ruled:
 
 def rule(home: Home, registry: Registry, log: Path, challenger: Contender, champion: Contender) -> Ruled:
     """Raises: as `judge`."""
-    contest = Contest(
-        log=log,
-        columns=LogColumns(),
-        challenger=challenger,
-        champion=champion,
-        constraints=partial(constraints_kept, home.company, home.home, challenger.bundle),
-        others=partial(p_values_beside, registry, challenger.number),
-        plan=plan_of(home.company, home.home),
-    )
+    contest = contest_of(home.company, registry, log, challenger, champion)
     verdict = judge(contest, lambda stage: None)
     keep(registry, verdict, datetime.now(UTC))
     return _ruled(verdict)
