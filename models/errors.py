@@ -65,6 +65,18 @@ class BundleOutdated(BundleCorrupt):
         super().__init__(part, f"is of form {form!r}, this release reads {readable}: train again with `rumbo train`")
 
 
+class LibraryMissing(RumboError):
+    """LightGBM's shared library is not where its package is, or cannot be loaded."""
+
+
+class BoosterFailed(RumboError):
+    """LightGBM refused what it was asked, in its own words."""
+
+
+class BoosterUnreadable(BoosterFailed):
+    """A text is no model of one value a row."""
+
+
 class TrialUnfinished(RumboError):
     """Whether a bundle can score is not known: the process that tries it was stopped, or had no time."""
 

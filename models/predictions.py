@@ -115,7 +115,7 @@ class Predictor:
         if self._amount is None:
             return None
         matrix = matrix_for(self._bundle.encoder, facts, journey)
-        return np.asarray(self._amount.predict(matrix, num_threads=1), dtype=np.float64)
+        return self._amount.predict(matrix)
 
     def _reward(self, facts: FeatureColumns, journey: JourneyRow, plain: Vector) -> Vector:
         """Where gains were learnt, that of the journey which they are over, and the gain."""

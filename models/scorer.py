@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +13,11 @@ from features.columns.facts import FeatureColumns
 from features.encoder import Encoder, JourneyRow
 from features.values import FeatureRow
 from models.amounts import own_value
+from models.booster import Booster
 from models.bundle import MODEL_FILE, Bundle, column_names
-from models.errors import BundleCorrupt
+from models.errors import BoosterUnreadable, BundleCorrupt
 from models.learnt import AMOUNT_FILE, RewardKind
 from models.silence import SILENCE_FILE
-
-if TYPE_CHECKING:
-    from lightgbm import Booster
 
 Matrix = NDArray[np.float64]
 
@@ -63,7 +60,7 @@ class Scorer:
         """
         if not journeys:
             return np.empty(0)
-        raw = self._each(journeys, self._encoder.matrix(row, at, journeys), _predicted, np.empty(len(journeys)))
+        raw = self._each(journeys, self._encoder.matrix(row, at, journeys), Booster.predict, np.empty(len(journeys)))
         return self._calibrated(raw)
 
     def values(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
@@ -78,7 +75,7 @@ class Scorer:
         if self._amount is None or self._terms is None:
             raise ValueError("this model tells no values")
         factor = np.array([self._factors.get(journey.journey_id, np.nan) for journey in journeys])
-        return own_value(self._terms, factor, _predicted(self._amount, matrix))
+        return own_value(self._terms, factor, self._amount.predict(matrix))
 
     def p_if_silent(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
         """(n,) calibrated P(objective met | not shown), of journeys that are all `silent`."""
@@ -91,29 +88,29 @@ class Scorer:
     def _in_silence(self, matrix: Matrix) -> NDArray[np.float64]:
         if self._silent is None or self._silence is None:
             raise ValueError("this model does not tell what comes of silence")
-        return self._silence.calibration.apply(_predicted(self._silent, matrix))
+        return self._silence.calibration.apply(self._silent.predict(matrix))
 
     def score_columns(self, columns: FeatureColumns, journey: JourneyRow) -> NDArray[np.float64]:
         """(n,) of many customers and moments beside one journey: what `score` gives each."""
         booster = self._own.get(journey.journey_id, self._booster)
-        return self._calibrated(_predicted(booster, matrix_for(self._encoder, columns, journey)))
+        return self._calibrated(booster.predict(matrix_for(self._encoder, columns, journey)))
 
     def contributions_of(self, columns: FeatureColumns, journey: JourneyRow) -> NDArray[np.float64]:
         """(n, columns + 1) as `contributions`, of many customers and moments beside one journey."""
         booster = self._own.get(journey.journey_id, self._booster)
-        return _contributed(booster, matrix_for(self._encoder, columns, journey))
+        return booster.contributions(matrix_for(self._encoder, columns, journey))
 
     def value_contributions_of(self, columns: FeatureColumns, journey: JourneyRow) -> NDArray[np.float64]:
         """(n, columns + 1) what each column added to what `value_columns` follows from, before its factor."""
         if self._amount is None:
             raise ValueError("this model tells no values")
-        return _contributed(self._amount, matrix_for(self._encoder, columns, journey))
+        return self._amount.contributions(matrix_for(self._encoder, columns, journey))
 
     def silence_contributions_of(self, columns: FeatureColumns, journey: JourneyRow) -> NDArray[np.float64]:
         """(n, columns + 1) what each column added to what `p_if_silent_columns` follows from, in log-odds."""
         if self._silent is None:
             raise ValueError("this model does not tell what comes of silence")
-        return _contributed(self._silent, matrix_for(self._encoder, columns, journey))
+        return self._silent.contributions(matrix_for(self._encoder, columns, journey))
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -123,7 +120,7 @@ class Scorer:
     def contributions(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
         """(n, columns + 1) what each column added to the raw score, in log-odds; the last is the base. 2 ms a row."""
         matrix = self._encoder.matrix(row, at, journeys)
-        return self._each(journeys, matrix, _contributed, np.empty((len(journeys), len(self.columns) + 1)))
+        return self._each(journeys, matrix, Booster.contributions, np.empty((len(journeys), len(self.columns) + 1)))
 
     def _each(
         self, journeys: Sequence[JourneyRow], matrix: Matrix, tell: Callable[[Booster, Matrix], Matrix], out: Matrix
@@ -143,24 +140,14 @@ class Scorer:
         return raw if self._tells_mean else self._calibration.apply(raw)
 
 
-def _predicted(booster: Booster, matrix: Matrix) -> Matrix:
-    return np.asarray(booster.predict(matrix, num_threads=1), dtype=np.float64)
-
-
-def _contributed(booster: Booster, matrix: Matrix) -> Matrix:
-    return np.asarray(booster.predict(matrix, pred_contrib=True, num_threads=1), dtype=np.float64)
-
-
 def booster_of(file: str, text: str, encoder: Encoder) -> Booster:
     """A text, read. Raises: BundleCorrupt where LightGBM cannot, or it wants other columns than the encoder has."""
-    import lightgbm  # costs seconds; only whoever scores pays
-
     try:
-        booster = lightgbm.Booster(model_str=text)
-    except lightgbm.basic.LightGBMError as error:
+        booster = Booster(text)
+    except BoosterUnreadable as error:
         raise BundleCorrupt(file, f"LightGBM cannot read it: {error}") from error
-    if booster.num_feature() != len(encoder.columns):
-        raise BundleCorrupt(file, f"has {booster.num_feature()} columns, the encoder {len(encoder.columns)}")
-    if booster.feature_name() != column_names(encoder.columns):
+    if len(booster.columns) != len(encoder.columns):
+        raise BundleCorrupt(file, f"has {len(booster.columns)} columns, the encoder {len(encoder.columns)}")
+    if booster.columns != tuple(column_names(encoder.columns)):
         raise BundleCorrupt(file, "has other columns, or in another order, than the encoder in the manifest")
     return booster

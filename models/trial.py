@@ -24,6 +24,7 @@ import numpy as np
 
 from features.encoder import JourneyRow
 from features.files import read_regular, write_text
+from models.booster import library
 from models.bundle import MANIFEST_FILE, MODEL_FILE, Bundle
 from models.errors import BundleCorrupt, TrialUnfinished
 from models.learnt import AMOUNT_FILE, RewardKind
@@ -152,9 +153,7 @@ def _fields(fault: BundleFault | None) -> dict[str, str] | None:
 def main(folder: str, root: str, sha256: str) -> int:
     """Ends by itself, also when nobody waits any more."""
     signal.alarm(WALL_S)
-    sys.modules.setdefault("sklearn", None)  # type: ignore[arg-type]  # most of LightGBM's import, for classes unused here
-    import lightgbm  # noqa: F401 - before the limits, for what it costs is no fault of the bundle
-
+    library()  # before the limits, for what it costs is no fault of the bundle
     _limit()
     try:
         bundle = Bundle.load(Path(folder), within=Path(root))

@@ -78,7 +78,7 @@ class Valuation:
         return matrix_for(self._encoder, columns, row_of(journey), customer)
 
     def _predict(self, file: str, matrix: Matrix) -> Vector:
-        return np.asarray(self._boosters[file].predict(matrix, num_threads=self._threads), dtype=np.float64)
+        return self._boosters[file].predict(matrix, threads=self._threads)
 
 
 def row_of(journey: LearntJourney) -> JourneyRow:

@@ -143,13 +143,10 @@ def gains(policy: LearntPolicy) -> Figure:
 
 def importance(bundle: Bundle) -> Figure:
     """The columns that lowered the training loss most, by LightGBM's total gain."""
-    from models.bundle import MODEL_FILE
-    from models.scorer import booster_of
+    import lightgbm
 
-    gain = np.asarray(
-        booster_of(MODEL_FILE, bundle.model_text, bundle.encoder).feature_importance(importance_type="gain"),
-        dtype=np.float64,
-    )
+    booster = lightgbm.Booster(model_str=bundle.model_text)
+    gain = np.asarray(booster.feature_importance(importance_type="gain"), dtype=np.float64)
     order = np.argsort(gain, kind="stable")[-MOST:]
     figure = blank(8.0, 1.5 + 0.24 * order.size)
     axes = figure.subplots()

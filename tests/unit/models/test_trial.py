@@ -14,7 +14,7 @@ from models.errors import BundleCorrupt, TrialUnfinished
 from models.trial import BundleFault, Trials, _judged, try_out
 from tests.model_builders import bundle
 
-pytestmark = pytest.mark.timeout(180)  # a trial begins by importing LightGBM
+pytestmark = pytest.mark.timeout(180)  # on a busy machine a process takes long to begin
 
 
 @pytest.fixture(scope="module")
@@ -94,11 +94,11 @@ def test_a_process_that_others_ended_says_nothing_of_the_bundle(status: int) -> 
 
 
 @pytest.mark.parametrize("last", ["nul", "nope"])
-def test_whatever_reading_the_text_raises_is_a_fault_of_the_bundle(trained: Bundle, last: str) -> None:
+def test_what_the_package_alone_reads_of_a_text_is_no_fault(trained: Bundle, last: str) -> None:
+    """Of pandas' categories, which no matrix has."""
     text = trained.model_text.replace("pandas_categorical:null", f"pandas_categorical:{last}")
     assert text != trained.model_text
-    with pytest.raises(BundleCorrupt):
-        try_out(replace(trained, model_text=text))
+    try_out(replace(trained, model_text=text))
 
 
 def test_a_bundle_whose_columns_stand_in_another_order_is_refused(trained: Bundle) -> None:
