@@ -8,10 +8,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from features.columns.arrow import columns_of
 from features.columns.encode import matrix_for
 from features.columns.facts import FeatureColumns
 from features.encoder import ColumnSource, Encoder, JourneyRow
@@ -128,6 +126,10 @@ class Predictor:
 
     def _facts(self, rows: pd.DataFrame) -> FeatureColumns:
         """Raises: ColumnUnfit."""
+        import pyarrow as pa
+
+        from features.columns.arrow import columns_of
+
         types, columns = self._bundle.encoder.types_read(), feature_columns(self._bundle.encoder)
         at = "\0at"  # no feature is called so
         there = {name: column for name, column in columns.items() if column in rows.columns}

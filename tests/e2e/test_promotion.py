@@ -23,7 +23,7 @@ import yaml
 
 from models.bundle import Bundle
 from models.pointer import read_pointer
-from models.registry import fetch_champion, point, promote, rollback
+from models.registry import point, promote, rollback
 from rumbo.decision.v1 import decision_pb2
 from rumbo.decision.v1.service_pb2_grpc import DecisionServiceStub
 from tests.e2e.wire import REGULAR, SECOND_REGULAR, degraded_of
@@ -223,36 +223,6 @@ async def test_an_alias_that_was_taken_away_leaves_what_serves(modelled_home: Pa
     client_of(registry).delete_registered_model_alias(registry.model, "champion")
     async with running(modelled_home) as service:
         assert (await service.preview(REGULAR)).model_version == low.version
-
-
-MODULES = """
-import asyncio, json, sys
-from pathlib import Path
-from tests.fixtures_service import ask_state, running
-
-async def main(home):
-    async with running(Path(home)) as service:
-        answer = await service.preview(sys.argv[2])
-    print(json.dumps([answer.model_version, sorted({name.partition(".")[0] for name in sys.modules})]))
-
-asyncio.run(main(sys.argv[1]))
-"""
-
-
-def test_a_process_that_serves_a_model_imports_no_mlflow(modelled_home: Path) -> None:
-    champion = fetch_champion(registry_at(modelled_home))
-    done = subprocess.run(
-        [sys.executable, "-c", MODULES, str(modelled_home), REGULAR],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=240,
-    )
-    version, modules = json.loads(done.stdout.splitlines()[-1])
-    assert version == champion.version
-    assert "lightgbm" not in modules
-    assert "mlflow" not in modules
 
 
 def whole_pointer(home: Path, low: Bundle, high: Bundle) -> str:
