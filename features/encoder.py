@@ -22,6 +22,9 @@ from features.interactions import Interaction, ModelFeatures, named
 from features.schema import FeatureSchema, FeatureSpec, FeatureType
 from features.values import FeatureRow, FeatureStatus, FeatureValue
 
+MOST_KEPT = 4096
+"""Journeys whose part of a row an encoder keeps."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JourneyRow:
@@ -30,6 +33,15 @@ class JourneyRow:
     journey_id: str
     kind: str
     attributes: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowsAsked:
+    """One customer at a moment, beside journeys: a row of the matrix for each of them."""
+
+    row: FeatureRow
+    at: datetime
+    journeys: Sequence[JourneyRow]
 
 
 class ColumnSource(StrEnum):
@@ -59,6 +71,25 @@ class Column:
         return None if self.levels is None else {level: float(i) for i, level in enumerate(self.levels)}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _JourneyPart:
+    """What of a row depends on no customer: its cells, and the features by term of each interaction; None unknown."""
+
+    journey_id: str
+    kind: str
+    attributes: Mapping[str, str]  # held, so that no other mapping gets its id
+    cells: tuple[float, ...]
+    terms: tuple[tuple[str | None, ...], ...]
+    features: tuple[str, ...]
+
+    def is_of(self, journey: JourneyRow) -> bool:
+        return (
+            self.attributes is journey.attributes
+            and self.journey_id == journey.journey_id
+            and self.kind == journey.kind
+        )
+
+
 class Encoder:
     """Encodes (customer, moment, journeys); immutable once built, safe to share between threads."""
 
@@ -71,6 +102,7 @@ class Encoder:
         self._journey = self._plan(ColumnSource.JOURNEY)
         self._ages = {c.name: c.formula for c in self.layout if isinstance(c.formula, Formula)}
         self._interactions = tuple((c.formula, c.features) for c in self.layout if isinstance(c.formula, Interaction))
+        self._parts: dict[int, _JourneyPart] = {}
 
     @classmethod
     def fit(
@@ -120,11 +152,18 @@ class Encoder:
         Derived features are computed here from the timestamps in `row`, even when `row` carries them already.
         Returns: (n_journeys, n_columns), in the order of `columns`; NaN where a value is not PRESENT or unknown.
         """
-        out = np.empty((len(journeys), len(self.layout)), dtype=np.float64)
-        width = len(self._customer)
-        out[:, :width] = self._customer_part(row, at)
-        if journeys:
-            out[:, width:] = [self._journey_part(row, journey) for journey in journeys]
+        return self.matrix_of_many([RowsAsked(row=row, at=at, journeys=journeys)])
+
+    def matrix_of_many(self, asked: Sequence[RowsAsked]) -> NDArray[np.float64]:
+        """The matrices of many customers, one below the other: what `matrix` makes of each."""
+        out = np.empty((sum(len(one.journeys) for one in asked), len(self.layout)), dtype=np.float64)
+        width, begins = len(self._customer), 0
+        for one in asked:
+            if one.journeys:
+                rows = slice(begins, begins + len(one.journeys))
+                out[rows, :width] = self._customer_part(one.row, one.at)
+                out[rows, width:] = self._beside(one.row, one.journeys)
+                begins = rows.stop
         return out
 
     def journey_cells(self, journey: JourneyRow) -> list[float]:
@@ -179,10 +218,37 @@ class Encoder:
             for name, codes in self._customer
         ]
 
-    def _journey_part(self, row: FeatureRow, journey: JourneyRow) -> list[float]:
-        cells = self.journey_cells(journey)
-        cells.extend(_interact(formula, known, row, journey.attributes) for formula, known in self._interactions)
-        return cells
+    def _beside(self, row: FeatureRow, journeys: Sequence[JourneyRow]) -> list[list[float]]:
+        """The journey parts and the interactions; journeys share the numbers that these are made of."""
+        numbers: dict[str | None, float] = {None: math.nan}
+        parts = [self._journey_part(journey) for journey in journeys]
+        for part in parts:
+            for name in part.features:
+                if name not in numbers:
+                    numbers[name] = _number(row.get(name))
+        return [[*part.cells, *(_interact(terms, numbers) for terms in part.terms)] for part in parts]
+
+    def _journey_part(self, journey: JourneyRow) -> _JourneyPart:
+        """Made once for journeys that are the same objects from one request to the next, as those in force are."""
+        kept = self._parts.get(id(journey.attributes))
+        if kept is not None and kept.is_of(journey):
+            return kept
+        terms = [
+            tuple(name if (name := named(term, journey.attributes)) in known else None for term in formula.terms)
+            for formula, known in self._interactions
+        ]
+        part = _JourneyPart(
+            journey_id=journey.journey_id,
+            kind=journey.kind,
+            attributes=journey.attributes,
+            cells=tuple(self.journey_cells(journey)),
+            terms=tuple(terms),
+            features=tuple({name for each in terms for name in each if name is not None}),
+        )
+        if len(self._parts) >= MOST_KEPT:
+            self._parts = {}
+        self._parts[id(journey.attributes)] = part
+        return part
 
     def _plan(self, part: ColumnSource) -> tuple[tuple[str, dict[str, float] | None], ...]:
         """(feature, codes of its levels or None) per column of one part."""
@@ -303,14 +369,10 @@ def _code(value: FeatureValue | None, codes: Mapping[str, float]) -> float:
     return codes.get(value.value, math.nan)
 
 
-def _interact(formula: Interaction, known: frozenset[str], row: FeatureRow, attributes: Mapping[str, str]) -> float:
+def _interact(terms: tuple[str | None, ...], numbers: Mapping[str | None, float]) -> float:
     """The cell of an interaction; NaN where a fact is lacking, and of a ratio unless what it divides by is above 0."""
-    numerator, *rest = [_term(term, known, row, attributes) for term in formula.terms]
-    if not rest:
+    numerator = numbers[terms[0]]
+    if len(terms) == 1:
         return numerator
-    return numerator / rest[0] if rest[0] > 0.0 else math.nan
-
-
-def _term(term: str, known: frozenset[str], row: FeatureRow, attributes: Mapping[str, str]) -> float:
-    name = named(term, attributes)
-    return _number(row.get(name)) if name in known else math.nan
+    denominator = numbers[terms[1]]
+    return numerator / denominator if denominator > 0.0 else math.nan

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.columns.encode import matrix_for
 from features.columns.facts import FeatureColumns
-from features.encoder import Encoder, JourneyRow
+from features.encoder import Encoder, JourneyRow, RowsAsked
 from features.values import FeatureRow
 from models.amounts import own_value
 from models.booster import Booster
@@ -58,10 +59,17 @@ class Scorer:
 
         Of a bundle that tells mean rewards alone, those.
         """
+        return self.score_many([RowsAsked(row=row, at=at, journeys=journeys)])[0]
+
+    def score_many(self, asked: Sequence[RowsAsked]) -> list[NDArray[np.float64]]:
+        """What `score` gives each of them, of one matrix: one call of LightGBM for a model, not one for a customer."""
+        journeys = [journey for one in asked for journey in one.journeys]
         if not journeys:
-            return np.empty(0)
-        raw = self._each(journeys, self._encoder.matrix(row, at, journeys), Booster.predict, np.empty(len(journeys)))
-        return self._calibrated(raw)
+            return [np.empty(0) for _ in asked]
+        raw = self._each(journeys, self._encoder.matrix_of_many(asked), Booster.predict, np.empty(len(journeys)))
+        ends = accumulate(len(one.journeys) for one in asked)
+        told = self._calibrated(raw)
+        return [told[end - len(one.journeys) : end] for one, end in zip(asked, ends, strict=True)]
 
     def values(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
         """(n,) what meeting the objective is worth to this customer, of journeys that are all `valued`; 0 or more."""
@@ -131,9 +139,12 @@ class Scorer:
             return tell(self._booster, matrix)
         if common:
             out[common] = tell(self._booster, matrix[common])
+        rows: dict[str, list[int]] = {}
         for i, journey in enumerate(journeys):
             if journey.journey_id in self._own:
-                out[i] = tell(self._own[journey.journey_id], matrix[i : i + 1])[0]
+                rows.setdefault(journey.journey_id, []).append(i)
+        for journey_id, own in rows.items():
+            out[own] = tell(self._own[journey_id], matrix[own])
         return out
 
     def _calibrated(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:

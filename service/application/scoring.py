@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from features.encoder import JourneyRow
+from features.encoder import JourneyRow, RowsAsked
 from features.values import FeatureRow, FeatureStatus
 from service.decision.arbitrate import Score, ScoreSource
 from service.decision.arms import ONE_ARM, Arm, Arms
@@ -28,6 +28,8 @@ from service.decision.plan import Candidate
 
 log = logging.getLogger(__name__)
 
+MOST_KEPT = 4096
+"""Journeys of which is kept what scoring makes of them."""
 NO_MODEL = Degradation(what="model", status=FeatureStatus.UNAVAILABLE, effect="RANKED_BY_PRIOR")
 NO_CHALLENGER = Degradation(what="challenger", status=FeatureStatus.UNAVAILABLE, effect="RANKED_BY_CHAMPION")
 
@@ -45,6 +47,10 @@ class Model(Protocol):
 
     def score(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
         """(n,) calibrated P(objective met within its window | shown)."""
+        ...
+
+    def score_many(self, asked: Sequence[RowsAsked]) -> Sequence[NDArray[np.float64]]:
+        """What `score` gives each of them, bit for bit."""
         ...
 
     def values(self, row: FeatureRow, at: datetime, journeys: Sequence[JourneyRow]) -> NDArray[np.float64]:
@@ -102,6 +108,15 @@ class Scores:
     other: OtherScores | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToScore:
+    """The candidates of one decision, and what is known."""
+
+    candidates: Sequence[Candidate]
+    facts: Facts
+    arms: Arms = ONE_ARM
+
+
 class Scoring:
     """Holds the models that serve, if any. LightGBM runs on a thread of its own."""
 
@@ -110,6 +125,7 @@ class Scoring:
         self.is_behind = False
         """Whether another champion was named, and cannot serve."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="score")
+        self._journeys: dict[int, _KnownJourney] = {}
 
     @property
     def models(self) -> Models:
@@ -136,19 +152,71 @@ class Scoring:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self.score_here, candidates, facts, arms)
 
     def score_here(self, candidates: Sequence[Candidate], facts: Facts, arms: Arms = ONE_ARM) -> Scores:
-        """Never raises for trouble of a model: the priors, or the champion, stand in, and `degraded` says so."""
+        """As `score_all`, of one."""
+        return self.score_all([ToScore(candidates=candidates, facts=facts, arms=arms)])[0]
+
+    def score_all(self, asked: Sequence[ToScore]) -> list[Scores]:
+        """The scores of each, as if it were asked for alone; all of the models that are in force now.
+
+        Never raises for trouble of a model: the priors, or the champion, stand in, and `degraded` says so.
+        """
         models = self._models
-        own = _scores(models.champion, candidates, facts)
-        if own is None:
-            own = Scores(by_journey=_priors(candidates), model_version="", degraded=(NO_MODEL,))
-        is_shown = arms.shares.get(Arm.CHALLENGER, 0.0) > 0.0
-        if models.challenger is None or not (is_shown or arms.has_shadow):
-            return own
-        told = _scores(models.challenger, candidates, facts)
-        if told is None:
-            return replace(own, degraded=(*own.degraded, NO_CHALLENGER))
-        other = OtherScores(model_version=told.model_version, by_journey=told.by_journey, is_shown=is_shown)
-        return replace(own, other=other)
+        own = self._by(models.champion, asked)
+        found = [
+            Scores(by_journey=self._priors(one), model_version="", degraded=(NO_MODEL,)) if scores is None else scores
+            for one, scores in zip(asked, own, strict=True)
+        ]
+        challenged = [] if models.challenger is None else [i for i, one in enumerate(asked) if _asks_both(one.arms)]
+        others = self._by(models.challenger, [asked[i] for i in challenged]) if challenged else []
+        for i, told in zip(challenged, others, strict=True):
+            found[i] = _beside(found[i], told, asked[i].arms)
+        return found
+
+    def _by(self, model: Model | None, asked: Sequence[ToScore]) -> list[Scores | None]:
+        """The model's where it has history, priors elsewhere; None without a model, or where it fails."""
+        if model is None:
+            return [None] * len(asked)
+        learned = [[c.journey for c in one.candidates if c.journey_id in model.history] for one in asked]
+        try:
+            told = self._told(model, asked, learned)
+        except Exception:
+            if len(asked) > 1:  # whose fault it is shows where each is asked for alone
+                return [scores for one in asked for scores in self._by(model, [one])]
+            log.exception("the model %s failed to score", model.version)
+            return [None]
+        return [
+            Scores(by_journey={**self._priors(one), **scores}, model_version=model.version, degraded=())
+            for one, scores in zip(asked, told, strict=True)
+        ]
+
+    def _told(
+        self, model: Model, asked: Sequence[ToScore], learned: Sequence[Sequence[Journey]]
+    ) -> list[dict[str, Score]]:
+        rows = [
+            RowsAsked(row=one.facts.features, at=one.facts.now, journeys=[self._known(j).row for j in journeys])
+            for one, journeys in zip(asked, learned, strict=True)
+            if journeys
+        ]
+        p_outcomes = iter(model.score_many(rows) if rows else ())
+        return [
+            _by_model(model, journeys, one.facts, next(p_outcomes)) if journeys else {}
+            for one, journeys in zip(asked, learned, strict=True)
+        ]
+
+    def _priors(self, asked: ToScore) -> dict[str, Score]:
+        return {c.journey_id: self._known(c.journey).prior for c in asked.candidates}
+
+    def _known(self, journey: Journey) -> _KnownJourney:
+        """Made once for those in force, which are the same objects from one decision to the next."""
+        kept = self._journeys.get(id(journey))
+        if kept is not None:
+            return kept
+        if len(self._journeys) >= MOST_KEPT:
+            self._journeys = {}
+        made = self._journeys[id(journey)] = _KnownJourney(
+            journey=journey, row=_row(journey), prior=Score(p_outcome=journey.prior, source=ScoreSource.PRIOR)
+        )
+        return made
 
     async def contributions(self, decision: Decision) -> Mapping[str, Contributions]:
         """The contributions by journey that the model ranked; empty if it serves no longer, or if it fails."""
@@ -178,38 +246,44 @@ class Scoring:
         self._thread.shutdown()
 
 
-def _priors(candidates: Sequence[Candidate]) -> dict[str, Score]:
-    return {c.journey_id: Score(p_outcome=c.journey.prior, source=ScoreSource.PRIOR) for c in candidates}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _KnownJourney:
+    """A journey, held so that no other gets its id, and what is made of it."""
+
+    journey: Journey
+    row: JourneyRow
+    prior: Score
 
 
-def _scores(model: Model | None, candidates: Sequence[Candidate], facts: Facts) -> Scores | None:
-    """The model's where it has history, priors elsewhere; None without a model, or if it fails."""
-    if model is None:
-        return None
-    scores = _priors(candidates)
-    learned = [c.journey for c in candidates if c.journey_id in model.history]
-    if learned:
-        try:
-            scores.update(_by_model(model, learned, facts))
-        except Exception:
-            log.exception("the model %s failed to score", model.version)
-            return None
-    return Scores(by_journey=scores, model_version=model.version, degraded=())
+def _asks_both(arms: Arms) -> bool:
+    """Whether decisions have scores of the challenger too."""
+    return arms.shares.get(Arm.CHALLENGER, 0.0) > 0.0 or arms.has_shadow
 
 
-def _by_model(model: Model, journeys: Sequence[Journey], facts: Facts) -> dict[str, Score]:
-    p_outcome = model.score(facts.features, facts.now, _rows(journeys))
-    if not ((p_outcome >= 0.0) & (p_outcome <= 1.0)).all():
+def _beside(own: Scores, told: Scores | None, arms: Arms) -> Scores:
+    """The champion's, and what the challenger told, if it did not fail."""
+    if told is None:
+        return replace(own, degraded=(*own.degraded, NO_CHALLENGER))
+    is_shown = arms.shares.get(Arm.CHALLENGER, 0.0) > 0.0
+    other = OtherScores(model_version=told.model_version, by_journey=told.by_journey, is_shown=is_shown)
+    return replace(own, other=other)
+
+
+def _by_model(
+    model: Model, journeys: Sequence[Journey], facts: Facts, p_outcome: NDArray[np.float64]
+) -> dict[str, Score]:
+    told = p_outcome.tolist()
+    if not all(0.0 <= p <= 1.0 for p in told):
         raise ValueError("a score is no probability")
     values, silent = _own_values(model, journeys, facts), _in_silence(model, journeys, facts)
     return {
         journey.journey_id: Score(
-            p_outcome=float(p),
+            p_outcome=p,
             source=ScoreSource.MODEL,
             value=values.get(journey.journey_id),
             p_if_silent=silent.get(journey.journey_id),
         )
-        for journey, p in zip(journeys, p_outcome, strict=True)
+        for journey, p in zip(journeys, told, strict=True)
     }
 
 
@@ -236,4 +310,8 @@ def _in_silence(model: Model, journeys: Sequence[Journey], facts: Facts) -> Mapp
 
 
 def _rows(journeys: Sequence[Journey]) -> list[JourneyRow]:
-    return [JourneyRow(journey_id=j.journey_id, kind=j.kind.value, attributes=j.attributes) for j in journeys]
+    return [_row(journey) for journey in journeys]
+
+
+def _row(journey: Journey) -> JourneyRow:
+    return JourneyRow(journey_id=journey.journey_id, kind=journey.kind.value, attributes=journey.attributes)

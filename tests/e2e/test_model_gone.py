@@ -31,6 +31,7 @@ from tests.example import EXAMPLE
 from tests.fixtures_features import registry_at
 from tests.fixtures_service import running
 from tests.model_builders import resized
+from tests.one_by_one import OneByOne
 
 
 def part(home: Path, name: str) -> Path:
@@ -312,7 +313,7 @@ async def test_the_model_changes_the_order_and_never_what_is_allowed(modelled_ho
         assert not withheld & allowed_ids(other)
 
 
-class FaultyModel:
+class FaultyModel(OneByOne):
     """A model that learned from every journey and scores as a test says."""
 
     version = "faulty"

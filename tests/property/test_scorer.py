@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.columns.arrow import columns_of
+from features.encoder import RowsAsked
 from features.interactions import ModelFeatures
 from features.values import FeatureRow, FeatureStatus, FeatureValue
 from models.bundle import Bundle
@@ -71,5 +72,10 @@ def test_a_score_is_p_met(bundle: Bundle, numbers: list[float | None], segment: 
     scorer, journeys = Scorer(bundle), [row_of(journey) for journey in policy.journeys]
     np.testing.assert_allclose(scorer.score(row, at.as_py(), journeys), expected, rtol=0, atol=1e-12)
     np.testing.assert_allclose(scorer.score(row, at.as_py(), journeys[::-1]), expected[::-1], rtol=0, atol=1e-12)
+    alone = [scorer.score(row, at.as_py(), part) for part in (journeys, journeys[::-1], [], journeys[:2])]
+    together = scorer.score_many(
+        [RowsAsked(row=row, at=at.as_py(), journeys=part) for part in (journeys, journeys[::-1], [], journeys[:2])]
+    )
+    assert [part.tobytes() for part in together] == [part.tobytes() for part in alone]
     told = [scorer.score_columns(columns, journey)[0] for journey in journeys]
     np.testing.assert_allclose(told, expected, rtol=0, atol=1e-12)

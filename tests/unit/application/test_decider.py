@@ -36,6 +36,7 @@ from tests.builders import COMPILER, NOW, Entry, journey
 from tests.contract.history import imported, plain
 from tests.contract.rows import MINUTE, WEEK, codes, contacts, event, opened, outcome, picked
 from tests.example import TERMS
+from tests.one_by_one import OneByOne
 from tests.unit.application.house import (
     ASK,
     EXAMPLE_CATALOGUE,
@@ -63,7 +64,7 @@ class PurchaseFeatures:
         return FeatureReading(values={last.name: last}, degraded=(), has_any_row=True)
 
 
-class NotingModel:
+class NotingModel(OneByOne):
     """A model that notes what it scores, and on which thread."""
 
     version, history, columns = "noting", frozenset({"news"}), ()

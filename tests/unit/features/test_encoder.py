@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from features.derived import Formula
-from features.encoder import Encoder, JourneyRow
+from features.encoder import MOST_KEPT, Encoder, JourneyRow
 from features.interactions import ModelFeatures
 from features.schema import FeatureSchema, FeatureType
 from features.values import FeatureStatus, FeatureValue, Scalar
@@ -114,6 +114,24 @@ def test_an_unknown_journey_is_known_by_its_attributes_alone(encoder: Encoder) -
     assert math.isnan(cell(encoder, ROW, "journey_kind", newcomer))
     assert math.isnan(cell(encoder, ROW, "category", newcomer))
     assert cell(encoder, ROW, "campaign_type", newcomer) == 1.0
+
+
+def test_journeys_that_share_their_attributes_are_not_taken_for_one_another(encoder: Encoder) -> None:
+    """What is kept of a journey is of that one, also where two have one mapping."""
+    twin = replace(MAKEUP, journey_id=MIXED.journey_id, kind="never seen")
+    apart = replace(twin, attributes=dict(twin.attributes))
+    for _ in range(2):
+        found = encoder.matrix(ROW, AT, [MAKEUP, twin, MAKEUP])
+        np.testing.assert_array_equal(found[[0, 2]], encoder.matrix(ROW, AT, [MAKEUP, MAKEUP]))
+        np.testing.assert_array_equal(found[1:2], Encoder(encoder.layout).matrix(ROW, AT, [apart]))
+
+
+def test_however_many_journeys_come_no_more_are_kept_than_said(encoder: Encoder) -> None:
+    many = [replace(MAKEUP, attributes=dict(MAKEUP.attributes)) for _ in range(2 * MOST_KEPT + 1)]
+    own = Encoder(encoder.layout)
+    found = own.matrix(ROW, AT, many)
+    np.testing.assert_array_equal(found, np.repeat(own.matrix(ROW, AT, [MAKEUP]), len(many), axis=0))
+    assert 0 < len(own._parts) <= MOST_KEPT
 
 
 def test_categorical_names_texts_of_customers_and_journeys(encoder: Encoder) -> None:
