@@ -54,7 +54,7 @@ class Reach:
 
     def covers(self, purpose: str, channel: str) -> bool:
         """Whether a consent, or a withdrawal that names no purpose or channel, can count."""
-        return purpose in (*self.purposes, ANY) and channel in (*self.channels, ANY)
+        return (purpose == ANY or purpose in self.purposes) and (channel == ANY or channel in self.channels)
 
 
 def reach_of(

@@ -58,12 +58,9 @@ from service.state.rows.kills import (
 from service.state.rows.last_presented import Windows
 from service.state.rows.outbox import COUNT_WAITING, changed_consents, changed_incidents, delete_delivered, waiting
 from service.state.rows.outcomes import keep_outcomes, outcome_locks
+from service.state.rows.own_facts import read_consents
 from service.state.rows.pools import Counters, PoolsUnknown, register, register_locks
-from service.state.rows.situation import (
-    STANDING,
-    read_consents,
-    read_situation,
-)
+from service.state.rows.situation import STANDING, read_situation
 
 log = logging.getLogger(__name__)
 

@@ -137,6 +137,13 @@ def _independent_batches(
     yield batch
 
 
+def cells(rows: Sequence[Row]) -> Iterable[Sequence[Any]]:
+    """What the rows of one question hold, by position. A row of SQLite is read so too, one of PostgreSQL is a dict."""
+    if rows and isinstance(rows[0], dict):
+        return [tuple(row.values()) for row in rows]
+    return rows  # type: ignore[return-value]  # `sqlite3.Row`
+
+
 def placeholders(values: Iterable[Value]) -> str:
     """`(?, ?, ?)`, one for each value; `(NULL)` for none, which `IN` finds nothing in."""
     return "(" + (", ".join("?" for _ in values) or "NULL") + ")"

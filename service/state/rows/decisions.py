@@ -35,13 +35,14 @@ from service.state.port import (
     RequestKey,
     StoredDecision,
 )
-from service.state.rows.contact_row import contact_of_row, contacts_query, state_of
+from service.state.rows.contact_row import state_of
 from service.state.rows.contacts import Contacts, Reservation
 from service.state.rows.decision_ids import find_row
 from service.state.rows.fold import JourneyMove, Move
 from service.state.rows.kills import VERSIONS, versions_of
 from service.state.rows.moves import Moves
 from service.state.rows.outcomes import kept_outcome, outcomes_of
+from service.state.rows.own_facts import read_contacts
 from service.state.rows.pools import Counters, PoolUses, uses_query
 from service.state.rows.record import record_of
 from service.state.rows.situation import read_situation
@@ -172,9 +173,9 @@ def commit_decision(
         or present.contacts != facts.situation.contacts_version
         or not _has_room(decision, read.pools, pool_uses)
     ):
-        (rows,) = session.query(contacts_query(facts.customer_id, facts.now, reach.contacts))
+        contacts = read_contacts(session, facts.customer_id, facts.now, reach.contacts)
         uses = facts.situation.uses if pool_uses is None else pool_uses.by_pool()
-        settled = StateAtCommit(contacts=tuple(map(contact_of_row, rows)), uses=uses)
+        settled = StateAtCommit(contacts=contacts, uses=uses)
         proposed = ProposedDecision.of(revise(decision, settled))
     _insert(session, proposed, read.request, counted)
     return Committed(decision=proposed.decision)

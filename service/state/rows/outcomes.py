@@ -133,7 +133,9 @@ class _OutcomeWriter:
         contact = self._contacts.get((outcome.decision_id, outcome.journey_id))
         if contact is None:
             return []
-        return [(contact["customer_id"], journey) for journey in (outcome.journey_id, *displaced_by(contact))]
+        return [
+            (contact["customer_id"], journey) for journey in (outcome.journey_id, *displaced_by(contact["displaces"]))
+        ]
 
     def _not_ranked(self, outcome: Outcome) -> FieldFault:
         is_known = find_row(self._session, outcome.decision_id) is not None
@@ -162,7 +164,7 @@ class _OutcomeWriter:
         first_at = shown_at if contact["presented_at"] is None else min(shown_at, contact["presented_at"])
         entered = JourneyMove(from_micros(shown_at), Move.PRESENTED, cause, contact["stage"])
         self._moves.keep_last((customer_id, outcome.journey_id), entered)
-        for displaced in displaced_by(contact):
+        for displaced in displaced_by(contact["displaces"]):
             self._moves.keep_first((customer_id, displaced), JourneyMove(from_micros(first_at), Move.EXITED, cause, ""))
         return self._door.present(contact, at=max(at, contact["at"]), presented_at=first_at)
 

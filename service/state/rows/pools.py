@@ -63,12 +63,15 @@ def uses_query(pools: Sequence[Pool], now: datetime) -> Sql:
     )
 
 
-def read_uses(pools: Sequence[Pool], rows: Iterable[Row]) -> dict[str, tuple[Use, ...]]:
-    """The uses by pool id, ordered by their ends; a pool that nobody uses has no entry. Raises: PoolsUnknown."""
+def read_uses(pools: Sequence[Pool], now: datetime, rows: Iterable[Row]) -> dict[str, tuple[Use, ...]]:
+    """The uses by pool id, ordered by their ends; a pool that nobody uses has no entry. Raises: PoolsUnknown.
+
+    `rows` may tell of other pools, and of uses that have ended by now.
+    """
     found: dict[str, list[Use]] = {}
     for row in rows:
         listed = found.setdefault(row["pool_key"], [])
-        if row["ends_at"] is not None:
+        if row["ends_at"] is not None and row["ends_at"] > micros(now):
             listed.append(Use(ends_at=from_micros(row["ends_at"]), amount=row["amount"]))
     by_id = {pool.pool_id: pool_key(pool) for pool in pools}
     if not found.keys() >= set(by_id.values()):
