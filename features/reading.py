@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,6 +26,18 @@ class FeatureReading:
     values: FeatureRow
     degraded: tuple[ViewFault, ...]
     has_any_row: bool
+
+
+class OneByOne(ABC):
+    """A reader of one customer after another, where nothing is gained by asking of many at once."""
+
+    @abstractmethod
+    def read(self, customer_id: str, now: datetime) -> FeatureReading:
+        """Everything that is known of a customer as of `now`."""
+
+    def read_many(self, customer_ids: Sequence[str], now: datetime) -> list[FeatureReading]:
+        """`read` of each."""
+        return [self.read(customer_id, now) for customer_id in customer_ids]
 
 
 def is_stale(event_time: datetime, at: datetime, max_age_s: float | None) -> bool:

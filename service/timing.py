@@ -20,7 +20,10 @@ class StepTimes:
         try:
             yield
         finally:
-            self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - began
+            self.add(step, time.perf_counter() - began)
+
+    def add(self, step: str, seconds: float) -> None:
+        self.seconds[step] = self.seconds.get(step, 0.0) + seconds
 
     @property
     def total(self) -> float:

@@ -91,6 +91,10 @@ class OnlineFeatures:
                 return self._nothing_read()
             return self._read(connection, customer_id, now)
 
+    def read_many(self, customer_ids: Sequence[str], now: datetime) -> list[FeatureReading]:
+        """`read` of each."""
+        return [self.read(customer_id, now) for customer_id in customer_ids]
+
     def renew(self, schema: FeatureSchema, key: CustomerKey | None = None) -> None:
         """From the next `read` on, what `schema` has, in the registry as it is now; the one before if it is broken."""
         connection = None

@@ -1,16 +1,20 @@
-"""One decision from question to committed answer: hydrate, constrain, score, select, commit; anew if facts moved."""
+"""The application behind the wire: decides in batches on threads of its own, and tells again what was decided.
+
+decide ──> batches ──> one thread: `Deciding`      long answers, and those without a record, have their own
+replayed ──> the record ──> the same decision
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
+import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from features.values import Scalar
+from service.application.deciding import LARGEST_BATCH, Answer, Asked, Deciding
 from service.application.errors import (
     DecisionExpired,
     DecisionImported,
@@ -18,60 +22,30 @@ from service.application.errors import (
     DecisionUnknown,
     RequestReused,
 )
-from service.application.hydrate import FactsRequest, HydratedFacts, Hydrator, incidents_open_in
-from service.application.scoring import Contributions, Scores, Scoring
+from service.application.hydrate import FactsRequest, Hydrator
+from service.application.question import Question
+from service.application.scoring import Contributions, Scoring
+from service.batches import Batches, BatchesClosed
 from service.catalogue.load import Catalogue
 from service.decision.constrain import constrain
 from service.decision.constraints.capacity import Pool
-from service.decision.decide import Decision, DecisionTerms, Draft, begin, conclude
+from service.decision.decide import Decision
 from service.decision.enrolments import end_enrolments
 from service.decision.evaluation import Evaluation
 from service.decision.facts import Contact, Facts, Use
 from service.decision.plan import Candidate, Plan
 from service.decision.record import replay
 from service.state.port import (
-    AlreadyDecided,
-    Committed,
     ContactState,
-    DeferredDecision,
-    FactsMoved,
-    RequestKey,
     StatementRefused,
-    StateReading,
     StateStore,
     StateUnavailable,
     StoredDecision,
 )
+from service.state.store import in_time
 from service.timing import StepTimes
 
 log = logging.getLogger(__name__)
-
-ATTEMPTS = 3
-"""All but the last are optimistic; the last one decides while it holds the locks."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """A valid request for a decision. `limit` None asks for the channel's slots."""
-
-    customer_id: str
-    channel: str
-    placement: str | None = None
-    context: Mapping[str, Scalar]
-    limit: int | None = None
-    request_id: str | None = None
-    is_dry_run: bool = False
-
-    @property
-    def facts_request(self) -> FactsRequest:
-        return FactsRequest(
-            customer_id=self.customer_id, channel=self.channel, placement=self.placement, context=self.context
-        )
-
-    def fingerprint(self) -> str:
-        """A hash of what may not change under one request id."""
-        parameters = [self.channel, self.placement, sorted(self.context.items()), self.limit]
-        return hashlib.sha256(json.dumps(parameters).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +68,7 @@ class CatalogueVersions(Protocol):
 
 
 class Decider:
-    """The application behind the wire. Safe for any number of concurrent calls of one event loop."""
+    """Safe for any number of concurrent calls of one event loop. Whoever makes it closes it."""
 
     def __init__(
         self,
@@ -113,40 +87,58 @@ class Decider:
         self._scoring = scoring
         self._state = state
         self._clock = clock
-        self._new_id = new_id
         self._allows_unrecorded = allows_unrecorded
+        deciding = Deciding(
+            catalogue=lambda: catalogues.current,
+            hydrator=hydrator,
+            scoring=scoring,
+            state=state,
+            clock=clock,
+            new_id=new_id,
+        )
+        self._batches = Batches(deciding.decide, "decide", largest=LARGEST_BATCH, lost=self._release)
+        self._long = Batches(deciding.decide, "decide-long", largest=1, lost=self._release)
+        self._unrecorded = Batches(deciding.decide_unrecorded, "decide-unrecorded", largest=LARGEST_BATCH)
+        self._replays = ThreadPoolExecutor(1, thread_name_prefix="replay")
 
     async def decide(
-        self, question: Question, times: StepTimes, before_commit: Callable[[Decision], None] = lambda _: None
+        self,
+        question: Question,
+        times: StepTimes,
+        prepare: Callable[[Decision], None] = lambda _: None,
+        *,
+        is_long: bool = False,
     ) -> Decision:
         """The committed decision; under a known request id, the one that was committed then.
 
-        `before_commit` is called with every decision that is about to be committed; if it raises, nothing is reserved.
+        `prepare` is called, on another thread, with every decision that is about to be committed; if it raises, nothing
+        is reserved. One that takes long is `is_long`, so that others do not wait for it.
         While the state store is away, an unrecorded one if that is allowed: without id, request id or reservation.
 
         Raises: RequestReused, DecisionExpired, DecisionRevoked, RecordFormatUnknown, StateUnavailable.
         """
+        asked = Asked(question=question, times=times, prepare=prepare)
         try:
-            return await self._decide(question, times, before_commit)
+            answer = await _asked_of(self._long if is_long else self._batches, asked)
+            return answer if isinstance(answer, Decision) else await self._repeat(answer.stored, question)
         except StateUnavailable as error:
             if not self._allows_unrecorded or isinstance(error, StatementRefused):
                 raise
             log.warning("the state store is away, so an answer is not recorded: %s", error)
-        return await self._propose(question, "", times, has_state=False)
+        unrecorded = await _asked_of(self._unrecorded, asked)
+        assert isinstance(unrecorded, Decision), "without a store nobody is told again"
+        return unrecorded
 
-    async def _decide(
-        self, question: Question, times: StepTimes, before_commit: Callable[[Decision], None]
-    ) -> Decision:
-        if question.is_dry_run:
-            return await self._propose(question, "", times)
-        if question.request_id is None:
-            return await self._decide_anew(question, None, times, before_commit)
-        now = self._clock()
-        known = await self._state.decision_of_request(question.customer_id, question.request_id, now)
-        if known is not None:
-            return await self._repeat(known, question)
-        key = RequestKey(request_id=question.request_id, fingerprint=question.fingerprint())
-        return await self._decide_anew(question, key, times, before_commit)
+    async def close(self) -> None:
+        """Answers what was asked, then ends the threads; to be called before what it was given is closed."""
+        for batches in (self._batches, self._long, self._unrecorded):
+            await asyncio.to_thread(batches.close)
+        self._replays.shutdown()
+
+    def _release(self, asked: Asked, answer: Answer) -> None:
+        """Of a caller who is gone before the answer."""
+        if isinstance(answer, Decision) and answer.terms.decision_id:
+            self._state.release(answer)
 
     async def replayed(self, decision_id: str, *, is_full: bool) -> ReplayedDecision:
         """A decision from its record, with every reason; if `is_full`, also what each feature added to its scores.
@@ -166,85 +158,6 @@ class Decider:
             contributions=await self._scoring.contributions(decision) if is_full else {},
         )
 
-    async def _decide_anew(
-        self, question: Question, key: RequestKey | None, times: StepTimes, before_commit: Callable[[Decision], None]
-    ) -> Decision:
-        for _ in range(ATTEMPTS - 1):
-            proposed = await self._propose(question, self._new_id(self._clock()), times)
-            before_commit(proposed)
-            with times.of("commit"):
-                result = await self._state.commit(proposed, key)
-            match result:
-                case Committed(decision=decision):
-                    return decision
-                case AlreadyDecided(stored=stored):
-                    return await self._repeat(stored, question)
-                case FactsMoved():
-                    continue
-        return await self._decide_alone(question, key, times, before_commit)
-
-    async def _decide_alone(
-        self, question: Question, key: RequestKey | None, times: StepTimes, before_commit: Callable[[Decision], None]
-    ) -> Decision:
-        """The last attempt, in one transaction that has the customer and the pools to itself.
-
-        What may take long comes before it: features are read and every journey of the channel is scored. Inside, rules
-        and selection go over what then holds, and what survives is scored again only if that changed a feature.
-        """
-        plan, now = self._catalogues.current.plan, self._clock()
-        facts_request, reach = question.facts_request, plan.reach_on(question.channel)
-        with times.of("hydrate"):
-            before = await self._hydrator.hydrate(facts_request, now, reach)
-        with times.of("score"):
-            every = [c for offered in plan.journeys.get(question.channel, ()) for c in offered.elsewhere[:1]]
-            scores = await self._scoring.score(every, before.facts, plan.arms)
-        decision_id = self._new_id(now)
-
-        def decide(state: StateReading) -> Decision:
-            hydrated = self._hydrator.merge(facts_request, now, before.reading, state)
-            draft = begin(plan, hydrated.facts)
-            has_same = hydrated.facts.features == before.facts.features
-            found = scores if has_same else self._scoring.score_here(draft.survivors, hydrated.facts, plan.arms)
-            decision = _concluded(draft, found, hydrated, question, decision_id)
-            before_commit(decision)
-            return decision
-
-        deferred = DeferredDecision(
-            decision_id=decision_id,
-            customer_id=question.customer_id,
-            decided_at=now,
-            reach=reach,
-            decide=decide,
-            named=incidents_open_in(before.reading),
-        )
-        with times.of("commit"):
-            result = await self._state.decide_alone(deferred, key)
-        if isinstance(result, AlreadyDecided):
-            return await self._repeat(result.stored, question)
-        return result.decision
-
-    async def _propose(
-        self, question: Question, decision_id: str, times: StepTimes, *, has_state: bool = True
-    ) -> Decision:
-        """A decision that is not committed; `decision_id` is "" for one that never will be."""
-        plan, now = self._catalogues.current.plan, self._clock()
-        with times.of("hydrate"):
-            if has_state:
-                hydrated = await self._hydrator.hydrate(question.facts_request, now, plan.reach_on(question.channel))
-            else:
-                hydrated = await self._hydrator.hydrate_without_state(question.facts_request, now)
-        with times.of("constrain"):
-            draft = begin(plan, hydrated.facts)
-        with times.of("score"):
-            scores = await self._scoring.score(draft.survivors, draft.facts, plan.arms)
-        with times.of("select"):
-            seed = 0 if decision_id or plan.is_plain else self._seed()
-            return _concluded(draft, scores, hydrated, question, decision_id, seed)
-
-    def _seed(self) -> int:
-        """Of a decision without an id: that of one that is not kept, so that each draws anew."""
-        return int.from_bytes(hashlib.sha256(self._new_id(self._clock()).encode()).digest()[:4], "big")
-
     async def _repeat(self, stored: StoredDecision, question: Question) -> Decision:
         """The decision that was committed under this request id, unless it may not be acted upon any more.
 
@@ -262,7 +175,8 @@ class Decider:
     async def _from_record(self, stored: StoredDecision) -> Decision:
         recorded = stored.record["input"]
         catalogue = await self._catalogues.of_version(recorded["catalogue_version"])
-        return replay(catalogue.plan, recorded)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._replays, replay, catalogue.plan, recorded)
 
     async def _revoked(self, stored: StoredDecision, decision: Decision) -> frozenset[str]:
         """The reserved journeys of a decision that the facts of now deny; its own contacts do not count against it."""
@@ -282,23 +196,12 @@ class Decider:
         return frozenset(reserved - {c.journey_id for c in allowed})
 
 
-def _concluded(
-    draft: Draft, scores: Scores, hydrated: HydratedFacts, question: Question, decision_id: str, seed: int = 0
-) -> Decision:
-    slots = draft.plan.channels[question.channel].slots
-    terms = DecisionTerms(
-        decision_id=decision_id,
-        limit=slots if question.limit is None else question.limit,
-        seed=seed,
-        model_version=scores.model_version,
-        features_version=hydrated.features_version,
-        degraded=hydrated.degraded + scores.degraded,
-    )
-    survivors = [c.journey_id for c in draft.survivors]
-    other = scores.other
-    if other is not None:
-        other = replace(other, by_journey={j: other.by_journey[j] for j in survivors})
-    return conclude(draft, {j: scores.by_journey[j] for j in survivors}, terms, other)
+async def _asked_of(batches: Batches[Asked, Answer], asked: Asked) -> Answer:
+    """Raises: StateUnavailable, also after `close`, or when the answer takes too long."""
+    try:
+        return await in_time(batches.ask(asked))
+    except BatchesClosed as error:
+        raise StateUnavailable("the service ends") from error
 
 
 def _without_decision(decision_id: str, facts: Facts, pools: Iterable[Pool]) -> Facts:

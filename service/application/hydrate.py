@@ -1,4 +1,4 @@
-"""Gathers the facts of one decision: one feature read and one state read at the same time, then merged.
+"""Gathers the facts of decisions: one read of the features of all, one of the state, then merged one by one.
 
 Feast or state: whichever knows of an open incident or of a withdrawal closes the gate. What Feast alone says can only
 close it; per incident (per purpose and channel) the state store wins once it has heard of it at or after Feast's time.
@@ -7,7 +7,7 @@ close it; per incident (per purpose and channel) the state store wins once it ha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -34,7 +34,7 @@ from service.decision.facts import (
     SituationPart,
 )
 from service.decision.reach import Reach
-from service.state.port import KillList, StateReading, StateStore
+from service.state.port import KillList, SituationQuestion, StateReading, StateStore
 
 INCIDENTS, CONSENTS = IncidentFact.feature, ConsentFact.feature
 PROBE = "0"
@@ -44,9 +44,9 @@ MOST_NAMED = 1000
 
 
 class FeatureReader(Protocol):
-    """Reads every stored feature of a customer; trouble is a status, never an exception."""
+    """Reads every stored feature of customers; trouble is a status, never an exception."""
 
-    def read(self, customer_id: str, now: datetime) -> FeatureReading: ...
+    def read_many(self, customer_ids: Sequence[str], now: datetime) -> Sequence[FeatureReading]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +60,25 @@ class FactsRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Facts that are asked for. With a `request_id`: unless that request is known."""
+
+    request: FactsRequest
+    now: datetime
+    reach: Reach
+    request_id: str | None = None
+
+    def question(self, named: Collection[str]) -> SituationQuestion:
+        return SituationQuestion(
+            customer_id=self.request.customer_id,
+            now=self.now,
+            reach=self.reach,
+            named=named,
+            request_id=self.request_id,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HydratedFacts:
     """The facts of a request. `reading`: what the feature store said, as it was read, by which version of features."""
 
@@ -70,7 +89,7 @@ class HydratedFacts:
 
 
 class Hydrator:
-    """Reads both stores. The feature store is synchronous, so it has a thread of its own."""
+    """Reads both stores, in a thread of its own for who has none."""
 
     def __init__(self, features: FeatureReader, state: StateStore, terms: Terms) -> None:
         self._features = features
@@ -85,31 +104,48 @@ class Hydrator:
 
     async def warm(self, now: datetime) -> None:
         """Opens the feature store, which may cost seconds, before the first customer waits for it."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._features.read, PROBE, now)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._features.read_many, [PROBE], now)
 
     async def has_features(self, now: datetime) -> bool:
         """Whether the feature store can be read."""
-        reading = await asyncio.get_running_loop().run_in_executor(self._thread, self._features.read, PROBE, now)
+        (reading,) = await asyncio.get_running_loop().run_in_executor(
+            self._thread, self._features.read_many, [PROBE], now
+        )
         return all(fault.status is not FeatureStatus.UNAVAILABLE for fault in reading.degraded)
 
     async def hydrate(self, request: FactsRequest, now: datetime, reach: Reach) -> HydratedFacts:
         """The facts within `reach`. Raises: StateUnavailable; trouble of the feature store is a status of its facts."""
-        loop = asyncio.get_running_loop()
-        reading, state = await asyncio.gather(
-            loop.run_in_executor(self._thread, self._features.read, request.customer_id, now),
-            self._state.situation(request.customer_id, now, reach),
-        )
-        self._last_known_kills.remember(state.situation)
-        unheard = incidents_open_in(reading) - state.incident_heard_at.keys()
-        if unheard and not state.situation.incidents.is_truncated:  # may be over for so long that they do not count
-            state = await self._state.situation(request.customer_id, now, reach, unheard)
-        return self.merge(request, now, reading, state)
+        wanted = [Wanted(request=request, now=now, reach=reach)]
+        (found,) = await asyncio.get_running_loop().run_in_executor(self._thread, self.hydrate_here, wanted)
+        assert found is not None, "only a request id can be known"
+        return found
 
-    async def hydrate_without_state(self, request: FactsRequest, now: datetime) -> HydratedFacts:
+    def hydrate_here(self, wanted: Sequence[Wanted]) -> list[HydratedFacts | None]:
+        """The facts of each, in the caller's own thread; None where the request is known to the state store.
+
+        The feature store is asked first, so that the state store can be asked of the incidents that it calls open.
+        Raises: StateUnavailable.
+        """
+        readings = self._read(wanted)
+        asked = [one.question(incidents_open_in(reading)) for one, reading in zip(wanted, readings, strict=True)]
+        states = self._state.situations_here(asked)
+        for state in states:
+            if state is not None:
+                self._last_known_kills.remember(state.situation)
+        return [
+            None if state is None else self.merge(one.request, one.now, reading, state)
+            for one, reading, state in zip(wanted, readings, states, strict=True)
+        ]
+
+    def hydrate_without_state(self, wanted: Sequence[Wanted]) -> list[HydratedFacts]:
         """The facts while the state store is away: what it would tell is unread, but for what stands in."""
-        loop = asyncio.get_running_loop()
-        reading = await loop.run_in_executor(self._thread, self._features.read, request.customer_id, now)
-        return self.merge(request, now, reading, self._last_known_kills.reading())
+        state = self._last_known_kills.reading()
+        readings = self._read(wanted)
+        return [self.merge(one.request, one.now, reading, state) for one, reading in zip(wanted, readings, strict=True)]
+
+    def _read(self, wanted: Sequence[Wanted]) -> Sequence[FeatureReading]:
+        """They are of one instant, as far as one batch asks."""
+        return self._features.read_many([one.request.customer_id for one in wanted], wanted[0].now)
 
     def merge(
         self, request: FactsRequest, now: datetime, reading: FeatureReading, state: StateReading

@@ -15,12 +15,14 @@ from features.errors import RumboError
 from features.schema import FeatureSchema
 from features.store.online import OnlineFeatures
 from service.application.catalogues import KeptCatalogues
-from service.application.decider import Decider, Question
+from service.application.decider import Decider
 from service.application.hydrate import FeatureReader, Hydrator
 from service.application.intake import Intake
+from service.application.question import Question
 from service.application.scoring import Model, Models, Scoring
 from service.bootstrap.clock import Clock, uuid_of
 from service.bootstrap.company import catalogue_of, company_of, features_known
+from service.bootstrap.deciders import decider_of
 from service.bootstrap.export import bring_up_to_date
 from service.bootstrap.store import state_store
 from service.catalogue.load import load
@@ -129,15 +131,9 @@ async def in_process(
     async with state_store(settings, company.situation, is_made=True) as state:
         catalogues = KeptCatalogues(load(catalogue_of(settings, company), terms), terms, state, clock)
         await catalogues.keep()
-        hydrator, scoring = Hydrator(reader, state, terms), Scoring(model)
-        try:
-            decider = Decider(
-                catalogues=catalogues, hydrator=hydrator, scoring=scoring, state=state, clock=clock, new_id=new_id
-            )
+        scoring = Scoring(model)
+        async with decider_of(catalogues, Hydrator(reader, state, terms), scoring, state, clock, new_id) as decider:
             yield InProcess(settings, clock, state, terms, catalogues, scoring, decider)
-        finally:
-            hydrator.close()
-            scoring.close()
 
 
 def bound_company(home: Home) -> BoundCompany:

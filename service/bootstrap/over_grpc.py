@@ -12,13 +12,14 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
-from features.reading import FeatureReading
+from features.reading import FeatureReading, OneByOne
 from service.application.catalogues import KeptCatalogues
 from service.application.decider import Decider
 from service.application.hydrate import Hydrator
 from service.application.scoring import Model, Scoring
 from service.bootstrap.clock import Clock, uuid_of
 from service.bootstrap.company import catalogue_of, company_of, terms_known
+from service.bootstrap.deciders import decider_of
 from service.bootstrap.export import bring_up_to_date
 from service.bootstrap.in_process import Home, Refused
 from service.bootstrap.serve import application
@@ -110,17 +111,12 @@ async def _records(settings: Settings, clock: Clock) -> AsyncIterator[Decider]:
     terms = terms_known(settings, company)
     async with state_store(settings, company.situation) as state:
         catalogues = KeptCatalogues(load(catalogue_of(settings, company), terms), terms, state, clock)
-        hydrator, scoring = Hydrator(_NoFeatures(), state, terms), Scoring(None)
-        try:
-            yield Decider(
-                catalogues=catalogues, hydrator=hydrator, scoring=scoring, state=state, clock=clock, new_id=uuid_of
-            )
-        finally:
-            hydrator.close()
-            scoring.close()
+        hydrator = Hydrator(_NoFeatures(), state, terms)
+        async with decider_of(catalogues, hydrator, Scoring(None), state, clock) as decider:
+            yield decider
 
 
-class _NoFeatures:
+class _NoFeatures(OneByOne):
     """Records hold the features that were served."""
 
     def read(self, customer_id: str, now: datetime) -> FeatureReading:

@@ -125,10 +125,10 @@ async def application(
         await readiness.look()
         run_until_closed(opened, readiness.run())
         intake = Intake(core.state, core.catalogues, clock, tell_features)
+        decider = _decider(core, new_id)
+        opened.push_async_callback(decider.close)
         yield Application(
-            handler=Handler(
-                decider=_decider(core, new_id), intake=intake, catalogues=core.catalogues, metrics=core.metrics
-            ),
+            handler=Handler(decider=decider, intake=intake, catalogues=core.catalogues, metrics=core.metrics),
             door=Door(
                 _shares(settings),
                 Share(settings.max_calls_large),

@@ -77,6 +77,17 @@ class StateReading:
     reach: Reach | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SituationQuestion:
+    """As `StateStore.situation` is asked. With a `request_id`: unless that request of the customer is known."""
+
+    customer_id: str
+    now: datetime
+    reach: Reach
+    named: Collection[str] = ()
+    request_id: str | None = None
+
+
 IMPORTED = "imported"
 """The part of a record that holds what was given of an imported decision, and follows from nothing else."""
 
@@ -183,6 +194,23 @@ class StateStore(Protocol):
 
     async def decide_alone(self, deferred: DeferredDecision, key: RequestKey | None) -> Committed | AlreadyDecided:
         """Reads the situation, decides and keeps the decision in one transaction, so that nothing moves meanwhile."""
+
+    def situations_here(self, asked: Sequence[SituationQuestion]) -> list[StateReading | None]:
+        """As `situation`, all over one snapshot, in the caller's own thread; None where the request is known."""
+
+    def commits_here(
+        self, proposed: Sequence[tuple[Decision, RequestKey | None]]
+    ) -> list[CommitResult | BaseException]:
+        """As `commit`, in their order in one transaction, in the caller's own thread; one that fails fails alone."""
+
+    def decide_alone_here(self, deferred: DeferredDecision, key: RequestKey | None) -> Committed | AlreadyDecided:
+        """As `decide_alone`, in the caller's own thread."""
+
+    def repeat_here(self, customer_id: str, request_id: str, now: datetime) -> StoredDecision | None:
+        """As `decision_of_request`, in the caller's own thread."""
+
+    def release(self, decision: Decision) -> None:
+        """Gives back, soon, what a decision reserved that nobody was told of, and its request id."""
 
     async def decision(self, decision_id: str, now: datetime) -> StoredDecision | None:
         """Raises: RecordFormatUnknown."""

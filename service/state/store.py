@@ -15,6 +15,7 @@ from service.decision.facts import Consents, FactKind
 from service.decision.reach import Reach
 from service.decision.reports.effects import KnownEvent
 from service.decision.reports.rows import Outcome, RowResult
+from service.state.commits import Commits
 from service.state.engines.engine import Engine
 from service.state.engines.session import Locks, Session, Sql, Transaction, customer_lock, no_locks
 from service.state.port import (
@@ -26,6 +27,7 @@ from service.state.port import (
     Kill,
     KillList,
     RequestKey,
+    SituationQuestion,
     StageCount,
     StateReading,
     StateUnavailable,
@@ -33,10 +35,7 @@ from service.state.port import (
 )
 from service.state.rows.catalogues import catalogue_source, keep_catalogue, use_catalogue
 from service.state.rows.decisions import (
-    CommitRead,
     ProposedDecision,
-    commit_decision,
-    decide_and_commit,
     exclusive_locks,
     find_decision,
     has_request,
@@ -93,6 +92,7 @@ class SqlState:
         self._fed = fed
         self._windows = windows
         self._counters = Counters()
+        self.commits = Commits(engine, self._counters)
 
     async def situation(
         self, customer_id: str, now: datetime, reach: Reach, named: Collection[str] = ()
@@ -115,16 +115,34 @@ class SqlState:
         await in_time(self.engine.make_room(now))
         return await self._with_pools(pools, now, lambda: in_time(self._decided_alone(deferred, key)))
 
+    def situations_here(self, asked: Sequence[SituationQuestion]) -> list[StateReading | None]:
+        return self.commits.situations(asked)
+
+    def commits_here(
+        self, proposed: Sequence[tuple[Decision, RequestKey | None]]
+    ) -> list[CommitResult | BaseException]:
+        return self.commits.commit(proposed)
+
+    def decide_alone_here(self, deferred: DeferredDecision, key: RequestKey | None) -> Committed | AlreadyDecided:
+        self.engine.make_room_here(deferred.decided_at)
+        transaction = self.commits.alone(deferred, key)
+        return self.commits.with_pools(
+            deferred.reach.pools, deferred.decided_at, lambda: self.commits.written(transaction)
+        )
+
+    def repeat_here(self, customer_id: str, request_id: str, now: datetime) -> StoredDecision | None:
+        return self.commits.written(_telling(customer_id, request_id, now))
+
+    def release(self, decision: Decision) -> None:
+        self._release(decision.terms.decision_id, decision.facts.customer_id)
+
     async def decision(self, decision_id: str, now: datetime) -> StoredDecision | None:
         return await self._read(lambda session: find_decision(session, decision_id, now))
 
     async def decision_of_request(self, customer_id: str, request_id: str, now: datetime) -> StoredDecision | None:
         if not await self._read(lambda session: has_request(session, customer_id, request_id)):
             return None
-        alone = Locks(exclusive=frozenset({customer_lock(customer_id)}))
-        return await self._write(
-            lambda session: tell_by_request(session, customer_id, request_id, now), lambda _: alone
-        )
+        return await in_time(self.engine.write(_telling(customer_id, request_id, now)))
 
     async def record_events(self, events: Sequence[KnownEvent], now: datetime) -> list[RowResult]:
         return await self._write(
@@ -242,13 +260,11 @@ class SqlState:
 
     async def _committed(self, proposed: ProposedDecision, key: RequestKey | None) -> CommitResult | None:
         decision = proposed.decision
-        transaction = self.committing(proposed, key)
+        transaction = self.commits.transaction(proposed, key)
         return await self._kept(transaction, decision.terms.decision_id, decision.facts.customer_id)
 
     async def _decided_alone(self, deferred: DeferredDecision, key: RequestKey | None) -> Committed | AlreadyDecided:
-        read = CommitRead.exclusive_of(deferred.customer_id, deferred.decided_at, key)
-        transaction = read.transaction(lambda session: decide_and_commit(session, deferred, read, self._counters))
-        return await self._kept(transaction, deferred.decision_id, deferred.customer_id)
+        return await self._kept(self.commits.alone(deferred, key), deferred.decision_id, deferred.customer_id)
 
     async def _kept(self, transaction: Transaction[Result], decision_id: str, customer_id: str) -> Result:
         """A caller that is gone before its answer, or waited too long for it, releases what it reserved."""
@@ -257,11 +273,6 @@ class SqlState:
         except asyncio.CancelledError:
             self._release(decision_id, customer_id)
             raise
-
-    def committing(self, proposed: ProposedDecision, key: RequestKey | None) -> Transaction[CommitResult | None]:
-        """The transaction of a commit; its answer is None if it must be done again with other locks."""
-        read = CommitRead.of(proposed.decision, key, self._counters)
-        return read.transaction(lambda session: commit_decision(session, proposed, read, self._counters))
 
     def _release(self, decision_id: str, customer_id: str) -> None:
         with suppress(StateUnavailable):  # closed meanwhile: then the reservation ends by its time
@@ -272,6 +283,12 @@ class SqlState:
                 )
             )
             released.add_done_callback(_note_failure)
+
+
+def _telling(customer_id: str, request_id: str, now: datetime) -> Transaction[StoredDecision | None]:
+    """Finds the decision of a request, and keeps that somebody was told of it."""
+    alone = Locks(exclusive=frozenset({customer_lock(customer_id)}))
+    return Transaction(lambda session: tell_by_request(session, customer_id, request_id, now), lambda _: alone)
 
 
 def _note_failure(released: asyncio.Future[None]) -> None:

@@ -36,7 +36,9 @@ class Handler:
         request = readable.question(sent)
         question = requests.question(request, self._catalogues.current.plan)
         prepared = _PreparedAnswer(request, times)
-        decision = await self._decider.decide(question, times, prepared.demand)
+        decision = await self._decider.decide(
+            question, times, prepared.demand, is_long=request.explain == decision_pb2.EXPLAIN_FULL
+        )
         response = prepared.of(decision)
         self._metrics.decided(decision, times, is_dry_run=question.is_dry_run)
         return response

@@ -9,8 +9,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from features.values import Scalar
 from rumbo.decision.v1 import decision_pb2, events_pb2, outcomes_pb2, value_pb2
-from service.application.decider import Question
 from service.application.errors import RequestInvalid
+from service.application.question import Question
 from service.decision.plan import Channel, Plan
 from service.decision.reports.event_types import HEARTBEAT
 from service.decision.reports.events import MAX_ID

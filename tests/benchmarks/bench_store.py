@@ -151,7 +151,7 @@ async def _in_turns(
     taken: list[float] = []
     for one in proposed[:LONE]:
         begins = perf_counter()
-        await state.engine.write(state.committing(one, None))
+        await state.engine.write(state.commits.transaction(one, None))
         taken.append((perf_counter() - begins) * 1e6)
     rates, loops = list[float](), list[float]()
     size = len(batches) // TURNS
@@ -173,7 +173,7 @@ async def _together(state: SqlState, proposed: Sequence[ProposedDecision]) -> fl
 
     async def caller() -> None:
         for one in waiting:
-            await state.engine.write(state.committing(one, None))
+            await state.engine.write(state.commits.transaction(one, None))
 
     begins = perf_counter()
     await asyncio.gather(*(caller() for _ in range(CALLERS)))
@@ -183,7 +183,7 @@ async def _together(state: SqlState, proposed: Sequence[ProposedDecision]) -> fl
 async def _statements(state: SqlState, plan: Plan, proposed: Sequence[ProposedDecision]) -> list[Statements]:
     """What the commits ask and tell, in batches as a group does them."""
     await _ready(state, plan, is_closed=False)
-    transactions = [state.committing(one, None) for one in proposed]
+    transactions = [state.commits.transaction(one, None) for one in proposed]
     batches: list[Statements] = []
     for first in range(0, len(transactions), GROUP):
         group = transactions[first : first + GROUP]
@@ -236,7 +236,7 @@ async def _read_and_commit(small: SqlState, large: SqlState, plan: Plan) -> tupl
             read = perf_counter() - begins
             proposed = ProposedDecision.of(propose(plan, customer_id, reading.situation))
             begins = perf_counter()
-            result = await state.engine.write(state.committing(proposed, None))
+            result = await state.engine.write(state.commits.transaction(proposed, None))
             assert isinstance(result, Committed)
             if number >= 50:
                 taken.append((read + perf_counter() - begins) * 1e6)

@@ -13,13 +13,14 @@ import pytest
 
 from features.company.document import EventTypeDocument, IncidentFromDocument
 from features.derived import Age, Formula
-from features.reading import FeatureReading
+from features.reading import FeatureReading, OneByOne
 from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalData
 from features.values import FeatureStatus, Scalar
 from service.application.catalogues import KeptCatalogues
-from service.application.decider import Decider, Question
+from service.application.decider import Decider
 from service.application.hydrate import Hydrator
 from service.application.intake import Intake
+from service.application.question import Question
 from service.application.scoring import Scoring
 from service.bootstrap.clock import uuid_of
 from service.catalogue.load import parse
@@ -99,7 +100,7 @@ CATALOGUE = parse(
 )
 
 
-class Strangers:
+class Strangers(OneByOne):
     """A feature store that knows nobody."""
 
     def read(self, customer_id: str, now: datetime) -> FeatureReading:
@@ -155,6 +156,7 @@ async def bank(state: Store) -> AsyncIterator[Bank]:
     await catalogues.keep()
     assert await made.tell("consent.granted", purpose="marketing", channel="web") == accepted("e1")
     yield made
+    await decider.close()
     hydrator.close()
     scoring.close()
 

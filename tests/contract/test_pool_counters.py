@@ -156,7 +156,7 @@ async def test_a_pool_that_became_known_in_a_transaction_that_was_undone_hides_n
 
     def refused(session: Session) -> None:
         register(session, [undone], NOW)
-        state.committing(proposed, None).run(session)
+        state.commits.transaction(proposed, None).run(session)
         raise StatementRefused
 
     with pytest.raises(StatementRefused):

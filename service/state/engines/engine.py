@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
@@ -33,11 +33,20 @@ class Engine(Protocol):
     async def read(self, work: Callable[[Session], Result]) -> Result:
         """Runs `work` over one snapshot."""
 
+    def read_here(self, work: Callable[[Session], Result]) -> Result:
+        """As `read`, in the caller's own thread, which waits."""
+
     async def scan(self, question: Sql, work: Callable[[Session, Iterator[list[Row]]], Result]) -> Result:
         """Runs `work` over one snapshot, with the rows of `question` in chunks of CHUNK."""
 
     def write(self, transaction: Transaction[Result]) -> asyncio.Future[Result]:
         """Runs it in a transaction of the database that it may share; the answer comes once it is durable."""
+
+    def write_here(self, transactions: Sequence[Transaction[Result]]) -> list[Result | BaseException]:
+        """Runs them in one transaction, in the caller's own thread, which waits.
+
+        Returns: what each came to, once it is durable, or its error; one that fails by itself fails alone.
+        """
 
     async def demand_service(self) -> None:
         """Raises: StateUnavailable if what a service needs of the database beyond its tables is not there."""
@@ -50,6 +59,9 @@ class Engine(Protocol):
 
     async def make_room(self, at: datetime) -> None:
         """Makes the place where the decisions of this day lie, if it needs one."""
+
+    def make_room_here(self, at: datetime) -> None:
+        """As `make_room`, in the caller's own thread, which waits."""
 
     async def days_past(self, before: datetime, now: datetime) -> dict[date, int] | None:
         """The days of decisions that ended by `before`, and how many decisions each has, if none of them is valid.

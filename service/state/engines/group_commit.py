@@ -1,6 +1,7 @@
 """Writes that wait while one transaction runs share the next, in the order of their arrival.
 
     submit ──> queue ──> one thread: begin, run, run, …, commit ──> each caller's answer
+    carry_out_apart ───> the same in the caller's own thread, which waits for its turn
 
 Nobody is answered before what it asked for is durable. Each sees what those before it did. If
 one fails, the transaction is rolled back and each is done again by itself, so that it fails alone.
@@ -9,12 +10,11 @@ one fails, the transaction is rolled back and each is done again by itself, so t
 from __future__ import annotations
 
 import asyncio
-import queue
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, TypeVar
 
+from service.batches import Batches, BatchesClosed, Waiting
 from service.state.engines.session import Transaction
 from service.state.port import StatementRefused, StateUnavailable
 
@@ -27,100 +27,53 @@ Transact = Callable[[Sequence[Transaction[Any]]], list[Any]]
 After StateUnavailable none is done again."""
 
 
-class _WaitingTransaction(Generic[Result]):
-    """A transaction and whoever waits for it."""
-
-    __slots__ = ("answer", "error", "loop", "result", "transaction")
-
-    def __init__(self, transaction: Transaction[Result], loop: asyncio.AbstractEventLoop) -> None:
-        self.transaction = transaction
-        self.loop = loop
-        self.answer: asyncio.Future[Result] = loop.create_future()
-        self.result: Result | None = None
-        self.error: BaseException | None = None
-
-    def deliver(self) -> None:
-        """Sets the answer, in the event loop of whoever waits for it; they may have gone."""
-        if self.answer.done():
-            return
-        if self.error is not None:
-            self.answer.set_exception(self.error)
-        else:
-            self.answer.set_result(cast("Result", self.result))
-
-
 class GroupCommit:
-    """A thread of its own for all writes of a store object. `transact` is called in that thread only."""
+    """All writes of a store object; those that are submitted have a thread. `transact` is called by one at a time."""
 
     def __init__(self, transact: Transact, name: str) -> None:
         self._transact = transact
-        self._waiting: queue.SimpleQueue[_WaitingTransaction[Any] | None] = queue.SimpleQueue()
+        self._turn = threading.Lock()
         self._is_closed = False
-        self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
+        self._batches = Batches(self._carry_out, name, largest=LARGEST_GROUP)
 
     def submit(self, transaction: Transaction[Result]) -> asyncio.Future[Result]:
         """The answer comes once it is durable. One that is cancelled before it is begun is not done.
 
         Raises: StateUnavailable after `close`.
         """
-        waiting = _WaitingTransaction(transaction, asyncio.get_running_loop())
-        with self._lock:
+        try:
+            return self._batches.submit(transaction)
+        except BatchesClosed as error:
+            raise StateUnavailable("the state store is closed") from error
+
+    def carry_out_apart(self, transactions: Sequence[Transaction[Result]]) -> list[Result | BaseException]:
+        """What each came to once it is durable, or its error. Blocking. Raises: StateUnavailable after `close`."""
+        with self._turn:
             if self._is_closed:
                 raise StateUnavailable("the state store is closed")
-            self._waiting.put(waiting)
-        return waiting.answer
+            return self._apart(transactions)
 
     def close(self) -> None:
         """Does what waits, then ends the thread. Blocking; a second call does nothing."""
-        with self._lock:
-            if not self._is_closed:
-                self._is_closed = True
-                self._waiting.put(None)
-        self._thread.join()
+        self._batches.close()
+        with self._turn:
+            self._is_closed = True
 
-    def _run(self) -> None:
-        is_last = False
-        while not is_last:
-            group = [self._waiting.get()]
-            while len(group) < LARGEST_GROUP and group[-1] is not None:
-                try:
-                    group.append(self._waiting.get_nowait())
-                except queue.Empty:
-                    break
-            is_last = group[-1] is None
-            wanted = [w for w in group if w is not None and not w.answer.cancelled()]
-            self._commit(wanted)
-            _deliver(wanted)
+    def _carry_out(self, group: Sequence[Waiting[Transaction[Any], Any]]) -> Sequence[Waiting[Transaction[Any], Any]]:
+        with self._turn:
+            outcomes = self._apart([waiting.item for waiting in group])
+        for waiting, outcome in zip(group, outcomes, strict=True):
+            if isinstance(outcome, BaseException):
+                waiting.error = outcome
+            else:
+                waiting.result = outcome
+        return ()
 
-    def _commit(self, group: Sequence[_WaitingTransaction[Any]]) -> None:
-        if not group:
-            return
+    def _apart(self, transactions: Sequence[Transaction[Any]]) -> list[Any]:
         try:
-            results = self._transact([waiting.transaction for waiting in group])
+            return self._transact(transactions)
         except BaseException as error:  # noqa: BLE001 - whatever it is, it belongs to whoever asked
-            if len(group) > 1 and (isinstance(error, StatementRefused) or not isinstance(error, StateUnavailable)):
-                for waiting in group:
-                    self._commit([waiting])
-                return
-            for waiting in group:
-                waiting.error = error
-            return
-        for waiting, result in zip(group, results, strict=True):
-            waiting.result = result
-
-
-def _deliver(group: Sequence[_WaitingTransaction[Any]]) -> None:
-    """Wakes each loop once, for waking costs more than answering. A loop that is closed has nobody who waits."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[_WaitingTransaction[Any]]] = {}
-    for waiting in group:
-        by_loop.setdefault(waiting.loop, []).append(waiting)
-    for loop, answered in by_loop.items():
-        with suppress(RuntimeError):
-            loop.call_soon_threadsafe(_deliver_all, answered)
-
-
-def _deliver_all(group: Sequence[_WaitingTransaction[Any]]) -> None:
-    for waiting in group:
-        waiting.deliver()
+            is_its_own = isinstance(error, StatementRefused) or not isinstance(error, StateUnavailable)
+            if len(transactions) > 1 and is_its_own:
+                return [outcome for one in transactions for outcome in self._apart([one])]
+            return [error] * len(transactions)

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any, TypeVar
 
 import psycopg
@@ -122,8 +123,15 @@ class PostgresEngine:
 
     async def read(self, work: Callable[[Session], Result]) -> Result:
         """Runs `work`; what it asks at once is of one snapshot."""
+        return await self._in_reader(partial(self.read_here, work))
 
-        return await self._in_reader(lambda: self._asked(lambda reader: work(self._session(reader))))
+    def read_here(self, work: Callable[[Session], Result]) -> Result:
+        """As `read`, in the caller's own thread."""
+        return self._asked(lambda reader: work(self._session(reader)))
+
+    def write_here(self, transactions: Sequence[Transaction[Result]]) -> list[Result | BaseException]:
+        """What each came to, or its error, once it is durable; in the caller's own thread, which waits for its turn."""
+        return self._writes.carry_out_apart(transactions)
 
     async def scan(self, question: Sql, work: Callable[[Session, Iterator[list[Row]]], Result]) -> Result:
         """Runs `work` over one snapshot, with the rows of `question` in chunks; no statement of it is timed out."""
@@ -140,11 +148,14 @@ class PostgresEngine:
 
     async def make_room(self, at: datetime) -> None:
         """Makes the partition of the day's decisions, once."""
+        if at.astimezone(UTC).date() not in self._days:
+            await self._in_reader(partial(self.make_room_here, at))
+
+    def make_room_here(self, at: datetime) -> None:
+        """As `make_room`, in the caller's own thread."""
         day = at.astimezone(UTC).date()
         if day not in self._days:
-            await self._in_reader(
-                lambda: self._asked_here(lambda reader: make_day(reader, day, advisory_key("partitions")))
-            )
+            self._asked_here(lambda reader: make_day(reader, day, advisory_key("partitions")))
             self._days.add(day)
 
     async def days_past(self, before: datetime, now: datetime) -> dict[date, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -78,6 +79,7 @@ class SqliteEngine:
             undo.pop_all()
         self._services = LivingServices(file.parent / SERVICES)
         self._writes = GroupCommit(self._transact, "state-write")
+        self._reading = threading.Lock()
 
     def write(self, transaction: Transaction[Result]) -> asyncio.Future[Result]:
         """Runs it in a transaction of the database that it may share; the answer comes once it is durable."""
@@ -85,14 +87,21 @@ class SqliteEngine:
 
     async def read(self, work: Callable[[Session], Result]) -> Result:
         """Runs `work` over one snapshot."""
+        return await _in_thread(self._read, partial(self.read_here, work))
 
-        def task() -> Result:
+    def read_here(self, work: Callable[[Session], Result]) -> Result:
+        """As `read`, in the caller's own thread, which waits for its turn."""
+        with self._reading:
+            if self._is_closed:
+                raise StateUnavailable("the state store is closed")
             with _answering(), _transaction(self._reader, "BEGIN"):
                 result = work(SqliteSession(self._reader))
                 self._demand_same(self._reader)
                 return result
 
-        return await _in_thread(self._read, task)
+    def write_here(self, transactions: Sequence[Transaction[Result]]) -> list[Result | BaseException]:
+        """What each came to, or its error, once it is durable; in the caller's own thread, which waits for its turn."""
+        return self._writes.carry_out_apart(transactions)
 
     async def scan(self, question: Sql, work: Callable[[Session, Iterator[list[Row]]], Result]) -> Result:
         """Runs `work` over one snapshot, with the rows of `question` in chunks; no other read waits for it."""
@@ -118,6 +127,9 @@ class SqliteEngine:
     async def make_room(self, at: datetime) -> None:
         """The decisions of all days lie in one table."""
 
+    def make_room_here(self, at: datetime) -> None:
+        """As `make_room`."""
+
     async def days_past(self, before: datetime, now: datetime) -> None:
         """There are none."""
 
@@ -129,15 +141,19 @@ class SqliteEngine:
         """Ends the threads after what they are doing; later calls fail, another `close` does nothing."""
         if self._is_closed:
             return
-        self._is_closed = True
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._read, self._reader.close)
+        await loop.run_in_executor(self._read, self._close_reader)
         self._read.shutdown()
         await loop.run_in_executor(None, self._scan.shutdown)
         await loop.run_in_executor(None, self._writes.close)
         self._writer.close()
         self._services.leave()
         self._in_use.leave()
+
+    def _close_reader(self) -> None:
+        with self._reading:
+            self._is_closed = True
+            self._reader.close()
 
     def _transact(self, transactions: Sequence[Transaction[Any]]) -> list[Any]:
         """The file has one writer at a time: the keys only tell what transactions may be prepared together.

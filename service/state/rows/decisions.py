@@ -311,6 +311,20 @@ def has_request(session: Session, customer_id: str, request_id: str) -> bool:
     return bool(session.query(_request_query(customer_id, request_id))[0])
 
 
+def known_requests(session: Session, asked: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of these (customer, request id) that have a decision."""
+    if not asked:
+        return set()
+    (rows,) = session.query(
+        Sql(
+            f"SELECT r.customer_id, r.request_id FROM (VALUES {', '.join('(?, ?)' for _ in asked)}) AS k"
+            " CROSS JOIN requests r WHERE r.customer_id = k.column1 AND r.request_id = k.column2",
+            [name for key in asked for name in key],
+        )
+    )
+    return {(row["customer_id"], row["request_id"]) for row in rows}
+
+
 def tell_by_request(session: Session, customer_id: str, request_id: str, now: datetime) -> StoredDecision | None:
     """The decision of a request, if it has one."""
     (rows,) = session.query(_request_query(customer_id, request_id))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from features.reading import FeatureReading
-from service.application.decider import Decider, Question
+from features.reading import FeatureReading, OneByOne
+from service.application.decider import Decider
 from service.application.hydrate import FeatureReader, Hydrator
+from service.application.question import Question
 from service.application.scoring import Model, Scoring
 from service.catalogue.load import Catalogue, load
 from service.catalogue.objective_windows import ObjectiveWindows
@@ -45,7 +48,7 @@ def text(decision: Decision) -> str:
     return canonical(to_document(decision))
 
 
-class NoFeatures:
+class NoFeatures(OneByOne):
     """A feature store that knows nobody."""
 
     def read(self, customer_id: str, now: datetime) -> FeatureReading:
@@ -89,6 +92,7 @@ class House:
         return await self.decider.decide(question, StepTimes())
 
     async def close(self) -> None:
+        await self.decider.close()
         self.hydrator.close()
         self.scoring.close()
         await self.state.close()
@@ -99,23 +103,26 @@ class RestlessState(SqlState):
 
     def __init__(self, file: Path) -> None:
         super().__init__(SqliteEngine(file, Durability.PROCESS_SAFE), ObjectiveWindows(), FED)
-        self.meanwhile: list[Callable[[], Awaitable[object]]] = []
+        self.meanwhile: list[Callable[[], Coroutine[Any, Any, object]]] = []
 
-    async def commit(self, decision: Decision, key: RequestKey | None) -> CommitResult:
-        await self._go_on()
-        return await super().commit(decision, key)
+    def commits_here(
+        self, proposed: Sequence[tuple[Decision, RequestKey | None]]
+    ) -> list[CommitResult | BaseException]:
+        self._go_on()
+        return super().commits_here(proposed)
 
-    async def decide_alone(self, deferred: DeferredDecision, key: RequestKey | None) -> Committed | AlreadyDecided:
-        await self._go_on()
-        return await super().decide_alone(deferred, key)
+    def decide_alone_here(self, deferred: DeferredDecision, key: RequestKey | None) -> Committed | AlreadyDecided:
+        self._go_on()
+        return super().decide_alone_here(deferred, key)
 
     def tell(self, *events: KnownEvent) -> None:
         """Each comes before the next attempt."""
         self.meanwhile += [partial(self.record_events, [row], NOW) for row in events]
 
-    async def _go_on(self) -> None:
+    def _go_on(self) -> None:
+        """From the thread that decides, which waits."""
         if self.meanwhile:
-            await self.meanwhile.pop(0)()
+            asyncio.run(self.meanwhile.pop(0)())
 
 
 OpenHouse = Callable[[], House]

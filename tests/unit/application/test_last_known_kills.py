@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from features.reading import FeatureReading, ViewFault
+from features.reading import FeatureReading, OneByOne, ViewFault
 from features.values import FeatureStatus
 from service.application import last_known_kills
-from service.application.hydrate import Hydrator
+from service.application.hydrate import HydratedFacts, Hydrator, Wanted
 from service.application.last_known_kills import LastKnownKills, keep_reading
 from service.decision.decide import Degradation
 from service.decision.facts import Consents, Situation, SituationPart
@@ -39,7 +39,7 @@ BUT_WITHDRAWALS = EVERYTHING - {SituationPart.WITHDRAWALS}
 AWAY = Degradation(what="state", status=UNAVAILABLE, effect="UNRECORDED")
 
 
-class NoFeatures:
+class NoFeatures(OneByOne):
     """A feature store that knows nobody."""
 
     def read(self, customer_id: str, now: object) -> FeatureReading:
@@ -72,16 +72,21 @@ def test_a_reading_that_comes_late_does_not_bring_an_older_list_back() -> None:
     assert last_known.reading().situation.kills == {}
 
 
+def unread(hydrator: Hydrator) -> HydratedFacts:
+    (found,) = hydrator.hydrate_without_state([Wanted(request=ASKED, now=NOW, reach=Reach())])
+    return found
+
+
 async def test_every_reading_of_the_state_is_remembered_and_used_when_there_is_none(tmp_path: Path) -> None:
     state = sqlite_state(tmp_path / "state.db", Durability.PROCESS_SAFE)
     hydrator = Hydrator(NoFeatures(), state, TERMS)
     await state.kill("news", "a test", NOW)
     await hydrator.hydrate(ASKED, NOW, Reach())
     await state.kill("*", "all of it", NOW)
-    assert (await hydrator.hydrate_without_state(ASKED, NOW)).facts.situation.kills == {"news": "a test"}
+    assert unread(hydrator).facts.situation.kills == {"news": "a test"}
     await hydrator.remember(NOW)
     await state.close()
-    assert set((await hydrator.hydrate_without_state(ASKED, NOW)).facts.situation.kills) == {"news", "*"}
+    assert set(unread(hydrator).facts.situation.kills) == {"news", "*"}
     hydrator.close()
 
 

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from service.application.decider import Question
 from service.application.errors import DecisionRevoked
+from service.application.question import Question
 from service.decision.constraints.capacity import Pool
 from service.decision.constraints.in_flight import InFlightLimit, Member
 from service.decision.constraints.registry import Policies

@@ -11,8 +11,8 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from rumbo.decision.v1 import decision_pb2, events_pb2, outcomes_pb2, value_pb2
-from service.application.decider import Question
 from service.application.errors import RequestInvalid
+from service.application.question import Question
 from service.decision.reports.rows import CustomerEvent, Outcome, OutcomeType, RowResult, RowStatus
 from service.wire import requests
 from tests.builders import NOW, catalogue

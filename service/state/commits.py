@@ -1,0 +1,133 @@
+"""Decisions kept in the thread of who asks, which waits: many in one transaction, each as if it had been alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from service.decision.constraints.capacity import Pool
+from service.decision.decide import Decision
+from service.state.engines.engine import Engine
+from service.state.engines.session import Session, Transaction
+from service.state.port import (
+    AlreadyDecided,
+    CommitResult,
+    Committed,
+    DeferredDecision,
+    RequestKey,
+    SituationQuestion,
+    StateReading,
+)
+from service.state.rows.decisions import (
+    CommitRead,
+    ProposedDecision,
+    commit_decision,
+    decide_and_commit,
+    known_requests,
+)
+from service.state.rows.pools import Counters, PoolsUnknown, register, register_locks
+from service.state.rows.situation import read_situation
+
+Result = TypeVar("Result")
+Outcome = CommitResult | BaseException
+
+
+@dataclass(slots=True)
+class _Offered:
+    """A decision to be committed. `transaction` is made anew when other locks turn out to be needed."""
+
+    proposed: ProposedDecision
+    key: RequestKey | None
+    has_counted: bool = False
+    outcome: Outcome | None = None
+
+
+class Commits:
+    """Over one engine; `counters` are those of its store."""
+
+    def __init__(self, engine: Engine, counters: Counters) -> None:
+        self._engine = engine
+        self._counters = counters
+
+    def transaction(self, proposed: ProposedDecision, key: RequestKey | None) -> Transaction[CommitResult | None]:
+        """The transaction of a commit; its answer is None if it must be done again with other locks."""
+        read = CommitRead.of(proposed.decision, key, self._counters)
+        return read.transaction(lambda session: commit_decision(session, proposed, read, self._counters))
+
+    def alone(self, deferred: DeferredDecision, key: RequestKey | None) -> Transaction[Committed | AlreadyDecided]:
+        """The transaction that decides and keeps the decision."""
+        read = CommitRead.exclusive_of(deferred.customer_id, deferred.decided_at, key)
+        return read.transaction(lambda session: decide_and_commit(session, deferred, read, self._counters))
+
+    def situations(self, asked: Sequence[SituationQuestion]) -> list[StateReading | None]:
+        """Over one snapshot; None where the request is known. Raises: StateUnavailable."""
+        pools = {pool.pool_id: pool for question in asked for pool in question.reach.pools}
+        return self.with_pools(
+            tuple(pools.values()),
+            asked[0].now,
+            lambda: self._engine.read_here(lambda session: _situations(session, asked)),
+        )
+
+    def commit(self, decisions: Sequence[tuple[Decision, RequestKey | None]]) -> list[Outcome]:
+        """Keeps them in their order; what fails by itself fails alone. Raises: StateUnavailable."""
+        outcomes: list[Outcome | _Offered] = [self._offered(*one) for one in decisions]
+        offered = [one for one in outcomes if isinstance(one, _Offered)]
+        while left := [one for one in offered if one.outcome is None]:
+            came_to = self._engine.write_here([self.transaction(one.proposed, one.key) for one in left])
+            for one, result in zip(left, came_to, strict=True):
+                if isinstance(result, PoolsUnknown) and not one.has_counted:
+                    self._count_pools(one)
+                else:
+                    one.outcome = result
+        return [_settled(one) for one in outcomes]
+
+    def written(self, transaction: Transaction[Result]) -> Result:
+        """What it came to. Raises: its error."""
+        (result,) = self._engine.write_here([transaction])
+        if isinstance(result, BaseException):
+            raise result
+        return result
+
+    def with_pools(self, pools: Sequence[Pool], now: datetime, ask: Callable[[], Result]) -> Result:
+        """Counts pools that the store does not know yet, then asks again."""
+        try:
+            return ask()
+        except PoolsUnknown:
+            self._register(pools, now)
+            return ask()
+
+    def _offered(self, decision: Decision, key: RequestKey | None) -> _Offered | Exception:
+        """A decision with its record, or why it has none."""
+        try:
+            self._engine.make_room_here(decision.decided_at)
+            return _Offered(ProposedDecision.of(decision), key)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this decision's alone
+            return error
+
+    def _count_pools(self, offered: _Offered) -> None:
+        """So that it can be done once more."""
+        decision = offered.proposed.decision
+        offered.has_counted = True
+        self._register(decision.plan.pools_on(decision.facts.channel), decision.decided_at)
+
+    def _register(self, pools: Sequence[Pool], now: datetime) -> None:
+        self.written(Transaction(lambda session: register(session, pools, now), register_locks))
+
+
+def _settled(one: Outcome | _Offered) -> Outcome:
+    if not isinstance(one, _Offered):
+        return one
+    assert one.outcome is not None
+    return one.outcome
+
+
+def _situations(session: Session, asked: Sequence[SituationQuestion]) -> list[StateReading | None]:
+    known = known_requests(session, [(q.customer_id, q.request_id) for q in asked if q.request_id is not None])
+    return [
+        None
+        if (question.customer_id, question.request_id) in known
+        else read_situation(session, question.customer_id, question.now, question.reach, question.named)
+        for question in asked
+    ]
