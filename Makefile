@@ -16,7 +16,7 @@ PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 BENCH := $(BIN)/python -m pytest -o python_files='bench_*.py' -s --timeout 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo loop serve notebooks test test-all prove check proto bench bench-learn
+.PHONY: help setup demo loop serve notebooks test test-all prove check proto bench bench-parts bench-learn
 .PHONY: check-format check-lint check-types check-layers check-protos
 
 help: ## show this list
@@ -57,7 +57,12 @@ proto: $(READY) ## generate protos/gen from the .proto files
 	$(BIN)/buf format --write protos
 	$(BIN)/python protos/generate.py
 
-bench: $(READY) ## measure: a table and bench.json (8 minutes)
+# BENCH_SECONDS of each load (4), BENCH_ROUNDS (5), BENCH_ONLY=echo,sqlite for fewer contenders; BENCH_FOLDER keeps what is
+# prepared for the next run. A look whether it works: make bench BENCH_SECONDS=1 BENCH_ROUNDS=1
+bench: $(READY) ## measure decisions beside an echo and glue: tables, bench.json, bench.png (25 minutes)
+	$(BIN)/python -m tests.benchmarks.speed
+
+bench-parts: $(READY) ## measure constraints, stores and reloads by themselves (5 minutes)
 	$(BENCH) tests/benchmarks --ignore tests/benchmarks/bench_learn.py
 
 bench-learn: $(READY) ## measure how tables are encoded and learnt from

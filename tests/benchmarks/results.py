@@ -1,4 +1,4 @@
-"""What a run of `make bench` found: a line each as it comes, and all of it in one JSON file."""
+"""What a run of `make bench-parts` or `make bench-learn` found: a line each, and all in a JSON file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-FILE = Path(os.environ.get("RUMBO_BENCH_OUT", ".")) / "bench.json"
+FILE = Path(os.environ.get("RUMBO_BENCH_OUT", ".")) / "bench_parts.json"
 _FOUND: dict[str, dict[str, float]] = {}
 
 

@@ -24,6 +24,11 @@ class ValkeyServer:
         self._databases = itertools.count()
         self._process = ServerProcess(folder, ends_by=signal.SIGTERM)
 
+    @property
+    def process_id(self) -> int:
+        """To be asked while it is started alone."""
+        return self._process.running.pid
+
     def connection_string(self) -> str:
         """An empty database, as Feast's Redis store is told of it."""
         return f"localhost:0,unix_socket_path={self.socket},db={next(self._databases)}"
