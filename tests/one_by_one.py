@@ -13,7 +13,7 @@ from features.encoder import JourneyRow, RowsAsked
 from features.values import FeatureRow
 
 
-class OneByOne(ABC):
+class ModelOneByOne(ABC):
     """Told of one, it tells of many."""
 
     @abstractmethod

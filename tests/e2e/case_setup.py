@@ -36,7 +36,7 @@ from service.state.port import Committed
 from service.state.store import SqlState
 from tests.e2e.wire import at, values
 from tests.fixtures_service import Service
-from tests.one_by_one import OneByOne
+from tests.one_by_one import ModelOneByOne
 
 SOURCE = "cases"
 
@@ -58,7 +58,7 @@ class CaseFeatures(OneByOne):
 
 
 @dataclass(slots=True)
-class CaseModel(OneByOne):
+class CaseModel(ModelOneByOne):
     """Gives the journeys of a case the chances and values that it says; the others keep their priors."""
 
     scores: Mapping[str, float] = field(default_factory=dict)

@@ -32,7 +32,7 @@ from tests.e2e.wire import (
 )
 from tests.example import EXAMPLE
 from tests.fixtures_service import Clock, Service, ask_state, row_counts, running
-from tests.one_by_one import OneByOne
+from tests.one_by_one import ModelOneByOne
 
 HELP = ("service", "resolution")
 
@@ -119,7 +119,7 @@ async def test_decisions_amid_events_obey_what_was_acknowledged_and_all_are_answ
         assert not (is_during and offered(answer, "web"))
 
 
-class InterruptedModel(OneByOne):
+class InterruptedModel(ModelOneByOne):
     """A model whose scoring is interrupted by a call to some server: the facts were read, nothing is committed yet."""
 
     version = "interrupted"

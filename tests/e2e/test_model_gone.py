@@ -31,7 +31,7 @@ from tests.example import EXAMPLE
 from tests.fixtures_features import registry_at
 from tests.fixtures_service import running
 from tests.model_builders import resized
-from tests.one_by_one import OneByOne
+from tests.one_by_one import ModelOneByOne
 
 
 def part(home: Path, name: str) -> Path:
@@ -313,7 +313,7 @@ async def test_the_model_changes_the_order_and_never_what_is_allowed(modelled_ho
         assert not withheld & allowed_ids(other)
 
 
-class FaultyModel(OneByOne):
+class FaultyModel(ModelOneByOne):
     """A model that learned from every journey and scores as a test says."""
 
     version = "faulty"

@@ -17,7 +17,7 @@ from features.schema import FeatureSpec
 from features.situation import ConsentFact, ConsentStatus, IncidentFact, IncidentStatus, SituationViews, render
 from features.values import FeatureRow, FeatureStatus, FeatureValue
 from tests.example import SCHEMA
-from tests.one_by_one import OneByOne
+from tests.one_by_one import ModelOneByOne
 from tests.oracle.conditions import Fact, Why
 from tests.oracle.history import Customer, StoredFeatures
 
@@ -99,7 +99,7 @@ class UntoldFeatures:
         """Nothing is held."""
 
 
-class OutsideModel(OneByOne):
+class OutsideModel(ModelOneByOne):
     """Scores that differ by journey and by instant, and are the same when asked again."""
 
     version = "outside"

@@ -21,7 +21,7 @@ from service.decision.arms import ONE_ARM, Arm, Arms
 from service.decision.decide import begin
 from tests.builders import NOW, Entry, catalogue, facts, journey
 from tests.model_builders import JOURNEYS, SCHEMA, bundle, customers, row
-from tests.one_by_one import OneByOne
+from tests.one_by_one import ModelOneByOne
 
 UNKNOWN = JourneyRow(journey_id="never-seen", kind="service", attributes={"category": "soap"})
 ARMS = (ONE_ARM, Arms(shares={Arm.CHALLENGER: 0.5}), Arms(has_shadow=True))
@@ -89,7 +89,7 @@ def test_rows_of_many_are_the_rows_of_each(champion: Scorer, batch: list[tuple[F
     assert [told.tobytes() for told in found] == [told.tobytes() for told in alone]
 
 
-class Choosy(OneByOne):
+class Choosy(ModelOneByOne):
     """Gives `answer` for whoever has spent nothing, or raises where that is None."""
 
     version, history = "choosy", frozenset(one.journey_id for one in JOURNEYS)

@@ -37,7 +37,7 @@ from tests.builders import COMPILER, NOW, Entry, journey
 from tests.contract.history import imported, plain
 from tests.contract.rows import MINUTE, WEEK, codes, contacts, event, opened, outcome, picked
 from tests.example import TERMS
-from tests.one_by_one import OneByOne
+from tests.one_by_one import ModelOneByOne
 from tests.unit.application.house import (
     ASK,
     EXAMPLE_CATALOGUE,
@@ -65,7 +65,7 @@ class PurchaseFeatures(OneByOne):
         return FeatureReading(values={last.name: last}, degraded=(), has_any_row=True)
 
 
-class NotingModel(OneByOne):
+class NotingModel(ModelOneByOne):
     """A model that notes what it scores, and on which thread."""
 
     version, history, columns = "noting", frozenset({"news"}), ()

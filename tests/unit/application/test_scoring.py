@@ -21,7 +21,7 @@ from service.decision.facts import Facts
 from service.decision.journey import RankBy
 from service.decision.plan import Candidate, Plan
 from tests.builders import NOW, Entry, catalogue, facts, feature, journey
-from tests.one_by_one import OneByOne
+from tests.one_by_one import ModelOneByOne
 
 KNOWN = facts(features=[feature("spend", 12.5)])
 PLAN = catalogue(
@@ -34,7 +34,7 @@ DEGRADED = (Degradation(what="model", status=FeatureStatus.UNAVAILABLE, effect="
 PRIORS = {j: Score(p_outcome=p, source=ScoreSource.PRIOR) for j, p in (("learned", 0.1), ("new", 0.2), ("old", 0.3))}
 
 
-class FakeModel(OneByOne):
+class FakeModel(ModelOneByOne):
     """Answers with what `answer` makes of the number of journeys; remembers what it was asked."""
 
     version = "9f2a"
