@@ -28,7 +28,7 @@ class FeatureReading:
     has_any_row: bool
 
 
-class OneByOne(ABC):
+class CustomerByCustomer(ABC):
     """A reader of one customer after another, where nothing is gained by asking of many at once."""
 
     @abstractmethod

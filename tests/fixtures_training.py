@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from service.cli import main
 from service.examples.complete_journey.data.campaigns import options_of_training
 from service.examples.complete_journey.data.dataset import Dataset
 from tests.fixtures_features import company_at
@@ -32,8 +32,9 @@ TOLD = "trained.json"
 def train_example(company: Path, home: Path) -> ExampleTrained:
     """`rumbo train` as the demo runs it."""
     asked = ["--company", str(company), "--home", str(home), *options_of_training(company, Dataset.load(company))]
-    result = CliRunner().invoke(main, ["train", *asked, "--json"], catch_exceptions=False)
-    assert result.exit_code == 0, result.output
+    command = [sys.executable, "-P", "-m", "service.cli", "train", *asked, "--json"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
     return ExampleTrained(home=home, document=json.loads(result.stdout))
 
 

@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from service.application.hydrate import HydratedFacts, Hydrator, Wanted, incidents_open_in
 from service.application.question import Question
-from service.application.scoring import Scores, Scoring
+from service.application.scoring import Scores, Scoring, ToScore
 from service.batches import Waiting
 from service.catalogue.load import Catalogue
 from service.decision.decide import Decision, DecisionTerms, Draft, begin, conclude
@@ -161,7 +161,7 @@ class Deciding:
         with _timed(courses, "constrain"):
             courses = _apart(courses, _constrain)
         with _timed(courses, "score"):
-            courses = _apart(courses, self._score)
+            courses = self._score(courses)
         with _timed(courses, "select"):
             courses = _apart(courses, self._conclude)
         return _apart(courses, lambda course: course.asked.prepare(course.decision))
@@ -195,9 +195,12 @@ class Deciding:
             course.hydrated = hydrated
         return [course for course, _ in found]
 
-    def _score(self, course: _Course) -> None:
-        draft = course.draft
-        course.scores = self._scoring.score_here(draft.survivors, draft.facts, course.plan.arms)
+    def _score(self, courses: Courses) -> Courses:
+        """One call of the model for all."""
+        found = _together(courses, lambda some: self._scoring.score_all([_to_score(course) for course in some]))
+        for course, scores in found:
+            course.scores = scores
+        return [course for course, _ in found]
 
     def _conclude(self, course: _Course) -> None:
         seed = 0 if course.is_kept or course.plan.is_plain else self._seed(course.now)
@@ -254,6 +257,10 @@ class Deciding:
         with _timed([course], "commit"):
             result = self._state.decide_alone_here(deferred, question.key)
         course.answer(result.decision if isinstance(result, Committed) else result)
+
+
+def _to_score(course: _Course) -> ToScore:
+    return ToScore(candidates=course.draft.survivors, facts=course.draft.facts, arms=course.plan.arms)
 
 
 def _constrain(course: _Course) -> None:

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
-from features.reading import FeatureReading, OneByOne
+from features.reading import CustomerByCustomer, FeatureReading
 from service.application.catalogues import KeptCatalogues
 from service.application.decider import Decider
 from service.application.hydrate import Hydrator
@@ -116,7 +116,7 @@ async def _records(settings: Settings, clock: Clock) -> AsyncIterator[Decider]:
             yield decider
 
 
-class _NoFeatures(OneByOne):
+class _NoFeatures(CustomerByCustomer):
     """Records hold the features that were served."""
 
     def read(self, customer_id: str, now: datetime) -> FeatureReading:

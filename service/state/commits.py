@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import compress
 from typing import TypeVar
 
 from service.decision.constraints.capacity import Pool
@@ -28,7 +29,7 @@ from service.state.rows.decisions import (
     known_requests,
 )
 from service.state.rows.pools import Counters, PoolsUnknown, register, register_locks
-from service.state.rows.situation import read_situation
+from service.state.rows.situation import read_situations
 
 Result = TypeVar("Result")
 Outcome = CommitResult | BaseException
@@ -125,9 +126,6 @@ def _settled(one: Outcome | _Offered) -> Outcome:
 
 def _situations(session: Session, asked: Sequence[SituationQuestion]) -> list[StateReading | None]:
     known = known_requests(session, [(q.customer_id, q.request_id) for q in asked if q.request_id is not None])
-    return [
-        None
-        if (question.customer_id, question.request_id) in known
-        else read_situation(session, question.customer_id, question.now, question.reach, question.named)
-        for question in asked
-    ]
+    is_new = [(question.customer_id, question.request_id) not in known for question in asked]
+    readings = iter(read_situations(session, list(compress(asked, is_new))))
+    return [next(readings) if new else None for new in is_new]

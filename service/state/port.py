@@ -79,7 +79,11 @@ class StateReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SituationQuestion:
-    """As `StateStore.situation` is asked. With a `request_id`: unless that request of the customer is known."""
+    """Whose situation is asked for, at what time, and how far a plan looks.
+
+    `named`: incidents of which it is told when they were last heard of, whether they count or not. With a `request_id`
+    only unless that request of the customer is known.
+    """
 
     customer_id: str
     now: datetime

@@ -19,10 +19,9 @@ from service.decision.facts import (
 )
 from service.decision.journey import JourneyKind, Stage
 from service.state.engines.session import Session, Sql, from_micros, micros, optional_instant
-from service.state.port import StateReading
+from service.state.port import SituationQuestion, StateReading
 from service.state.rows.incidents import incidents_of_situation, read_incidents
 from service.state.rows.pools import pool_key
-from service.state.rows.situation import SituationQuestion
 
 TABLES = (
     "customers", "incidents", "consents", "contacts", "outcomes", "enrolments", "latest_events",

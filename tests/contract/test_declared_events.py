@@ -13,7 +13,7 @@ import pytest
 
 from features.company.document import EventTypeDocument, IncidentFromDocument
 from features.derived import Age, Formula
-from features.reading import FeatureReading, OneByOne
+from features.reading import CustomerByCustomer, FeatureReading
 from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalData
 from features.values import FeatureStatus, Scalar
 from service.application.catalogues import KeptCatalogues
@@ -100,7 +100,7 @@ CATALOGUE = parse(
 )
 
 
-class Strangers(OneByOne):
+class Strangers(CustomerByCustomer):
     """A feature store that knows nobody."""
 
     def read(self, customer_id: str, now: datetime) -> FeatureReading:

@@ -11,9 +11,9 @@ import pytest
 
 from service.decision.reach import Reach
 from service.state.engines.session import Row, Session, Sql, Transaction
-from service.state.port import StateReading
+from service.state.port import SituationQuestion, StateReading
 from service.state.rows.pools import PoolsUnknown, register
-from service.state.rows.situation import SituationQuestion, read_situation, read_situations
+from service.state.rows.situation import read_situation, read_situations
 from service.state.store import SqlState
 from tests.builders import NOW
 from tests.contract.adapters import Store

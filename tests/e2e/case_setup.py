@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.encoder import JourneyRow
-from features.reading import FeatureReading, OneByOne, ViewFault
+from features.reading import CustomerByCustomer, FeatureReading, ViewFault
 from features.schema import FeatureSchema
 from features.values import FeatureRow, FeatureStatus, Scalar
 from rumbo.decision.v1 import decision_pb2, events_pb2, reason_pb2
@@ -42,7 +42,7 @@ SOURCE = "cases"
 
 
 @dataclass(slots=True)
-class CaseFeatures(OneByOne):
+class CaseFeatures(CustomerByCustomer):
     """A feature store that holds the features of each case, under the customer's id."""
 
     schema: FeatureSchema

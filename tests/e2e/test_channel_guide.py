@@ -18,7 +18,7 @@ from types import ModuleType
 import grpc
 import pytest
 
-from features.reading import FeatureReading, OneByOne
+from features.reading import CustomerByCustomer, FeatureReading
 from rumbo.decision.v1 import row_pb2
 from service.application.hydrate import PROBE
 from tests.documents import GUIDES, blocks
@@ -137,7 +137,7 @@ async def test_a_shop_that_knows_no_decision_reports_and_is_told_which_it_was_gi
     assert row_counts(service.home)["outcomes"] == 2
 
 
-class Gate(OneByOne):
+class Gate(CustomerByCustomer):
     """A feature store that reads nobody until it is opened. `is_asked`: somebody waits."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:

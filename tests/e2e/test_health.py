@@ -15,7 +15,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client.parser import text_string_to_metric_families
 
-from features.reading import FeatureReading, OneByOne, ViewFault
+from features.reading import CustomerByCustomer, FeatureReading, ViewFault
 from features.values import FeatureStatus
 from service.bootstrap.serve import application
 from service.wire.readiness import HealthPart
@@ -88,7 +88,7 @@ async def test_a_service_that_may_answer_unrecorded_is_ready_without_its_state_s
         await becomes(service, STATE, SERVING)
 
 
-class SwitchableFeatures(OneByOne):
+class SwitchableFeatures(CustomerByCustomer):
     """A feature store that can be switched off."""
 
     is_off = False

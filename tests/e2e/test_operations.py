@@ -15,7 +15,7 @@ import grpc
 import pytest
 from grpc_reflection.v1alpha import reflection_pb2
 
-from features.reading import FeatureReading, OneByOne
+from features.reading import CustomerByCustomer, FeatureReading
 from features.store.online import OnlineFeatures
 from service.bootstrap.serve import application
 from service.metrics import JsonLines
@@ -135,7 +135,7 @@ async def test_a_taken_port_is_an_error_for_people(service: Service, own_home: P
                 pass
 
 
-class Breaking(OneByOne):
+class Breaking(CustomerByCustomer):
     """A reader that keeps its promise never to raise until it `is_broken`."""
 
     def __init__(self, home: Path) -> None:

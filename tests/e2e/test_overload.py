@@ -15,7 +15,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from features.reading import FeatureReading, OneByOne
+from features.reading import CustomerByCustomer, FeatureReading
 from rumbo.decision.v1 import decision_pb2
 from service.application.hydrate import PROBE
 from tests.e2e.hostile import Raw
@@ -30,7 +30,7 @@ TOO_LATE = Refusal(code=grpc.StatusCode.RESOURCE_EXHAUSTED, reason="DEADLINE_UNR
 
 
 @dataclass(slots=True)
-class Gate(OneByOne):
+class Gate(CustomerByCustomer):
     """A feature store that reads nobody until it is opened. `asked`: the customers whose facts were asked for."""
 
     is_open: threading.Event = field(default_factory=threading.Event)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.encoder import JourneyRow
-from features.reading import FeatureReading, OneByOne, ViewFault
+from features.reading import CustomerByCustomer, FeatureReading, ViewFault
 from features.schema import FeatureSpec
 from features.situation import ConsentFact, ConsentStatus, IncidentFact, IncidentStatus, SituationViews, render
 from features.values import FeatureRow, FeatureStatus, FeatureValue
@@ -24,7 +24,7 @@ from tests.oracle.history import Customer, StoredFeatures
 STATUS = {Why.STALE: FeatureStatus.STALE, Why.UNREACHABLE: FeatureStatus.UNAVAILABLE}
 
 
-class OutsideFeatures(OneByOne):
+class OutsideFeatures(CustomerByCustomer):
     """A feature reader over what the oracle says is stored."""
 
     def __init__(self, customers: Mapping[str, Customer]) -> None:

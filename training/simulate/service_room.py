@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
-from features.reading import FeatureReading, OneByOne
+from features.reading import CustomerByCustomer, FeatureReading
 from models.scorer import Scorer
 from service.bootstrap.in_process import Home, in_process
 from service.bootstrap.over_grpc import over_grpc
@@ -79,7 +79,7 @@ class ServiceRoom:
             await self.service.report(named[first : first + ROWS_AT_ONCE])
 
 
-class _Readings(OneByOne):
+class _Readings(CustomerByCustomer):
     """The people as the service's feature store."""
 
     def __init__(self, people: People) -> None:

@@ -14,7 +14,7 @@ from datetime import datetime
 from service.decision.facts import Situation, Use
 from service.decision.reach import Reach
 from service.state.engines.session import Row, Session, Sql, cells, from_micros
-from service.state.port import StateReading
+from service.state.port import SituationQuestion, StateReading
 from service.state.rows.kills import KILLS, VERSIONS, read_versions
 from service.state.rows.own_facts import Asked, OwnRows, answers, read_own
 from service.state.rows.pools import read_uses, uses_query
@@ -23,19 +23,6 @@ from service.state.rows.versions import read_fact_versions
 
 Uses = Mapping[str, tuple[Use, ...]]
 STANDING = Sql("SELECT journey_id, stage, count(*) AS customers FROM enrolments GROUP BY journey_id, stage")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SituationQuestion:
-    """Whose situation is asked for, at what time, and how far a plan looks.
-
-    `named`: incidents of which it is told when they were last heard of, whether they count or not.
-    """
-
-    customer_id: str
-    now: datetime
-    reach: Reach
-    named: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from features.reading import FeatureReading, OneByOne
+from features.reading import CustomerByCustomer, FeatureReading
 from service.application.decider import Decider
 from service.application.hydrate import FeatureReader, Hydrator
 from service.application.question import Question
@@ -48,7 +48,7 @@ def text(decision: Decision) -> str:
     return canonical(to_document(decision))
 
 
-class NoFeatures(OneByOne):
+class NoFeatures(CustomerByCustomer):
     """A feature store that knows nobody."""
 
     def read(self, customer_id: str, now: datetime) -> FeatureReading:

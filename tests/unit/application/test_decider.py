@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from features.encoder import JourneyRow
-from features.reading import FeatureReading, OneByOne
+from features.reading import CustomerByCustomer, FeatureReading
 from features.values import FeatureRow, FeatureStatus, FeatureValue, Scalar
 from service.application.catalogues import KeptCatalogues
 from service.application.deciding import ATTEMPTS
@@ -57,7 +57,7 @@ def bought(event_id: str, at: datetime = NOW) -> KnownEvent:
     return event(event_id, "purchase", at, amount=1.0)
 
 
-class PurchaseFeatures(OneByOne):
+class PurchaseFeatures(CustomerByCustomer):
     """A feature store that knows when the customer last bought something."""
 
     def read(self, customer_id: str, now: datetime) -> FeatureReading:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from features.reading import FeatureReading, OneByOne, ViewFault
+from features.reading import CustomerByCustomer, FeatureReading, ViewFault
 from features.situation import IncidentFact, IncidentStatus, render
 from features.values import FeatureStatus, FeatureValue
 from service.application.hydrate import Hydrator
@@ -121,7 +121,7 @@ def test_the_lists_themselves_are_no_features() -> None:
 PURCHASE = event("e1", "purchase", T1, amount=9.99)
 
 
-class FixedFeatures(OneByOne):
+class FixedFeatures(CustomerByCustomer):
     """Answers every read alike, and remembers who was asked for."""
 
     def __init__(self) -> None:
@@ -163,7 +163,7 @@ async def test_what_concerns_everybody_is_a_fact_of_every_customer(tmp_path: Pat
     assert without == replace(found, uses={})
 
 
-class Lists(OneByOne):
+class Lists(CustomerByCustomer):
     """A feature store that calls these incidents open."""
 
     def __init__(self, *ids: str) -> None:

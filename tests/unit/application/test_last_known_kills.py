@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from features.reading import FeatureReading, OneByOne, ViewFault
+from features.reading import CustomerByCustomer, FeatureReading, ViewFault
 from features.values import FeatureStatus
 from service.application import last_known_kills
 from service.application.hydrate import HydratedFacts, Hydrator, Wanted
@@ -39,7 +39,7 @@ BUT_WITHDRAWALS = EVERYTHING - {SituationPart.WITHDRAWALS}
 AWAY = Degradation(what="state", status=UNAVAILABLE, effect="UNRECORDED")
 
 
-class NoFeatures(OneByOne):
+class NoFeatures(CustomerByCustomer):
     """A feature store that knows nobody."""
 
     def read(self, customer_id: str, now: object) -> FeatureReading:
