@@ -18,7 +18,7 @@ from service.quiet_load import kept_for_good
 from tests.benchmarks.speed.lengths import Lengths
 from tests.benchmarks.speed.parts import Parts
 from tests.benchmarks.speed.report import Report
-from tests.benchmarks.speed.table import tell
+from tests.benchmarks.speed.table import tables
 
 
 def main() -> None:
@@ -30,7 +30,8 @@ def main() -> None:
         opened.enter_context(kept_for_good())
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(parts.run())
-    tell(report.found, console)
+    for table in tables(report.found):
+        console.print(table)
     console.print(f"{lengths.out / 'bench.json'}, {lengths.out / 'bench.png'}", highlight=False)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.benchmarks.speed import echo
-from tests.benchmarks.speed.glue_model import MODEL, GlueColumns
+from tests.benchmarks.speed.glue_model import SERVED, GlueColumns
 from tests.benchmarks.speed.grocer import RUMBO, Grocer
 from tests.benchmarks.speed.processes import Command, ProcessTree, ServerTree, module, running
 from tests.servers.postgres import PostgresServer
@@ -109,7 +109,7 @@ def glue_over_http(grocer: Grocer, catalogue: Path, model: Path, logs: Path) -> 
         *("--no-access-log", "-w", "1"),
     ]
     serve_model: Command = [
-        *(bin_folder / "mlflow", "models", "serve", "-m", model / MODEL, "--env-manager", "local"),
+        *(bin_folder / "mlflow", "models", "serve", "-m", model / SERVED, "--env-manager", "local"),
         *("-h", "127.0.0.1", "-p", str(mlflow), "--workers", "1"),
     ]
     asked = _features_of(grocer, model)

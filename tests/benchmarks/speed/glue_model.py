@@ -1,6 +1,6 @@
 """The champion as a team without Rumbo has it: its trees as MLflow's LightGBM model, and how its columns are made.
 
-A plainer thing than the model that Rumbo registers, and faster: nothing is enforced, and one call predicts all rows.
+A plainer thing than the model that Rumbo registers, and faster: one call predicts all rows.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from features.company.company import load_company
 from features.derived import Formula
@@ -17,7 +17,11 @@ from models.registry import fetch_champion
 from models.tracking import Registry
 from tests.benchmarks.speed.grocer import Grocer
 
-MODEL, COLUMNS = "model", "columns.json"
+if TYPE_CHECKING:
+    from mlflow.models import ModelSignature
+
+MODEL, SERVED, COLUMNS = "model", "served", "columns.json"
+"""What is served over HTTP must say that its columns are numbers: in JSON a missing one is as well a text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,4 +54,13 @@ def save_glue_model(grocer: Grocer, folder: Path) -> None:
     )
     folder.mkdir(parents=True)
     (folder / COLUMNS).write_text(json.dumps(asdict(columns)), encoding="utf-8")
-    mlflow.lightgbm.save_model(lightgbm.Booster(model_str=bundle.model_text), str(folder / MODEL))
+    booster = lightgbm.Booster(model_str=bundle.model_text)
+    mlflow.lightgbm.save_model(booster, str(folder / MODEL))
+    mlflow.lightgbm.save_model(booster, str(folder / SERVED), signature=_numbers(columns))
+
+
+def _numbers(columns: GlueColumns) -> ModelSignature:
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema
+
+    return ModelSignature(inputs=Schema([ColSpec(DataType.double, name, required=False) for name in columns.order]))

@@ -11,6 +11,7 @@ from tests.benchmarks.speed.figures import Calls, of_rounds, percentile, ratio, 
 from tests.benchmarks.speed.processes import _cpu_s, _plain
 from tests.benchmarks.speed.report import compared
 from tests.benchmarks.speed.stages import between
+from tests.benchmarks.speed.targets import Target, targets
 
 
 @pytest.mark.parametrize(
@@ -83,3 +84,26 @@ def test_cpu_is_user_and_system_time_whatever_the_name_of_the_process(tmp_path: 
 )
 def test_threads_that_differ_by_a_number_are_one(name: str, plain: str) -> None:
     assert _plain(name) == plain
+
+
+def test_a_target_is_met_at_its_limit_and_never_by_what_is_no_number() -> None:
+    assert Target(text="", value=0.2, limit=0.2, is_least=True).is_met
+    assert Target(text="", value=5.0, limit=5.0).is_met
+    assert not Target(text="", value=0.19, limit=0.2, is_least=True).is_met
+    assert not Target(text="", value=math.nan, limit=0.2, is_least=True).is_met
+    assert not Target(text="", value=math.nan, limit=5.0).is_met
+
+
+def test_targets_are_read_the_right_way_round() -> None:
+    """Rumbo takes 240 a second where the glue takes 20 and another store 150; two workers cost 1,100 µs for 1,000."""
+    per_s = {"echo": 1200.0, "sqlite": 240.0, "glue": 20.0, "servers": 150.0, "sqlite_2_workers": 360.0}
+    cpu = {"echo": 200.0, "sqlite": 1000.0, "glue": 20_000.0, "servers": 900.0, "sqlite_2_workers": 1100.0}
+    rounds = {
+        name: [{"cpu_us": cpu[name], "per_s": per_s[name], "lone_p50_ms": 1.0, "half_p99_ms": 1.0}] for name in per_s
+    }
+    told = {target.text: target for target in targets({"compared": compared(rounds)})}
+    assert told["CPU of an echo ÷ CPU of a decision"].value == pytest.approx(0.2)
+    assert told["throughput ÷ that of glue"].value == pytest.approx(12.0)
+    assert told["throughput of Valkey + PostgreSQL ÷ SQLite's"].value == pytest.approx(0.625)
+    assert told["2 workers: CPU a decision ÷ that of one"].value == pytest.approx(1.1)
+    assert told["2 workers: throughput ÷ that of one"].value == pytest.approx(1.5)
