@@ -8,36 +8,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from errno import (
-    EACCES,
-    EDQUOT,
-    EFBIG,
-    EIO,
-    EISDIR,
-    ELOOP,
-    EMFILE,
-    ENAMETOOLONG,
-    ENFILE,
-    ENOSPC,
-    ENOTDIR,
-    EPERM,
-    EROFS,
-)
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import click
 
-from features.errors import RumboError
 from service.application.home_access import private_files
+from service.commands.faults import told_to_people
 from service.commands.variables import strangers
 
 GROUP = "rumbo.commands"
 INTERRUPTED = 130  # 128 + SIGINT, what a shell reports
-FAULTS_OF_THE_MACHINE = frozenset(
-    {ENOSPC, EDQUOT, EFBIG, EROFS, EACCES, EPERM, EIO, EMFILE, ENFILE, ENAMETOOLONG, ENOTDIR, EISDIR, ELOOP}
-)
-"""Of disks, rights and limits; whatever else the system says is a fault of this program."""
 
 SHORT_HELP: Mapping[str, str] = {
     "demo": "Decide for real customers of the example, from data to reasons, in one go.",
@@ -104,17 +85,11 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         try:
-            for line in strangers(os.environ):
-                click.echo(f"warning: {line}", err=True)
-            with private_files():
-                return super().invoke(ctx)
-        except RumboError as error:
-            raise click.ClickException(str(error)) from error
-        except OSError as error:
-            if error.errno not in FAULTS_OF_THE_MACHINE:
-                raise
-            where = "" if error.filename is None else f"{error.filename}: "
-            raise click.ClickException(f"{where}{error.strerror}") from error
+            with told_to_people():
+                for line in strangers(os.environ):
+                    click.echo(f"warning: {line}", err=True)
+                with private_files():
+                    return super().invoke(ctx)
         except KeyboardInterrupt:
             ctx.exit(INTERRUPTED)
 

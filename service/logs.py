@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import TextIO
+from collections.abc import Mapping
+from typing import Any, TextIO
 
 from service.metrics import JsonLines
 
@@ -13,13 +14,13 @@ _CALLER_GONE = "ExecuteBatchError"
 """What gRPC raises, and logs with a traceback, when the caller of an answer that is being sent is gone."""
 
 
-def log_to(stream: TextIO) -> None:
-    """From now on the log is lines of JSON on this stream, of what operators must know.
+def log_to(stream: TextIO, fields: Mapping[str, Any] | None = None) -> None:
+    """From now on the log is lines of JSON on this stream, of what operators must know. `fields`: of every line.
 
     Libraries that were imported before may have handlers of their own, whose lines are of another form.
     """
     lines = logging.StreamHandler(stream)
-    lines.setFormatter(JsonLines())
+    lines.setFormatter(JsonLines(fields))
     logging.basicConfig(level=logging.INFO, handlers=[lines], force=True)
     for name in _CHATTY:
         library = logging.getLogger(name)

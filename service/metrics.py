@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter as Tally
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -47,29 +47,27 @@ class Metrics:
         self._shed = Counter(
             "rumbo_shed", "Calls refused before they were begun.", ["method", "reason"], registry=self.registry
         )
-        self._in_force = Gauge("rumbo_in_force", "1 for what serves.", ["what", "version"], registry=self.registry)
+        self._in_force = self._gauge("rumbo_in_force", "1 for what serves.", ["what", "version"])
         self._versions: dict[str, str] = {}
         self._loads = Counter("rumbo_catalogue_loads", "Catalogues loaded.", ["result"], registry=self.registry)
-        self._refused = Gauge("rumbo_catalogue_refused", "1 while a catalogue is refused.", registry=self.registry)
-        self._model_refused = Gauge(
-            "rumbo_model_refused", "1 while what an alias names cannot serve.", ["what"], registry=self.registry
+        self._refused = self._gauge("rumbo_catalogue_refused", "1 while a catalogue is refused.")
+        self._model_refused = self._gauge("rumbo_model_refused", "1 while what an alias names cannot serve.", ["what"])
+        self._registry_doubted = self._gauge(
+            "rumbo_model_registry_doubted", "1 while the registry of models cannot be asked."
         )
-        self._registry_doubted = Gauge(
-            "rumbo_model_registry_doubted", "1 while the registry of models cannot be asked.", registry=self.registry
-        )
-        self.features_refused = Gauge(
-            "rumbo_features_refused", "1 while the registry has what cannot serve.", registry=self.registry
-        )
-        self.feature_lag = Gauge(
-            "rumbo_feature_lag_rows", "Changes the feature store was not told yet.", registry=self.registry
-        )
+        self.features_refused = self._gauge("rumbo_features_refused", "1 while the registry has what cannot serve.")
+        self.feature_lag = self._gauge("rumbo_feature_lag_rows", "Changes the feature store was not told yet.")
         self._pruned = Counter("rumbo_pruned_rows", "Rows past their time, deleted.", ["table"], registry=self.registry)
-        self._prune_stopped = Gauge(
-            "rumbo_prune_stopped", "1 while nothing is pruned, until somebody says that it may.", registry=self.registry
+        self._prune_stopped = self._gauge(
+            "rumbo_prune_stopped", "1 while nothing is pruned, until somebody says that it may."
         )
         self._upkeep_failures = Counter(
             "rumbo_upkeep_failures", "Attempts at the store's upkeep that failed.", ["what"], registry=self.registry
         )
+
+    def _gauge(self, name: str, text: str, labels: Sequence[str] = ()) -> Gauge:
+        """Of several workers that live, the largest is told: it is 1 where it is 1 in one of them."""
+        return Gauge(name, text, labels, registry=self.registry, multiprocess_mode="livemax")
 
     def in_force(self, what: str, version: str) -> None:
         """Sets the version of a part that is in force to 1 and the earlier one to 0; "", for none, is 0 too."""
@@ -154,12 +152,18 @@ def _line(decision: Decision, times: StepTimes, codes: Tally[str], *, is_dry_run
 class JsonLines(logging.Formatter):
     """One JSON object a line: time, level, logger, message and the record's own fields."""
 
+    def __init__(self, fields: Mapping[str, Any] | None = None) -> None:
+        """`fields`: of every line."""
+        super().__init__()
+        self._fields = fields or {}
+
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
+            **self._fields,
             **getattr(record, "fields", {}),
         }
         if record.exc_info:

@@ -19,6 +19,9 @@ from service.state.engines.postgres_url import PostgresUrl
 from service.state.upkeep.retention import Retention
 
 LONGEST_DAYS = 36500
+MOST_WORKERS = 256
+AGE_S, AGE_AMONG_WORKERS_S, LONGEST_AGE_S = 3600.0, 60.0, 86400.0
+"""How old a connection becomes before it is made anew."""
 ANY_HOST: Final = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "::": "[::1]"}
 """Who listens on every address is called on this machine's own."""
 _LINK: Final = re.compile(r"(tcp|udp|sctp)://")
@@ -53,6 +56,9 @@ class Settings(BaseSettings):
 
     `trust_group`: serve a home that others of its group can write, as where a volume is made writable for a group.
 
+    `workers`: how many processes serve. With several, connections are made anew every minute, so that they spread over
+    them and leave one that is replaced; with one, every hour. `connection_age_s` says another age.
+
     A service that ends is NOT_SERVING and refuses new calls for at least `notice_s`, so that whoever calls goes
     elsewhere, and gives those under way `drain_s` to end.
 
@@ -70,6 +76,8 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=50051, ge=0, le=65535)
     metrics_port: int | None = Field(default=None, ge=0, le=65535)
+    workers: int = Field(default=1, ge=1, le=MOST_WORKERS)
+    connection_age_s: float | None = Field(default=None, ge=1.0, le=LONGEST_AGE_S)
     durability: Durability = Durability.POWER_SAFE
     state_url: SecretStr | None = None
     allow_unrecorded: bool = False
@@ -115,6 +123,13 @@ class Settings(BaseSettings):
         """Where a caller on this machine finds the service."""
         host = ANY_HOST.get(self.host, self.host)
         return f"{host}:{self.port}"
+
+    @property
+    def age_s(self) -> float:
+        """How old a connection becomes before it is made anew."""
+        if self.connection_age_s is not None:
+            return self.connection_age_s
+        return AGE_S if self.workers == 1 else AGE_AMONG_WORKERS_S
 
     @property
     def state_file(self) -> Path:

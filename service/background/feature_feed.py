@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 BATCH = 100
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 60.0
+LOOK_EVERY_S = 0.5
 
 
 class SituationSink(Protocol):
@@ -66,6 +67,12 @@ class FeatureFeed:
                 await self._sleep(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
                 self.wake()
+
+    async def look_for_others(self) -> None:
+        """Tells what other processes of this service took in, who wake nobody here. Until cancelled."""
+        while True:
+            await self._sleep(LOOK_EVERY_S)
+            self.wake()
 
     async def drain_once(self) -> bool:
         """Tells one batch, oldest first. Returns: whether there was anything. Raises: RumboError of either store."""

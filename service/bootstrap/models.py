@@ -14,6 +14,7 @@ from models.scorer import Scorer
 from models.tracking import Registry
 from service.application.scoring import Model, Scoring
 from service.background.feature_feed import run_until_closed
+from service.background.lead import Lead
 from service.background.model_watch import ModelWatch, NotAsked
 from service.background.registry_process import RegistryProcess
 from service.decision.journey import JourneyKind
@@ -28,6 +29,7 @@ async def follow_models(
     schema: Callable[[], FeatureSchema],
     scoring: Scoring,
     metrics: Metrics,
+    lead: Lead,
     opened: AsyncExitStack,
 ) -> None:
     """Serves the champion of the home, and each that follows it, with its challenger. The first is tried before this
@@ -35,7 +37,7 @@ async def follow_models(
     """
     process = RegistryProcess(command(), request(registry), lambda: _is_there(registry))
     watch = ModelWatch(_PointedModels(registry, schema, process), scoring, metrics)
-    run_until_closed(opened, process.run())
+    run_until_closed(opened, lead.run(process.run))
     run_until_closed(opened, watch.run())
     opened.callback(watch.stop)
     await watch.first()

@@ -35,6 +35,7 @@ from service.background.feature_feed import FeatureFeed, run_until_closed
 from service.background.feature_watch import FeatureWatch
 from service.background.housekeeping import Housekeeping
 from service.background.kill_readers import KillReader
+from service.background.lead import Lead
 from service.bootstrap.clock import Clock, system_clock, uuid_of
 from service.bootstrap.company import catalogue_of, company_of, features_known
 from service.bootstrap.models import follow_models
@@ -91,11 +92,12 @@ async def application(
     features: FeatureReader | None = None,
     model: Model | None = None,
     new_id: Callable[[datetime], str] = uuid_of,
+    lead: Lead | None = None,
 ) -> AsyncIterator[Application]:
     """A ready application; on the way out, and where it cannot be made, what was opened is closed, the last first.
 
     A feature store or model that cannot be had degrades the answers; a catalogue or state store that cannot, ends it.
-    `features` and `model` stand in for the configured ones.
+    `features` and `model` stand in for the configured ones. `lead`: shared with other processes of this service.
 
     Raises: CompanyUnknown, CompanyInvalid, HomeForeign, CatalogueInvalid, HomeUnsafe, LoadEnded, StateUnavailable.
     """
@@ -109,19 +111,20 @@ async def application(
         core = await _core(settings, clock, written, features or online, Scoring(model), opened)
         for doubt in doubts:
             log.warning(doubt)
-        tell_features = _feed_features(core, company, opened)
+        lead = lead or Lead()
+        tell_features = _feed_features(core, company, lead, opened)
         watch = CatalogueWatch(
             written.folder, written.stamp, core.catalogues, core.metrics, partial(_doubts_of_company, company)
         )
         readiness = _readiness(core, watch)
-        await _work(core, watch, opened)
+        await _work(core, watch, lead, opened)
         followed = _feature_watch(core, written, online, watch) if features is None else None
         if followed is not None:
             run_until_closed(opened, followed.run())
         if model is None:
             registry = Registry.of(company, settings.home)
             in_force = partial(_schema_in_force, written.known, followed)
-            await follow_models(registry, in_force, core.scoring, core.metrics, opened)
+            await follow_models(registry, in_force, core.scoring, core.metrics, lead, opened)
         await readiness.look()
         run_until_closed(opened, readiness.run())
         intake = Intake(core.state, core.catalogues, clock, tell_features)
@@ -229,18 +232,20 @@ def _doubts_of_company(company: Company) -> tuple[str, ...]:
     return (said,) if is_changed else ()
 
 
-def _feed_features(core: _Core, company: Company, opened: AsyncExitStack) -> Callable[[], None]:
+def _feed_features(core: _Core, company: Company, lead: Lead, opened: AsyncExitStack) -> Callable[[], None]:
     """Tells the feature store what events changed, if it has a view for it. Returns: what to call after events."""
     views = company.situation
     if not views.named:
         return lambda: None
     feed = FeatureFeed(core.state, SituationWriter(company.feature_repo, views), core.metrics)
     opened.callback(feed.close)
-    run_until_closed(opened, feed.run())
+    run_until_closed(opened, lead.run(feed.run))
+    if lead.is_shared:
+        run_until_closed(opened, lead.run(feed.look_for_others))
     return feed.wake
 
 
-async def _work(core: _Core, watch: CatalogueWatch, opened: AsyncExitStack) -> None:
+async def _work(core: _Core, watch: CatalogueWatch, lead: Lead, opened: AsyncExitStack) -> None:
     """Starts what goes on beside the calls. The kill list is read once before."""
     remember = core.hydrator.remember_kills
     kills = KillReader(core.state, remember, core.clock, service_id=uuid4().hex, name=_whereabouts())
@@ -248,7 +253,7 @@ async def _work(core: _Core, watch: CatalogueWatch, opened: AsyncExitStack) -> N
     opened.push_async_callback(kills.leave)
     upkeep = Upkeep(core.state.engine, core.settings.retention)
     housekeeping = Housekeeping(upkeep, core.catalogues, core.metrics, core.clock)
-    for work in (watch.run(), housekeeping.run(), keep_reading(kills.read)):
+    for work in (watch.run(), lead.run(housekeeping.run), keep_reading(kills.read)):
         run_until_closed(opened, work)
 
 

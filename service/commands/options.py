@@ -36,6 +36,9 @@ OPTIONS: Final[dict[str, Decorator]] = {
     "host": click.option("--host", show_default="127.0.0.1"),
     "port": click.option("--port", type=_PORT, show_default="50051", help="0: any free port."),
     "metrics_port": click.option("--metrics-port", type=_PORT, help="Serve Prometheus metrics here; 0: any free port."),
+    "workers": click.option(
+        "--workers", type=click.IntRange(1, 256), show_default="1", help="Processes that serve the port together."
+    ),
     "durability": click.option(
         "--durability", type=click.Choice(["power-safe", "process-safe"]), show_default="power-safe"
     ),

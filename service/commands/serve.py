@@ -2,52 +2,42 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from service.commands.options import reads_settings
+from service.commands.until_signal import run, told_to_end
 
 if TYPE_CHECKING:
     from service.settings import Settings
 
+WORKER = (sys.executable, "-P", "-m", "service.commands.serve_worker")
+
 
 @click.command()
-@reads_settings("home", "catalogue", "host", "port", "metrics_port", "durability")
-def serve(settings: Settings) -> None:
-    """Answer decisions over gRPC until SIGTERM or Ctrl-C; calls under way are answered first."""
-    _run(settings)
+@reads_settings("home", "catalogue", "host", "port", "metrics_port", "workers", "durability")
+@click.pass_context
+def serve(ctx: click.Context, settings: Settings) -> None:
+    """Answer decisions over gRPC until SIGTERM or Ctrl-C; calls under way are answered first.
 
-
-def _run(settings: Settings) -> None:
-    """Serves in this process, on uvloop, until a signal."""
-    import asyncio
-    import sys
-
-    import uvloop
-
+    SIGHUP loads the catalogue. With several workers, SIGUSR2 replaces them one by one, and no call fails.
+    """
     from service.logs import log_to
 
     log_to(sys.stderr)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_until_signal(settings))
+    ctx.exit(_alone(settings) if settings.workers == 1 else run(_with_workers(settings)))
 
 
-async def _until_signal(settings: Settings) -> None:
-    """A signal that comes while there is nothing to drain ends the start itself."""
-    import asyncio
-    import signal
-    from contextlib import suppress
+def _alone(settings: Settings) -> int:
+    """Serves in this process, on uvloop."""
+    import uvloop
 
-    loop, this = asyncio.get_running_loop(), asyncio.current_task()
-    assert this is not None
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, this.cancel)
-    with suppress(asyncio.CancelledError):
-        await _serve(settings)
+    return run(_serve(settings), uvloop.new_event_loop)
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings) -> int:
     import asyncio
     import signal
 
@@ -55,14 +45,40 @@ async def _serve(settings: Settings) -> None:
     from service.quiet_load import kept_for_good
     from service.wire.server import serving
 
-    loop, stop = asyncio.get_running_loop(), asyncio.Event()
     async with application(settings) as app, serving(app, settings) as address:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-        click.echo(f"rumbo listens on {address.host}:{address.port}")
-        if address.metrics_port is not None:
-            click.echo(f"metrics on http://{address.host}:{address.metrics_port}/metrics")
-        loop.add_signal_handler(signal.SIGHUP, app.watch.reload)
+        stop = told_to_end()
+        _tell(settings, address.port, address.metrics_port)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, app.watch.reload)
         with kept_for_good():
             await stop.wait()
         click.echo("draining")
+    return 0
+
+
+async def _with_workers(settings: Settings) -> int:
+    """Keeps processes that serve."""
+    import asyncio
+    import signal
+
+    from service.bootstrap.workers.process import WorkerEnded
+    from service.bootstrap.workers.serve import workers
+
+    try:
+        async with workers(settings, WORKER) as served:
+            stop, loop = told_to_end(), asyncio.get_running_loop()
+            _tell(settings, served.port, served.metrics_port)
+            loop.add_signal_handler(signal.SIGHUP, served.parent.reload)
+            loop.add_signal_handler(signal.SIGUSR2, served.parent.replace)
+            await stop.wait()
+            click.echo("draining")
+            return await served.parent.end()
+    except WorkerEnded as error:
+        if error.status > 0:  # it has said why
+            return error.status
+        raise
+
+
+def _tell(settings: Settings, port: int, metrics_port: int | None) -> None:
+    click.echo(f"rumbo listens on {settings.host}:{port}")
+    if metrics_port is not None:
+        click.echo(f"metrics on http://{settings.host}:{metrics_port}/metrics")

@@ -63,9 +63,11 @@ class Address:
 async def serving(app: Application, settings: Settings) -> AsyncIterator[Address]:
     """Serves until left; then refuses new calls, and gives those under way `drain_s` to end.
 
+    One of several workers shares its port, which its parent has made sure of.
+
     Raises: AddressTaken.
     """
-    server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=_MOST_CALLS)
+    server = grpc.aio.server(options=_options(settings), maximum_concurrent_rpcs=_MOST_CALLS)
     _serve_methods(app, server)
     checks = health.aio.HealthServicer()
     _serve_health(checks, app.door, server)
@@ -159,11 +161,19 @@ async def _stop(server: grpc.aio.Server, door: Door, checks: health.aio.HealthSe
     await stopping
 
 
+def _options(settings: Settings) -> tuple[tuple[str, int], ...]:
+    # Connections are made anew, so that clients spread over replicas and no leak lasts. gRPC adds 10 % of jitter.
+    return (
+        *_OPTIONS,
+        ("grpc.so_reuseport", int(settings.workers > 1)),
+        ("grpc.max_connection_age_ms", round(settings.age_s * 1000)),
+    )
+
+
 _MINUTE_MS = 60_000
 _OPTIONS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.so_reuseport", 0),
     # Calls that one connection may have begun. Above what a method works on at once, so that the others are told so,
     # not kept waiting on the client's side; low enough that calls begun and reset at once do not crowd out the rest.
     ("grpc.max_concurrent_streams", 256),
@@ -178,9 +188,7 @@ _OPTIONS = (
     # Clients may look every 10 s whether the service is there, as those behind a NAT must; more often is a flood.
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
-    # Connections are made anew, so that clients spread over new replicas and no leak lasts. gRPC adds 10 % of jitter.
     ("grpc.max_connection_idle_ms", 10 * _MINUTE_MS),
-    ("grpc.max_connection_age_ms", 60 * _MINUTE_MS),
     ("grpc.max_connection_age_grace_ms", _MINUTE_MS),
     ("grpc.max_metadata_size", 8 * 1024),
     ("grpc.absolute_max_metadata_size", 16 * 1024),

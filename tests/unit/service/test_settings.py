@@ -43,6 +43,8 @@ SAMPLES: Mapping[str, Sample] = {
     "host": Sample(text="127.0.0.2", value="127.0.0.2"),
     "port": Sample(text="6000", value=6000),
     "metrics_port": Sample(text="6001", value=6001),
+    "workers": Sample(text="3", value=3),
+    "connection_age_s": Sample(text="90.5", value=90.5),
     "durability": Sample(text="process-safe", value=Durability.PROCESS_SAFE),
     "state_url": Sample(text="postgresql://a:b@c/d", value=SecretStr("postgresql://a:b@c/d")),
     "allow_unrecorded": Sample(text="true", value=True),
@@ -142,6 +144,7 @@ def test_an_option_wins_over_its_variable(name: str, monkeypatch: pytest.MonkeyP
         "host": "127.0.0.3",
         "port": "6002",
         "metrics_port": "6003",
+        "workers": "4",
         "durability": "power-safe",
     }
     monkeypatch.setenv(f"RUMBO_{name.upper()}", others[name])
