@@ -43,9 +43,24 @@ class CallTally:
         return self.answered / self.count
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedProcess:
+    """Where a service listens, and the number of its process."""
+
+    port: int
+    process_id: int
+
+
 @contextmanager
 def served(home: Path, **variables: str) -> Iterator[int]:
     """A service over this home, as `rumbo serve` would, whose clock is that of the tests. Yields: its port."""
+    with served_process(home, **variables) as started:
+        yield started.port
+
+
+@contextmanager
+def served_process(home: Path, **variables: str) -> Iterator[ServedProcess]:
+    """The same. Yields: its process too."""
     own = home / "catalogue"
     catalogue = own if own.is_dir() else EXAMPLE
     command = [sys.executable, "-m", "tests.benchmarks.served", "decide", str(home), str(catalogue)]
@@ -59,7 +74,7 @@ def served(home: Path, **variables: str) -> Iterator[int]:
         assert process.stdout is not None
         port, _ = process.stdout.readline().split()
         try:
-            yield int(port)
+            yield ServedProcess(port=int(port), process_id=process.pid)
         finally:
             process.stdin.close()
             with suppress(subprocess.TimeoutExpired):

@@ -107,8 +107,8 @@ def _curves(name: str, curves: Mapping[str, Sequence[Mapping[str, float]]]) -> T
 def _inside(inside: Mapping[str, Any]) -> Iterator[Table]:
     yield _table("Memory and start", inside, PROCESS)
     titles = {
-        "stages_lone_us": "µs of each stage, lone calls",
-        "stages_us": "µs of each stage, 32 callers",
+        "stages_lone_us": "µs that a lone call is in each stage",
+        "stages_us": "The same with 32 callers: of the whole batch that it is in",
         "threads_us": "CPU µs a call by thread, 32 callers",
     }
     for part, title in titles.items():
