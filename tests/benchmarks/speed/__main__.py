@@ -7,6 +7,7 @@ what is prepared for the next run), RUMBO_BENCH_OUT (where the figures go).
 from __future__ import annotations
 
 import asyncio
+import signal
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,6 +23,8 @@ from tests.benchmarks.speed.table import tables
 
 
 def main() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)  # whatever was started is ended on the way out
     lengths, console = Lengths.of_environment(), Console(width=120)
     with ExitStack() as opened:
         scratch = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
