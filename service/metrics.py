@@ -7,13 +7,15 @@ import logging
 from collections import Counter as Tally
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from service.decision.decide import Decision
 from service.decision.reports.rows import RowResult
 from service.timing import StepTimes
+
+Kept = TypeVar("Kept", Counter, Histogram)
 
 log = logging.getLogger("rumbo.decision")
 
@@ -22,23 +24,41 @@ _QUOTES_ROWS = ("DETAIL:", "CONTEXT:")
 _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 
+class _Children(Generic[Kept]):
+    """Those of a metric by their labels, which it would look up itself behind a lock each time."""
+
+    def __init__(self, metric: Kept) -> None:
+        self._metric: Kept = metric
+        self._kept: dict[tuple[str, ...], Kept] = {}
+
+    def of(self, *labels: str) -> Kept:
+        child = self._kept.get(labels)
+        if child is None:
+            child = self._kept[labels] = self._metric.labels(*labels)
+        return child
+
+
 class Metrics:
     """The metrics of one service, in a registry of their own."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._decisions = Counter("rumbo_decisions", "Decisions answered.", ["channel", "kind"], registry=self.registry)
+        self._decisions = _Children(
+            Counter("rumbo_decisions", "Decisions answered.", ["channel", "kind"], registry=self.registry)
+        )
         self._seconds = Histogram(
             "rumbo_decide_seconds", "Time to answer Decide.", buckets=_SECONDS, registry=self.registry
         )
-        self._stage = Histogram(
-            "rumbo_stage_seconds", "Time of a stage.", ["stage"], buckets=_SECONDS, registry=self.registry
+        self._stage = _Children(
+            Histogram("rumbo_stage_seconds", "Time of a stage.", ["stage"], buckets=_SECONDS, registry=self.registry)
         )
-        self._rejected = Counter(
-            "rumbo_rejected", "Candidates denied, by reason code.", ["code"], registry=self.registry
+        self._rejected = _Children(
+            Counter("rumbo_rejected", "Candidates denied, by reason code.", ["code"], registry=self.registry)
         )
-        self._degraded = Counter(
-            "rumbo_degraded", "Decisions made with a part degraded.", ["what", "status"], registry=self.registry
+        self._degraded = _Children(
+            Counter(
+                "rumbo_degraded", "Decisions made with a part degraded.", ["what", "status"], registry=self.registry
+            )
         )
         self._rows = Counter(
             "rumbo_rows", "Events and outcomes, by what became of them.", ["what", "status"], registry=self.registry
@@ -91,17 +111,17 @@ class Metrics:
 
     def decided(self, decision: Decision, times: StepTimes, *, is_dry_run: bool) -> None:
         """Counts one answer and writes its log line."""
-        channel = decision.facts.channel
-        self._decisions.labels(channel=channel, kind=_kind(decision, is_dry_run=is_dry_run)).inc()
+        self._decisions.of(decision.facts.channel, _kind(decision, is_dry_run=is_dry_run)).inc()
         self._seconds.observe(times.total)
         for stage, seconds in times.seconds.items():
-            self._stage.labels(stage=stage).observe(seconds)
+            self._stage.of(stage).observe(seconds)
         codes = Tally(reason.code for rejected in decision.rejected for reason in rejected.reasons)
         for code, count in codes.items():
-            self._rejected.labels(code=code).inc(count)
+            self._rejected.of(code).inc(count)
         for part in decision.terms.degraded:
-            self._degraded.labels(what=part.what, status=part.status.value).inc()
-        log.info("decided", extra={"fields": _line(decision, times, codes, is_dry_run=is_dry_run)})
+            self._degraded.of(part.what, part.status.value).inc()
+        if log.isEnabledFor(logging.INFO):
+            log.info("decided", extra={"fields": _line(decision, times, codes, is_dry_run=is_dry_run)})
 
     def recorded(self, what: str, results: Iterable[RowResult]) -> None:
         for result in results:

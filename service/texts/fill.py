@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
+from string import Formatter
+from typing import NamedTuple
 
 from features.values import Scalar
 from service.decision.constraints.registry import POLICY, group_of
@@ -34,7 +37,6 @@ OwnTexts = Mapping[str, Mapping[str, str]]
 NO_TEXTS: OwnTexts = {}
 _FEED = "feed."
 _OPTIONAL = re.compile(r"\[([^]]*)]")
-_FIELD = re.compile(r"{(\w+)")
 
 
 def text(reason: Reason, locale: str, own_texts: OwnTexts = NO_TEXTS) -> str:
@@ -50,7 +52,7 @@ def text(reason: Reason, locale: str, own_texts: OwnTexts = NO_TEXTS) -> str:
     wording = TEXTS.get(group, Wording(f"Reason: {reason.code}.", f"Motivo: {reason.code}."))
     if "grace_until" in reason.params:
         wording = IN_GRACE
-    return prefix + _fill(wording.by(language), _shown(reason, language))
+    return prefix + _fill(wording.by(language), _Shown(reason, language))
 
 
 def _is_unknown(reason: Reason) -> bool:
@@ -72,28 +74,66 @@ def effect_text(degraded: Degradation, locale: str) -> str:
 
 def language_of(locale: str) -> Language:
     """The language of a BCP 47 or POSIX locale; English unless it is Spanish."""
-    is_spanish = re.split(r"[-_.]", locale.strip().lower())[0] == Language.ES
+    lowered = locale.strip().lower()
+    is_spanish = lowered.startswith(Language.ES) and lowered[2:3] in ("", "-", "_", ".")
     return Language.ES if is_spanish else Language.EN
 
 
-class _ShownValue(str):
-    """A value as people read it. With the format `one|many` it is a number with its noun."""
+class _Field(NamedTuple):
+    """A value's place in a template, after `before`; with `nouns`, one and many, it is a number with its noun."""
 
-    __slots__ = ()
+    before: str
+    name: str
+    nouns: tuple[str, str] | None
 
-    def __format__(self, nouns: str) -> str:
-        one, _, many = nouns.partition("|")
-        return f"{self!s} {one if self == '1' else many}" if nouns else str(self)
+    def said(self, value: str) -> str:
+        if self.nouns is None:
+            return value
+        one, many = self.nouns
+        return f"{value} {one if value == '1' else many}"
 
 
-def _fill(template: str, shown: Mapping[str, _ShownValue]) -> str:
+class _Part(NamedTuple):
+    """What a template says in any case, and what follows it where every value of that is known."""
+
+    always: str
+    names: frozenset[str] = frozenset()
+    fields: tuple[_Field, ...] = ()
+    after: str = ""
+
+
+@lru_cache(maxsize=1024)
+def _parts(template: str) -> tuple[_Part, ...]:
+    """A template taken apart; there are as many as wordings."""
+    pieces = _OPTIONAL.split(template)
+    found = [_part(always, optional) for always, optional in zip(pieces[::2], pieces[1::2], strict=False)]
+    return (*found, _Part(always=pieces[-1]))
+
+
+def _part(always: str, optional: str) -> _Part:
+    parsed = list(Formatter().parse(optional))
+    fields = tuple(_Field(before, name, _nouns(nouns)) for before, name, nouns, _ in parsed if name is not None)
+    after = "".join(before for before, name, _, _ in parsed if name is None)
+    return _Part(always, frozenset(field.name for field in fields), fields, after)
+
+
+def _nouns(said: str | None) -> tuple[str, str] | None:
+    if not said:
+        return None
+    one, _, many = said.partition("|")
+    return one, many
+
+
+def _fill(template: str, shown: _Shown) -> str:
     """The template with every optional part whose values are all known."""
-
-    def part(match: re.Match[str]) -> str:
-        is_known = all(field in shown for field in _FIELD.findall(match[1]))
-        return match[1].format_map(shown) if is_known else ""
-
-    return _OPTIONAL.sub(part, template)
+    said: list[str] = []
+    for part in _parts(template):
+        said.append(part.always)
+        if part.names <= shown.names:
+            for field in part.fields:
+                said += (field.before, field.said(shown.value(field.name)))
+            said.append(part.after)
+    return "".join(said)
 
 
 def _unknown_text(reason: Reason, group: str, language: Language) -> str:
@@ -106,26 +146,33 @@ def _unknown_text(reason: Reason, group: str, language: Language) -> str:
     because = BECAUSE.get(status, Wording("", "")).by(language)
     whether = WHETHER[group].by(language)
     wording = UNKNOWN_AND_PASSED if reason.kind is ReasonKind.BYPASS else UNKNOWN
-    return wording.by(language).format(whether=whether) + _fill(because, _shown(reason, language)) + "."
+    return wording.by(language).format(whether=whether) + _fill(because, _Shown(reason, language)) + "."
 
 
-def _shown(reason: Reason, language: Language) -> dict[str, _ShownValue]:
-    """The parameters as people read them, without those that say nothing."""
-    params = {k: v for k, v in reason.params.items() if v != "" and SAYS_NOTHING.get(k) != v}
-    shown = {n: _ShownValue(_value(n, params, language)) for n, value in params.items()}
-    if reason.eligible_after is not None:
-        shown["eligible_after"] = _ShownValue(
-            instant_text(reason.eligible_after + timedelta(seconds=59, microseconds=999_999))
-        )
-    if group_of(reason.code) in ("AUDIENCE", POLICY) and (observed := _observed(params)):
-        shown["observed"] = _ShownValue(observed)
-    return shown
+class _Shown:
+    """The parameters as people read them, without those that say nothing; written only where asked for."""
+
+    __slots__ = ("_language", "_params", "_said", "names")
+
+    def __init__(self, reason: Reason, language: Language) -> None:
+        self._language = language
+        self._params = {k: v for k, v in reason.params.items() if v != "" and SAYS_NOTHING.get(k) != v}
+        self._said: dict[str, str] = {}
+        if reason.eligible_after is not None:
+            until = reason.eligible_after + timedelta(seconds=59, microseconds=999_999)
+            self._said["eligible_after"] = instant_text(until)
+        if group_of(reason.code) in ("AUDIENCE", POLICY) and (observed := _observed(self._params)):
+            self._said["observed"] = observed
+        self.names = self._params.keys() | self._said.keys()
+
+    def value(self, name: str) -> str:
+        said = self._said.get(name)
+        return _value(name, self._params, self._language) if said is None else said
 
 
 def _value(name: str, params: Mapping[str, Scalar], language: Language) -> str:
-    value = params[name]
-    named = NAMES.get(name, {}).get(str(value))
-    if named is not None:
+    value, names = params[name], NAMES.get(name)
+    if names is not None and (named := names.get(str(value))) is not None:
         return named.by(language)
     if name == "channel":
         return f"({value})"
@@ -157,4 +204,4 @@ def _plain(name: str, params: Mapping[str, Scalar]) -> str:
 def _duration(seconds: int, language: Language) -> str:
     """The duration in the largest unit that is exact."""
     size, nouns = next((size, nouns) for size, nouns in DURATION_UNITS if seconds % size == 0)
-    return format(_ShownValue(seconds // size), nouns.by(language))
+    return _Field("", "", _nouns(nouns.by(language))).said(str(seconds // size))

@@ -80,6 +80,7 @@ def instant_text(at: datetime, others: Iterable[datetime] = ()) -> str:
     return f"{utc:%Y-%m-%d %H:%M:%S.%f} UTC"
 
 
+@lru_cache(maxsize=1024)
 def _rounded(value: float) -> str:
     if not math.isfinite(value) or (value != 0 and abs(value) < 0.01):
         return f"{value:.2g}"

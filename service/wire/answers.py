@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from features.values import Scalar
 from rumbo.decision.v1 import (
     decision_pb2,
     events_pb2,
     journey_pb2,
     outcomes_pb2,
-    reason_pb2,
     record_pb2,
     row_pb2,
-    value_pb2,
 )
 from service.application.decider import ReplayedDecision
 from service.decision.arbitrate import ScoredCandidate
 from service.decision.constrain import Rejection
 from service.decision.decide import Decision, Degradation
+from service.decision.plan import Candidate
 from service.decision.reasons import for_eligible, for_pick
 from service.decision.reports.rows import RowResult, RowStatus
 from service.decision.select import Chance, Pick
@@ -34,17 +32,32 @@ from service.wire.enums import (
     CONTACT,
     KIND,
     OUTCOME,
-    REASON_KIND,
     ROW_STATUS,
     STAGE,
     STATUS,
-    scalar,
     timestamp,
     whole_seconds_up,
 )
+from service.wire.packed import VARINT, double, double_if_any, flag, framed, numbers, tag, varint
+from service.wire.packed import reason as packed_reason
 
 LONGEST_TEXT = 500
 """Characters of a value that a reason quotes; a longer one ends with an ellipsis."""
+MOST_KEPT = 4096
+"""Candidates of which is kept what answers say of them."""
+
+_RANKED, _NO_JOURNEY, _ELIGIBLE, _REJECTED = numbers(
+    decision_pb2.DecideResponse, "ranked", "no_journey", "eligible", "rejected"
+)
+_RANK, _REASONS, _PRIORITY, _P_OUTCOME, _WORTH = numbers(
+    journey_pb2.RankedJourney, "rank", "reasons", "priority", "p_outcome", "value"
+)
+_SELECTION_PROBABILITY, _IS_EXPLORATION, _P_IF_SILENT, _IS_FORCED = numbers(
+    journey_pb2.RankedJourney, "selection_probability", "is_exploration", "p_if_silent", "is_forced"
+)
+(_REASONS_OF_ELIGIBLE,) = numbers(journey_pb2.EligibleJourney, "reasons")
+(_REASONS_OF_REJECTED,) = numbers(journey_pb2.RejectedJourney, "reasons")
+(_REASONS_OF_SILENCE,) = numbers(journey_pb2.NoJourney, "reasons")
 
 
 def event_result(result: RowResult) -> events_pb2.EventResult:
@@ -66,14 +79,22 @@ def outcome_result(result: RowResult) -> outcomes_pb2.OutcomeResult:
     return message
 
 
-def answer(decision: Decision, *, is_full: bool, locale: str) -> decision_pb2.DecideResponse:
-    """The answer to a question."""
-    response = decision_pb2.DecideResponse(
+def answer(decision: Decision, *, is_full: bool, locale: str) -> bytes:
+    """The answer to a question: a `DecideResponse` as it is sent."""
+    begins = decision_pb2.DecideResponse(
         decision_id=decision.terms.decision_id,
         decided_at=timestamp(decision.decided_at),
         valid_until=timestamp(decision.valid_until),
-        ranked=[_ranked(pick, decision, locale, is_full=is_full) for pick in decision.picks],
-        no_journey=_no_journey(decision, locale, is_full=is_full),
+    )
+    parts = [begins.SerializeToString()]
+    parts.extend(framed(_RANKED, _ranked(pick, decision, locale, is_full=is_full)) for pick in decision.picks)
+    silence = _no_journey(decision, locale, is_full=is_full)
+    if silence is not None:
+        parts.append(framed(_NO_JOURNEY, silence))
+    if is_full:
+        parts.extend(framed(_ELIGIBLE, _eligible(s, decision, locale)) for s in decision.selection.eligible)
+        parts.extend(framed(_REJECTED, _rejected(r, decision, locale)) for r in decision.rejected)
+    ends = decision_pb2.DecideResponse(
         counts=decision_pb2.Counts(
             candidates=len(decision.picks) + len(decision.selection.eligible) + len(decision.rejected),
             eligible=len(decision.selection.eligible),
@@ -85,15 +106,14 @@ def answer(decision: Decision, *, is_full: bool, locale: str) -> decision_pb2.De
         catalogue_version=decision.plan.version,
         degraded=_degraded(decision.terms.degraded, locale),
     )
-    if is_full:
-        response.eligible.extend(_eligible(s, decision, locale) for s in decision.selection.eligible)
-        response.rejected.extend(_rejected(r, decision, locale) for r in decision.rejected)
-    return response
+    parts.append(ends.SerializeToString())
+    return b"".join(parts)
 
 
-def record(replayed: ReplayedDecision, *, is_full: bool, locale: str) -> record_pb2.GetDecisionResponse:
-    """The record of a decision, and where its contacts stand now."""
+def record(replayed: ReplayedDecision, *, is_full: bool, locale: str) -> bytes:
+    """The record of a decision, and where its contacts stand now: a `GetDecisionResponse` as it is sent."""
     decision, facts = replayed.decision, replayed.decision.facts
+    silence = _no_journey(decision, locale, is_full=is_full)
     response = record_pb2.GetDecisionResponse(
         decision_id=replayed.stored.decision_id,
         customer_id=facts.customer_id,
@@ -102,7 +122,7 @@ def record(replayed: ReplayedDecision, *, is_full: bool, locale: str) -> record_
         decided_at=timestamp(decision.decided_at),
         valid_until=timestamp(decision.valid_until),
         ranked=[_recorded_journey(pick, replayed, locale, is_full=is_full) for pick in decision.picks],
-        no_journey=_no_journey(decision, locale, is_full=is_full),
+        no_journey=None if silence is None else journey_pb2.NoJourney.FromString(silence),
         model_version=decision.model_version,
         arm=decision.arm.value if decision.plan.arms.shares else "",
         catalogue_version=decision.plan.version,
@@ -110,9 +130,11 @@ def record(replayed: ReplayedDecision, *, is_full: bool, locale: str) -> record_
         outcomes=[_recorded_outcome(kept) for kept in replayed.stored.outcomes],
     )
     if is_full:
-        response.eligible.extend(_eligible(s, decision, locale) for s in decision.selection.eligible)
-        response.rejected.extend(_rejected(r, decision, locale) for r in decision.rejected)
-    return response
+        for scored in decision.selection.eligible:
+            response.eligible.add().MergeFromString(_eligible(scored, decision, locale))
+        for rejected in decision.rejected:
+            response.rejected.add().MergeFromString(_rejected(rejected, decision, locale))
+    return response.SerializeToString()
 
 
 def _recorded_journey(
@@ -123,7 +145,7 @@ def _recorded_journey(
     state = CONTACT[replayed.stored.contact_states[journey_id]]
     contributions = replayed.contributions.get(journey_id)
     return record_pb2.RecordedJourney(
-        journey=_ranked(pick, replayed.decision, locale, is_full=is_full),
+        journey=journey_pb2.RankedJourney.FromString(_ranked(pick, replayed.decision, locale, is_full=is_full)),
         contact_state=record_pb2.CONTACT_STATE_REVOKED if is_revoked else state,
         contributions=None
         if contributions is None
@@ -146,26 +168,52 @@ def _recorded_outcome(kept: KeptOutcome) -> record_pb2.RecordedOutcome:
     )
 
 
-def _ranked(pick: Pick, decision: Decision, locale: str, *, is_full: bool) -> journey_pb2.RankedJourney:
-    scored, candidate = pick.scored, pick.candidate
-    return journey_pb2.RankedJourney(
-        rank=pick.rank,
-        journey_id=candidate.journey_id,
-        kind=KIND[candidate.journey.kind],
-        stage=STAGE[candidate.stage],
-        action_id=candidate.action.action_id,
-        tone=tone_of(candidate, decision.evaluation)[0],
-        is_offer=candidate.action.is_offer,
-        priority=scored.priority,
-        p_outcome=scored.score.p_outcome,
-        value=scored.value,
-        selection_probability=pick.selection_probability,
-        reasons=_reasons(for_pick(pick, decision), decision, locale),
-        is_exploration=pick.chance.is_exploration,
-        p_if_silent=scored.p_if_silent,
-        is_forced=pick.chance.is_forced and not decision.plan.is_plain,
-        drawn_from=_drawn_from(pick.chance) if is_full else (),
-    )
+def _ranked(pick: Pick, decision: Decision, locale: str, *, is_full: bool) -> bytes:
+    """A `RankedJourney`, its fields in their order."""
+    scored, chance = pick.scored, pick.chance
+    parts = [
+        tag(_RANK, VARINT) + varint(pick.rank),
+        _OFFERS.bytes_of(pick.candidate, tone_of(pick.candidate, decision.evaluation)[0]),
+        double(_PRIORITY, scored.priority),
+        double(_P_OUTCOME, scored.score.p_outcome),
+        double(_WORTH, scored.value),
+        double(_SELECTION_PROBABILITY, pick.selection_probability),
+        *_reasons(_REASONS, for_pick(pick, decision), decision, locale),
+        flag(_IS_EXPLORATION, is_set=chance.is_exploration),
+        double_if_any(_P_IF_SILENT, scored.p_if_silent),
+        flag(_IS_FORCED, is_set=chance.is_forced and not decision.plan.is_plain),
+    ]
+    if is_full:
+        parts.append(journey_pb2.RankedJourney(drawn_from=_drawn_from(chance)).SerializeToString())
+    return b"".join(parts)
+
+
+class _Offers:
+    """What an answer says of a candidate in one tone, whoever is asked for; of those in force, made once."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[int, str], tuple[Candidate, bytes]] = {}
+
+    def bytes_of(self, candidate: Candidate, tone: str) -> bytes:
+        """The fields of a `RankedJourney` that say it."""
+        kept = self._kept.get((id(candidate), tone))
+        if kept is not None:
+            return kept[1]
+        said = journey_pb2.RankedJourney(
+            journey_id=candidate.journey_id,
+            kind=KIND[candidate.journey.kind],
+            stage=STAGE[candidate.stage],
+            action_id=candidate.action.action_id,
+            tone=tone,
+            is_offer=candidate.action.is_offer,
+        ).SerializeToString()
+        if len(self._kept) >= MOST_KEPT:
+            self._kept = {}
+        self._kept[id(candidate), tone] = candidate, said  # held, so that no other gets its id
+        return said
+
+
+_OFFERS = _Offers()
 
 
 def _drawn_from(chance: Chance) -> Iterator[journey_pb2.SlotOption]:
@@ -176,8 +224,9 @@ def _drawn_from(chance: Chance) -> Iterator[journey_pb2.SlotOption]:
             yield journey_pb2.SlotOption(journey_id=journey_id, probability=p)
 
 
-def _eligible(scored: ScoredCandidate, decision: Decision, locale: str) -> journey_pb2.EligibleJourney:
-    return journey_pb2.EligibleJourney(
+def _eligible(scored: ScoredCandidate, decision: Decision, locale: str) -> bytes:
+    """An `EligibleJourney`."""
+    said = journey_pb2.EligibleJourney(
         journey_id=scored.journey_id,
         kind=KIND[scored.candidate.journey.kind],
         stage=STAGE[scored.candidate.stage],
@@ -185,32 +234,36 @@ def _eligible(scored: ScoredCandidate, decision: Decision, locale: str) -> journ
         priority=scored.priority,
         p_outcome=scored.score.p_outcome,
         value=scored.value,
-        reasons=_reasons(for_eligible(scored), decision, locale),
         p_if_silent=scored.p_if_silent,
     )
+    reasons = _reasons(_REASONS_OF_ELIGIBLE, for_eligible(scored), decision, locale)
+    return b"".join((said.SerializeToString(), *reasons))
 
 
-def _rejected(rejected: Rejection, decision: Decision, locale: str) -> journey_pb2.RejectedJourney:
-    return journey_pb2.RejectedJourney(
+def _rejected(rejected: Rejection, decision: Decision, locale: str) -> bytes:
+    """A `RejectedJourney`."""
+    said = journey_pb2.RejectedJourney(
         journey_id=rejected.journey_id,
-        reasons=_reasons(rejected.reasons, decision, locale),
         eligible_after=_within_limit(decision.eligible_after(rejected), decision.decided_at),
     )
+    reasons = _reasons(_REASONS_OF_REJECTED, rejected.reasons, decision, locale)
+    return b"".join((said.SerializeToString(), *reasons))
 
 
-def _no_journey(decision: Decision, locale: str, *, is_full: bool) -> journey_pb2.NoJourney | None:
+def _no_journey(decision: Decision, locale: str, *, is_full: bool) -> bytes | None:
+    """A `NoJourney`; None where there is none."""
     reasons = decision.no_journey
     if reasons is None:
         return None
     silence = decision.selection.silence
-    return journey_pb2.NoJourney(
-        reasons=_reasons(reasons, decision, locale),
+    said = journey_pb2.NoJourney(
         value=decision.selection.silence_value or 0.0,
         selection_probability=1.0 if silence is None else silence.p,
         is_exploration=silence is not None and silence.is_exploration,
         is_forced=silence is not None and silence.is_forced and not decision.plan.is_plain,
         drawn_from=_drawn_from(silence) if is_full and silence is not None else (),
     )
+    return b"".join((*_reasons(_REASONS_OF_SILENCE, reasons, decision, locale), said.SerializeToString()))
 
 
 def _degraded(degraded: Iterable[Degradation], locale: str) -> list[decision_pb2.Degraded]:
@@ -219,32 +272,28 @@ def _degraded(degraded: Iterable[Degradation], locale: str) -> list[decision_pb2
     ]
 
 
-def _reasons(reasons: Iterable[Reason], decision: Decision, locale: str) -> list[reason_pb2.Reason]:
-    return [_reason(_cut(reason), decision, locale) for reason in reasons]
+def _reasons(field: int, reasons: Iterable[Reason], decision: Decision, locale: str) -> Iterator[bytes]:
+    """Each as an item of a field."""
+    return (framed(field, _reason(_cut(reason), decision, locale)) for reason in reasons)
 
 
-def _reason(reason: Reason, decision: Decision, locale: str) -> reason_pb2.Reason:
-    return reason_pb2.Reason(
-        code=reason.code,
-        kind=REASON_KIND[reason.kind],
-        params=_params(reason.params),
-        text=text(reason, locale, decision.plan.texts),
-        eligible_after=_within_limit(reason.eligible_after, decision.decided_at),
+def _reason(reason: Reason, decision: Decision, locale: str) -> bytes:
+    return packed_reason(
+        reason.code,
+        reason.kind,
+        reason.params,
+        text(reason, locale, decision.plan.texts),
+        _within_limit(reason.eligible_after, decision.decided_at),
     )
 
 
 def _cut(reason: Reason) -> Reason:
     """The same with the beginning of each long text: many journeys may have read the same one, and each says so."""
-    params = dict(reason.params)
-    long = {name: value for name, value in params.items() if isinstance(value, str) and len(value) > LONGEST_TEXT}
+    long = {n: v for n, v in reason.params.items() if isinstance(v, str) and len(v) > LONGEST_TEXT}
     if not long:
-        return reason._replace(params=params)
+        return reason
     cut = {name: value[: LONGEST_TEXT - 1] + "…" for name, value in long.items()}
-    return reason._replace(params={**params, **cut})
-
-
-def _params(params: Mapping[str, Scalar]) -> dict[str, value_pb2.Value]:
-    return {name: scalar(value) for name, value in params.items()}
+    return reason._replace(params={**reason.params, **cut})
 
 
 def _within_limit(at: datetime | None, decided_at: datetime) -> Timestamp | None:

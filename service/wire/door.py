@@ -32,7 +32,7 @@ READ_S = 10.0
 
 Context = grpc.aio.ServicerContext[Any, Any]
 ReadMessage = TypeVar("ReadMessage", bound=Message)
-Method = Callable[[bytes], Awaitable[Message]]
+Method = Callable[[bytes], Awaitable[bytes]]
 
 
 class Door:
@@ -81,7 +81,7 @@ class Door:
         share.demand(context.time_remaining())
         sent = await _message(context)
         with (self._large if len(sent) > LARGE_BYTES else share).place(context.time_remaining()):
-            answer = (await method(sent)).SerializeToString()
+            answer = await method(sent)
         demand_room(len(answer))
         return answer
 

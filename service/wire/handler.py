@@ -1,4 +1,4 @@
-"""The methods of the service: convert, call, convert back. Bytes in, messages out; `door` lets calls in and out."""
+"""The methods of the service: convert, call, convert back. Bytes in, bytes out; `door` lets calls in and out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from rumbo.decision.v1 import decision_pb2, events_pb2, outcomes_pb2, record_pb2
+from rumbo.decision.v1 import decision_pb2, events_pb2, outcomes_pb2
 from service.application.decider import CatalogueVersions, Decider
 from service.application.intake import Intake
 from service.decision.decide import Decision
@@ -31,7 +31,7 @@ class Handler:
         self._catalogues = catalogues
         self._metrics = metrics
 
-    async def Decide(self, sent: bytes) -> decision_pb2.DecideResponse:
+    async def Decide(self, sent: bytes) -> bytes:
         times = StepTimes()
         request = readable.question(sent)
         question = requests.question(request, self._catalogues.current.plan)
@@ -43,23 +43,23 @@ class Handler:
         self._metrics.decided(decision, times, is_dry_run=question.is_dry_run)
         return response
 
-    async def RecordEvents(self, sent: bytes) -> events_pb2.RecordEventsResponse:
+    async def RecordEvents(self, sent: bytes) -> bytes:
         rows = await _each(
             "events", readable.event_rows(sent), lambda f, row: requests.event(f, readable.event(f, row))
         )
         results = await self._intake.record_events(rows)
         self._metrics.recorded("event", results)
-        return events_pb2.RecordEventsResponse(results=map(answers.event_result, results))
+        return events_pb2.RecordEventsResponse(results=map(answers.event_result, results)).SerializeToString()
 
-    async def RecordOutcomes(self, sent: bytes) -> outcomes_pb2.RecordOutcomesResponse:
+    async def RecordOutcomes(self, sent: bytes) -> bytes:
         rows = await _each(
             "outcomes", readable.outcome_rows(sent), lambda f, row: requests.outcome(f, readable.outcome(f, row))
         )
         results = await self._intake.record_outcomes(rows)
         self._metrics.recorded("outcome", results)
-        return outcomes_pb2.RecordOutcomesResponse(results=map(answers.outcome_result, results))
+        return outcomes_pb2.RecordOutcomesResponse(results=map(answers.outcome_result, results)).SerializeToString()
 
-    async def GetDecision(self, sent: bytes) -> record_pb2.GetDecisionResponse:
+    async def GetDecision(self, sent: bytes) -> bytes:
         request = readable.recall(sent)
         requests.demand_id("decision_id", request.decision_id)
         is_full = request.explain == decision_pb2.EXPLAIN_FULL
@@ -73,15 +73,15 @@ class _PreparedAnswer:
     def __init__(self, request: decision_pb2.DecideRequest, times: StepTimes) -> None:
         self._request = request
         self._times = times
-        self._latest: tuple[Decision, decision_pb2.DecideResponse] | None = None
+        self._latest: tuple[Decision, bytes] | None = None
 
     def demand(self, proposed: Decision) -> None:
         """Raises: AnswerTooLarge; what the commit may add has room."""
         response = self.of(proposed)
         self._latest = proposed, response
-        demand_room(response.ByteSize() + ADDED_AT_COMMIT_BYTES)
+        demand_room(len(response) + ADDED_AT_COMMIT_BYTES)
 
-    def of(self, decision: Decision) -> decision_pb2.DecideResponse:
+    def of(self, decision: Decision) -> bytes:
         if self._latest is not None and self._latest[0] is decision:
             return self._latest[1]
         with self._times.of("encode"):

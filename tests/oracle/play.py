@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -43,16 +43,16 @@ class InProcess:
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
 
-    def Decide(self, request: decision_pb2.DecideRequest) -> Awaitable[decision_pb2.DecideResponse]:
-        return self._handler.Decide(request.SerializeToString())
+    async def Decide(self, request: decision_pb2.DecideRequest) -> decision_pb2.DecideResponse:
+        return decision_pb2.DecideResponse.FromString(await self._handler.Decide(request.SerializeToString()))
 
-    def RecordEvents(self, request: events_pb2.RecordEventsRequest) -> Awaitable[events_pb2.RecordEventsResponse]:
-        return self._handler.RecordEvents(request.SerializeToString())
+    async def RecordEvents(self, request: events_pb2.RecordEventsRequest) -> events_pb2.RecordEventsResponse:
+        sent = await self._handler.RecordEvents(request.SerializeToString())
+        return events_pb2.RecordEventsResponse.FromString(sent)
 
-    def RecordOutcomes(
-        self, request: outcomes_pb2.RecordOutcomesRequest
-    ) -> Awaitable[outcomes_pb2.RecordOutcomesResponse]:
-        return self._handler.RecordOutcomes(request.SerializeToString())
+    async def RecordOutcomes(self, request: outcomes_pb2.RecordOutcomesRequest) -> outcomes_pb2.RecordOutcomesResponse:
+        sent = await self._handler.RecordOutcomes(request.SerializeToString())
+        return outcomes_pb2.RecordOutcomesResponse.FromString(sent)
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from rumbo.decision.v1.decision_pb2 import DecideResponse
 from service.decision.arbitrate import Score, ScoredCandidate, ScoreSource
 from service.decision.arms import Arm, Arms
 from service.decision.decide import Decision
@@ -151,7 +152,8 @@ def test_the_record_has_what_was_told_of_silence_and_nothing_where_nothing_was()
 def test_the_wire_tells_it_of_ranked_and_of_eligible_journeys() -> None:
     plan = plan_of(offered("a"), offered("b"), offered("c", RankBy.OUTCOME))
     scores = {"a": told(0.875, 0.25), "b": told(0.5, 0.0), "c": told(0.125)}
-    found = answers.answer(decide(plan, facts(), scores=scores, limit=1), is_full=True, locale="en")
+    sent = answers.answer(decide(plan, facts(), scores=scores, limit=1), is_full=True, locale="en")
+    found = DecideResponse.FromString(sent)
     (ranked,), eligible = found.ranked, {e.journey_id: e for e in found.eligible}
     assert (ranked.journey_id, ranked.priority, ranked.p_outcome, ranked.p_if_silent) == ("a", 0.625, 0.875, 0.25)
     assert (eligible["b"].p_if_silent, eligible["b"].HasField("p_if_silent")) == (0.0, True)
@@ -176,7 +178,8 @@ def test_learnt_silence_is_worth_what_would_come_by_itself_of_the_best(
         (reason,) = decision.no_journey
         assert reason.params == {"priority": p_outcome * 4.0 - 0.25, "bar": p_if_silent * 4.0}
         assert to_document(decision)["output"]["silence"]["value"] == p_if_silent * 4.0
-        assert answers.answer(decision, is_full=False, locale="en").no_journey.value == p_if_silent * 4.0
+        sent = answers.answer(decision, is_full=False, locale="en")
+        assert DecideResponse.FromString(sent).no_journey.value == p_if_silent * 4.0
     replayed(plan, decision)
 
 

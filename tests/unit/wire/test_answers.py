@@ -30,6 +30,18 @@ from tests.builders import NOW, Entry, catalogue, contact, decide, facts, journe
 from tests.variants import with_rule
 
 DAY = timedelta(days=1)
+
+
+def answered(decision: Decision, *, is_full: bool, locale: str) -> decision_pb2.DecideResponse:
+    """The answer as its caller reads it."""
+    return decision_pb2.DecideResponse.FromString(answers.answer(decision, is_full=is_full, locale=locale))
+
+
+def told_again(replayed: ReplayedDecision, *, is_full: bool, locale: str) -> record_pb2.GetDecisionResponse:
+    """The record as its caller reads it."""
+    return record_pb2.GetDecisionResponse.FromString(answers.record(replayed, is_full=is_full, locale=locale))
+
+
 INSTANT = timedelta(microseconds=1)
 AT = Timestamp(seconds=1_514_980_800)
 """NOW, 2018-01-03T12:00:00Z, in seconds from 1970 (by `date -ud 2018-01-03T12:00 +%s`)."""
@@ -79,7 +91,7 @@ def decision(limit: int = 1, placement: str | None = None) -> Decision:
 
 def test_a_ranked_journey_is_told_field_by_field() -> None:
     """Priority: 0.5 × 6.5 × 1 × lever 2 − 0.25 = 6.25."""
-    (found,) = answers.answer(decision(), is_full=False, locale="en").ranked
+    (found,) = answered(decision(), is_full=False, locale="en").ranked
     (reason,) = found.reasons
     found.ClearField("reasons")
     assert found == journey_pb2.RankedJourney(
@@ -101,7 +113,7 @@ def test_a_ranked_journey_is_told_field_by_field() -> None:
 
 
 def test_an_answer_is_told_field_by_field() -> None:
-    found = answers.answer(decision(), is_full=False, locale="en")
+    found = answered(decision(), is_full=False, locale="en")
     assert (found.decision_id, found.limit) == ("d1", 1)
     assert (found.model_version, found.catalogue_version) == ("9f2a", "test")
     assert found.decided_at == AT
@@ -113,7 +125,7 @@ def test_an_answer_is_told_field_by_field() -> None:
 
 
 def test_a_summary_lists_what_was_ranked_and_a_full_answer_where_everything_else_ended() -> None:
-    summary, full = (answers.answer(decision(), is_full=f, locale="en") for f in (False, True))
+    summary, full = (answered(decision(), is_full=f, locale="en") for f in (False, True))
     assert (list(summary.eligible), list(summary.rejected)) == ([], [])
     (eligible,), (rejected,) = full.eligible, full.rejected
     assert (eligible.journey_id, eligible.kind) == ("next", journey_pb2.JOURNEY_KIND_SERVICE)
@@ -127,7 +139,7 @@ def test_a_summary_lists_what_was_ranked_and_a_full_answer_where_everything_else
 
 
 def test_parameters_of_a_reason_keep_their_types_and_times_are_text() -> None:
-    (rejected,) = answers.answer(decision(), is_full=True, locale="en").rejected
+    (rejected,) = answered(decision(), is_full=True, locale="en").rejected
     (reason,) = rejected.reasons
     assert (reason.code, reason.kind) == ("TEST", reason_pb2.REASON_KIND_DENIED)
     assert dict(reason.params) == {
@@ -140,14 +152,14 @@ def test_parameters_of_a_reason_keep_their_types_and_times_are_text() -> None:
 
 
 def test_texts_are_in_the_language_asked_for() -> None:
-    in_english, in_spanish = (answers.answer(decision(), is_full=True, locale=x) for x in ("", "es-MX"))
+    in_english, in_spanish = (answered(decision(), is_full=True, locale=x) for x in ("", "es-MX"))
     assert in_english.eligible[0].reasons[0].text != in_spanish.eligible[0].reasons[0].text
     assert in_english.degraded[0].effect != in_spanish.degraded[0].effect
 
 
 @pytest.mark.parametrize(("limit", "is_said"), [(1, False), (2, False), (3, True), (50, True)])
 def test_no_journey_is_said_if_and_only_if_a_slot_was_left_empty(limit: int, is_said: bool) -> None:
-    found = answers.answer(decision(limit), is_full=False, locale="en")
+    found = answered(decision(limit), is_full=False, locale="en")
     assert found.HasField("no_journey") is is_said
     if is_said:
         assert (found.no_journey.value, found.no_journey.selection_probability) == (0.0, 1.0)
@@ -176,7 +188,7 @@ def told(options: Iterable[journey_pb2.SlotOption]) -> dict[str, float]:
 
 def test_a_full_answer_tells_what_each_slot_was_drawn_from_silence_too() -> None:
     """Of a and b: 0.8 and 0.2; of b or a alone, for certain; of last and silence, whose 0.4 is above 0.2: 0.2, 0.8."""
-    found = [answers.answer(drawn(f"d{i}"), is_full=True, locale="en") for i in range(20)]
+    found = [answered(drawn(f"d{i}"), is_full=True, locale="en") for i in range(20)]
     for one in found:
         assert [r.is_forced for r in one.ranked[:3]] == [True, False, True]
         assert told(one.ranked[0].drawn_from) == told(one.ranked[2].drawn_from) == {}
@@ -189,10 +201,10 @@ def test_a_full_answer_tells_what_each_slot_was_drawn_from_silence_too() -> None
 
 
 def test_a_summary_tells_no_set_and_a_catalogue_without_draws_nothing_at_all() -> None:
-    summary = answers.answer(drawn("d1"), is_full=False, locale="en")
+    summary = answered(drawn("d1"), is_full=False, locale="en")
     assert [list(r.drawn_from) for r in summary.ranked] == [[] for _ in summary.ranked]
     assert summary.ranked[0].is_forced
-    plain = answers.answer(decision(3), is_full=True, locale="en")
+    plain = answered(decision(3), is_full=True, locale="en")
     assert not any(r.is_forced or r.drawn_from for r in plain.ranked)
     assert plain.no_journey.selection_probability == 1.0
     assert not plain.no_journey.is_forced
@@ -203,7 +215,7 @@ def capped(*contacts: Contact, per: timedelta) -> journey_pb2.RejectedJourney:
     """`news` denied by these contacts under a cap of 1."""
     plan = catalogue(Entry(journey=journey("news"), contact=Cap(at_most=1, per=per))).plan
     made = decide(plan, facts(situation=Situation(contacts=contacts)))
-    (rejected,) = answers.answer(made, is_full=True, locale="en").rejected
+    (rejected,) = answered(made, is_full=True, locale="en").rejected
     return rejected
 
 
@@ -231,7 +243,7 @@ def test_eligible_after_is_in_whole_seconds_rounded_up_and_absent_beyond_ninety_
 
 
 def test_eligible_after_is_absent_when_time_does_not_lift_the_denial() -> None:
-    (rejected,) = answers.answer(decision(), is_full=True, locale="en").rejected
+    (rejected,) = answered(decision(), is_full=True, locale="en").rejected
     assert not rejected.HasField("eligible_after")
     assert not rejected.reasons[0].HasField("eligible_after")
 
@@ -288,7 +300,7 @@ def recorded(
 
 
 def test_a_record_tells_the_decision_and_where_its_contacts_stand() -> None:
-    found = answers.record(recorded(placement="home"), is_full=False, locale="en")
+    found = told_again(recorded(placement="home"), is_full=False, locale="en")
     assert (found.decision_id, found.customer_id, found.channel, found.placement) == ("d1", "1", "web", "home")
     assert (found.decided_at, found.valid_until) == (AT, Timestamp(seconds=AT.seconds + 15 * 60))
     assert [(r.journey.journey_id, r.contact_state) for r in found.ranked] == [
@@ -300,7 +312,7 @@ def test_a_record_tells_the_decision_and_where_its_contacts_stand() -> None:
 
 
 def test_what_present_facts_deny_is_revoked() -> None:
-    found = answers.record(recorded(revoked=["next"]), is_full=False, locale="en")
+    found = told_again(recorded(revoked=["next"]), is_full=False, locale="en")
     assert [r.contact_state for r in found.ranked] == [
         record_pb2.CONTACT_STATE_PRESENTED,
         record_pb2.CONTACT_STATE_REVOKED,
@@ -308,19 +320,19 @@ def test_what_present_facts_deny_is_revoked() -> None:
 
 
 def test_contributions_stand_beside_what_the_model_ranked_and_nowhere_else() -> None:
-    best, other = answers.record(recorded(), is_full=True, locale="en").ranked
+    best, other = told_again(recorded(), is_full=True, locale="en").ranked
     assert best.contributions == record_pb2.Contributions(base=-2.0, by_feature={"spend": 0.5})
     assert not other.HasField("contributions")
 
 
 def test_a_placement_that_was_not_asked_for_is_absent_from_the_record() -> None:
-    assert not answers.record(recorded(), is_full=False, locale="en").HasField("placement")
+    assert not told_again(recorded(), is_full=False, locale="en").HasField("placement")
 
 
 def test_outcomes_in_a_record_are_as_they_were_sent() -> None:
     kept = KeptOutcome(outcome=SHOWN, recorded_at=NOW, is_late=True)
     silent = KeptOutcome(outcome=replace(SHOWN, value=None), recorded_at=NOW, is_late=False)
-    first, second = answers.record(recorded(outcomes=(kept, silent)), is_full=False, locale="en").outcomes
+    first, second = told_again(recorded(outcomes=(kept, silent)), is_full=False, locale="en").outcomes
     assert first == record_pb2.RecordedOutcome(
         outcome=outcomes_pb2.Outcome(
             outcome_id="o1",
@@ -338,5 +350,5 @@ def test_outcomes_in_a_record_are_as_they_were_sent() -> None:
 
 
 def test_a_full_record_lists_what_was_rejected_as_of_the_decision() -> None:
-    (rejected,) = answers.record(recorded(), is_full=True, locale="en").rejected
+    (rejected,) = told_again(recorded(), is_full=True, locale="en").rejected
     assert [r.code for r in rejected.reasons] == ["TEST"]
