@@ -29,3 +29,7 @@ class ValueUnfit(RumboError):
 
 class SituationUnreadable(RumboError):
     """A stored list of incidents or consents is not what the contract says, so nothing can be merged into it."""
+
+
+class LayoutUnknown(RumboError):
+    """A store does not keep its rows as the one that can be read directly: Feast itself must read it."""

@@ -76,6 +76,12 @@ class Metrics:
             "rumbo_model_registry_doubted", "1 while the registry of models cannot be asked."
         )
         self.features_refused = self._gauge("rumbo_features_refused", "1 while the registry has what cannot serve.")
+        self._feature_reads = Counter(
+            "rumbo_feature_reads",
+            "Customers that the feature store was asked for: directly, or by Feast's own interface.",
+            ["way"],
+            registry=self.registry,
+        )
         self.feature_lag = self._gauge("rumbo_feature_lag_rows", "Changes the feature store was not told yet.")
         self._pruned = Counter("rumbo_pruned_rows", "Rows past their time, deleted.", ["table"], registry=self.registry)
         self._prune_stopped = self._gauge(
@@ -126,6 +132,9 @@ class Metrics:
     def recorded(self, what: str, results: Iterable[RowResult]) -> None:
         for result in results:
             self._rows.labels(what=what, status=result.status.value).inc()
+
+    def features_read(self, way: str, customers: int) -> None:
+        self._feature_reads.labels(way=way).inc(customers)
 
     def pruned(self, table: str, rows: int) -> None:
         self._pruned.labels(table=table).inc(rows)

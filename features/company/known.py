@@ -22,7 +22,7 @@ from features.company.registry import CompanyFeatures, RegistryUnreadable, featu
 from features.files import write_text
 from features.interactions import ModelFeatures
 from features.schema import FeatureSchema
-from features.store.connection import CONFIG_FILE, configured_registry_file
+from features.store.configuration import CONFIG_FILE, configured_registry_file
 from features.store.customer_key import CustomerKey, KeyType
 
 log = logging.getLogger(__name__)

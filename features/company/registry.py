@@ -16,7 +16,8 @@ from features.company.supplements import Supplements
 from features.errors import StoreUnavailable
 from features.interactions import ModelFeatures
 from features.schema import FeatureSchema
-from features.store.connection import CONFIG_FILE, open_feature_store
+from features.store.configuration import CONFIG_FILE
+from features.store.connection import open_feature_store
 from features.store.customer_key import CustomerKey
 
 if TYPE_CHECKING:

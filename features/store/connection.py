@@ -1,4 +1,4 @@
-"""An open Feast repository: its configuration, its online store and its views, without Feast's slower front door.
+"""A Feast repository opened by Feast: its configuration, online store and views, without Feast's slower front door.
 
 The stores' own interface (`online_read`, `online_write_batch`) gives event times and costs a third of
 `get_online_features`. Importing Feast takes seconds, so it happens when a connection is opened.
@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import yaml
-
 from features.errors import StoreUnavailable
+from features.store.configuration import CONFIG_FILE, bounded, file_here
 from features.store.customer_key import CustomerKey
 from features.store.feast_internals import release
+from features.store.opened import SLOW_S, FileIdentity, Found, Registered, Row, Wanted, Way, identity_of
 
 if TYPE_CHECKING:
     from feast import FeatureStore, FeatureView
@@ -28,17 +29,12 @@ if TYPE_CHECKING:
     from feast.protos.feast.types.Value_pb2 import Value
     from feast.repo_config import RepoConfig
 
-CONFIG_FILE = "feature_store.yaml"
 _METRICS_IN_FILES = ("PROMETHEUS_MULTIPROC_DIR", "PROMETHEUS_MULTIPROCESS_DIR")
 BEGINNING = datetime.fromtimestamp(0, UTC)
-SILENT_S: Final = 0.5
-"""A server that says nothing for so long is away."""
 
 OWN_EXTRAS: Final = frozenset({"redis"})
 """Of Rumbo, each for the stores of that name."""
 _EXTRA = re.compile(r"feast\[([a-z0-9_-]+)\]")
-
-FileIdentity = tuple[int, int] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,16 +49,19 @@ class StoredRow:
 class Connection:
     """One open store; not to be shared between threads.
 
-    `keys`: of the views whose rows are each of one customer. `features`: their names in the store, by view.
+    `registered`: what the views are keyed by, and the names of their features in the store.
     """
 
     config: RepoConfig
     store: OnlineStore
     views: Mapping[str, FeatureView]
-    keys: Mapping[str, CustomerKey]
-    features: Mapping[str, frozenset[str]]
+    registered: Registered
     file: Path | None
     identity: FileIdentity
+
+    @property
+    def way(self) -> Way:
+        return Way.FEAST
 
     @classmethod
     def open(cls, repo: Path) -> Connection:
@@ -85,15 +84,21 @@ class Connection:
             config=config,
             store=store,
             views=views,
-            keys=keys,
-            features=features,
+            registered=Registered(keys=keys, features=features),
             file=file,
-            identity=_identity(file),
+            identity=identity_of(file),
         )
 
     def is_replaced(self) -> bool:
         """Whether the file of an embedded store is no longer the one that was opened."""
-        return self.file is not None and _identity(self.file) != self.identity
+        return self.file is not None and identity_of(self.file) != self.identity
+
+    def questions(self, wanted: Wanted) -> Connection:
+        """It asks for whole rows, whatever is wanted of them."""
+        return self
+
+    def ask(self, customer_ids: Sequence[str]) -> _Asked:
+        return _Asked(self, customer_ids)
 
     def read(self, view: str, customer_id: str) -> StoredRow | None:
         """The customer's row in `view`; None when there is none, or no key is written as this id.
@@ -113,26 +118,63 @@ class Connection:
 
         Raises: StoreUnavailable when the registry does not know `view`, or not as one of customers.
         """
-        if view not in self.views:
-            raise StoreUnavailable(f"the registry has no view {view!r}")
-        if view not in self.keys:
-            raise StoreUnavailable(f"the view {view!r} is not of one entity with one key")
-        return self.keys[view].entity_key(customer_id)
+        return self.registered.key_of(view).entity_key(customer_id)
 
     def has_feature(self, view: str, feature: str) -> bool:
         """Whether the registry has it."""
-        return feature in self.features.get(view, frozenset())
+        return self.registered.has_feature(view, feature)
 
     def demand_key(self, view: str, key: CustomerKey) -> None:
         """Raises: StoreUnavailable when the rows of `view` are not, or no longer, kept by this key."""
-        found = self.keys.get(view)
-        if view in self.views and found != key:
-            kept = "another" if found is None else f"{found.name} ({found.type})"
-            raise StoreUnavailable(f"the key of the view {view!r} is {kept}, not {key.name} ({key.type})")
+        self.registered.demand_key(view, key)
 
     def close(self) -> None:
         """Lets go of the store: of its file, or its connections."""
         release(self.store)
+
+
+class _Asked:
+    """The customers of one batch: one question of Feast's own a view."""
+
+    def __init__(self, connection: Connection, customer_ids: Sequence[str]) -> None:
+        self._connection = connection
+        self._customer_ids = customer_ids
+
+    def of(self, view: str) -> Sequence[Found]:
+        """What spoils the question for one customer is hers alone, unless it takes so long that the store is away."""
+        keys = [self._connection.entity_key(view, customer_id) for customer_id in self._customer_ids]
+        asked = [key for key in keys if key is not None]
+        began_s = time.monotonic()
+        try:
+            rows = self._rows(view, asked)
+        except Exception:
+            if len(asked) < 2 or time.monotonic() - began_s >= SLOW_S:
+                raise
+            rows = [self._row(view, key) for key in asked]
+            if all(isinstance(row, Exception) for row in rows):
+                raise
+        found = iter(rows)
+        return [None if key is None else next(found) for key in keys]
+
+    def _row(self, view: str, key: EntityKey) -> Found:
+        try:
+            return self._rows(view, [key])[0]
+        except Exception as error:  # noqa: BLE001 - each store raises its own errors
+            return error
+
+    def _rows(self, view: str, keys: list[EntityKey]) -> list[Found]:
+        if not keys:
+            return []
+        connection = self._connection
+        read = connection.store.online_read(connection.config, connection.views[view], keys)
+        return [_row(at, values) for at, values in read]
+
+
+def _row(at: datetime | None, values: Mapping[str, Value] | None) -> Row | None:
+    if at is None or values is None or _is_nobodys(at, values):
+        return None
+    aware = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+    return Row(aware, {name: value.SerializeToString() for name, value in values.items()})
 
 
 def open_feature_store(repo: Path) -> FeatureStore:
@@ -195,38 +237,13 @@ def _what_to_install(error: Exception) -> str:
 def _bound_waiting(config: RepoConfig) -> None:
     """A silent Redis server is waited for as long as its connection string says, else a moment, never for ever."""
     store = config.online_store
-    if store.type != "redis":
-        return
-    said = {word.partition("=")[0] for word in store.connection_string.split(",")}
-    defaults = {"socket_timeout": str(SILENT_S), "socket_connect_timeout": str(SILENT_S)}
-    if store.redis_type != "redis_cluster":
-        defaults["retry"] = "null"  # redis-py would try again for seconds; whoever reads again does so itself
-    words = [f"{name}={value}" for name, value in defaults.items() if name not in said]
-    store.connection_string = ",".join([store.connection_string, *words])
+    if store.type == "redis":
+        store.connection_string = bounded(store.connection_string, is_cluster=store.redis_type == "redis_cluster")
 
 
 def registry_file(config: RepoConfig, repo: Path) -> Path | None:
     """Where Feast keeps the registry as one file of this machine; None if it lies elsewhere."""
-    return _file_here(repo, config.registry.registry_type, config.registry.path)
-
-
-def configured_registry_file(repo: Path) -> Path | None:
-    """As `registry_file`, without Feast; None also if variables of the environment say a part of the configuration.
-
-    Raises: OSError, ValueError, yaml.YAMLError if that cannot be read.
-    """
-    text = (repo / CONFIG_FILE).read_text(encoding="utf-8")
-    said = yaml.safe_load(text)
-    registry = said.get("registry") if isinstance(said, dict) else None
-    described = registry if isinstance(registry, dict) else {"path": registry}
-    path = described.get("path")
-    if not isinstance(path, str) or "$" in text:
-        return None
-    return _file_here(repo, str(described.get("registry_type", "file")), path)
-
-
-def _file_here(repo: Path, kind: str, path: str) -> Path | None:
-    return repo / path if kind == "file" and "://" not in path else None
+    return file_here(repo, config.registry.registry_type, config.registry.path)
 
 
 def _prepare_registry(config: RepoConfig, repo: Path) -> None:
@@ -257,13 +274,3 @@ def _store_file(config: RepoConfig, repo: Path) -> Path | None:
 def _is_nobodys(event_time: datetime, values: Mapping[str, Value]) -> bool:
     """How Feast's Redis store gives a row that it does not have: empty values as of the beginning of time."""
     return event_time == BEGINNING and not any(value.WhichOneof("val") for value in values.values())
-
-
-def _identity(file: Path | None) -> FileIdentity:
-    if file is None:
-        return None
-    try:
-        status = file.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino

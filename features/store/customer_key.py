@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from feast import FeatureView
     from feast.protos.feast.types.EntityKey_pb2 import EntityKey
+
+KEY_VERSION: Final = 3
+"""Of Feast's serialisation of keys, the one that is written here (feast.infra.key_encoding_utils)."""
+_STRING, _INT32, _INT64 = 2, 3, 4
+"""feast.types.ValueType."""
 
 
 class KeyType(StrEnum):
@@ -47,6 +54,21 @@ class CustomerKey:
         bits = 64 if self.type is KeyType.INT64 else 32
         return int(customer_id) if -(2 ** (bits - 1)) <= int(customer_id) < 2 ** (bits - 1) else None
 
+    def serialized(self, customer_id: str) -> bytes | None:
+        """The key as stores keep rows by it, in version `KEY_VERSION`, without Feast; None if there can be none."""
+        value = self.value_of(customer_id)
+        if value is None:
+            return None
+        head = _head(self.name)
+        if isinstance(value, int):
+            is_long = self.type is KeyType.INT64
+            return head + (struct.pack("<IIq", _INT64, 8, value) if is_long else struct.pack("<IIi", _INT32, 4, value))
+        try:
+            text = value.encode()
+        except UnicodeEncodeError:
+            return None
+        return head + struct.pack("<II", _STRING, len(text)) + text
+
     def entity_key(self, customer_id: str) -> EntityKey | None:
         """Feast's key of a customer; None if there can be none. Importing Feast takes seconds."""
         from feast.protos.feast.types.EntityKey_pb2 import EntityKey
@@ -62,3 +84,10 @@ class CustomerKey:
         else:
             typed = Value(int32_val=value)
         return EntityKey(join_keys=[self.name], entity_values=[typed])
+
+
+@cache
+def _head(name: str) -> bytes:
+    """What the serialised keys of this name begin with."""
+    written = name.encode()
+    return struct.pack("<III", 1, _STRING, len(written)) + written

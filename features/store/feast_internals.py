@@ -5,6 +5,7 @@ They are those of Feast 0.67; the contract suite runs over real stores, and fail
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from feast.infra.online_stores.online_store import OnlineStore
     from feast.protos.feast.types.EntityKey_pb2 import EntityKey
     from feast.repo_config import RepoConfig
+    from redis import Redis
 
 _REPLACE = """
 local stored = redis.call('HMGET', KEYS[1], ARGV[1], ARGV[2])
@@ -88,3 +90,71 @@ class RedisCell:
         new = (latest.SerializeToString(), Value(string_val=text).SerializeToString())
         ttl = "" if self.ttl_s is None else self.ttl_s
         return bool(self.client.eval(_REPLACE, 1, self.row, self.time_field, self.value_field, *was, *new, ttl))
+
+
+def is_plain_sqlite(store: OnlineStore, config: RepoConfig) -> bool:
+    """Whether it is Feast's own SQLite store, and no other class that calls itself so."""
+    return (
+        _class_of(store) == "feast.infra.online_stores.sqlite.SqliteOnlineStore"
+        and config.online_store.type == "sqlite"
+    )
+
+
+def is_plain_redis(store: OnlineStore, config: RepoConfig) -> bool:
+    """Whether it is Feast's own Redis store of one server, by the client that we use too."""
+    said = config.online_store
+    is_own = _class_of(store) == "feast.infra.online_stores.redis.RedisOnlineStore" and said.type == "redis"
+    return is_own and (said.redis_type, getattr(said, "client", "redis")) == ("redis", "redis")
+
+
+def _class_of(store: OnlineStore) -> str:
+    return f"{type(store).__module__}.{type(store).__qualname__}"
+
+
+def serialized_key(key: EntityKey, config: RepoConfig) -> bytes:
+    """What the stores keep a row by."""
+    from feast.infra.key_encoding_utils import serialize_entity_key
+
+    return serialize_entity_key(key, entity_key_serialization_version=config.entity_key_serialization_version)
+
+
+def value_kinds() -> dict[int, str]:
+    """The kinds of value that are stored, by their numbers on the wire."""
+    from feast.protos.feast.types.Value_pb2 import Value
+
+    return {kind.number: kind.name for kind in Value.DESCRIPTOR.oneofs_by_name["val"].fields}
+
+
+def sqlite_table(view: FeatureView, config: RepoConfig) -> str:
+    """The name of a view's table."""
+    from feast.infra.online_stores.sqlite import _table_id
+
+    return str(_table_id(config.project, view, config.registry.enable_online_feature_view_versioning))
+
+
+def redis_fields(view: FeatureView, config: RepoConfig) -> tuple[str, dict[str, bytes]]:
+    """The field that holds the time of a view's row, and those of its values by feature."""
+    from feast.infra.online_stores.helpers import _mmh3
+    from feast.infra.online_stores.redis import _versioned_fv_name
+
+    name = _versioned_fv_name(view, config)
+    return f"_ts:{name}", {field.name: _mmh3(f"{name}:{field.name}") for field in view.features}
+
+
+def redis_client(connection_string: str) -> Redis:
+    """A client of one server, by a string as feature_store.yaml has it: host:port,parameter=value,…
+
+    As Feast makes it, but without Feast.
+    """
+    from redis import Redis
+
+    words = [word.partition("=") for word in connection_string.split(",")]
+    host, port = next(word for word, sign, _ in words if not sign).split(":")
+    return Redis(**{"host": host, "port": port, **{name: _json_or_text(value) for name, sign, value in words if sign}})
+
+
+def _json_or_text(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError:
+        return value

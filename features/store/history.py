@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 
 from features.errors import HistoryUnreadable
 from features.schema import FeatureSpec, FeatureType
-from features.store.connection import CONFIG_FILE, open_offline
+from features.store.configuration import CONFIG_FILE
+from features.store.connection import open_offline
 from features.store.coverage import quietly
 from features.store.customer_key import CustomerKey, KeyType
 from features.values import FeatureStatus

@@ -109,6 +109,7 @@ async def application(
     online = OnlineFeatures(company.feature_repo, written.known.schema, key=written.known.key)
     async with AsyncExitStack() as opened:
         core = await _core(settings, clock, written, features or online, Scoring(model), opened)
+        online.listen(core.metrics.features_read)
         for doubt in doubts:
             log.warning(doubt)
         lead = lead or Lead()

@@ -103,6 +103,8 @@ async def test_metrics_count_decisions_rows_and_errors(own_home: Path) -> None:
     assert counted['rumbo_errors_total{method="Decide",status="INVALID_ARGUMENT"}'] == "1.0"
     assert counted['rumbo_degraded_total{status="UNAVAILABLE",what="model"}'] == "2.0"
     assert float(counted['rumbo_rejected_total{code="CONSENT_MISSING"}']) > 0
+    assert float(counted['rumbo_feature_reads_total{way="direct"}']) >= 2.0
+    assert 'rumbo_feature_reads_total{way="feast"}' not in counted
     assert STRANGER not in metrics
 
 

@@ -20,7 +20,7 @@ import click
 from features.errors import RumboError
 from features.files import write_text
 from features.names import is_name, name_like
-from features.store.connection import CONFIG_FILE
+from features.store.configuration import CONFIG_FILE
 
 if TYPE_CHECKING:
     from features.company.draft import Draft

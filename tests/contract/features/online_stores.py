@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
+from redis import Redis
+
 from features.company.company import load_company
 from features.company.registry import CompanyFeatures, features_of
+from features.store.opened import OpenStore
+from features.store.sqlite_rows import SqliteRows
 from tests.companies.bank import SQLITE, Bank, make_bank, push_views, redis_at
 from tests.servers.valkey import ValkeyServer
 
@@ -37,6 +42,12 @@ class OnlineStore(Protocol):
     def bring_back(self, bank: Bank) -> None:
         """With all that it held."""
 
+    def counting(self, opened: OpenStore) -> AbstractContextManager[Callable[[], int]]:
+        """Gives how often an open store, whose rows are read directly, was asked since."""
+
+    def questions_a_batch(self, views: int) -> int:
+        """So often it is asked for many customers at once."""
+
 
 class SqliteFile:
     """A file in each repository."""
@@ -49,6 +60,18 @@ class SqliteFile:
 
     def bring_back(self, bank: Bank) -> None:
         (bank.repo / "online.db.away").rename(bank.repo / "online.db")
+
+    @contextmanager
+    def counting(self, opened: OpenStore) -> Iterator[Callable[[], int]]:
+        """Statements that ran."""
+        assert isinstance(opened, SqliteRows)
+        statements: list[str] = []
+        opened.trace(statements.append)
+        yield lambda: len(statements)
+        opened.trace(None)
+
+    def questions_a_batch(self, views: int) -> int:
+        return views
 
 
 @dataclass(frozen=True)
@@ -65,6 +88,21 @@ class Valkey:
 
     def bring_back(self, bank: Bank) -> None:
         self.server.start()
+
+    @contextmanager
+    def counting(self, opened: OpenStore) -> Iterator[Callable[[], int]]:
+        """How often the server had something to read, which it does at once while it is less than 16 kB."""
+        with Redis(unix_socket_path=str(self.server.socket)) as client:
+
+            def reads() -> int:
+                return int(client.info("stats")["total_reads_processed"])
+
+            reads()
+            before = reads()
+            yield lambda: reads() - before - 1
+
+    def questions_a_batch(self, views: int) -> int:
+        return 1
 
 
 @dataclass(frozen=True)

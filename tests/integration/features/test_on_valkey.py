@@ -15,7 +15,8 @@ from redis import Redis
 
 from features.company.company import load_company
 from features.company.registry import features_of
-from features.store.connection import SILENT_S, Connection
+from features.store.configuration import SILENT_S
+from features.store.connection import Connection
 from features.store.online import RETRY_S, OnlineFeatures
 from features.store.text_rows import TextCell, TextRow
 from features.values import FeatureStatus

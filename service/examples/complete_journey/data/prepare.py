@@ -22,7 +22,7 @@ from features.company.company import COMPANY_FILE, CompanyInvalid, load_company
 from features.company.registry import features_of
 from features.errors import RumboError
 from features.files import remove, replacing, sha256_of, write_parquet, write_text, writing
-from features.store.connection import CONFIG_FILE
+from features.store.configuration import CONFIG_FILE
 from features.store.feast_internals import release_online
 from service.examples.complete_journey.data import behaviour, customers, targeting
 from service.examples.complete_journey.data.campaigns import CAMPAIGNS, campaigns_log

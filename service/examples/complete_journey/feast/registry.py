@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from features.files import replacing
-from features.store.connection import CONFIG_FILE
+from features.store.configuration import CONFIG_FILE
 
 REGISTRY = "registry.db"
 REPO = Path(__file__).parent

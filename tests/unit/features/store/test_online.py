@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import cast
 
 import pytest
 from feast.protos.feast.types.Value_pb2 import NULL, Value
 
 from features.errors import StoreUnavailable
 from features.reading import FeatureReading
-from features.store.connection import Connection, StoredRow
-from features.store.online import RETRY_S, SLOW_S, OnlineFeatures
+from features.store.customer_key import CustomerKey
+from features.store.online import RETRY_S, OnlineFeatures
+from features.store.opened import SLOW_S, Found, OpenStore, Row, Wanted, Way
 from features.values import FeatureStatus, FeatureValue
 from tests.example import SCHEMA
 
@@ -21,26 +21,40 @@ AT = datetime(2018, 1, 3, 12, 0, tzinfo=UTC)
 REPO = Path("feast")
 
 
-class FakeConnection:
+class FakeStore:
     """Rows by (view, customer); views in `broken` raise."""
 
+    way = Way.DIRECT
+
     def __init__(self) -> None:
-        self.rows: dict[tuple[str, str], StoredRow] = {}
+        self.rows: dict[tuple[str, str], Found] = {}
         self.broken: set[str] = set()
         self.replaced = False
         self.is_closed = False
         self.asked: list[str] = []
+        self.customers: list[Sequence[str]] = []
         self.wait: Callable[[], None] = lambda: None
 
-    def put(self, view: str, event_time: datetime = AT, **values: Value) -> None:
-        self.rows[view, "1"] = StoredRow(event_time=event_time, values=values)
+    def put(self, view: str, event_time: datetime = AT, customer_id: str = "1", **values: Value) -> None:
+        cells = {name: value.SerializeToString() for name, value in values.items()}
+        self.rows[view, customer_id] = Row(event_time, cells)
 
-    def read(self, view: str, customer_id: str) -> StoredRow | None:
+    def questions(self, wanted: Wanted) -> FakeStore:
+        return self
+
+    def ask(self, customer_ids: Sequence[str]) -> FakeStore:
+        self.customers.append(customer_ids)
+        return self
+
+    def of(self, view: str) -> Sequence[Found]:
         self.asked.append(view)
         self.wait()
         if view in self.broken:
             raise OSError("disk on fire")
-        return self.rows.get((view, customer_id))
+        return [self.rows.get((view, customer_id)) for customer_id in self.customers[-1]]
+
+    def demand_key(self, view: str, key: CustomerKey) -> None:
+        raise AssertionError("no reader of these tests says a key")
 
     def has_feature(self, view: str, feature: str) -> bool:
         return True
@@ -56,16 +70,16 @@ class FakeFeast:
     """Opens `connection`, or fails while `is_down`; counts the attempts. Its clock is set by hand."""
 
     def __init__(self) -> None:
-        self.connection = FakeConnection()
+        self.connection = FakeStore()
         self.is_down = False
         self.opened = 0
         self.now_s = 1000.0
 
-    def connect(self, repo: Path) -> Connection:
+    def connect(self, repo: Path) -> OpenStore:
         self.opened += 1
         if self.is_down:
             raise StoreUnavailable("there is no registry.db")
-        return cast(Connection, self.connection)
+        return self.connection
 
     def monotonic(self) -> float:
         return self.now_s
@@ -112,7 +126,7 @@ def test_a_timestamp_is_an_aware_datetime(feast: FakeFeast, online: OnlineFeatur
 def test_every_way_in_which_feast_stores_nothing_is_null(
     feast: FakeFeast, online: OnlineFeatures, feature: str, nothing: Value
 ) -> None:
-    feast.connection.put("purchases", AT, **{feature: nothing})
+    feast.connection.put("purchases", AT, "1", **{feature: nothing})
     assert online.read("1", AT).values[feature].status is FeatureStatus.NULL
 
 
@@ -239,7 +253,7 @@ def test_a_store_that_keeps_failing_is_opened_anew_after_the_pause(feast: FakeFe
     broken = feast.connection
     broken.broken = {"profile"}
     online.read("1", AT)
-    feast.connection, feast.now_s = FakeConnection(), feast.now_s + RETRY_S
+    feast.connection, feast.now_s = FakeStore(), feast.now_s + RETRY_S
     assert online.read("1", AT).degraded == ()
     assert broken.is_closed
 
@@ -256,3 +270,61 @@ def test_a_closed_reader_opens_again_when_it_is_asked(feast: FakeFeast, online: 
     online.close()
     assert feast.connection.is_closed
     assert online.read("1", AT).degraded == ()
+
+
+def test_a_batch_is_answered_in_its_order_and_each_customer_asked_once(
+    feast: FakeFeast, online: OnlineFeatures
+) -> None:
+    for customer_id in ("1", "2"):
+        feast.connection.put(
+            "purchases", customer_id=customer_id, last_purchase_amount=Value(double_val=float(customer_id))
+        )
+    readings = online.read_many(["2", "nobody", "1", "2"], AT)
+    assert [reading.values["last_purchase_amount"].value for reading in readings] == [2.0, None, 1.0, 2.0]
+    assert [reading.has_any_row for reading in readings] == [True, False, True, True]
+    assert feast.connection.customers == [["2", "nobody", "1"]]
+    assert feast.connection.asked == [*SCHEMA.by_view]
+
+
+def test_a_row_that_cannot_be_read_is_a_fault_of_its_customer_alone(feast: FakeFeast, online: OnlineFeatures) -> None:
+    feast.connection.rows["purchases", "1"] = OSError("disk on fire")
+    feast.connection.rows["purchases", "2"] = Row(AT, {"last_purchase_amount": b"\xff"})
+    feast.connection.put("purchases", customer_id="3", last_purchase_amount=Value(double_val=3.0))
+    *spoilt, whole = online.read_many(["1", "2", "3"], AT)
+    assert whole.degraded == ()
+    assert whole.values["last_purchase_amount"].value == 3.0
+    for reading in spoilt:
+        assert statuses(reading, "purchases") == {FeatureStatus.UNAVAILABLE}
+        assert [fault.view for fault in reading.degraded] == ["purchases"]
+        assert not reading.has_any_row
+
+
+def test_what_was_decoded_before_is_not_taken_for_another_time_or_value(
+    feast: FakeFeast, online: OnlineFeatures
+) -> None:
+    rows = [(AT, 2), (AT - timedelta(days=30), 2), (AT - timedelta(days=1), 2), (AT, 3), (AT, 2)]
+    for n, (at, count) in enumerate(rows):
+        feast.connection.put("behaviour", at, customer_id=str(n), baskets_7d=Value(int64_val=count))
+    found = [reading.values["baskets_7d"] for reading in online.read_many([str(n) for n in range(len(rows))], AT)]
+    assert [(value.event_time, value.value) for value in found] == rows
+    assert [value.status for value in found] == [
+        FeatureStatus.PRESENT,
+        FeatureStatus.STALE,
+        *[FeatureStatus.PRESENT] * 3,
+    ]
+
+
+def test_nobody_is_asked_of_an_empty_batch(online: OnlineFeatures) -> None:
+    assert online.read_many([], AT) == []
+
+
+def test_reads_are_counted_by_way_and_told(feast: FakeFeast, online: OnlineFeatures) -> None:
+    told: list[tuple[Way, int]] = []
+    online.listen(lambda way, customers: told.append((way, customers)))
+    online.read_many(["1", "2"], AT)
+    online.read("1", AT)
+    feast.is_down, feast.connection.replaced = True, True
+    feast.now_s += RETRY_S
+    online.read("1", AT)
+    assert told == [(Way.DIRECT, 2), (Way.DIRECT, 1)]
+    assert online.reads == {Way.DIRECT: 3}
