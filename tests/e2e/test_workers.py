@@ -17,10 +17,11 @@ import grpc
 import pytest
 import yaml
 
-from rumbo.decision.v1 import decision_pb2
+from rumbo.decision.v1 import decision_pb2, events_pb2, row_pb2
 from rumbo.decision.v1.service_pb2_grpc import DecisionServiceStub
 from tests.e2e.flood import CallTally, steadily
 from tests.e2e.test_command_line import END_S, address_of, process_with_log, rumbo
+from tests.e2e.wire import opened as opened_incident
 from tests.fixtures_service import STATE_URL, ask_state
 
 ALONE = (("grpc.use_local_subchannel_pool", 1),)
@@ -184,6 +185,7 @@ async def test_replacing_the_workers_under_load_fails_no_call(own_home: Path) ->
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 async def test_a_killed_worker_is_started_again_and_nothing_that_was_acknowledged_is_lost(own_home: Path) -> None:
+    """It was the one that tells the feature store of events; another one does so then."""
     async with two_workers(own_home) as workers, channels(workers.address, 16) as opened:
         told, answers = CallTally(), list[decision_pb2.DecideResponse]()
         victim = workers.pids()[0]
@@ -200,12 +202,59 @@ async def test_a_killed_worker_is_started_again_and_nothing_that_was_acknowledge
         recorded = {one for (one,) in ask_state(own_home, "SELECT decision_id FROM decisions")}
         assert {answer.decision_id for answer in answers} <= recorded
         assert len(recorded) - len(answers) <= 16, "of those that were asked of the dead one"
+        await _tell_incidents(opened)
+        await workers.until(lambda: not ask_state(own_home, "SELECT * FROM outbox"))
         page = await workers.page()
         assert page['rumbo_worker_restarts_total{worker="0"}'] == 1
         assert page['rumbo_worker_up{worker="0"}'] == 1
         assert workers.lines("worker 0 ended with status -9; another one in 0.5 s")
         workers.process.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(workers.process.wait, END_S) == 0
+
+
+async def _tell_incidents(opened: list[grpc.aio.Channel]) -> None:
+    """Of a customer over each channel."""
+    for n, channel in enumerate(opened):
+        request = events_pb2.RecordEventsRequest(events=[opened_incident(f"c{n}")])
+        (result,) = (await DecisionServiceStub(channel).RecordEvents(request, timeout=CALL_S)).results
+        assert result.status == row_pb2.ROW_STATUS_ACCEPTED
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+async def test_every_worker_obeys_a_kill_and_loads_the_catalogue_when_told(own_home: Path) -> None:
+    async with two_workers(own_home) as workers, channels(workers.address, 16) as opened:
+        killed = await asyncio.to_thread(rumbo, "kill", LIMITED, "--why", "a test", "--home", str(own_home))
+        assert killed.returncode == 0, killed.stderr
+        told, answers = CallTally(), list[decision_pb2.DecideResponse]()
+        await steadily(asking(opened, answers), 16, lambda: told.count >= 50, told)
+        assert deciders(workers) == set(workers.pids())
+        assert LIMITED not in {one.journey_id for answer in answers for one in answer.ranked}
+        workers.process.send_signal(signal.SIGHUP)
+        await workers.until(lambda: loaders(workers) == set(workers.pids()))
+        workers.process.send_signal(signal.SIGINT)
+        assert await asyncio.to_thread(workers.process.wait, END_S) == 0
+
+
+def loaders(workers: Workers) -> set[object]:
+    """The workers that loaded a catalogue since they began, by their process ids."""
+    return {line["pid"] for line in workers.lines("catalogue .* in force")}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+async def test_a_service_whose_first_worker_cannot_serve_ends_as_it_would_alone(own_home: Path) -> None:
+    (own_home / "catalogue" / "policies.yaml").write_text("channels: 1\n", encoding="utf-8")
+    options = ("serve", "--home", str(own_home), "--catalogue", str(own_home / "catalogue"), "--port", "0")
+    alone = await asyncio.to_thread(rumbo, *options)
+    several = await asyncio.to_thread(rumbo, *options, "--workers", "2")
+    assert "policies.yaml" in alone.stderr
+    assert (several.returncode, several.stdout, _words(several)) == (alone.returncode, alone.stdout, _words(alone))
+
+
+def _words(ended: subprocess.CompletedProcess[str]) -> list[str]:
+    """What people read of what it said, beside the log."""
+    return [line for line in ended.stderr.splitlines() if not line.startswith("{")]
 
 
 @pytest.mark.slow

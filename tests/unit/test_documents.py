@@ -14,6 +14,7 @@ from google.protobuf.descriptor import Descriptor
 from prometheus_client import CollectorRegistry
 
 from rumbo.decision.v1 import decision_pb2, events_pb2, outcomes_pb2, record_pb2
+from service.bootstrap.workers.metrics import WorkerMetrics
 from service.cli import main
 from service.commands.variables import BESIDE_SETTINGS
 from service.decision import constraints
@@ -212,12 +213,12 @@ def shortest() -> dict[str, timedelta]:
     return {"decisions": timedelta(days=7)}
 
 
-def test_every_metric_stands_in_the_operators_table() -> None:
+def test_every_metric_stands_in_the_operators_table(tmp_path: Path) -> None:
     registry = Metrics().registry
     assert isinstance(registry, CollectorRegistry)
     served = {
         f"{family.name}_total" if family.type == "counter" else family.name
-        for family in registry.collect()
+        for family in (*registry.collect(), *WorkerMetrics(tmp_path).registry.collect())
         if family.name.startswith("rumbo_")
     }
     assert {cells[0].strip("`") for cells in rows(section(OPERATOR, "Health"))} == served

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from contextlib import closing
+from errno import EINPROGRESS
+from select import select
 from typing import Any
 
 import grpc
@@ -67,6 +71,36 @@ async def test_no_call_fails_while_one_of_two_stops_to_listen_and_everybody_leav
     await asyncio.gather(*(call(n) for n in range(16)), hand_over())
     await second.server.stop(0)
     assert await until_left(port, 20.0)
+
+
+async def test_connections_that_have_begun_are_let_in_and_others_reach_who_goes_on() -> None:
+    with closing(_listener(0)) as first:
+        address = first.getsockname()
+        waiting = [socket.create_connection(address, 5) for _ in range(5)]
+        stopping = asyncio.create_task(stop_listening(address[1]))
+        await asyncio.sleep(0)
+        late = socket.socket()
+        late.setblocking(False)
+        assert late.connect_ex(address) == EINPROGRESS
+        let_in = [first.accept()[0] for _ in waiting]
+        with closing(_listener(address[1])) as second:
+            await stopping
+            assert await asyncio.to_thread(select, [second], [], [], 20) == ([second], [], [])
+            reached, caller = second.accept()
+            assert caller == late.getsockname()
+            for one, other in zip(waiting, let_in, strict=True):
+                other.sendall(b"x")
+                assert one.recv(1) == b"x"
+        for one in (late, reached, *waiting, *let_in):
+            one.close()
+
+
+def _listener(port: int) -> socket.socket:
+    one = socket.socket()
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    one.bind(("127.0.0.1", port))
+    one.listen()
+    return one
 
 
 async def test_who_stays_is_waited_for_no_longer_than_said() -> None:
