@@ -45,13 +45,17 @@ class Waiting(Generic[Item, Result]):
 
     def deliver(self, lost: Callable[[Item, Result], None]) -> None:
         """Sets the answer, in the event loop of whoever waits for it; they may have gone."""
-        if self.answer.done():
-            if self.result is not None and self.answer.cancelled():
-                lost(self.item, self.result)
+        if self.is_gone:
+            self.lose(lost)
         elif self.error is not None:
-            self.answer.set_exception(self.error)
+            self.answer.set_exception(_raisable(self.error))
         else:
             self.answer.set_result(cast("Result", self.result))
+
+    def lose(self, lost: Callable[[Item, Result], None]) -> None:
+        """Tells of the result, if there is one, in a turn of its own: what goes wrong there keeps nobody waiting."""
+        if self.result is not None:
+            self.loop.call_soon(lost, self.item, self.result)
 
 
 CarryOut = Callable[[Sequence[Waiting[Item, Result]]], Sequence[Waiting[Item, Result]]]
@@ -59,7 +63,7 @@ CarryOut = Callable[[Sequence[Waiting[Item, Result]]], Sequence[Waiting[Item, Re
 
 
 class Batches(Generic[Item, Result]):
-    """`carry_out` is called in the thread only. What is `lost` comes in the loop of who asked, and is gone by then."""
+    """`carry_out` is called in the thread only; `lost` in the loop of who asked, soon after they were gone."""
 
     def __init__(
         self,
@@ -92,8 +96,8 @@ class Batches(Generic[Item, Result]):
         try:
             return await waiting.answer
         except asyncio.CancelledError:
-            if waiting.answer.done() and not waiting.answer.cancelled() and waiting.answer.exception() is None:
-                self._lost(item, waiting.answer.result())
+            if waiting.answer.done() and not waiting.is_gone and waiting.answer.exception() is None:
+                waiting.lose(self._lost)  # delivered, but not taken
             raise
 
     @property
@@ -121,12 +125,21 @@ class Batches(Generic[Item, Result]):
         again: Sequence[Waiting[Item, Result]] = ()
         is_last = False
         while again or not is_last:
-            batch = list(again)
-            if not is_last:
-                is_last = self._fill(batch)
-            wanted = [waiting for waiting in batch if not waiting.is_gone]
-            again = self._carried_out(wanted) if wanted else ()
-            _deliver([waiting for waiting in wanted if waiting not in again], self._lost)
+            batch, is_last = self._next(again, is_last)
+            again = self._round(batch)
+            del batch  # what was answered is not held while nothing comes
+
+    def _next(self, again: Sequence[Waiting[Item, Result]], is_last: bool) -> tuple[list[Waiting[Item, Result]], bool]:
+        """Those that are wanted still, and whether nothing will come any more."""
+        batch = list(again)
+        is_last = is_last or self._fill(batch)
+        return [waiting for waiting in batch if not waiting.is_gone], is_last
+
+    def _round(self, batch: Sequence[Waiting[Item, Result]]) -> Sequence[Waiting[Item, Result]]:
+        """Returns: those that must go round again."""
+        again = self._carried_out(batch) if batch else ()
+        _deliver([waiting for waiting in batch if waiting not in again], self._lost)
+        return again
 
     def _fill(self, batch: list[Waiting[Item, Result]]) -> bool:
         """Adds what waits; waits itself while the batch is empty. Returns: whether nothing will come any more."""
@@ -141,13 +154,23 @@ class Batches(Generic[Item, Result]):
         return False
 
     def _carried_out(self, batch: Sequence[Waiting[Item, Result]]) -> Sequence[Waiting[Item, Result]]:
-        """An error that nobody expected is everybody's, and ends no thread."""
+        """An error that nobody expected is everybody's who has no answer yet, and ends no thread."""
         try:
             return self._carry_out(batch)
         except BaseException as error:  # noqa: BLE001 - whatever it is, it belongs to those who asked
             for waiting in batch:
-                waiting.error = error
+                if waiting.result is None and waiting.error is None:
+                    waiting.error = error
             return ()
+
+
+def _raisable(error: BaseException) -> BaseException:
+    """The error, or one that says it where a future takes none such, or where it would end the loop of all."""
+    if not isinstance(error, StopIteration | SystemExit | KeyboardInterrupt):
+        return error
+    told = RuntimeError(f"{type(error).__name__} in the thread that answers")
+    told.__cause__ = error
+    return told
 
 
 def _deliver(batch: Sequence[Waiting[Item, Result]], lost: Callable[[Item, Result], None]) -> None:

@@ -119,13 +119,20 @@ class Decider:
         """
         asked = Asked(question=question, times=times, prepare=prepare)
         try:
-            answer = await _asked_of(self._long if is_long else self._batches, asked)
-            return answer if isinstance(answer, Decision) else await self._repeat(answer.stored, question)
+            return await self._recorded(asked, self._long if is_long else self._batches)
+        except BatchesClosed as error:
+            raise StateUnavailable("the service ends") from error
+
+    async def _recorded(self, asked: Asked, batches: Batches[Asked, Answer]) -> Decision:
+        """Or unrecorded, while the store is away or takes too long, if that is allowed. Raises: BatchesClosed."""
+        try:
+            answer = await in_time(batches.ask(asked))
+            return answer if isinstance(answer, Decision) else await self._repeat(answer.stored, asked.question)
         except StateUnavailable as error:
             if not self._allows_unrecorded or isinstance(error, StatementRefused):
                 raise
             log.warning("the state store is away, so an answer is not recorded: %s", error)
-        unrecorded = await _asked_of(self._unrecorded, asked)
+        unrecorded = await in_time(self._unrecorded.ask(asked))
         assert isinstance(unrecorded, Decision), "without a store nobody is told again"
         return unrecorded
 
@@ -133,7 +140,7 @@ class Decider:
         """Answers what was asked, then ends the threads; to be called before what it was given is closed."""
         for batches in (self._batches, self._long, self._unrecorded):
             await asyncio.to_thread(batches.close)
-        self._replays.shutdown()
+        await asyncio.to_thread(self._replays.shutdown)
 
     def _release(self, asked: Asked, answer: Answer) -> None:
         """Of a caller who is gone before the answer."""
@@ -175,8 +182,11 @@ class Decider:
     async def _from_record(self, stored: StoredDecision) -> Decision:
         recorded = stored.record["input"]
         catalogue = await self._catalogues.of_version(recorded["catalogue_version"])
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._replays, replay, catalogue.plan, recorded)
+        try:
+            replaying = asyncio.get_running_loop().run_in_executor(self._replays, replay, catalogue.plan, recorded)
+        except RuntimeError as error:
+            raise StateUnavailable("the service ends") from error
+        return await replaying
 
     async def _revoked(self, stored: StoredDecision, decision: Decision) -> frozenset[str]:
         """The reserved journeys of a decision that the facts of now deny; its own contacts do not count against it."""
@@ -194,14 +204,6 @@ class Decider:
         others = current.with_facts(_without_decision(stored.decision_id, current.facts, reach.pools))
         allowed = constrain(others, offered).allowed
         return frozenset(reserved - {c.journey_id for c in allowed})
-
-
-async def _asked_of(batches: Batches[Asked, Answer], asked: Asked) -> Answer:
-    """Raises: StateUnavailable, also after `close`, or when the answer takes too long."""
-    try:
-        return await in_time(batches.ask(asked))
-    except BatchesClosed as error:
-        raise StateUnavailable("the service ends") from error
 
 
 def _without_decision(decision_id: str, facts: Facts, pools: Iterable[Pool]) -> Facts:

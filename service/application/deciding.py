@@ -64,7 +64,18 @@ AskedBatch = Sequence[Waiting[Asked, Answer]]
 class _Course:
     """A question on its way through the stages."""
 
-    __slots__ = ("decision", "decision_id", "draft", "hydrated", "is_kept", "now", "plan", "scores", "waiting")
+    __slots__ = (
+        "decision",
+        "decision_id",
+        "draft",
+        "hydrated",
+        "is_kept",
+        "is_overtaken",
+        "now",
+        "plan",
+        "scores",
+        "waiting",
+    )
 
     hydrated: HydratedFacts
     draft: Draft
@@ -76,6 +87,7 @@ class _Course:
         self.plan = plan
         self.now = now
         self.is_kept = is_kept
+        self.is_overtaken = False
         self.decision_id = ""
 
     @property
@@ -101,6 +113,13 @@ class _Course:
             self.waiting.error = outcome
         else:
             self.waiting.result = outcome
+
+    def settle(self, result: CommitResult | BaseException) -> None:
+        """Answers, unless facts have overtaken it."""
+        if isinstance(result, FactsMoved):
+            self.is_overtaken = True
+        else:
+            self.answer(result.decision if isinstance(result, Committed) else result)
 
 
 Courses = Sequence[_Course]
@@ -128,11 +147,11 @@ class Deciding:
         self._new_id = new_id
 
     def decide(self, batch: AskedBatch) -> AskedBatch:
-        """Answers each, or leaves its error. Returns: those that facts have overtaken, to be decided anew."""
+        """Answers each, or leaves its error. Returns: those that have been overtaken, to be decided anew."""
         courses = self._begun(batch)
-        proposed = self._proposed([c for c in courses if c.asked.attempts < ATTEMPTS - 1], self._hydrate)
-        overtaken = self._commit(proposed)
+        self._commit(self._proposed([c for c in courses if c.asked.attempts < ATTEMPTS - 1], self._hydrate))
         _apart([c for c in courses if c.asked.attempts >= ATTEMPTS - 1], self._decide_alone)
+        overtaken = [course for course in courses if course.is_overtaken]
         for course in overtaken:
             course.asked.attempts += 1
         return [course.waiting for course in overtaken]
@@ -183,9 +202,7 @@ class Deciding:
         question = course.question
         assert question.request_id is not None
         stored = self._state.repeat_here(question.customer_id, question.request_id, course.now)
-        if stored is None:
-            raise StateUnavailable("the decision of a known request was deleted meanwhile: ask again")
-        course.answer(AlreadyDecided(stored=stored))
+        course.settle(FactsMoved() if stored is None else AlreadyDecided(stored=stored))  # None: released meanwhile
 
     def _hydrate_without_state(self, courses: Courses) -> Courses:
         found = _together(
@@ -212,17 +229,25 @@ class Deciding:
         """Of a decision without an id: that of one that is not kept, so that each draws anew."""
         return int.from_bytes(hashlib.sha256(self._new_id(now).encode()).digest()[:4], "big")
 
-    def _commit(self, proposed: Courses) -> Courses:
-        """Keeps those that are to be kept, and answers. Returns: those that facts have overtaken."""
+    def _commit(self, proposed: Courses) -> None:
+        """Keeps those that are to be kept and whose callers have not gone, and answers."""
         for course in proposed:
             if not course.is_kept:
                 course.answer(course.decision)
         kept = [course for course in proposed if course.is_kept and not course.waiting.is_gone]
         with _timed(kept, "commit"):
-            results = _together(
-                kept, lambda some: self._state.commits_here([(course.decision, course.question.key) for course in some])
-            )
-        return [course for course, result in results if not _is_settled(course, result)]
+            results = self._committed(kept)
+        for course, result in zip(kept, results, strict=True):
+            course.settle(result)
+
+    def _committed(self, kept: Courses) -> Sequence[CommitResult | BaseException]:
+        """Done once, for nobody knows what came about where the store itself fails: an error of it is everybody's."""
+        if not kept:
+            return ()
+        try:
+            return self._state.commits_here([(course.decision, course.question.key) for course in kept])
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to those who asked
+            return [error] * len(kept)
 
     def _decide_alone(self, course: _Course) -> None:
         """The last attempt, in one transaction that has the customer and the pools to itself.
@@ -256,7 +281,7 @@ class Deciding:
         )
         with _timed([course], "commit"):
             result = self._state.decide_alone_here(deferred, question.key)
-        course.answer(result.decision if isinstance(result, Committed) else result)
+        course.settle(result)
 
 
 def _to_score(course: _Course) -> ToScore:
@@ -265,18 +290,6 @@ def _to_score(course: _Course) -> ToScore:
 
 def _constrain(course: _Course) -> None:
     course.draft = begin(course.plan, course.hydrated.facts)
-
-
-def _is_settled(course: _Course, result: CommitResult | BaseException) -> bool:
-    """Answers, unless facts have overtaken it."""
-    match result:
-        case FactsMoved():
-            return False
-        case Committed(decision=decision):
-            course.answer(decision)
-        case _:
-            course.answer(result)
-    return True
 
 
 def _concluded(

@@ -20,6 +20,7 @@ from service.state.port import (
     RequestKey,
     SituationQuestion,
     StateReading,
+    StateUnavailable,
 )
 from service.state.rows.decisions import (
     CommitRead,
@@ -37,12 +38,21 @@ Outcome = CommitResult | BaseException
 
 @dataclass(slots=True)
 class _Offered:
-    """A decision to be committed. `transaction` is made anew when other locks turn out to be needed."""
+    """A decision to be committed, and what became of it; its transaction has the locks that it is known to need."""
 
-    proposed: ProposedDecision
+    decision: Decision
     key: RequestKey | None
+    proposed: ProposedDecision | None = None
+    transaction: Transaction[CommitResult | None] | None = None
     has_counted: bool = False
     outcome: Outcome | None = None
+
+    def try_to(self, run: Callable[[_Offered], None]) -> None:
+        """What goes wrong is this one's alone."""
+        try:
+            run(self)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to who offered it
+            self.outcome = error
 
 
 class Commits:
@@ -72,17 +82,18 @@ class Commits:
         )
 
     def commit(self, decisions: Sequence[tuple[Decision, RequestKey | None]]) -> list[Outcome]:
-        """Keeps them in their order; what fails by itself fails alone. Raises: StateUnavailable."""
-        outcomes: list[Outcome | _Offered] = [self._offered(*one) for one in decisions]
-        offered = [one for one in outcomes if isinstance(one, _Offered)]
+        """Keeps them in their order, but later what needs other locks; the error of one is its outcome."""
+        offered = [_Offered(*one) for one in decisions]
         while left := [one for one in offered if one.outcome is None]:
-            came_to = self._engine.write_here([self.transaction(one.proposed, one.key) for one in left])
-            for one, result in zip(left, came_to, strict=True):
+            for one in left:
+                one.try_to(self._prepare)
+            ready = [one for one in left if one.outcome is None]
+            for one, result in zip(ready, self._carried_out(ready), strict=True):
                 if isinstance(result, PoolsUnknown) and not one.has_counted:
-                    self._count_pools(one)
+                    one.try_to(self._count_pools)
                 else:
                     one.outcome = result
-        return [_settled(one) for one in outcomes]
+        return [one.outcome for one in offered if one.outcome is not None]
 
     def written(self, transaction: Transaction[Result]) -> Result:
         """What it came to. Raises: its error."""
@@ -99,29 +110,27 @@ class Commits:
             self._register(pools, now)
             return ask()
 
-    def _offered(self, decision: Decision, key: RequestKey | None) -> _Offered | Exception:
-        """A decision with its record, or why it has none."""
-        try:
-            self._engine.make_room_here(decision.decided_at)
-            return _Offered(ProposedDecision.of(decision), key)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is this decision's alone
-            return error
+    def _prepare(self, one: _Offered) -> None:
+        """Makes its record, once, and its transaction."""
+        if one.proposed is None:
+            self._engine.make_room_here(one.decision.decided_at)
+            one.proposed = ProposedDecision.of(one.decision)
+        one.transaction = self.transaction(one.proposed, one.key)
 
-    def _count_pools(self, offered: _Offered) -> None:
+    def _carried_out(self, ready: Sequence[_Offered]) -> Sequence[Outcome | None]:
+        """Of some, others may have been kept before: an error of the store is theirs, not of all."""
+        try:
+            return self._engine.write_here([one.transaction for one in ready if one.transaction is not None])
+        except StateUnavailable as error:
+            return [error] * len(ready)
+
+    def _count_pools(self, one: _Offered) -> None:
         """So that it can be done once more."""
-        decision = offered.proposed.decision
-        offered.has_counted = True
-        self._register(decision.plan.pools_on(decision.facts.channel), decision.decided_at)
+        one.has_counted = True
+        self._register(one.decision.plan.pools_on(one.decision.facts.channel), one.decision.decided_at)
 
     def _register(self, pools: Sequence[Pool], now: datetime) -> None:
         self.written(Transaction(lambda session: register(session, pools, now), register_locks))
-
-
-def _settled(one: Outcome | _Offered) -> Outcome:
-    if not isinstance(one, _Offered):
-        return one
-    assert one.outcome is not None
-    return one.outcome
 
 
 def _situations(session: Session, asked: Sequence[SituationQuestion]) -> list[StateReading | None]:
