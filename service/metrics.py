@@ -7,6 +7,7 @@ import logging
 from collections import Counter as Tally
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -121,7 +122,7 @@ class Metrics:
         self._seconds.observe(times.total)
         for stage, seconds in times.seconds.items():
             self._stage.of(stage).observe(seconds)
-        codes = Tally(reason.code for rejected in decision.rejected for reason in rejected.reasons)
+        codes = Tally(chain.from_iterable(decision.rejected_codes.values()))
         for code, count in codes.items():
             self._rejected.of(code).inc(count)
         for part in decision.terms.degraded:
@@ -166,7 +167,7 @@ def _line(decision: Decision, times: StepTimes, codes: Tally[str], *, is_dry_run
         "limit": decision.terms.limit,
         "ranked": len(decision.picks),
         "eligible": len(decision.selection.eligible),
-        "rejected": len(decision.rejected),
+        "rejected": len(decision.rejected_codes),
         "taken": len(decision.selection.taken),
         "codes": dict(codes),
         "degraded": [f"{d.what}={d.status.value}" for d in decision.terms.degraded],

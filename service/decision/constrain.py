@@ -1,72 +1,144 @@
-"""Every rule for every candidate, each rule once: all reasons are kept."""
+"""Every rule for every candidate: all that deny are known, and why each does is told to who asks."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from functools import cached_property
 
-from features.values import FeatureStatus
-from service.decision.constraints.rule import Rule
 from service.decision.evaluation import Evaluation
 from service.decision.facts import Facts
-from service.decision.plan import NO_RULES, Candidate, Plan, RuleSet, Slate
-from service.decision.verdict import Reason, ReasonKind, unknown
+from service.decision.plan import NO_RULES, Candidate, Plan, RuleSet
+from service.decision.slate import Denials, Slate
+from service.decision.verdict import Reason, ReasonKind
 from service.decision.windows import ELIGIBLE_AFTER_LIMIT
 
 
-class Rejection(NamedTuple):
-    """A candidate that may not be shown, with every reason."""
+class Rejection:
+    """A candidate that may not be shown, with the codes of every reason; the reasons are made for who asks for them."""
 
-    candidate: Candidate
-    reasons: tuple[Reason, ...]
+    __slots__ = ("_reasons", "candidate", "codes")
+
+    def __init__(self, candidate: Candidate, codes: tuple[str, ...], reasons: Callable[[], Iterable[Reason]]) -> None:
+        self.candidate = candidate
+        self.codes = codes
+        self._reasons = reasons
+
+    @classmethod
+    def of(cls, candidate: Candidate, reasons: tuple[Reason, ...]) -> Rejection:
+        return cls(candidate, tuple([reason.code for reason in reasons]), lambda: reasons)
 
     @property
     def journey_id(self) -> str:
-        return self.candidate.journey_id
+        return self.candidate.journey.journey_id
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        return tuple(self._reasons())
+
+    def after(self, first: Callable[[], Reason], code: str) -> Rejection:
+        """The same with another reason before the others."""
+        return Rejection(self.candidate, (code, *self.codes), lambda: (first(), *self.reasons))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Why:
+    """The reasons of denials, of one evaluation."""
+
+    __slots__ = ("_denials", "_evaluation")
+
+    def __init__(self, denials: Denials, evaluation: Evaluation) -> None:
+        self._denials = denials
+        self._evaluation = evaluation
+
+    def __call__(self) -> Iterator[Reason]:
+        for position in self._denials.binding:
+            reason = self._evaluation.reason(position)
+            assert reason is not None, "a rule denies, and says no reason"
+            yield reason
+
+
+def rejection(denials: Denials, evaluation: Evaluation) -> Rejection:
+    return Rejection(denials.candidate, denials.codes, _Why(denials, evaluation))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class ConstraintResult:
-    """The candidates split by the rules. `bypassed`: denials that an allowed one passes all the same, by journey."""
+    """The candidates split by the rules: those that may be shown, and the denials of the others.
 
+    `passing`: the denials that an allowed one passes all the same.
+    """
+
+    evaluation: Evaluation
     allowed: tuple[Candidate, ...]
-    rejected: tuple[Rejection, ...]
-    bypassed: Mapping[str, tuple[Reason, ...]] = field(default_factory=dict)
+    passing: tuple[Denials, ...]
+    find: Callable[[], tuple[Denials, ...]]
+
+    @cached_property
+    def denials(self) -> tuple[Denials, ...]:
+        """Of each candidate that may not be shown, in the order of the candidates."""
+        return self.find()
+
+    @cached_property
+    def rejected(self) -> tuple[Rejection, ...]:
+        """The same, with reasons for who asks."""
+        evaluation = self.evaluation
+        return tuple([rejection(denials, evaluation) for denials in self.denials])
+
+    @cached_property
+    def bypassed(self) -> Mapping[str, tuple[Reason, ...]]:
+        """The denials that an allowed one passes, by journey."""
+        found = ((d.candidate, map(self.evaluation.reason, d.bypassed)) for d in self.passing)
+        return {c.journey_id: tuple(_as_bypass(r) for r in reasons if r is not None) for c, reasons in found}
 
 
 def constrain(
     evaluation: Evaluation, candidates: Iterable[Candidate], *, only: RuleSet | None = None
 ) -> ConstraintResult:
-    """Checks each rule that guards a candidate once; `only` narrows to a set of rules."""
-    listed = tuple(candidates)
-    due = evaluation.plan.concerning(evaluation.facts).intersection(NO_RULES.union(*(c.rules for c in listed)))
+    """Asks each rule that guards one of a few candidates once; `only` narrows to a set of rules."""
+    rules, listed = evaluation.plan.rules, tuple(candidates)
     unread = _unread(evaluation.plan, evaluation.facts)
-    denials = _denials(evaluation, due if only is None else due & only, unread)
-    denied = frozenset(denials)
-    against = {p: sorted(c.rules & denied) for p, c in enumerate(listed) if not c.rules.isdisjoint(denied)}
-    return _split(listed, against, denials, unread)
+    asked: dict[int, bool] = {}
+    allowed, rejected, passing = list[Candidate](), list[Denials](), list[Denials]()
+    for candidate in listed:
+        found = []
+        for position in sorted(candidate.rules if only is None else candidate.rules & only):
+            denies = asked.get(position)
+            if denies is None:
+                denies = asked[position] = position in unread or rules[position].denies(evaluation)
+            if denies:
+                found.append(position)
+        denials = Denials.of(candidate, found, rules, candidate.bypassed - unread)
+        if denials.binding:
+            rejected.append(denials)
+            continue
+        allowed.append(candidate)
+        if found:
+            passing.append(denials)
+    return ConstraintResult(
+        evaluation=evaluation, allowed=tuple(allowed), passing=tuple(passing), find=lambda: tuple(rejected)
+    )
 
 
-def constrain_all(evaluation: Evaluation) -> ConstraintResult:
-    """The same for every candidate of the customer: of those that a slate holds, only the denied are looked at."""
+def constrain_all(evaluations: Sequence[Evaluation]) -> list[ConstraintResult]:
+    """Every candidate of each customer, by one plan. What conditions compare is compared for all customers at once."""
+    for plan in {id(e.plan): e.plan for e in evaluations}.values():
+        plan.prefetch([e.variables for e in evaluations if e.plan is plan])
+    return [_constrain_all(evaluation) for evaluation in evaluations]
+
+
+def _constrain_all(evaluation: Evaluation) -> ConstraintResult:
     plan, facts = evaluation.plan, evaluation.facts
     if facts.situation.unread:
         return constrain(evaluation, plan.candidates(facts))
     slate = plan.slate(facts.channel, facts.placement)
-    moved = dict(_moved(plan, slate, facts))
-    due = plan.concerning(facts) & slate.rules.union(*(c.rules for c in moved.values()))
-    denials = _denials(evaluation, due, NO_RULES)
-    against = defaultdict[int, list[int]](list)
-    for position in sorted(denials):
-        for place in slate.guarded.get(position, ()):
-            against[place].append(position)
-    for place, candidate in moved.items():
-        against[place] = sorted(candidate.rules.intersection(denials))
-    listed = slate.candidates if not moved else [moved.get(p, c) for p, c in enumerate(slate.candidates)]
-    return _split(listed, against, denials, NO_RULES)
+    judged = slate.judge(evaluation, dict(_moved(plan, slate, facts)))
+    return ConstraintResult(
+        evaluation=evaluation,
+        allowed=judged.allowed,
+        passing=judged.passing,
+        find=lambda: slate.rejected(judged),
+    )
 
 
 def _moved(plan: Plan, slate: Slate, facts: Facts) -> Iterator[tuple[int, Candidate]]:
@@ -74,8 +146,38 @@ def _moved(plan: Plan, slate: Slate, facts: Facts) -> Iterator[tuple[int, Candid
     for journey_id in facts.situation.enrolments:
         place = slate.places.get(journey_id)
         candidate = None if place is None else plan.candidate(journey_id, facts)
-        if place is not None and candidate is not None:
+        if place is not None and candidate is not None and candidate is not slate.candidates[place]:
             yield place, candidate
+
+
+def denied_by_pick(evaluation: Evaluation, picked: Candidate, left: Sequence[Candidate]) -> tuple[Denials, ...]:
+    """What one more pick denies of the candidates that those before it left; `evaluation` is that with its contact.
+
+    Only the rules that its contact concerns can say something else than they said before.
+    """
+    plan = evaluation.plan
+    if evaluation.facts.situation.unread:
+        return constrain(evaluation, left, only=plan.contact_rules).denials
+    denying = {position for position in plan.touched_by(picked) if plan.rules[position].denies(evaluation)}
+    denying |= _closed_by(picked, evaluation, left)
+    if not denying:
+        return ()
+    found = ((c, sorted(denying.intersection(c.rules))) for c in left if not denying.isdisjoint(c.rules))
+    denials = (Denials.of(candidate, denied, plan.rules, candidate.bypassed) for candidate, denied in found)
+    return tuple(d for d in denials if d.binding)
+
+
+def _closed_by(picked: Candidate, evaluation: Evaluation, left: Sequence[Candidate]) -> set[int]:
+    """The rules that deny others their place of a kind, once this one has taken one."""
+    if picked.in_flight is None:
+        return set()
+    limit, rules = picked.in_flight.limit, evaluation.plan.rules
+    if len(limit.taken(evaluation)) < limit.at_most:
+        return set()
+    same = (
+        c for c in left if c.in_flight is not None and c.in_flight.limit is limit and c.in_flight.denies(evaluation)
+    )
+    return {position for c in same for position in c.rules if rules[position] == c.in_flight}
 
 
 def _unread(plan: Plan, facts: Facts) -> RuleSet:
@@ -84,43 +186,6 @@ def _unread(plan: Plan, facts: Facts) -> RuleSet:
     if not unread:
         return NO_RULES
     return frozenset(position for position, rule in enumerate(plan.rules) if not unread.isdisjoint(rule.reads))
-
-
-def _denials(evaluation: Evaluation, due: RuleSet, unread: RuleSet) -> dict[int, Reason]:
-    rules = evaluation.plan.rules
-    told = due - unread if unread else due
-    denials = {position: reason for position in told if (reason := rules[position].check(evaluation)) is not None}
-    denials.update((position, _unknown(rules[position], evaluation.facts)) for position in due & unread)
-    return denials
-
-
-def _unknown(rule: Rule, facts: Facts) -> Reason:
-    fact = next(fact for fact in rule.reads if fact in facts.situation.unread)
-    return unknown(rule.code, fact=fact.value, status=FeatureStatus.UNAVAILABLE.value)
-
-
-def _split(
-    listed: Sequence[Candidate], against: Mapping[int, list[int]], denials: Mapping[int, Reason], unread: RuleSet
-) -> ConstraintResult:
-    """`against`: the rules that deny, ascending, by the place of a candidate in the list.
-
-    A bypass passes a denial; it does not pass the rules of `unread`, whose contacts nobody would count.
-    """
-    rejected: list[Rejection] = []
-    bypassed: dict[str, tuple[Reason, ...]] = {}
-    passing: set[int] = set()
-    for place in sorted(against):
-        candidate, found = listed[place], against[place]
-        passed = candidate.bypassed - unread if unread else candidate.bypassed
-        binding = [p for p in found if p not in passed] if passed else found
-        if binding:
-            rejected.append(Rejection(candidate, tuple([denials[p] for p in binding])))
-            continue
-        passing.add(place)
-        if found:
-            bypassed[candidate.journey_id] = tuple(_as_bypass(denials[p]) for p in found)
-    allowed = tuple([c for place, c in enumerate(listed) if place not in against or place in passing])
-    return ConstraintResult(allowed=allowed, rejected=tuple(rejected), bypassed=bypassed)
 
 
 def _as_bypass(reason: Reason) -> Reason:

@@ -9,7 +9,7 @@ In three steps:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -157,9 +157,17 @@ class Decision:
     def picks(self) -> tuple[Pick, ...]:
         return self.selection.picks
 
-    @property
+    @cached_property
     def rejected(self) -> tuple[Rejection, ...]:
+        """What may not be shown, with reasons for who asks."""
         return self.draft.constrained.rejected + self.selection.rejected
+
+    @cached_property
+    def rejected_codes(self) -> Mapping[str, tuple[str, ...]]:
+        """The codes of every reason against what may not be shown, by journey, in the order of `rejected`."""
+        codes = {d.candidate.journey.journey_id: d.codes for d in self.draft.constrained.denials}
+        codes.update((r.journey_id, r.codes) for r in self.selection.rejected)
+        return codes
 
     @property
     def model_version(self) -> str:
@@ -201,13 +209,13 @@ class Decision:
             return None
         if not self.draft.survivors and not self.draft.constrained.rejected:
             return (Reason(code="NO_CANDIDATE", kind=ReasonKind.DENIED, params={"channel": self.facts.channel}),)
-        counts = {"rejected": len(self.rejected), "ranked": len(self.picks)}
+        counts = {"rejected": len(self.rejected_codes), "ranked": len(self.picks)}
         nothing_more = Reason(code="NOTHING_MORE_ALLOWED", kind=ReasonKind.DENIED, params=counts)
         return tuple(self._silences()) or (nothing_more,)
 
     def _silences(self) -> Iterator[Reason]:
         """Why nothing was said although something might have been."""
-        if any(r.reasons[0].code == HOLDOUT for r in self.selection.rejected):
+        if any(r.codes[0] == HOLDOUT for r in self.selection.rejected):
             yield Reason(code=HOLDOUT, kind=ReasonKind.DENIED)
         chance, best = self.selection.silence, next(iter(self.selection.eligible), None)
         if chance is None or best is None:
@@ -221,8 +229,19 @@ class Decision:
 
 def begin(plan: Plan, facts: Facts) -> Draft:
     """Ends the enrolments whose time is over, finds the candidates and checks every rule for each."""
-    evaluation, ended = end_enrolments(Evaluation(plan, facts))
-    return Draft(read=facts, evaluation=evaluation, ended=ended, constrained=constrain_all(evaluation))
+    return begin_all(plan, (facts,))[0]
+
+
+def begin_all(plan: Plan, facts: Sequence[Facts]) -> list[Draft]:
+    """The same for several questions, each as if it had been put alone."""
+    asked = [Evaluation(plan, each) for each in facts]
+    plan.prefetch([evaluation.variables for evaluation in asked])
+    lived = [end_enrolments(evaluation) for evaluation in asked]
+    constrained = constrain_all([evaluation for evaluation, _ in lived])
+    return [
+        Draft(read=read, evaluation=evaluation, ended=ended, constrained=result)
+        for read, (evaluation, ended), result in zip(facts, lived, constrained, strict=True)
+    ]
 
 
 def conclude(

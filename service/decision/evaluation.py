@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from service.decision.facts import Facts
+from features.values import FeatureStatus
+from service.decision.contacts import ContactIndex
+from service.decision.facts import Contact, Facts
 from service.decision.variables import Variables
+from service.decision.verdict import Reason, unknown
 
 if TYPE_CHECKING:  # a plan holds rules, and rules are asked about an evaluation
+    from service.decision.constraints.rule import Rule
     from service.decision.plan import Plan
 
 Result = TypeVar("Result")
@@ -21,13 +25,15 @@ class Evaluation:
     Plan and facts are values and never change: other facts are another evaluation.
     """
 
-    __slots__ = ("_computed", "_later", "facts", "plan", "variables")
+    __slots__ = ("_computed", "_contacts", "_later", "_reasons", "facts", "plan", "variables")
 
     def __init__(self, plan: Plan, facts: Facts) -> None:
         self.plan = plan
         self.facts = facts
         self.variables = Variables(facts.variables)
-        self._computed: dict[Callable[[Facts], Any], Any] = {}
+        self._computed: dict[Callable[[Facts], Any] | Callable[[Evaluation], Any], Any] = {}
+        self._contacts: ContactIndex | None = None
+        self._reasons: dict[int, Reason] = {}
         self._later: dict[datetime, Evaluation] = {}
 
     def once(self, compute: Callable[[Facts], Result]) -> Result:
@@ -38,11 +44,57 @@ class Evaluation:
             result = self._computed[compute] = compute(self.facts)
         return result
 
+    def derived(self, compute: Callable[[Evaluation], Result]) -> Result:
+        """What this function (or bound method) makes of the evaluation; asked again, it is not called again."""
+        try:
+            result: Result = self._computed[compute]
+        except KeyError:
+            result = self._computed[compute] = compute(self)
+        return result
+
+    @property
+    def contacts(self) -> ContactIndex:
+        """Those of the facts, as rules ask for them."""
+        if self._contacts is None:
+            self._contacts = ContactIndex.of(self.facts.situation.contacts)
+        return self._contacts
+
+    @property
+    def reserved(self) -> Sequence[tuple[Contact, datetime]]:
+        """The contacts whose reservation is open, each with its end."""
+        return self.derived(_reserved)
+
+    def reason(self, position: int) -> Reason | None:
+        """Why the rule at this position denies; None if it allows. Of what could not be read nothing is known."""
+        known = self._reasons.get(position)
+        if known is not None:
+            return known
+        reason = self._reason(self.plan.rules[position])
+        if reason is not None:
+            self._reasons[position] = reason
+        return reason
+
+    def _reason(self, rule: Rule) -> Reason | None:
+        unread = self.facts.situation.unread
+        if unread:
+            for fact in rule.reads:
+                if fact in unread:
+                    return unknown(rule.code, fact=fact.value, status=FeatureStatus.UNAVAILABLE.value)
+        return rule.check(self)
+
     def with_facts(self, facts: Facts) -> Evaluation:
         """The evaluation of other facts by the same plan; what was computed of the same variables is kept."""
         other = Evaluation(self.plan, facts)
         if facts.variables is self.facts.variables:
             other.variables = self.variables
+        if facts.situation.contacts is self.facts.situation.contacts:
+            other._contacts = self._contacts
+        return other
+
+    def with_picks(self, picked: tuple[Contact, ...]) -> Evaluation:
+        """The evaluation of the same facts with these contacts of this very answer; there were none before."""
+        other = self.with_facts(self.facts.with_contacts(self.facts.situation.contacts, picked))
+        other._contacts = self.contacts.plus(picked)
         return other
 
     def at(self, later: datetime) -> Evaluation:
@@ -50,3 +102,7 @@ class Evaluation:
         if later not in self._later:
             self._later[later] = self.with_facts(self.facts.at(later))
         return self._later[later]
+
+
+def _reserved(evaluation: Evaluation) -> Sequence[tuple[Contact, datetime]]:
+    return evaluation.contacts.reserved(evaluation.facts.now)

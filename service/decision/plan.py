@@ -5,8 +5,7 @@ Built once, read by every request.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, timedelta, tzinfo
 from enum import StrEnum
@@ -16,12 +15,13 @@ from features.values import Scalar
 from service.decision.arms import ONE_ARM, Arms
 from service.decision.constraints.capacity import Pool
 from service.decision.constraints.in_flight import InFlight
-from service.decision.constraints.killed import kill_subject
-from service.decision.constraints.rule import Condition, Rule
+from service.decision.constraints.rule import Columns, Condition, Rule
 from service.decision.explore import NO_EXPLORATION, NO_SILENCE, ExplorationPolicy, Silence
 from service.decision.facts import Facts, SituationPart
 from service.decision.journey import Action, Journey, JourneyKind, Stage
 from service.decision.reach import Reach, reach_of
+from service.decision.slate import Slate
+from service.decision.variables import Variables
 
 RuleSet = frozenset[int]
 """A set of rules, by their positions in the plan."""
@@ -141,33 +141,6 @@ class JourneyOnChannel:
         return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Slate:
-    """The candidates of one channel and placement for who is in no journey, and which of them each rule guards.
-
-    `guarded` gives their places by rule, `places` by journey.
-    """
-
-    candidates: tuple[Candidate, ...]
-    rules: RuleSet
-    guarded: Mapping[int, tuple[int, ...]]
-    places: Mapping[str, int]
-
-    @classmethod
-    def of(cls, candidates: Iterable[Candidate]) -> Slate:
-        listed = tuple(candidates)
-        guarded = defaultdict[int, list[int]](list)
-        for place, candidate in enumerate(listed):
-            for rule in candidate.rules:
-                guarded[rule].append(place)
-        return cls(
-            candidates=listed,
-            rules=frozenset(guarded),
-            guarded={rule: tuple(places) for rule, places in guarded.items()},
-            places={candidate.journey_id: place for place, candidate in enumerate(listed)},
-        )
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Plan:
     """Everything that a decision needs of the catalogue.
@@ -221,8 +194,9 @@ class Plan:
         return frozenset[str]().union(*named)
 
     @cached_property
-    def _by_subject(self) -> tuple[RuleSet, Mapping[str, RuleSet]]:
-        return _indexed(self.rules)
+    def _touched(self) -> dict[Candidate, RuleSet]:
+        """Of those that were asked for."""
+        return {}
 
     @cached_property
     def _slates(self) -> dict[tuple[str, str | None], Slate]:
@@ -234,22 +208,37 @@ class Plan:
         """Those that were asked for."""
         return {}
 
-    def concerning(self, facts: Facts) -> RuleSet:
-        """The rules that may deny something to this customer: the others are passed over."""
-        situation = facts.situation
-        if situation.unread:
-            return frozenset(range(len(self.rules)))
-        subjects = {
-            *(c.journey_id for c in situation.contacts),
-            *(r.journey_id for r in situation.responses),
-            *situation.enrolments,
-            *map(kill_subject, situation.kills),
-            *situation.uses,
-        }
-        if facts.slate:
-            subjects.update(pool.pool_id for pool in self.pools)
-        always, by_subject = self._by_subject
-        return always.union(*(by_subject.get(subject, NO_RULES) for subject in subjects))
+    def touched_by(self, picked: Candidate) -> RuleSet:
+        """The rules on its channel that may say something else once it is picked, but for those of its kind's limit."""
+        touched = self._touched.get(picked)
+        if touched is None:
+            touched = self._touched[picked] = frozenset(self._touching(picked))
+        return touched
+
+    def _touching(self, picked: Candidate) -> Iterator[int]:
+        concerned = {picked.journey_id, *self._pools_of(picked)}
+        for position in self.contact_rules & self._rules_on(picked.channel):
+            subjects = self.rules[position].subjects
+            is_of_kind = isinstance(self.rules[position], InFlight)
+            if not is_of_kind and (subjects is None or not subjects.isdisjoint(concerned)):
+                yield position
+
+    def _pools_of(self, picked: Candidate) -> Iterator[str]:
+        return (p.pool_id for p in self.pools if p.guards(picked.journey_id, picked.kind, picked.channel))
+
+    def _rules_on(self, channel: str) -> RuleSet:
+        return NO_RULES.union(*(c.rules for o in self.journeys.get(channel, ()) for c in o.elsewhere))
+
+    def prefetch(self, customers: Sequence[Variables]) -> None:
+        """Makes what all its conditions compare, for several customers in one pass."""
+        for columns in self._columns:
+            columns.prefetch(customers)
+
+    @cached_property
+    def _columns(self) -> Sequence[Columns]:
+        held = (condition for rule in self.rules for condition in rule.span.conditions)
+        columns = (condition.columns for condition in (*held, *self._conditions()))
+        return tuple({id(each): each for each in columns if each is not None}.values())
 
     def reach_on(self, channel: str) -> Reach:
         """How far its rules look when it decides for this channel."""
@@ -277,7 +266,7 @@ class Plan:
         slate = self._slates.get(key)
         if slate is None:
             found = (o.at(o.journey.first_stage, placement) for o in self.journeys.get(channel, ()))
-            slate = self._slates[key] = Slate.of(c for c in found if c is not None)
+            slate = self._slates[key] = Slate(self.rules, (c for c in found if c is not None))
         return slate
 
     def candidates(self, facts: Facts) -> Iterator[Candidate]:
@@ -289,18 +278,10 @@ class Plan:
 
     def candidate(self, journey_id: str, facts: Facts) -> Candidate | None:
         """The candidate of one journey."""
-        offered = self.journeys.get(facts.channel, ())
-        return next((o.candidate(facts) for o in offered if o.journey.journey_id == journey_id), None)
+        offered = self._offered.get(facts.channel, {}).get(journey_id)
+        return None if offered is None else offered.candidate(facts)
 
-
-def _indexed(rules: Sequence[Rule]) -> tuple[RuleSet, dict[str, RuleSet]]:
-    """The rules that are always checked, and the others by what must concern the customer first."""
-    always, by_subject = set[int](), defaultdict[str, set[int]](set)
-    for position, rule in enumerate(rules):
-        subjects = rule.subjects
-        if subjects is None:
-            always.add(position)
-        else:
-            for subject in subjects:
-                by_subject[subject].add(position)
-    return frozenset(always), {subject: frozenset(positions) for subject, positions in by_subject.items()}
+    @cached_property
+    def _offered(self) -> Mapping[str, Mapping[str, JourneyOnChannel]]:
+        """By channel and journey."""
+        return {name: {o.journey.journey_id: o for o in offered} for name, offered in self.journeys.items()}

@@ -127,7 +127,7 @@ def output(decision: Decision) -> Json:
         "ranked": [_ranked(pick, decision) for pick in decision.picks],
         "no_journey": None if no_journey is None else [r.code for r in no_journey],
         "eligible": [s.journey_id for s in decision.selection.eligible],
-        "rejected": {r.journey_id: [reason.code for reason in r.reasons] for r in decision.rejected},
+        "rejected": {journey_id: list(codes) for journey_id, codes in decision.rejected_codes.items()},
         "bypassed": {p.journey_id: [r.code for r in p.bypassed] for p in decision.picks if p.bypassed},
         "ended": [[e.journey_id, e.why.value] for e in decision.ended],
         "taken": list(decision.selection.taken),

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from service.decision.arbitrate import ScoredCandidate
 from service.decision.arms import Arm
-from service.decision.constrain import Rejection, constrain
+from service.decision.constrain import Rejection, constrain, denied_by_pick, rejection
 from service.decision.evaluation import Evaluation
 from service.decision.explore import (
     ALL_UNIFORM,
@@ -113,8 +113,8 @@ def select(evaluation: Evaluation, ranking: Ranking, *, draws: Draws, limit: int
         picks.append(Pick(rank=len(picks) + 1, scored=drawn, chance=chance, bypassed=passed))
         slate.append(contact_of(drawn, facts, channel, draws.decision_id))
         if len(picks) < limit and remaining:
-            seen = evaluation.with_facts(facts.with_contacts(facts.situation.contacts, tuple(slate)))
-            remaining, dropped = _recheck(seen, remaining)
+            seen = evaluation.with_picks(tuple(slate))
+            remaining, dropped = _without_denied(seen, drawn.candidate, remaining)
             rejected.extend(dropped)
     kept, withheld = _held_out(remaining) if ranking.arm is Arm.HOLDOUT else (remaining, [])
     best = remaining[0] if remaining else None
@@ -199,6 +199,17 @@ def contact_of(scored: ScoredCandidate, facts: Facts, channel: Channel, decision
     )
 
 
+def _without_denied(
+    evaluation: Evaluation, picked: Candidate, left: list[ScoredCandidate]
+) -> tuple[list[ScoredCandidate], list[Rejection]]:
+    """What a pick leaves of what those before it had left, and what it denies."""
+    denied = denied_by_pick(evaluation, picked, [s.candidate for s in left])
+    if not denied:
+        return left, []
+    lost = {denials.candidate.journey_id for denials in denied}
+    return [s for s in left if s.journey_id not in lost], [rejection(d, evaluation) for d in denied]
+
+
 def _recheck(
     evaluation: Evaluation, scored: Sequence[ScoredCandidate]
 ) -> tuple[list[ScoredCandidate], list[Rejection]]:
@@ -219,7 +230,7 @@ def _lost(evaluation: Evaluation, first: Selection, decision_id: str) -> set[str
             lost.add(pick.journey_id)
             continue
         slate.append(contact_of(pick.scored, facts, channel, decision_id))
-        seen = evaluation.with_facts(facts.with_contacts(facts.situation.contacts, tuple(slate)))
+        seen = evaluation.with_picks(tuple(slate))
     return lost
 
 
@@ -227,7 +238,7 @@ def _held_out(remaining: Sequence[ScoredCandidate]) -> tuple[list[ScoredCandidat
     """Of a customer of the holdout: what may be shown all the same, and what is withheld."""
     kept = [s for s in remaining if s.candidate.journey.kind in HELPING_KINDS]
     withheld = [s.candidate for s in remaining if s.candidate.journey.kind not in HELPING_KINDS]
-    return kept, [Rejection(candidate, (deny(HOLDOUT),)) for candidate in withheld]
+    return kept, [Rejection.of(candidate, (deny(HOLDOUT),)) for candidate in withheld]
 
 
 def _bypassed(evaluation: Evaluation, scored: ScoredCandidate) -> tuple[Reason, ...]:
@@ -240,8 +251,11 @@ def _bypassed(evaluation: Evaluation, scored: ScoredCandidate) -> tuple[Reason, 
 
 def _mark_taken(rejected: Rejection) -> Rejection:
     """The rejection with TAKEN_MEANWHILE as its first reason, which ends when the last of the others does."""
-    ends = [reason.eligible_after for reason in rejected.reasons]
-    known = [end for end in ends if end is not None]
-    end = max(known) if len(known) == len(ends) else None
-    taken = Reason(code=TAKEN_MEANWHILE, kind=ReasonKind.TAKEN, eligible_after=end)
-    return rejected._replace(reasons=(taken, *rejected.reasons))
+
+    def taken() -> Reason:
+        ends = [reason.eligible_after for reason in rejected.reasons]
+        known = [end for end in ends if end is not None]
+        end = max(known) if len(known) == len(ends) else None
+        return Reason(code=TAKEN_MEANWHILE, kind=ReasonKind.TAKEN, eligible_after=end)
+
+    return rejected.after(taken, TAKEN_MEANWHILE)

@@ -47,6 +47,14 @@ class Variables:
             result = self._computed[compute] = compute(self.known)
         return result
 
+    def has(self, compute: Callable[[Mapping[str, Any]], Any]) -> bool:
+        """Whether it is known already."""
+        return compute in self._computed
+
+    def keep(self, compute: Callable[[Mapping[str, Any]], Result], result: Result) -> None:
+        """What the function would make of the values, by whoever made it of several at once."""
+        self._computed[compute] = result
+
 
 def with_variables(facts: Facts) -> Facts:
     """The same facts, with `variables` made from them. What is not known has no entry, and a NaN tells nothing."""

@@ -96,9 +96,9 @@ def answer(decision: Decision, *, is_full: bool, locale: str) -> bytes:
         parts.extend(framed(_REJECTED, _rejected(r, decision, locale)) for r in decision.rejected)
     ends = decision_pb2.DecideResponse(
         counts=decision_pb2.Counts(
-            candidates=len(decision.picks) + len(decision.selection.eligible) + len(decision.rejected),
+            candidates=len(decision.picks) + len(decision.selection.eligible) + len(decision.rejected_codes),
             eligible=len(decision.selection.eligible),
-            rejected=len(decision.rejected),
+            rejected=len(decision.rejected_codes),
         ),
         limit=decision.terms.limit,
         model_version=decision.model_version,

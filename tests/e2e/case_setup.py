@@ -25,11 +25,11 @@ from service.catalogue.cases.facts import (
 )
 from service.catalogue.cases.features import stored_features
 from service.decision.arbitrate import Score, ScoreSource
-from service.decision.constrain import ConstraintResult
+from service.decision.constrain import constrain
 from service.decision.decide import DecisionTerms, Draft, conclude
 from service.decision.evaluation import Evaluation
 from service.decision.facts import ANY, Facts
-from service.decision.plan import Plan
+from service.decision.plan import NO_RULES, Plan
 from service.decision.reports.rows import Outcome, OutcomeType, RowStatus
 from service.decision.variables import with_variables
 from service.state.port import Committed
@@ -148,8 +148,9 @@ async def _contact(made: CaseContact, customer: str, state: SqlState, plan: Plan
     facts = with_variables(
         Facts(now=contact.at, customer_id=customer, channel=contact.channel, situation=reading.situation)
     )
-    constrained = ConstraintResult(allowed=(made.candidate,), rejected=())
-    draft = Draft(read=facts, evaluation=Evaluation(plan, facts), ended=(), constrained=constrained)
+    evaluation = Evaluation(plan, facts)
+    constrained = constrain(evaluation, (made.candidate,), only=NO_RULES)
+    draft = Draft(read=facts, evaluation=evaluation, ended=(), constrained=constrained)
     scores = {journey_id: Score(p_outcome=0.5, source=ScoreSource.PRIOR)}
     decision = conclude(draft, scores, DecisionTerms(decision_id=decision_id, limit=1))
     committed = await state.commit(decision, None)

@@ -64,7 +64,7 @@ def test_conditions_asked_together_say_what_each_says_alone(texts: list[str], cu
     compiler = ConditionCompiler(TYPES)
     conditions = [compiler.compile(text) for text in texts]
     for known in customers:
-        assert _together(conditions, known) == [condition.holds_alone(known) for condition in conditions]
+        assert _together(conditions, known) == [condition.by_cel(known.known) for condition in conditions]
 
 
 def _together(conditions: list[CelCondition], known: Variables) -> list[bool | None]:

@@ -7,7 +7,7 @@ comparisons is false; else CEL is asked. The meaning is CEL's: false wins over u
 
 from __future__ import annotations
 
-import operator
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -17,23 +17,25 @@ import numpy as np
 import numpy.typing as npt
 
 from service.catalogue.conditions.tree import Call, Constant, Name, Node
+from service.decision.constraints.rule import Told
 from service.decision.variables import CEL_PYTHON_TYPES, Variables
 
 Scalars = Mapping[str, Any]
 Numbers = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
+States = npt.NDArray[np.int8]
 
 EXACT_INT = 2**53
 """Whole numbers below it are exact as doubles, so that any int64 compares with them as it should."""
 NOWHERE = -1.0
 """The code of a text that no condition names."""
 _COMPARE: Mapping[str, Callable[..., Any]] = {
-    "_==_": operator.eq,
-    "_!=_": operator.ne,
-    "_<_": operator.lt,
-    "_<=_": operator.le,
-    "_>_": operator.gt,
-    "_>=_": operator.ge,
+    "_==_": np.equal,
+    "_!=_": np.not_equal,
+    "_<_": np.less,
+    "_<=_": np.less_equal,
+    "_>_": np.greater,
+    "_>=_": np.greater_equal,
 }
 _MIRRORED = {"_==_": "_==_", "_!=_": "_!=_", "_<_": "_>_", "_<=_": "_>=_", "_>_": "_<_", "_>=_": "_<=_"}
 _NEGATED = {"_==_": "_!=_", "_!=_": "_==_", "_<_": "_>=_", "_<=_": "_>_", "_>_": "_<=_", "_>=_": "_<_"}
@@ -46,6 +48,9 @@ class State(IntEnum):
     TRUE = 1
     UNKNOWN = 2
     OPEN = 3  # they do not settle it
+
+
+FALSE = np.int8(State.FALSE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +99,42 @@ class Comparisons:
         self._columns = _Columns(self._rows)
         return self._columns
 
-    def over(self, variables: Variables) -> Sequence[int]:
-        """The `State` of each row, as its number."""
+    def over(self, variables: Variables) -> States:
+        """The `State` of each row."""
         return variables.once((self._columns or self.lay_out()).states)
+
+    def prefetch(self, customers: Sequence[Variables]) -> None:
+        """Makes the comparisons of several customers in one pass; who asks later is told of them."""
+        columns = self._columns or self.lay_out()
+        new = [variables for variables in customers if not variables.has(columns.states)]
+        if not new:
+            return
+        for variables, states in zip(new, columns.states_of([v.known for v in new]), strict=True):
+            variables.keep(columns.states, states)
+
+    def panel(self, rows: Sequence[int]) -> Panel:
+        """Some of the conditions, by their rows."""
+        return Panel(self, np.array(rows, dtype=np.intp))
+
+
+class Panel:
+    """Conditions that are asked together; each goes by its place among them."""
+
+    def __init__(self, comparisons: Comparisons, rows: npt.NDArray[np.intp]) -> None:
+        self._comparisons = comparisons
+        self._rows = rows
+
+    def told(self, variables: Variables) -> Told:
+        """What the comparisons say of those that are not simply true."""
+        states = self._comparisons.over(variables)[self._rows]
+        places = np.flatnonzero(states != State.TRUE)
+        others = states[places]
+        is_false = others == State.FALSE
+        if is_false.all():
+            return Told(places.tolist(), [], [])
+        is_unknown = others == State.UNKNOWN
+        is_open = ~(is_false | is_unknown)
+        return Told(places[is_false].tolist(), places[is_unknown].tolist(), places[is_open].tolist())
 
 
 class _Columns:
@@ -116,36 +154,45 @@ class _Columns:
         owners = np.array([row for _, row in listed], dtype=np.intp)
         self._by_row = np.argsort(owners, kind="stable")
         self._starts = np.searchsorted(owners[self._by_row], np.arange(len(rows)))
-        whole = np.array([row.is_whole for row in rows])
-        self._if_unknown = np.where(whole, State.UNKNOWN, State.OPEN)
-        self._if_true = np.where(whole, State.TRUE, State.OPEN)
+        whole = np.array([row.is_whole for row in rows], dtype=np.bool_)
+        self._if_unknown: States = np.where(whole, State.UNKNOWN, State.OPEN).astype(np.int8)
+        self._if_true: States = np.where(whole, State.TRUE, State.OPEN).astype(np.int8)
+        self._nothing = [math.nan] * len(self._names)
 
-    def states(self, variables: Scalars) -> Sequence[int]:
-        values = self._values(variables)
-        if values is None:
-            return [int(State.OPEN)] * len(self._starts)
-        seen = values[self._places]
-        holds: Flags = np.empty(len(seen), dtype=np.bool_)
-        for compare, part in self._slices:
-            holds[part] = compare(seen[part], self._constants[part])
-        known = seen == seen
-        is_false = np.logical_or.reduceat((known & ~holds)[self._by_row], self._starts)
-        is_unknown = np.logical_or.reduceat(~known[self._by_row], self._starts)
-        states = np.where(is_false, State.FALSE, np.where(is_unknown, self._if_unknown, self._if_true))
-        told: list[int] = states.tolist()
+    def states(self, variables: Scalars) -> States:
+        """Of one customer."""
+        told: States = self.states_of([variables])[0]
         return told
 
-    def _values(self, variables: Scalars) -> Numbers | None:
+    def states_of(self, customers: Sequence[Scalars]) -> npt.NDArray[np.int8]:
+        """(customers, rows)"""
+        told = [self._values(variables) for variables in customers]
+        if not self._starts.size:
+            return np.empty((len(told), 0), dtype=np.int8)
+        values: Numbers = np.array([self._nothing if v is None else v for v in told], dtype=np.float64)
+        seen = values.reshape(len(told), -1)[:, self._places]
+        holds: Flags = np.empty(seen.shape, dtype=np.bool_)
+        for compare, part in self._slices:
+            compare(seen[:, part], self._constants[part], out=holds[:, part])
+        known = seen == seen
+        is_false = np.logical_or.reduceat((known & ~holds)[:, self._by_row], self._starts, axis=1)
+        is_unknown = np.logical_or.reduceat(~known[:, self._by_row], self._starts, axis=1)
+        states = np.where(is_false, FALSE, np.where(is_unknown, self._if_unknown, self._if_true))
+        for strange in (place for place, v in enumerate(told) if v is None):
+            states[strange] = State.OPEN
+        return states
+
+    def _values(self, variables: Scalars) -> list[float] | None:
         """NaN stands for what is not known. None if a value is not of its declared type: CEL knows what follows."""
-        values = [np.nan] * len(self._names)
+        values = self._nothing.copy()
         for place, (name, declared) in enumerate(self._names):
             value = variables.get(name)
             if value is None:
                 continue
             if type(value) is not declared or (declared is int and not -(2**63) <= value < 2**63):
                 return None
-            values[place] = self._codes.get(value, NOWHERE) if declared is str else float(value)
-        return np.array(values, dtype=np.float64)
+            values[place] = self._codes.get(value, NOWHERE) if declared is str else value
+        return values
 
     def _coded(self, constant: float | str) -> float:
         return self._codes[constant] if isinstance(constant, str) else constant

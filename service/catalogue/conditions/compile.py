@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from cel_expr_python import cel
 
 from features.errors import RumboError
 from features.schema import FeatureSchema
+from service.catalogue.conditions.closures import Closure, NotAsDeclared, closure_of
 from service.catalogue.conditions.comparisons import Comparisons, State, conjunction_of
 from service.catalogue.conditions.constants import constant_faults
 from service.catalogue.conditions.slips.explain import NESTED, slips_of, undecided
@@ -60,29 +61,45 @@ class CelCondition:
     expression: cel.Expression = field(compare=False, repr=False)
     _env: cel.Env = field(compare=False, repr=False)
     _comparisons: Comparisons = field(compare=False, repr=False)
-    _row: int | None = field(compare=False, repr=False)
+    row: int | None = field(compare=False, repr=False)
+    _closure: Closure | None = field(compare=False, repr=False)
+
+    @property
+    def columns(self) -> Comparisons | None:
+        """Those that its comparisons are among; None if it makes none."""
+        return None if self.row is None else self._comparisons
 
     def among(self, comparisons: Comparisons) -> CelCondition:
         """The same condition, with its comparisons added to those of another catalogue."""
-        row = None if self._row is None else comparisons.add(self._comparisons.conjunction(self._row))
-        return replace(self, _comparisons=comparisons, _row=row)
+        row = None if self.row is None else comparisons.add(self._comparisons.conjunction(self.row))
+        return replace(self, _comparisons=comparisons, row=row)
 
     def holds(self, variables: Variables) -> bool | None:
         """True, False, or None when what is missing would settle it (or the evaluation fails).
 
         The comparisons of all conditions are made at the first question about these variables.
         """
-        if self._row is not None:
-            state = self._comparisons.over(variables)[self._row]
+        if self.row is not None:
+            state = self._comparisons.over(variables).item(self.row)
             if state != State.OPEN:
                 return _SAYS[state]
         return self.holds_alone(variables)
 
     def holds_alone(self, variables: Variables) -> bool | None:
-        """The same, by CEL: for variables that few other conditions are asked about."""
-        activation = variables.once(self._env.Activation)
+        """The same, for variables that few other conditions are asked about: by its closure, if it has one."""
+        if self._closure is not None:
+            try:
+                told: bool | None = self._closure(variables.known)
+                return told
+            except NotAsDeclared:
+                pass
+        return variables.once(self.by_cel)
+
+    def by_cel(self, known: Mapping[str, Any]) -> bool | None:
+        """The same, by CEL. It is told of nothing but what the condition reads: each value costs."""
+        told = {name: known[name] for name in self.names if name in known}
         try:
-            result = self.expression.eval(activation).value()
+            result = self.expression.eval(self._env.Activation(told)).value()
         except RuntimeError:  # a few expressions compile and then cannot be planned, such as a map with a key twice
             return None
         return result if isinstance(result, bool) else None
@@ -132,7 +149,8 @@ class ConditionCompiler:
         names = tuple(
             name for name in referenced_names(expression) if name in self.types
         )  # without those a macro binds
-        return CelCondition(text, names, expression, self._env, self._comparisons, self._row(expression, text))
+        row, closure = self._laid_out(expression, text)
+        return CelCondition(text, names, expression, self._env, self._comparisons, row, closure)
 
     def _checked(self, text: str) -> cel.Expression:
         """Raises: ConditionInvalid if it cannot be read, is mistyped, or is no claim."""
@@ -148,18 +166,21 @@ class ConditionCompiler:
             raise ConditionInvalid(undecided(text, expression.return_type().name()), 0)
         return expression
 
-    def _row(self, expression: cel.Expression, text: str) -> int | None:
-        """Where its comparisons stand; None if it makes none. Raises: ConditionInvalid for constants that fail."""
+    def _laid_out(self, expression: cel.Expression, text: str) -> tuple[int | None, Closure | None]:
+        """The row of its comparisons, if it makes any, and its closure, if it has one.
+
+        Raises: ConditionInvalid for constants that fail.
+        """
         try:
             checked = CheckedExpression(expression)
         except CheckedExprUnreadable as error:
             if self.is_kept:
-                return None
+                return None, None
             raise ConditionInvalid(NESTED, 0) from error
         if not self.is_kept:
             self._demand_sense(checked, text)
         conjunction = conjunction_of(checked.root)
-        return None if conjunction is None else self._comparisons.add(conjunction)
+        return None if conjunction is None else self._comparisons.add(conjunction), closure_of(checked.root)
 
     def _demand_sense(self, checked: CheckedExpression, text: str) -> None:
         """Raises: ConditionInvalid for what CEL lets pass: constants that fail, lists that never hold the value."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar, get_args
@@ -40,6 +40,9 @@ class Audience:
     def named(self, journey_id: str) -> str:
         return f"{self.code} {journey_id}"
 
+    def denies(self, evaluation: Evaluation) -> bool:
+        return _denies(self.condition, self.on_unknown, evaluation)
+
     def check(self, evaluation: Evaluation) -> Verdict:
         return _claim(self.code, self.condition, self.on_unknown, evaluation)
 
@@ -71,6 +74,9 @@ class CompanyPolicy:
 
     def named(self, journey_id: str) -> str:
         return self.code
+
+    def denies(self, evaluation: Evaluation) -> bool:
+        return _denies(self.condition, self.on_unknown, evaluation)
 
     def check(self, evaluation: Evaluation) -> Verdict:
         return _claim(self.code, self.condition, self.on_unknown, evaluation)
@@ -110,10 +116,52 @@ def policy_code(policy_id: str) -> str:
     return "POLICY_" + policy_id.upper().replace("-", "_")
 
 
+@dataclass(frozen=True, slots=True)
+class OwnAges:
+    """The variables that a condition reads, by a rule's own measure of age: too old ones left out, stale ones used."""
+
+    names: tuple[str, ...]
+    on_unknown: OnUnknown
+
+    def __call__(self, facts: Facts) -> Variables | None:
+        """None if they are what every other rule sees."""
+        shared = facts.variables
+        known = {name: shared[name] for name in self.names if name in shared}
+        own = dict(known)
+        for name, value in _values(self.names, facts):
+            status = self.on_unknown.status(facts, name)
+            if status is FeatureStatus.STALE and self.on_unknown.on_stale is not WhenStale.USE:
+                own.pop(name, None)
+            elif status is FeatureStatus.STALE and value is not None and value == value:  # a NaN tells nothing
+                own[name] = value
+        return None if own == known else Variables(own)
+
+
+@dataclass(frozen=True, slots=True)
+class IfUnknown:
+    """What becomes of a condition over these variables that what is known does not settle: alike for all of them."""
+
+    names: tuple[str, ...]
+    on_unknown: OnUnknown
+
+    def __call__(self, facts: Facts) -> bool:
+        """Whether it denies, by the measure of age that every rule shares."""
+        missing = [name for name in self.names if name not in facts.variables]
+        return not missing or self.on_unknown.denies(facts, missing)
+
+
+def _denies(condition: Condition, on_unknown: OnUnknown, evaluation: Evaluation) -> bool:
+    seen = _variables(condition, on_unknown, evaluation)
+    holds = condition.holds(seen) if seen is evaluation.variables else condition.holds_alone(seen)
+    if holds is not None:
+        return not holds
+    missing = [name for name in condition.names if name not in seen.known]
+    return not missing or on_unknown.denies(evaluation.facts, missing)
+
+
 def _claim(code: str, condition: Condition, on_unknown: OnUnknown, evaluation: Evaluation) -> Verdict:
-    shared = evaluation.variables
-    seen = _by_own_age(condition, on_unknown, evaluation) if on_unknown.measures_age else shared
-    holds = condition.holds(seen) if seen is shared else condition.holds_alone(seen)
+    seen = _variables(condition, on_unknown, evaluation)
+    holds = condition.holds(seen) if seen is evaluation.variables else condition.holds_alone(seen)
     if holds:
         return ALLOWED
     params = ObservedValues(condition, seen.known)
@@ -125,21 +173,15 @@ def _claim(code: str, condition: Condition, on_unknown: OnUnknown, evaluation: E
     return on_unknown.verdict(code, evaluation.facts, missing, **params)
 
 
-def _by_own_age(condition: Condition, on_unknown: OnUnknown, evaluation: Evaluation) -> Variables:
-    """The variables by this rule's measure of age: too old ones left out, stale ones used if it says so."""
-    facts = evaluation.facts
-    known = dict(facts.variables)
-    for name, value in _values(condition, facts):
-        status = on_unknown.status(facts, name)
-        if status is FeatureStatus.STALE and on_unknown.on_stale is not WhenStale.USE:
-            known.pop(name, None)
-        elif status is FeatureStatus.STALE and value is not None and value == value:  # a NaN tells nothing
-            known[name] = value
-    return evaluation.variables if known == facts.variables else Variables(known)
+def _variables(condition: Condition, on_unknown: OnUnknown, evaluation: Evaluation) -> Variables:
+    if not on_unknown.measures_age:
+        return evaluation.variables
+    own = evaluation.once(OwnAges(condition.names, on_unknown))
+    return evaluation.variables if own is None else own
 
 
-def _values(condition: Condition, facts: Facts) -> Iterator[tuple[str, Scalar | None]]:
-    for name in condition.names:
+def _values(names: Iterable[str], facts: Facts) -> Iterator[tuple[str, Scalar | None]]:
+    for name in names:
         feature = facts.features.get(name.removeprefix(CUSTOMER)) if name.startswith(CUSTOMER) else None
         if feature is not None:
             yield name, feature.value

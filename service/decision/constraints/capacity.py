@@ -20,6 +20,8 @@ STEPS = 96
 
 ROUNDING = 1e-6
 """What a sum of costs may be off: three times 0.1 is 0.3."""
+MARGIN = 1e-9
+"""By how much of itself a sum of less than a million amounts differs, at most, from the same in another order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,15 @@ class Pool:
             ends = min(ends, rounded_up(contact.counts_until, SECOND))
         return Use(ends_at=ends, amount=amount)
 
+    def taken(self, facts: Facts) -> list[Use]:
+        """What is in use, by the picks of this very answer too, which the store does not know yet."""
+        uses = (*facts.situation.uses.get(self.pool_id, ()), *_of_slate(facts, self))
+        return [use for use in uses if use.ends_at > facts.now]
+
+    def used(self, evaluation: Evaluation) -> float:
+        """How much that is, but for the rounding of the sum."""
+        return sum(use.amount for use in self.taken(evaluation.facts))
+
     def guards(self, journey_id: str, kind: JourneyKind, channel: str) -> bool:
         return (
             (not self.journeys or journey_id in self.journeys)
@@ -95,8 +106,16 @@ class PoolLimit:
     def named(self, journey_id: str) -> str:
         return f"{self.code} {self.pool.pool_id.partition(':')[2]}"
 
+    def denies(self, evaluation: Evaluation) -> bool:
+        """What is used is summed once for all who ask; where the order of the sum might matter it is summed anew."""
+        used, limit = evaluation.derived(self.pool.used), self.pool.limit
+        over = used + self.needs - limit - ROUNDING
+        if abs(over) > MARGIN * (used + self.needs + limit + 1.0):
+            return over > 0
+        return not self._has_room(self.pool.taken(evaluation.facts))
+
     def check(self, evaluation: Evaluation) -> Verdict:
-        taken = self._taken(evaluation.facts)
+        taken = self.pool.taken(evaluation.facts)
         if self._has_room(taken):
             return ALLOWED
         return deny(
@@ -109,12 +128,8 @@ class PoolLimit:
         )
 
     def seen(self, evaluation: Evaluation) -> Observation:
-        used = sum(use.amount for use in self._taken(evaluation.facts))
+        used = sum(use.amount for use in self.pool.taken(evaluation.facts))
         return Observation(observed={"used": used, "needs": self.needs}, limits={"limit": self.pool.limit})
-
-    def _taken(self, facts: Facts) -> list[Use]:
-        uses = facts.situation.uses.get(self.pool.pool_id, ())
-        return [use for use in (*uses, *_of_slate(facts, self.pool)) if use.ends_at > facts.now]
 
     def _has_room(self, taken: Iterable[Use]) -> bool:
         return sum(sorted((self.needs, *(u.amount for u in taken)))) <= self.pool.limit + ROUNDING
@@ -127,5 +142,4 @@ class PoolLimit:
 
 
 def _of_slate(facts: Facts, pool: Pool) -> Iterable[Use]:
-    """What the picks of this very answer use, which the store does not know yet."""
     return (use for contact in facts.slate if (use := pool.use_of(contact)) is not None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
@@ -42,16 +42,17 @@ class ContactCap:
     def named(self, journey_id: str) -> str:
         return f"{self.code} {journey_id}"
 
+    def denies(self, evaluation: Evaluation) -> bool:
+        contacts = evaluation.contacts.of_journey(self.journey_id)
+        return _denies(contacts, evaluation.facts, self.at_most, self.per, self.zone_feature)
+
     def check(self, evaluation: Evaluation) -> Verdict:
-        facts = evaluation.facts
-        return _verdict(self.code, "journey", self._counted(facts), facts, self.at_most, self.per, self.zone_feature)
+        facts, contacts = evaluation.facts, evaluation.contacts.of_journey(self.journey_id)
+        return _verdict(self.code, "journey", contacts, facts, self.at_most, self.per, self.zone_feature)
 
     def seen(self, evaluation: Evaluation) -> Observation:
-        facts = evaluation.facts
-        return _seen(self._counted(facts), facts, self.at_most, self.per, self.zone_feature)
-
-    def _counted(self, facts: Facts) -> list[Contact]:
-        return [c for c in facts.situation.contacts if c.journey_id == self.journey_id]
+        contacts = evaluation.contacts.of_journey(self.journey_id)
+        return _seen(contacts, evaluation.facts, self.at_most, self.per, self.zone_feature)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +77,14 @@ class PressureCap:
     def named(self, journey_id: str) -> str:
         return f"{self.code} {self.cap_id}"
 
+    def denies(self, evaluation: Evaluation) -> bool:
+        by_kind = evaluation.contacts.by_kind
+        keys = [key for key in by_kind if key[0] in self.kinds and key[1] in self.channels]
+        if sum(len(by_kind[key]) for key in keys) < self.at_most:
+            return False
+        contacts = [contact for key in keys for contact in by_kind[key]]
+        return _denies(contacts, evaluation.facts, self.at_most, self.per, self.zone_feature)
+
     def check(self, evaluation: Evaluation) -> Verdict:
         facts = evaluation.facts
         return _verdict(self.code, self.cap_id, self._counted(facts), facts, self.at_most, self.per, self.zone_feature)
@@ -88,22 +97,22 @@ class PressureCap:
         return [c for c in facts.situation.contacts if c.kind in self.kinds and c.channel in self.channels]
 
 
+def _denies(contacts: Sequence[Contact], facts: Facts, at_most: int, per: Per, zone_feature: str) -> bool:
+    if len(contacts) < at_most:
+        return False
+    ends = _counting_until(contacts, facts, at_most, per, zone_feature)
+    return ends is None or len(ends) >= at_most
+
+
 def _verdict(
-    code: str, cap: str, contacts: list[Contact], facts: Facts, at_most: int, per: Per, zone_feature: str
+    code: str, cap: str, contacts: Sequence[Contact], facts: Facts, at_most: int, per: Per, zone_feature: str
 ) -> Verdict:
     """Too few contacts to reach the limit allow, whatever the window: that of an unknown zone is unknown."""
     if len(contacts) < at_most:
         return ALLOWED
-    zone = facts.zone(zone_feature)
-    if zone is None and isinstance(per, Period):
-        since = earliest_start(per, facts.now)
-        counting = [c for c in contacts if not c.is_given_back(facts.now)]
-        if sum(c.at >= since or c.is_reserved(facts.now) for c in counting) < at_most:
-            return ALLOWED
-    window = window_of(per, zone)
-    if window is None:
+    ends = _counting_until(contacts, facts, at_most, per, zone_feature)
+    if ends is None:
         return STRICT.verdict(code, facts, (zone_feature,), cap=cap)
-    ends = _ends(contacts, window, facts.now)
     if len(ends) < at_most:
         return ALLOWED
     return deny(
@@ -116,7 +125,24 @@ def _verdict(
     )
 
 
-def _seen(contacts: list[Contact], facts: Facts, at_most: int, per: Per, zone_feature: str) -> Observation:
+def _counting_until(
+    contacts: Sequence[Contact], facts: Facts, at_most: int, per: Per, zone_feature: str
+) -> list[datetime] | None:
+    """When each contact that counts stops counting, ascending; none of them if they are too few in any zone.
+
+    None if they might be enough, in a zone that is not known.
+    """
+    zone = facts.zone(zone_feature) if isinstance(per, Period) else None
+    if zone is None and isinstance(per, Period):
+        since = earliest_start(per, facts.now)
+        counting = [c for c in contacts if not c.is_given_back(facts.now)]
+        enough = sum(c.at >= since or c.is_reserved(facts.now) for c in counting) >= at_most
+        return None if enough else []
+    window = window_of(per, zone)
+    return None if window is None else _ends(contacts, window, facts.now)
+
+
+def _seen(contacts: Sequence[Contact], facts: Facts, at_most: int, per: Per, zone_feature: str) -> Observation:
     """What a cap sees: the contacts that count, or all not given back if its window is that of an unknown zone."""
     now, window = facts.now, window_of(per, facts.zone(zone_feature))
     counting = [c for c in contacts if not c.is_given_back(now)]

@@ -32,6 +32,12 @@ class ConsentMissing:
     def named(self, journey_id: str) -> str:
         return f"{self.code} {self.purpose}"
 
+    def denies(self, evaluation: Evaluation) -> bool:
+        consents = evaluation.facts.situation.consents
+        if consents.status is not FeatureStatus.PRESENT or not consents.holds(self.purpose, self.channel):
+            return True
+        return self.feed is not None and self.feed.is_silent(evaluation.facts)
+
     def check(self, evaluation: Evaluation) -> Verdict:
         facts = evaluation.facts
         consents = facts.situation.consents
@@ -69,6 +75,14 @@ class ServiceWithdrawn:
 
     def named(self, journey_id: str) -> str:
         return f"{self.code} {SERVICE}"
+
+    def denies(self, evaluation: Evaluation) -> bool:
+        consents = evaluation.facts.situation.consents
+        withdrawn_at = consents.withdrawal(SERVICE, self.channel)
+        if withdrawn_at is None:
+            return False
+        granted_at = consents.granted_at.get((SERVICE, self.channel))
+        return granted_at is None or granted_at <= withdrawn_at
 
     def check(self, evaluation: Evaluation) -> Verdict:
         consents = evaluation.facts.situation.consents

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import itemgetter
@@ -11,9 +12,12 @@ from typing import ClassVar
 from features.values import Scalar
 from service.decision.constraints.rule import Span
 from service.decision.evaluation import Evaluation
-from service.decision.facts import Contact, Facts, SituationPart
+from service.decision.facts import Contact, Facts, Response, SituationPart
 from service.decision.verdict import ALLOWED, Observation, Verdict, deny
 from service.decision.windows import LOOKBACK
+
+_Placed = tuple[datetime, bool]
+"""Where a contact stands in the row, and whether it was answered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,13 +68,15 @@ class Cooldown:
     def named(self, journey_id: str) -> str:
         return f"{self.code} {journey_id}"
 
+    def denies(self, evaluation: Evaluation) -> bool:
+        return self._longest(evaluation, evaluation.facts.now) is not None
+
     def check(self, evaluation: Evaluation) -> Verdict:
-        facts = evaluation.facts
-        found = self._longest(facts, facts.now)
+        found = self._longest(evaluation, evaluation.facts.now)
         if found is None:
             return ALLOWED
         ends, after, journey_id = found
-        while (later := self._longest(facts, ends)) is not None:
+        while (later := self._longest(evaluation, ends)) is not None:
             ends = later[0]
         return deny(self.code, eligible_after=ends, after=after, journey=journey_id)
 
@@ -80,36 +86,50 @@ class Cooldown:
         rests: dict[str, Scalar] = {rest.response: int(rest.rests.total_seconds()) for rest in self.rests}
         return Observation(observed={"responses": len(answers)}, limits=rests, ages=answers)
 
-    def _longest(self, facts: Facts, at: datetime) -> tuple[datetime, str, str] | None:
+    def _longest(self, evaluation: Evaluation, at: datetime) -> tuple[datetime, str, str] | None:
         """The rest that ends last among those under way at `at`: its end, what it follows, of which journey."""
-        running = [rest for rest in (*self._answered(facts), *self._unanswered(facts, at)) if rest[0] > at]
+        resting = (*self._answered(evaluation), *self._unanswered(evaluation, at))
+        running = [rest for rest in resting if rest[0] > at]
         return max(running, default=None)
 
-    def _answered(self, facts: Facts) -> Iterable[tuple[datetime, str, str]]:
-        for response in facts.situation.responses:
-            if response.journey_id in self.journeys:
+    def _answered(self, evaluation: Evaluation) -> Iterable[tuple[datetime, str, str]]:
+        if not evaluation.facts.situation.responses:
+            return
+        responses = evaluation.once(_responses)
+        for journey_id in self.journeys:
+            for response in responses.get(journey_id, ()):
                 for rest in self.rests:
                     if rest.response == response.type:
-                        yield response.at + rest.rests, rest.response, response.journey_id
+                        yield response.at + rest.rests, rest.response, journey_id
 
-    def _unanswered(self, facts: Facts, at: datetime) -> Iterable[tuple[datetime, str, str]]:
+    def _unanswered(self, evaluation: Evaluation, at: datetime) -> Iterable[tuple[datetime, str, str]]:
         ignored = self.ignored
         if ignored is None:
             return
+        responses = evaluation.once(_responses)
         for journey_id in self.journeys:
-            shown = [c for c in facts.situation.contacts if c.journey_id == journey_id and c.is_presented]
-            answered = {c for c in shown if _is_answered(c, facts, ignored.window)}
-            over = [c for c in shown if c not in answered and c.first_at + ignored.window <= at]
-            settled = sorted([(c.first_at, c) for c in answered] + [(c.at, c) for c in over], key=itemgetter(0))
-            row = [c for _, c in settled[-ignored.times :]]
-            if len(row) == ignored.times and answered.isdisjoint(row):
-                yield max(c.at for c in row) + ignored.window + ignored.rests, "ignored", journey_id
+            shown = [c for c in evaluation.contacts.of_journey(journey_id) if c.is_presented]
+            if len(shown) < ignored.times:
+                continue
+            answers = responses.get(journey_id, ())
+            answered, others = list[_Placed](), list[_Placed]()
+            for contact in shown:
+                if _is_answered(contact, answers, ignored.window):
+                    answered.append((contact.first_at, True))
+                elif contact.first_at + ignored.window <= at:
+                    others.append((contact.at, False))
+            row = sorted(answered + others, key=itemgetter(0))[-ignored.times :]
+            if len(row) == ignored.times and not any(is_answered for _, is_answered in row):
+                yield row[-1][0] + ignored.window + ignored.rests, "ignored", journey_id
 
 
-def _is_answered(contact: Contact, facts: Facts, window: timedelta) -> bool:
-    return any(
-        r.decision_id == contact.decision_id
-        and r.journey_id == contact.journey_id
-        and r.at <= contact.first_at + window
-        for r in facts.situation.responses
-    )
+def _responses(facts: Facts) -> Mapping[str, Sequence[Response]]:
+    """By journey."""
+    found = defaultdict[str, list[Response]](list)
+    for response in facts.situation.responses:
+        found[response.journey_id].append(response)
+    return found
+
+
+def _is_answered(contact: Contact, answers: Iterable[Response], window: timedelta) -> bool:
+    return any(r.decision_id == contact.decision_id and r.at <= contact.first_at + window for r in answers)

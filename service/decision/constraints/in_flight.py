@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from service.decision.constraints.rule import Span
 from service.decision.evaluation import Evaluation
-from service.decision.facts import Facts, SituationPart
+from service.decision.facts import SituationPart
 from service.decision.journey import JourneyKind
 from service.decision.verdict import ALLOWED, Observation, Verdict, deny
 
@@ -32,16 +32,41 @@ class InFlightLimit:
 
     def taken(self, evaluation: Evaluation) -> dict[str, datetime | None]:
         """The places taken, by journey, each with when time alone ends it."""
-        return evaluation.once(self._taken)
+        return evaluation.derived(self._taken)
 
-    def _taken(self, facts: Facts) -> dict[str, datetime | None]:
-        enrolled = facts.situation.enrolments.items()
+    def _taken(self, evaluation: Evaluation) -> dict[str, datetime | None]:
+        enrolled = evaluation.facts.situation.enrolments.items()
         taken: dict[str, datetime | None] = {j: e.ends_at for j, e in enrolled if j in self.members}
-        for contact, end in facts.open_reservations:
+        for contact, end in evaluation.reserved:
             if contact.journey_id in self.members:
                 known = taken.get(contact.journey_id, end)
                 taken[contact.journey_id] = None if known is None else max(known, end)
         return taken
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entrance:
+    """What all journeys of a kind and tier have in common that do not take a place yet: they enter it alike."""
+
+    limit: InFlightLimit
+    tier: int
+
+    def denies(self, evaluation: Evaluation) -> bool:
+        """Whether no such journey may be entered."""
+        in_flight, at_most = len(self.limit.taken(evaluation)), self.limit.at_most
+        return in_flight >= at_most and in_flight - len(self.giving(evaluation)) >= at_most
+
+    def giving(self, evaluation: Evaluation) -> tuple[str, ...]:
+        """The journeys that give way: of those the last in hierarchy first, then the oldest."""
+        members, reserved = self.limit.members, {c.journey_id for c, _ in evaluation.reserved}
+        enrolled = evaluation.facts.situation.enrolments.items()
+        in_kind = [e for j, e in enrolled if j in members and j not in reserved]
+        giving = [e for e in in_kind if self._gives_way(members[e.journey_id])]
+        giving.sort(key=lambda e: (-members[e.journey_id].tier, e.since, e.journey_id))
+        return tuple(e.journey_id for e in giving)
+
+    def _gives_way(self, other: Member) -> bool:
+        return other.is_switchable or self.tier < other.tier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +96,13 @@ class InFlight:
     def named(self, journey_id: str) -> str:
         return f"{self.code} {self.limit.kind.value}"
 
+    @property
+    def entrance(self) -> Entrance:
+        return Entrance(limit=self.limit, tier=self.tier)
+
+    def denies(self, evaluation: Evaluation) -> bool:
+        return not self._has_place(evaluation)
+
     def check(self, evaluation: Evaluation) -> Verdict:
         if self._has_place(evaluation):
             return ALLOWED
@@ -90,11 +122,11 @@ class InFlight:
 
     def displaced(self, evaluation: Evaluation) -> tuple[str, ...]:
         """The journeys that end for this one: of those that give way the last in hierarchy first, then the oldest."""
-        facts = evaluation.facts
-        if self.journey_id in facts.situation.enrolments:
+        enrolments, members = evaluation.facts.situation.enrolments, self.limit.members
+        if self.journey_id in enrolments or not any(journey_id in members for journey_id in enrolments):
             return ()
         missing = len(self._ends(evaluation)) + 1 - self.limit.at_most
-        return self._giving(facts)[: max(0, missing)]
+        return self.entrance.giving(evaluation)[:missing] if missing > 0 else ()
 
     def _has_place(self, evaluation: Evaluation) -> bool:
         facts, in_flight = evaluation.facts, len(self._ends(evaluation))
@@ -102,27 +134,17 @@ class InFlight:
             return True
         if self.journey_id in facts.situation.enrolments:
             return self.journey_id not in self._about_to_end(evaluation)
-        return in_flight - len(self._giving(facts)) < self.limit.at_most
+        return in_flight - len(self.entrance.giving(evaluation)) < self.limit.at_most
 
     def _about_to_end(self, evaluation: Evaluation) -> set[str]:
         """Whose places the reservations of other journeys take: as their decisions told, else by their own rule."""
         ending: set[str] = set()
-        for contact, _ in evaluation.facts.open_reservations:
+        for contact, _ in evaluation.reserved:
             member = self.limit.members.get(contact.journey_id)
             if member is not None and contact.journey_id != self.journey_id:
                 rule = InFlight(journey_id=contact.journey_id, tier=member.tier, limit=self.limit)
                 ending.update(contact.displaces or rule.displaced(evaluation))
         return ending
-
-    def _giving(self, facts: Facts) -> tuple[str, ...]:
-        members, reserved = self.limit.members, {c.journey_id for c, _ in facts.open_reservations}
-        in_kind = [e for j, e in facts.situation.enrolments.items() if j in members and j not in reserved]
-        giving = [e for e in in_kind if self._gives_way(members[e.journey_id])]
-        giving.sort(key=lambda e: (-members[e.journey_id].tier, e.since, e.journey_id))
-        return tuple(e.journey_id for e in giving)
-
-    def _gives_way(self, other: Member) -> bool:
-        return other.is_switchable or self.tier < other.tier
 
     def _ends(self, evaluation: Evaluation) -> dict[str, datetime | None]:
         """The journeys in flight beside this one, and when time alone ends each."""

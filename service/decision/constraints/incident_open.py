@@ -47,6 +47,17 @@ class IncidentOpen:
     def named(self, journey_id: str) -> str:
         return f"{self.code} {self.kind.value}"
 
+    def denies(self, evaluation: Evaluation) -> bool:
+        facts = evaluation.facts
+        incidents = facts.situation.incidents
+        if not incidents.is_complete and (incidents.is_truncated or incidents.status is not FeatureStatus.PRESENT):
+            return True
+        if not (all(map(self._allows, incidents.known)) and all(map(self._allows, incidents.untold))):
+            return True
+        if self.feed is not None and self.feed.is_silent(facts):
+            return True
+        return bool(incidents.resolved) and self._in_grace(incidents, facts.now) is not ALLOWED
+
     def check(self, evaluation: Evaluation) -> Verdict:
         facts = evaluation.facts
         incidents = facts.situation.incidents

@@ -45,6 +45,10 @@ class JourneyKilled:
     def named(self, journey_id: str) -> str:
         return self.code
 
+    def denies(self, evaluation: Evaluation) -> bool:
+        kills = evaluation.facts.situation.kills
+        return bool(kills) and any(target in kills for target in self._targets())
+
     def check(self, evaluation: Evaluation) -> Verdict:
         for target in self._targets():
             why = evaluation.facts.situation.kills.get(target)

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from service.decision.constraints.rule import Span
 from service.decision.evaluation import Evaluation
-from service.decision.facts import Facts, SituationPart
+from service.decision.facts import SituationPart
 from service.decision.verdict import ALLOWED, Observation, Verdict, deny
 
 
@@ -32,9 +32,14 @@ class NeverWith:
     def named(self, journey_id: str) -> str:
         return f"{self.code} " + " + ".join(sorted((journey_id, self.other)))
 
+    def denies(self, evaluation: Evaluation) -> bool:
+        if self.other in evaluation.facts.situation.enrolments:
+            return True
+        return any(c.journey_id == self.other for c, _ in evaluation.reserved)
+
     def check(self, evaluation: Evaluation) -> Verdict:
         facts = evaluation.facts
-        reserved = max((end for c, end in facts.open_reservations if c.journey_id == self.other), default=None)
+        reserved = max((end for c, end in evaluation.reserved if c.journey_id == self.other), default=None)
         enrolment = facts.situation.enrolments.get(self.other)
         if enrolment is not None:
             ends = None if enrolment.ends_at is None else max(enrolment.ends_at, reserved or enrolment.ends_at)
@@ -45,7 +50,7 @@ class NeverWith:
 
     def seen(self, evaluation: Evaluation) -> Observation:
         facts = evaluation.facts
-        is_reserved = any(c.journey_id == self.other for c, _ in facts.open_reservations)
+        is_reserved = any(c.journey_id == self.other for c, _ in evaluation.reserved)
         return Observation(observed={"enrolled": self.other in facts.situation.enrolments, "reserved": is_reserved})
 
 
@@ -70,9 +75,13 @@ class NeverAfter:
     def named(self, journey_id: str) -> str:
         return f"{self.code} {journey_id} after {self.other}"
 
+    def denies(self, evaluation: Evaluation) -> bool:
+        now = evaluation.facts.now
+        return any(at + self.within > now for at in self._shown(evaluation))
+
     def check(self, evaluation: Evaluation) -> Verdict:
         facts = evaluation.facts
-        last = max(self._shown(facts), default=None)
+        last = max(self._shown(evaluation), default=None)
         if last is None or last + self.within <= facts.now:
             return ALLOWED
         return deny(
@@ -85,12 +94,12 @@ class NeverAfter:
 
     def seen(self, evaluation: Evaluation) -> Observation:
         facts = evaluation.facts
-        shown = self._shown(facts)
+        shown = self._shown(evaluation)
         return Observation(
             observed={"presented": len(shown)},
             limits={"within_s": int(self.within.total_seconds())},
             ages={"last": facts.now - max(shown)} if shown else {},
         )
 
-    def _shown(self, facts: Facts) -> list[datetime]:
-        return [c.at for c in facts.situation.contacts if c.journey_id == self.other and c.is_presented]
+    def _shown(self, evaluation: Evaluation) -> list[datetime]:
+        return [c.at for c in evaluation.contacts.of_journey(self.other) if c.is_presented]

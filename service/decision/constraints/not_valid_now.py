@@ -31,6 +31,12 @@ class NotValidNow:
     def named(self, journey_id: str) -> str:
         return f"{self.code} {journey_id}"
 
+    def denies(self, evaluation: Evaluation) -> bool:
+        now = evaluation.facts.now
+        if self.valid_until is not None and now >= self.valid_until:
+            return True
+        return self.valid_from is not None and now < self.valid_from
+
     def check(self, evaluation: Evaluation) -> Verdict:
         facts = evaluation.facts
         if self.valid_until is not None and facts.now >= self.valid_until:

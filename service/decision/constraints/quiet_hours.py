@@ -53,6 +53,18 @@ class QuietHours:
     def named(self, journey_id: str) -> str:
         return f"{self.code} {self.quiet_id}"
 
+    def denies(self, evaluation: Evaluation) -> bool:
+        facts = evaluation.facts
+        zone = facts.zone(self.zone_feature)
+        if zone is None:
+            return self.on_unknown.denies(facts, (self.zone_feature,))
+        region, local = facts.text(self.region_feature), facts.now.astimezone(zone)
+        is_holiday = self._is_holiday(region, local.date())
+        if is_holiday is None and self.on_unknown.denies(facts, (self.region_feature,)):
+            return True
+        is_rest = bool(is_holiday) or (self.on_weekends and local.weekday() >= 5)
+        return is_rest or self._is_quiet_time(local.time())
+
     def check(self, evaluation: Evaluation) -> Verdict:
         facts = evaluation.facts
         zone = facts.zone(self.zone_feature)

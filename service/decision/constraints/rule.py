@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from service.decision.evaluation import Evaluation
 from service.decision.facts import SituationPart
@@ -70,12 +70,44 @@ class Rule(Hashable, Protocol):
     @property
     def span(self) -> Span: ...
 
-    def check(self, evaluation: Evaluation) -> Verdict:
+    def denies(self, evaluation: Evaluation) -> bool:
         """Pure and total; unknown facts deny, unless its owner declared otherwise."""
+        ...
+
+    def check(self, evaluation: Evaluation) -> Verdict:
+        """The same, with the reason, which few people are told: a rule is checked when somebody asks why it denies."""
         ...
 
     def seen(self, evaluation: Evaluation) -> Observation:
         """What it looks at, also when it allows. For people who ask: not on the path of a decision."""
+        ...
+
+
+class Told(NamedTuple):
+    """What is said of the conditions of a panel, by their places, ascending; those that hold are left out.
+
+    `unresolved` have to be asked one by one.
+    """
+
+    false: Sequence[int]
+    unknown: Sequence[int]
+    unresolved: Sequence[int]
+
+
+class Panel(Protocol):
+    """Conditions that are asked together."""
+
+    def told(self, variables: Variables) -> Told: ...
+
+
+class Columns(Protocol):
+    """Conditions whose comparisons are made all at once."""
+
+    def prefetch(self, customers: Sequence[Variables]) -> None:
+        """Makes those of several customers in one pass; who asks later is told of them."""
+
+    def panel(self, rows: Sequence[int]) -> Panel:
+        """Some of the conditions, by their rows."""
         ...
 
 
@@ -88,6 +120,13 @@ class Condition(Hashable, Protocol):
     @property
     def names(self) -> tuple[str, ...]:
         """The variables it mentions."""
+
+    @property
+    def columns(self) -> Columns | None:
+        """Those that hold its `row`; None if it has to be asked by itself."""
+
+    @property
+    def row(self) -> int | None: ...
 
     def holds(self, variables: Variables) -> bool | None:
         """Three-valued: None when the values that are known do not settle it."""

@@ -35,6 +35,9 @@ class AtStage:
     def named(self, journey_id: str) -> str:
         return self.code
 
+    def denies(self, evaluation: Evaluation) -> bool:
+        return self._stage(evaluation.facts.situation.enrolments.get(self.journey_id)) is not self.stage
+
     def check(self, evaluation: Evaluation) -> Verdict:
         enrolment = evaluation.facts.situation.enrolments.get(self.journey_id)
         stage = self._stage(enrolment)

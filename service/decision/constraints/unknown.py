@@ -54,6 +54,19 @@ class OnUnknown:
                 return unknown(code, fact=name, status=status.value, **params)
         return ALLOWED
 
+    def denies(self, facts: Facts, names: Iterable[str]) -> bool:
+        """Whether that verdict denies."""
+        return any(not self._allows(self.status(facts, name), facts) for name in names)
+
+    @property
+    def always_denies(self) -> bool:
+        """Whether nothing is declared to allow."""
+        return (
+            self.on_missing is WhenUnknown.DENY
+            and self.on_stale is not WhenStale.ALLOW
+            and self.on_unknown_customer is not WhenUnknown.ALLOW
+        )
+
     def status(self, facts: Facts, name: str) -> FeatureStatus:
         """The status of a fact by this rule's own measure of age."""
         feature = facts.features.get(name.removeprefix("customer."))

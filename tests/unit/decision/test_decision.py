@@ -106,5 +106,5 @@ def test_a_journey_comes_back_with_the_last_of_its_denials_or_never_by_time_alon
 ) -> None:
     (candidate, *_) = THREE.plan.candidates(facts())
     reasons = tuple(Reason(code="SOME", kind=ReasonKind.DENIED, eligible_after=end) for end in ends)
-    rejected = Rejection(candidate=candidate, reasons=reasons)
+    rejected = Rejection.of(candidate, reasons)
     assert eligible_after(Evaluation(THREE.plan, facts()), rejected) == expected

@@ -63,6 +63,9 @@ class Denies:
     def named(self, journey_id: str) -> str:
         return self.code
 
+    def denies(self, evaluation: Evaluation) -> bool:
+        return True
+
     def check(self, evaluation: Evaluation) -> Verdict:
         return deny(self.code, flag=True, count=2**62, share=0.1, name="ñ", at=NOW - INSTANT)
 
