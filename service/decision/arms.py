@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 
 _DRAW_BITS = 53
 
@@ -24,7 +25,7 @@ class Arm(StrEnum):
     CHAMPION = "CHAMPION"  # the rest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Arms:
     """`shares` of every arm but the champion's, which has the rest; another `salt` assigns anew.
 
@@ -35,7 +36,7 @@ class Arms:
     salt: str = ""
     has_shadow: bool = False
 
-    @property
+    @cached_property
     def with_share(self) -> Mapping[Arm, float]:
         """Every arm that has customers, in the order of `Arm`; the shares add up to 1."""
         rest = 1.0 - math.fsum(self.shares.values())
@@ -44,10 +45,14 @@ class Arms:
 
     def without(self, arm: Arm) -> Arms:
         """Its share falls to the champion."""
+        if arm not in self.shares:
+            return self
         return replace(self, shares={each: share for each, share in self.shares.items() if each is not arm})
 
     def of(self, customer_id: str) -> Arm:
         """The arm of a customer."""
+        if not self.shares:
+            return Arm.CHAMPION
         place, below, shares = _place(self.salt, customer_id), 0.0, self.with_share
         for arm, share in shares.items():
             below += share

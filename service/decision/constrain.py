@@ -156,7 +156,7 @@ def denied_by_pick(evaluation: Evaluation, picked: Candidate, left: Sequence[Can
     Only the rules that its contact concerns can say something else than they said before.
     """
     plan = evaluation.plan
-    if evaluation.facts.situation.unread:
+    if evaluation.unread:
         return constrain(evaluation, left, only=plan.contact_rules).denials
     denying = {position for position in plan.touched_by(picked) if plan.rules[position].denies(evaluation)}
     denying |= _closed_by(picked, evaluation, left)

@@ -18,6 +18,7 @@ from features.values import FeatureStatus
 from service.decision.arbitrate import Score, ScoredCandidate
 from service.decision.arms import Arm
 from service.decision.constrain import ConstraintResult, Rejection, constrain_all, eligible_after
+from service.decision.constraints.in_flight import InFlight
 from service.decision.enrolments import EndedEnrolment, end_enrolments
 from service.decision.evaluation import Evaluation
 from service.decision.explore import Draws
@@ -179,7 +180,20 @@ class Decision:
     def displaced(self, pick: Pick) -> tuple[str, ...]:
         """The journeys that end once this one is presented, for its kind is full."""
         rule = pick.candidate.in_flight
-        if rule is None:
+        if rule is None or rule.limit.members.keys().isdisjoint(self.facts.situation.enrolments):
+            return ()  # only a journey that the customer is in can give way
+        told = self._displaced.get(pick.rank)
+        if told is None:
+            told = self._displaced[pick.rank] = self._giving_way(pick, rule)
+        return told
+
+    @cached_property
+    def _displaced(self) -> dict[int, tuple[str, ...]]:
+        """By rank, as far as they were asked for."""
+        return {}
+
+    def _giving_way(self, pick: Pick, rule: InFlight) -> tuple[str, ...]:
+        if self.settled is None and len(rule.limit.taken(self.evaluation)) + len(self.picks) <= rule.limit.at_most:
             return ()
         later = {p.journey_id for p in self.picks if p.rank >= pick.rank}
         facts = self.seen.facts

@@ -48,7 +48,12 @@ def end_enrolments(evaluation: Evaluation) -> tuple[Evaluation, tuple[EndedEnrol
 def _with_end(enrolment: Enrolment, lifetime: Lifetime) -> Enrolment:
     if lifetime.max_duration is None:
         return enrolment
-    return replace(enrolment, ends_at=enrolment.since + lifetime.max_duration)
+    return Enrolment(
+        journey_id=enrolment.journey_id,
+        stage=enrolment.stage,
+        since=enrolment.since,
+        ends_at=enrolment.since + lifetime.max_duration,
+    )
 
 
 def _why_ended(enrolment: Enrolment, lifetime: Lifetime | None, evaluation: Evaluation) -> WhyEnded | None:

@@ -25,11 +25,13 @@ class Evaluation:
     Plan and facts are values and never change: other facts are another evaluation.
     """
 
-    __slots__ = ("_computed", "_contacts", "_later", "_reasons", "facts", "plan", "variables")
+    __slots__ = ("_computed", "_contacts", "_later", "_reasons", "facts", "now", "plan", "unread", "variables")
 
     def __init__(self, plan: Plan, facts: Facts) -> None:
         self.plan = plan
         self.facts = facts
+        self.now = facts.now
+        self.unread = facts.situation.unread
         self.variables = Variables(facts.variables)
         self._computed: dict[Callable[[Facts], Any] | Callable[[Evaluation], Any], Any] = {}
         self._contacts: ContactIndex | None = None
@@ -93,9 +95,7 @@ class Evaluation:
 
     def with_picks(self, picked: tuple[Contact, ...]) -> Evaluation:
         """The evaluation of the same facts with these contacts of this very answer; there were none before."""
-        other = self.with_facts(self.facts.with_contacts(self.facts.situation.contacts, picked))
-        other._contacts = self.contacts.plus(picked)
-        return other
+        return _Picking(self, picked)
 
     def at(self, later: datetime) -> Evaluation:
         """The evaluation of the same facts at another time, by `Facts.at`: one for all who ask about this time."""
@@ -104,5 +104,32 @@ class Evaluation:
         return self._later[later]
 
 
+class _Picking(Evaluation):
+    """What few rules ask of: it tells them of the contacts, and makes its facts when it is asked for them."""
+
+    __slots__ = ("_before", "_picked")
+
+    def __init__(self, before: Evaluation, picked: tuple[Contact, ...]) -> None:
+        self.plan = before.plan
+        self.now = before.now
+        self.unread = before.unread
+        self._before = before
+        self._picked = picked
+        self._contacts = before.contacts.plus(picked)
+        self._computed = {}
+        self._reasons = {}
+        self._later = {}
+
+    def __getattr__(self, name: str) -> Any:
+        """Of what was not made yet."""
+        if name not in ("facts", "variables"):
+            raise AttributeError(name)
+        before = self._before.facts
+        self.facts = before.with_contacts(before.situation.contacts, self._picked)
+        is_same = self.facts.variables is before.variables
+        self.variables = self._before.variables if is_same else Variables(self.facts.variables)
+        return getattr(self, name)
+
+
 def _reserved(evaluation: Evaluation) -> Sequence[tuple[Contact, datetime]]:
-    return evaluation.contacts.reserved(evaluation.facts.now)
+    return evaluation.contacts.reserved(evaluation.now)

@@ -249,7 +249,8 @@ class Situation:
 
     def count_contacts(self, now: datetime) -> int:
         """The contacts that still count."""
-        return sum(c.counts_until is None or c.counts_until > now for c in self.contacts)
+        ends = [contact.counts_until for contact in self.contacts]
+        return sum([end is None or end > now for end in ends])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

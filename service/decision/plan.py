@@ -209,7 +209,10 @@ class Plan:
         return {}
 
     def touched_by(self, picked: Candidate) -> RuleSet:
-        """The rules on its channel that may say something else once it is picked, but for those of its kind's limit."""
+        """The rules of others on its channel that may say something else once it is picked.
+
+        But for those of the limit of its kind.
+        """
         touched = self._touched.get(picked)
         if touched is None:
             touched = self._touched[picked] = frozenset(self._touching(picked))
@@ -217,7 +220,7 @@ class Plan:
 
     def _touching(self, picked: Candidate) -> Iterator[int]:
         concerned = {picked.journey_id, *self._pools_of(picked)}
-        for position in self.contact_rules & self._rules_on(picked.channel):
+        for position in self.contact_rules & self._guarding_others(picked):
             subjects = self.rules[position].subjects
             is_of_kind = isinstance(self.rules[position], InFlight)
             if not is_of_kind and (subjects is None or not subjects.isdisjoint(concerned)):
@@ -226,8 +229,9 @@ class Plan:
     def _pools_of(self, picked: Candidate) -> Iterator[str]:
         return (p.pool_id for p in self.pools if p.guards(picked.journey_id, picked.kind, picked.channel))
 
-    def _rules_on(self, channel: str) -> RuleSet:
-        return NO_RULES.union(*(c.rules for o in self.journeys.get(channel, ()) for c in o.elsewhere))
+    def _guarding_others(self, picked: Candidate) -> RuleSet:
+        others = (o for o in self.journeys.get(picked.channel, ()) if o.journey is not picked.journey)
+        return NO_RULES.union(*(candidate.rules for o in others for candidate in o.elsewhere))
 
     def prefetch(self, customers: Sequence[Variables]) -> None:
         """Makes what all its conditions compare, for several customers in one pass."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from service.decision.constraints.audience import Audience, CompanyPolicy, IfUnknown, OwnAges
 from service.decision.constraints.in_flight import Entrance, InFlight
 from service.decision.constraints.killed import kill_subject
-from service.decision.constraints.rule import Columns, Panel, Rule
+from service.decision.constraints.rule import Columns, Condition, Panel, Rule
 from service.decision.evaluation import Evaluation
 from service.decision.facts import Situation
 
@@ -71,6 +71,7 @@ class _Claims(NamedTuple):
     positions: tuple[int, ...]
     owners: tuple[int, ...]
     bits: tuple[int, ...]
+    conditions: tuple[Condition, ...]
     if_unknown: tuple[IfUnknown | None, ...]
     by_age: Mapping[OwnAges, tuple[int, ...]]
 
@@ -189,13 +190,15 @@ class Slate:
         self._by_subject = {subject: tuple(positions) for subject, positions in by_subject.items()}
 
     def _claims_of(self, columns: Columns, positions: Sequence[int]) -> _Claims:
-        rows, if_unknown, by_age = list[int](), list[IfUnknown | None](), defaultdict[OwnAges, list[int]](list)
+        conditions, if_unknown = list[Condition](), list[IfUnknown | None]()
+        rows, by_age = list[int](), defaultdict[OwnAges, list[int]](list)
         alike: dict[IfUnknown, IfUnknown] = {}
         for place, position in enumerate(positions):
             rule = self.rules[position]
             assert isinstance(rule, Audience | CompanyPolicy)
             assert rule.condition.row is not None
             rows.append(rule.condition.row)
+            conditions.append(rule.condition)
             names, on_unknown = rule.condition.names, rule.on_unknown
             asked = IfUnknown(names, on_unknown)
             if_unknown.append(None if on_unknown.always_denies else alike.setdefault(asked, asked))
@@ -207,6 +210,7 @@ class Slate:
             positions=tuple(positions),
             owners=tuple(self._owners[p] for p in positions),
             bits=tuple(self.bits[p] for p in positions),
+            conditions=tuple(conditions),
             if_unknown=tuple(if_unknown),
             by_age={ages: tuple(places) for ages, places in by_age.items()},
         )
@@ -229,12 +233,16 @@ class Slate:
         told, owners, bits = claims.panel.told(evaluation.variables), claims.owners, claims.bits
         for place in told.false:
             denied[owners[place]] |= bits[place]
-        for place in told.unknown:
+        unknown = [*told.unknown]
+        for place in told.unresolved:
+            holds = claims.conditions[place].holds_alone(evaluation.variables)
+            if holds is None:
+                unknown.append(place)
+            elif not holds:
+                denied[owners[place]] |= bits[place]
+        for place in unknown:
             asked = claims.if_unknown[place]
             if asked is None or evaluation.once(asked):
-                denied[owners[place]] |= bits[place]
-        for place in told.unresolved:
-            if self.rules[claims.positions[place]].denies(evaluation):
                 denied[owners[place]] |= bits[place]
         for ages, places in claims.by_age.items():
             if evaluation.once(ages) is not None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from features.values import Scalar
+from features.values import FeatureStatus, Scalar
 from service.decision.facts import CONTACTS_VARIABLE, Facts, Situation
 
 Result = TypeVar("Result")
@@ -25,6 +25,12 @@ SITUATION_TYPES: Mapping[str, str] = {
     CONTACTS_VARIABLE: "int",
 }
 """The variables that follow from the customer's events and contacts, with their types."""
+
+
+_VARIABLES: dict[str, str] = {}
+"""The variables of features, by their names."""
+MOST_NAMES = 10_000
+"""So many names are kept; then they are made anew."""
 
 
 class Variables:
@@ -64,7 +70,9 @@ def with_variables(facts: Facts) -> Facts:
     for name, value in facts.context.items():
         if not _is_nan(value):
             bound["context." + name] = value
-    bound.update(feature_variables((name, f.value) for name, f in facts.features.items() if f.is_present))
+    for name, feature in facts.features.items():
+        if feature.status is FeatureStatus.PRESENT and feature.value == feature.value:  # a NaN is not itself
+            bound[_VARIABLES.get(name) or _variable(name)] = feature.value
     if facts.is_known is not None:
         bound["customer.is_known"] = facts.is_known
     bound.update(_situation(facts.situation, facts.now))
@@ -73,7 +81,14 @@ def with_variables(facts: Facts) -> Facts:
 
 def feature_variables(present: Iterable[tuple[str, Scalar | None]]) -> dict[str, Any]:
     """Of the features that are PRESENT, by name and value."""
-    return {"customer." + name: value for name, value in present if not _is_nan(value)}
+    return {_variable(name): value for name, value in present if not _is_nan(value)}
+
+
+def _variable(feature: str) -> str:
+    """One text for each feature, so that it is hashed once."""
+    if len(_VARIABLES) >= MOST_NAMES:
+        _VARIABLES.clear()
+    return _VARIABLES.setdefault(feature, "customer." + feature)
 
 
 def _is_nan(value: Scalar | None) -> bool:

@@ -125,14 +125,18 @@ class OwnAges:
 
     def __call__(self, facts: Facts) -> Variables | None:
         """None if they are what every other rule sees."""
+        status_of, uses = self.on_unknown.status, self.on_unknown.on_stale is WhenStale.USE
+        told = _values(self.names, facts)
+        stale = [(name, value) for name, value in told if status_of(facts, name) is FeatureStatus.STALE]
+        if not stale:
+            return None
         shared = facts.variables
         known = {name: shared[name] for name in self.names if name in shared}
         own = dict(known)
-        for name, value in _values(self.names, facts):
-            status = self.on_unknown.status(facts, name)
-            if status is FeatureStatus.STALE and self.on_unknown.on_stale is not WhenStale.USE:
+        for name, value in stale:
+            if not uses:
                 own.pop(name, None)
-            elif status is FeatureStatus.STALE and value is not None and value == value:  # a NaN tells nothing
+            elif value is not None and value == value:  # a NaN tells nothing
                 own[name] = value
         return None if own == known else Variables(own)
 

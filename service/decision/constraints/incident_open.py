@@ -11,7 +11,7 @@ from features.values import FeatureStatus, Scalar
 from service.decision.constraints.feed import Feed, sources_of
 from service.decision.constraints.rule import Span
 from service.decision.evaluation import Evaluation
-from service.decision.facts import Incident, OpenIncidents, ResolvedIncident, SituationPart, UntoldIncident
+from service.decision.facts import Facts, Incident, OpenIncidents, ResolvedIncident, SituationPart, UntoldIncident
 from service.decision.journey import JourneyKind
 from service.decision.verdict import ALLOWED, Observation, Reason, ReasonKind, Verdict, deny, unknown
 
@@ -50,6 +50,8 @@ class IncidentOpen:
     def denies(self, evaluation: Evaluation) -> bool:
         facts = evaluation.facts
         incidents = facts.situation.incidents
+        if incidents is evaluation.once(_nothing_open):
+            return self.feed is not None and self.feed.is_silent(facts)
         if not incidents.is_complete and (incidents.is_truncated or incidents.status is not FeatureStatus.PRESENT):
             return True
         if not (all(map(self._allows, incidents.known)) and all(map(self._allows, incidents.untold))):
@@ -114,6 +116,12 @@ class IncidentOpen:
 
     def _grace(self, incident: ResolvedIncident) -> timedelta:
         return next((grace for name, grace in self.graces if name == incident.incident_class), self.longest_grace)
+
+
+def _nothing_open(facts: Facts) -> OpenIncidents | None:
+    """The incidents, if none is open, nor may be, nor was of late."""
+    incidents = facts.situation.incidents
+    return incidents if incidents.is_complete and not incidents.known and not incidents.resolved else None
 
 
 def _untold(incidents: OpenIncidents) -> dict[str, Scalar]:
