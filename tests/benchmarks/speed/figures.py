@@ -29,6 +29,12 @@ class Calls:
         """Answers a second."""
         return len(self.taken_s) / self.seconds
 
+    @property
+    def failed_share(self) -> float:
+        """Of all calls: a server that is stopped for a moment refuses some of those that came meanwhile."""
+        failed = sum(self.failed.values())
+        return failed / max(failed + len(self.taken_s), 1)
+
 
 def percentile(values: Sequence[float], share: float) -> float:
     """The smallest value that so large a share of all is not above: one that was seen, never one between two.

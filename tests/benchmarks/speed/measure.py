@@ -16,8 +16,8 @@ CALLERS = 32
 WARM_S = 2.0
 
 
-class CallsFailed(RuntimeError):
-    """Calls of a load that a contender must bear were not answered."""
+class NothingAnswered(RuntimeError):
+    """A contender answered no call of a load."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +43,7 @@ class Load:
             f"{prefix}p99_ms": ms(self.calls.taken_s, 0.99),
             f"{prefix}cpu_us": self.cpu_us,
             f"{prefix}cpu_with_servers_us": self.with_servers_us,
+            f"{prefix}failed": self.calls.failed_share,
         }
 
 
@@ -65,11 +66,11 @@ class Measured:
         await self.closed(CALLERS, seconds)
 
     async def _load(self, run: Callable[[], Awaitable[Calls]]) -> Load:
-        """Raises: CallsFailed."""
+        """Raises: NothingAnswered."""
         own, servers = self.contender.cpu_s(), self.contender.servers_cpu_s()
         calls = await run()
-        if calls.failed:
-            raise CallsFailed(f"{self.contender.name}: {calls.failed}")
+        if not calls.taken_s:
+            raise NothingAnswered(f"{self.contender.name}: {calls.failed}")
         return Load(
             calls=calls,
             cpu_s=self.contender.cpu_s() - own,

@@ -155,6 +155,7 @@ class Parts:
                 "processes": len(measured.contender.tree.processes()),
                 "rss_mb": memory.rss_mb,
                 "pss_mb": memory.pss_mb,
+                "first_rss_mb": measured.contender.tree.memory_of_first().rss_mb,
                 "starts_s": measured.contender.starts_s,
             }
         self._report.tell("inside", found)

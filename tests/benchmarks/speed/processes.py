@@ -71,13 +71,13 @@ class ProcessTree:
         return found
 
     def memory(self) -> Memory:
-        rss_kb = pss_kb = 0
-        for process in self.processes():
-            with suppress(OSError):
-                rolled = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
-                rss_kb += _kb("Rss", rolled)
-                pss_kb += _kb("Pss", rolled)
-        return Memory(rss_mb=rss_kb / 1024, pss_mb=pss_kb / 1024)
+        """Of all of it."""
+        each = [_memory(process.pid) for process in self.processes()]
+        return Memory(rss_mb=sum(one.rss_mb for one in each), pss_mb=sum(one.pss_mb for one in each))
+
+    def memory_of_first(self) -> Memory:
+        """Of the process itself, without what it started."""
+        return _memory(self._main.pid)
 
 
 class ServerTree(ProcessTree):
@@ -159,6 +159,15 @@ def _cpu_s(file: Path, *, with_ended: bool = False) -> float:
     except OSError:
         return 0.0
     return sum(map(int, fields[11 : 15 if with_ended else 13])) / TICKS_A_SECOND
+
+
+def _memory(process_id: int) -> Memory:
+    """Nothing of one that is gone."""
+    try:
+        rolled = Path(f"/proc/{process_id}/smaps_rollup").read_text()
+    except OSError:
+        return Memory(rss_mb=0.0, pss_mb=0.0)
+    return Memory(rss_mb=_kb("Rss", rolled) / 1024, pss_mb=_kb("Pss", rolled) / 1024)
 
 
 def _plain(name: str) -> str:

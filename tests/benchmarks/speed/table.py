@@ -24,6 +24,8 @@ MAIN = {
     "half_p50_ms": "ms at half its maximum: median",
     "half_p99_ms": "99th percentile at half",
     "half_sent_late_p99_ms": "of that, sent late",
+    "failed": "share that failed, 32 callers",
+    "half_failed": "share that failed at half",
     "cpu_ratio_echo": "CPU of the echo ÷ its own",
     "cpu_ratio_echo_least": "least of a round",
     "cpu_ratio_echo_most": "most of a round",
@@ -32,7 +34,13 @@ MAIN = {
     "half_p99_by_echo": "99th percentile at half ÷ the echo's",
     "throughput_ratio_sqlite": "throughput ÷ that of Rumbo on SQLite",
 }
-PROCESS = {"processes": "processes", "rss_mb": "MB resident", "pss_mb": "MB, shared once", "starts_s": "s to be ready"}
+PROCESS = {
+    "processes": "processes",
+    "rss_mb": "MB resident",
+    "pss_mb": "MB, shared once",
+    "first_rss_mb": "MB resident of the first process alone",
+    "starts_s": "s to be ready",
+}
 GROWTH = {
     "per_s": "calls a second",
     "cpu_us": "CPU µs a call",
