@@ -26,9 +26,11 @@ from service.application.hydrate import FeatureReader
 from service.application.scoring import Model
 from service.bootstrap.clock import uuid_of
 from service.bootstrap.serve import application
+from service.decision.facts_record import Json
 from service.examples.complete_journey.seed import seed_consents
 from service.settings import Settings
 from service.state.engines.engine import Durability
+from service.state.rows.record import record_of
 from service.wire.server import Address, serving
 from tests.example import EXAMPLE
 from tests.fixtures_features import NOW, company_at
@@ -156,6 +158,12 @@ def ask_state(home: Path, question: str) -> list[tuple[Any, ...]]:
             return database.execute(question).fetchall()
     with psycopg.connect(url.get_secret_value()) as connection:
         return connection.execute(question.encode()).fetchall()
+
+
+def records_in(home: Path, where: str = "true") -> dict[str, Json]:
+    """The documents of the decisions that the store of a home holds, by their ids."""
+    rows = ask_state(home, f"SELECT decision_id, record FROM decisions WHERE {where}")
+    return {one: record_of({"decision_id": one, "record": text}) for one, text in rows}
 
 
 def row_counts(home: Path) -> Mapping[str, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,20 +25,29 @@ from service.decision.facts import (
 from service.decision.journey import JourneyKind, Stage
 
 Json = dict[str, Any]
+Told = Callable[[datetime], Any]
+"""How a document has a time: as text, or as it is, for a writer that writes the same text."""
 _FORM_1_LATEST = "last_purchase_at"
 
 
 def facts_document(facts: Facts) -> Json:
     """What `facts_from_json` needs; variables follow from it."""
     return {
-        "now": time_text(facts.now),
+        **moment_document(facts, time_text),
+        "features": _feature_rows(facts.features.values()),
+        "situation": _situation_document(facts.situation),
+    }
+
+
+def moment_document(facts: Facts, told: Told) -> Json:
+    """Who asks, where and when, without what is known of her."""
+    return {
+        "now": told(facts.now),
         "customer_id": facts.customer_id,
         "channel": facts.channel,
         "placement": facts.placement,
         "context": {k: recorded_value(v) for k, v in facts.context.items()},
-        "features": _feature_rows(facts.features.values()),
         "is_known": facts.is_known,
-        "situation": _situation_document(facts.situation),
     }
 
 
@@ -80,18 +89,17 @@ def contact_rows(contacts: Iterable[Contact]) -> list[list[Any]]:
             _optional_time(c.reserved_until),
             c.is_presented,
             c.cost,
-            *_rest(c),
+            *rest_of_contact(_optional_time(c.decided_at), _optional_time(c.presented_at), list(c.displaces)),
         ]
         for c in contacts
     ]
 
 
-def _rest(contact: Contact) -> list[Any]:
+def rest_of_contact(decided_at: str | None, presented_at: str | None, displaces: list[str]) -> list[Any]:
     """Other times, and what it displaces; left out where there is none, as in records of before contacts had them."""
-    times = contact.decided_at, contact.presented_at
-    if contact.displaces:
-        return [*map(_optional_time, times), list(contact.displaces)]
-    return [] if times == (None, None) else list(map(_optional_time, times))
+    if displaces:
+        return [decided_at, presented_at, displaces]
+    return [] if decided_at is None and presented_at is None else [decided_at, presented_at]
 
 
 def contacts_from_json(rows: Iterable[list[Any]]) -> tuple[Contact, ...]:
@@ -114,8 +122,8 @@ def contacts_from_json(rows: Iterable[list[Any]]) -> tuple[Contact, ...]:
     )
 
 
-def uses_document(uses: Mapping[str, tuple[Use, ...]]) -> Json:
-    return {pool: [[time_text(u.ends_at), u.amount] for u in listed] for pool, listed in uses.items()}
+def uses_document(uses: Mapping[str, tuple[Use, ...]], told: Told) -> Json:
+    return {pool: [[told(u.ends_at), u.amount] for u in listed] for pool, listed in uses.items()}
 
 
 def uses_from_json(document: Json) -> dict[str, tuple[Use, ...]]:
@@ -129,8 +137,12 @@ def number_to_json(value: float) -> float | str:
     return value if math.isfinite(value) else str(float(value))
 
 
+def in_utc(at: datetime) -> datetime:
+    return at if at.tzinfo is UTC else at.astimezone(UTC)
+
+
 def time_text(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat()
+    return in_utc(at).isoformat()
 
 
 def from_iso(text: str) -> datetime:
@@ -138,28 +150,35 @@ def from_iso(text: str) -> datetime:
 
 
 def _situation_document(situation: Situation) -> Json:
+    return {
+        **standing_document(situation, time_text),
+        "contacts": contact_rows(situation.contacts),
+        "responses": [[r.decision_id, r.journey_id, r.type, time_text(r.at)] for r in situation.responses],
+    }
+
+
+def standing_document(situation: Situation, told: Told) -> Json:
+    """All of a situation but the contacts and the responses to them, of which there may be many."""
     incidents, consents = situation.incidents, situation.consents
     return {
         "versions": {kind.value: version for kind, version in situation.versions.items()},
         "contacts_version": situation.contacts_version,
         "kills_version": situation.kills_version,
         "has_events": situation.has_events,
-        "incidents": [[i.incident_id, time_text(i.opened_at), i.incident_class, i.severity] for i in incidents.known],
-        "resolved": [[r.incident_class, r.severity, time_text(r.resolved_at)] for r in incidents.resolved],
-        "incidents_status": incidents.status.value,
+        "incidents": [[i.incident_id, told(i.opened_at), i.incident_class, i.severity] for i in incidents.known],
+        "resolved": [[r.incident_class, r.severity, told(r.resolved_at)] for r in incidents.resolved],
+        "incidents_status": incidents.status,
         "incidents_truncated": incidents.is_truncated,
         **_untold_document(incidents.untold),
-        "last_resolved_at": _optional_time(incidents.last_resolved_at),
-        "granted": [[*key, time_text(at)] for key, at in sorted(consents.granted_at.items())],
-        "withdrawn": [[*key, time_text(at)] for key, at in sorted(consents.withdrawn_at.items())],
-        "consents_status": consents.status.value,
-        "contacts": contact_rows(situation.contacts),
-        "responses": [[r.decision_id, r.journey_id, r.type, time_text(r.at)] for r in situation.responses],
-        "enrolments": [[e.journey_id, e.stage.value, time_text(e.since)] for e in situation.enrolments.values()],
-        "latest": {name: time_text(at) for name, at in situation.latest.items()},
+        "last_resolved_at": None if incidents.last_resolved_at is None else told(incidents.last_resolved_at),
+        "granted": [[*key, told(at)] for key, at in sorted(consents.granted_at.items())],
+        "withdrawn": [[*key, told(at)] for key, at in sorted(consents.withdrawn_at.items())],
+        "consents_status": consents.status,
+        "enrolments": [[e.journey_id, e.stage, told(e.since)] for e in situation.enrolments.values()],
+        "latest": {name: told(at) for name, at in situation.latest.items()},
         "kills": dict(situation.kills),
-        "uses": uses_document(situation.uses),
-        "feeds": {source: time_text(at) for source, at in situation.feeds.items()},
+        "uses": uses_document(situation.uses, told),
+        "feeds": {source: told(at) for source, at in situation.feeds.items()},
     }
 
 

@@ -27,6 +27,7 @@ from service.decision.evaluation import Evaluation
 from service.decision.facts import Facts
 from service.decision.facts_record import (
     Json,
+    Told,
     contact_rows,
     contacts_from_json,
     facts_document,
@@ -42,7 +43,7 @@ from service.decision.select import Chance, Pick
 from service.decision.tone import tone_of
 from service.decision.variables import feature_variables, with_variables
 
-FORMAT = 2
+FORMAT = 3
 """The form in which records are written; those of every form before are read."""
 _CANONICAL = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False
@@ -120,7 +121,7 @@ def _with_variables(facts: Facts, given: Json) -> Facts:
     return replace(known, variables={**known.variables, **feature_variables(present)})
 
 
-def output(decision: Decision) -> Json:
+def output(decision: Decision, told: Told = time_text) -> Json:
     """What was decided: the slate, why it ends, and where every other candidate ended."""
     no_journey = decision.no_journey
     return {
@@ -131,7 +132,7 @@ def output(decision: Decision) -> Json:
         "bypassed": {p.journey_id: [r.code for r in p.bypassed] for p in decision.picks if p.bypassed},
         "ended": [[e.journey_id, e.why.value] for e in decision.ended],
         "taken": list(decision.selection.taken),
-        "valid_until": time_text(decision.valid_until),
+        "valid_until": told(decision.valid_until),
         **({} if decision.plan.is_plain else _how_filled(decision)),
     }
 
@@ -163,15 +164,15 @@ def _ranked(pick: Pick, decision: Decision) -> Json:
     return {
         "rank": pick.rank,
         "journey_id": candidate.journey_id,
-        "kind": candidate.journey.kind.value,
-        "stage": candidate.stage.value,
+        "kind": candidate.journey.kind,
+        "stage": candidate.stage,
         "action_id": candidate.action.action_id,
         "tone": tone_of(candidate, decision.evaluation)[0],
         "is_offer": candidate.action.is_offer,
         "tier": candidate.journey.tier,
         "p_outcome": number_to_json(scored.score.p_outcome),
         **({} if scored.p_if_silent is None else {"p_if_silent": number_to_json(scored.p_if_silent)}),
-        "source": scored.score.source.value,
+        "source": scored.score.source,
         "value": number_to_json(scored.value),
         **({} if scored.value_source is ValueSource.FIXED else {"value_source": scored.value_source.value}),
         "lever": scored.lever,
@@ -181,7 +182,7 @@ def _ranked(pick: Pick, decision: Decision) -> Json:
     }
 
 
-def _told(score: Score) -> list[float | str | None]:
+def told_score(score: Score) -> list[float | str | None]:
     """By position, as far as something was told."""
     told = [score.p_outcome, score.value, score.p_if_silent]
     p_outcome, value, p_if_silent = (None if number is None else number_to_json(number) for number in told)
@@ -209,7 +210,7 @@ def _other_document(other: OtherScores) -> Json:
     return {
         "model_version": other.model_version,
         "is_shown": other.is_shown,
-        "scores": {journey: _told(score) for journey, score in other.by_journey.items()},
+        "scores": {journey: told_score(score) for journey, score in other.by_journey.items()},
     }
 
 
@@ -225,16 +226,24 @@ def _score(
 
 
 def _input(decision: Decision) -> Json:
-    terms, settled = decision.terms, decision.settled
+    settled = decision.settled
     return {
         **facts_document(decision.facts_as_read),
+        **terms_document(decision),
+        "settled": None
+        if settled is None
+        else {"contacts": contact_rows(settled.contacts), "uses": uses_document(settled.uses, time_text)},
+        "scores": {journey: told_score(score) for journey, score in decision.scores.items()},
+    }
+
+
+def terms_document(decision: Decision) -> Json:
+    """What it was made under, beside the facts and the scores of the champion."""
+    terms = decision.terms
+    return {
         "decision_id": terms.decision_id,
         "seed": terms.seed,
         "limit": terms.limit,
-        "settled": None
-        if settled is None
-        else {"contacts": contact_rows(settled.contacts), "uses": uses_document(settled.uses)},
-        "scores": {journey: _told(score) for journey, score in decision.scores.items()},
         **({} if decision.other is None else {"other": _other_document(decision.other)}),
         "model_version": terms.model_version,
         **({"features_version": terms.features_version} if terms.features_version else {}),

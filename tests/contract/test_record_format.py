@@ -17,8 +17,8 @@ from tests.contract.adapters import Store
 from tests.contract.history import decided, engine_of, exported, imported, plain
 from tests.contract.rows import KEY, ONE_A_WEEK, committed, event, propose
 
-LATER_FORM = {"format": 3, "decision": "in another form"}
-REFUSED = "decision d1 is recorded in format 3, this program knows 1 to 2: use the later program"
+LATER_FORM = {"format": 4, "decision": "in another form"}
+REFUSED = "decision d1 is recorded in format 4, this program knows 1 to 3: use the later program"
 
 
 async def rewrite(state: Store, record: Json) -> None:
@@ -31,7 +31,7 @@ async def test_a_record_without_a_number_is_read_and_exported_as_form_1(state: S
     await decided(state, "d1")
     stored = await state.decision("d1", NOW)
     assert stored is not None
-    assert stored.record["format"] == 2
+    assert stored.record["format"] == 3
     before = await exported(state, tmp_path / "before")
     unnumbered = {name: part for name, part in stored.record.items() if name != "format"}
     await rewrite(state, unnumbered)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -32,7 +31,7 @@ from tests.e2e.test_command_line import rumbo
 from tests.e2e.test_company_trains import said
 from tests.e2e.test_second_company import HELP, OFFER
 from tests.e2e.wire import at, values
-from tests.fixtures_service import Clock, Service, ask_state, running
+from tests.fixtures_service import Clock, Service, ask_state, records_in, running
 from training.log.decisions import Choices, read_choices
 from training.log.options import LogColumns
 
@@ -251,7 +250,7 @@ def test_records_of_before_and_of_the_model_are_decided_again_to_the_letter(stor
     terms = terms_known(story.company.settings, company_of(story.company.settings))
     home = story.company.folder / HOME
     catalogues = {v: parse(source, terms) for v, source in ask_state(home, "SELECT version, source FROM catalogues")}
-    records = [json.loads(record) for (record,) in ask_state(home, "SELECT record FROM decisions")]
+    records = list(records_in(home).values())
     assert len(records) == 2 * HOLDERS
     assert {len(told) for record in records for told in record["input"]["scores"].values()} == {2, 3}
     for record in records:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import random
 import signal
@@ -28,7 +27,7 @@ from rumbo.decision.v1 import decision_pb2
 from rumbo.decision.v1.service_pb2_grpc import DecisionServiceStub
 from tests.e2e.wire import REGULAR, SECOND_REGULAR, degraded_of
 from tests.fixtures_features import registry_at
-from tests.fixtures_service import ask_state, running
+from tests.fixtures_service import records_in, running
 from tests.promoted import CHALLENGER, CHAMPION, HIGH, LOW, add_version, aliases, client_of, with_two_versions
 
 if TYPE_CHECKING:
@@ -199,10 +198,8 @@ async def test_the_challenger_is_shown_to_its_share_or_scored_in_the_shadow_and_
         async def is_scored() -> bool:
             """The start waits for the champion; the challenger is in force a moment later."""
             decided = await service.decide(REGULAR)
-            ((record,),) = ask_state(
-                modelled_home, f"SELECT record FROM decisions WHERE decision_id = '{decided.decision_id}'"
-            )
-            return "other" in json.loads(record)["input"]
+            records = records_in(modelled_home, f"decision_id = '{decided.decision_id}'")
+            return "other" in records[decided.decision_id]["input"]
 
         await awaited(is_scored)
         for customer in (REGULAR, SECOND_REGULAR, *(str(n) for n in range(60, 75))):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +22,7 @@ from tests.companies.bank import HOLDERS
 from tests.e2e.test_company_trains import said
 from tests.e2e.test_own_values import BEGAN, CUSTOMERS, DAY, HOUR, Company, bank_of, decided, event, exported, tell
 from tests.e2e.test_second_company import HELP, OFFER
-from tests.fixtures_service import Clock, ask_state, running
+from tests.fixtures_service import Clock, ask_state, records_in, running
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 ROUNDS, APART = 4, 10 * DAY
@@ -171,7 +170,7 @@ def test_every_record_is_decided_again_to_the_letter(story: Told) -> None:
     terms = terms_known(story.company.settings, company_of(story.company.settings))
     home = story.company.folder / HOME
     catalogues = {v: parse(source, terms) for v, source in ask_state(home, "SELECT version, source FROM catalogues")}
-    records = [json.loads(record) for (record,) in ask_state(home, "SELECT record FROM decisions")]
+    records = list(records_in(home).values())
     assert len(records) == (ROUNDS + 1) * HOLDERS
     assert {len(record["input"]["scores"][OFFER]) for record in records} == {2, 4}
     for record in records:

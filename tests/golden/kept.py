@@ -26,6 +26,8 @@ DIGESTS, ANSWERS = FOLDER / "digests.txt", FOLDER / "answers.json"
 STORE, RECORDS = FOLDER / "store.json.xz", FOLDER / "records.json"
 WHOLE_EVERY, WHOLE_AT_MOST = 50, 8_000
 """Of so many questions one is kept with its whole answer of so many characters, so that a difference can be read."""
+MOST_BYTES = 4_096
+"""Of a stored record, at the median."""
 WIDTH = 200
 LATER = BEGIN + timedelta(days=90)
 """When every window of the example is over."""

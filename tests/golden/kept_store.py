@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import lzma
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,18 @@ from psycopg.rows import dict_row
 from sqlalchemy.pool import NullPool
 
 from service.bootstrap.store import migrate_state
+from service.decision.facts_record import Json
 from service.settings import Settings
 from service.state.engines.partitions import make_day
 from service.state.engines.session import from_micros as from_micros
 from service.state.engines.sqlite import APPLICATION_ID
 from service.state.engines.steps import VERSION_TABLE, migrate
+from service.state.port import IMPORTED
+from service.state.rows.record import record_of
 
 RECORDS = 100
-RARE, OF_RARE = ("input.settled", "imported"), 10
+OF_RARE = 10
+RARE: tuple[Callable[[Json], bool], ...] = (lambda r: r["input"].get("settled") is not None, lambda r: IMPORTED in r)
 """What few records have: contacts that were reserved meanwhile, history that was taken in. So many of each are kept."""
 OF_DECISIONS = ("decisions", "contacts", "outcomes", "requests")
 """The tables of which only the rows of the kept decisions are kept."""
@@ -115,14 +120,11 @@ class KeptStore:
 
 def _chosen(database: sqlite3.Connection) -> list[str]:
     """The ids of the RARE whose records have what few have, and of others spread evenly over the history."""
-    ids = [i for (i,) in database.execute("SELECT decision_id FROM decisions ORDER BY decided_at, decision_id")]
-    conditions = (f"json_extract(record, '$.{path}') IS NOT NULL" for path in RARE)
-    rare = {
-        decision_id
-        for condition in conditions
-        for (decision_id,) in database.execute(f"SELECT decision_id FROM decisions WHERE {condition} LIMIT {OF_RARE}")
-    }
-    others, wanted = [i for i in ids if i not in rare], RECORDS - len(rare)
+    rows = database.execute("SELECT decision_id, record FROM decisions ORDER BY decided_at, decision_id")
+    records = {one: record_of({"decision_id": one, "record": text}) for one, text in rows}
+    having = (one for has in RARE for one in islice((one for one, record in records.items() if has(record)), OF_RARE))
+    rare = list(dict.fromkeys(having))
+    others, wanted = [one for one in records if one not in rare], RECORDS - len(rare)
     return [*rare, *(others[position * len(others) // wanted] for position in range(wanted))]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -13,9 +14,9 @@ from service.decision.record import output, replay
 from service.state.port import IMPORTED
 from tests.example import COMPANY, TERMS
 from tests.fixtures_features import company_at
-from tests.fixtures_service import STATE_URL, Clock, ask_state, copied, settings_of
+from tests.fixtures_service import STATE_URL, Clock, ask_state, copied, records_in, settings_of
 from tests.fixtures_stores import home_on
-from tests.golden.kept import ANSWERS, DIGESTS, RECORDS, STORE, lines_of, records_of, told, whole
+from tests.golden.kept import ANSWERS, DIGESTS, MOST_BYTES, RECORDS, STORE, lines_of, records_of, told, whole
 from tests.golden.kept_store import KeptStore
 from tests.golden.story import BEGIN, QUESTIONS, Answer, example_at
 from tests.servers.postgres import PostgresServer, database_name
@@ -63,7 +64,8 @@ async def test_what_is_recorded_has_the_form_of_before_or_another_number(
     home = copied(seeded_home, tmp_path / "home", without=("catalogue",))
     await told_over(home, SAMPLE)
     before = {row["decision_id"]: json.loads(row["record"]) for row in kept.rows_of("decisions")}
-    today = {one: json.loads(record) for one, record in ask_state(home, "SELECT decision_id, record FROM decisions")}
+    today = records_in(home)
+    assert median(size for (size,) in ask_state(home, "SELECT length(record) FROM decisions")) <= MOST_BYTES
     both = before.keys() & today.keys()
     assert both
     for decision_id in both:

@@ -19,6 +19,7 @@ from service.decision.journey import JourneyKind, RankBy
 from service.decision.plan import Plan
 from service.decision.record import canonical, output, replay, to_document, weighed_again
 from service.decision.select import HOLDOUT, Chance
+from service.state.rows.record import record_of, text_of
 from tests.builders import HELPING, Catalogue, decide
 from tests.exploration_strategies import ASKING, AT_EASE, DECISION_IDS, DRAWING, EXPLORING
 from tests.property.twin import blocking, lived, reservation
@@ -136,6 +137,7 @@ def test_every_record_is_decided_again_to_the_letter(
     other = OtherScores(model_version="other", by_journey=others, is_shown=True)
     decision = decide(made.plan, known, limit=limit, scores=scores, decision_id=decision_id, other=other)
     document = json.loads(canonical(to_document(decision)))
+    assert canonical(record_of({"record": text_of(decision)})) == canonical(document)
     assert canonical(output(replay(made.plan, document["input"]))) == canonical(document["output"])
 
 

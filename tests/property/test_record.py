@@ -15,6 +15,7 @@ from service.decision.decide import DecisionTerms, Degradation, StateAtCommit, b
 from service.decision.facts import Facts
 from service.decision.record import canonical, output, replay, to_document
 from service.decision.variables import with_variables
+from service.state.rows.record import record_of, text_of
 from tests.builders import Catalogue, catalogue
 from tests.catalogue_strategies import CATALOGUES
 from tests.strategies import KNOWN, LIMITS, SCORES, SETTLED, VALUES
@@ -50,6 +51,7 @@ def test_deciding_again_on_a_record_gives_the_recorded_output(
     again = replay(made.plan, recorded["input"])
     assert canonical(output(again)) == canonical(recorded["output"])
     assert canonical(to_document(again)) == written
+    assert canonical(record_of({"record": text_of(decision)})) == written
 
 
 @given(KNOWN, st.dictionaries(st.text(), st.one_of(*VALUES.values())))
@@ -58,6 +60,7 @@ def test_facts_come_back_from_a_record_as_they_were(known: Facts, context: Mappi
     facts = with_variables(replace(known, context=context))
     decision = conclude(begin(EMPTY.plan, facts), {}, DecisionTerms(decision_id="this", limit=1))
     recorded = json.loads(canonical(to_document(decision)))
+    assert canonical(record_of({"record": text_of(decision)})) == canonical(recorded)
     again = replay(EMPTY.plan, recorded["input"]).facts_as_read
     assert again.situation == facts.situation
     assert {k: repr(v) for k, v in again.features.items()} == {k: repr(v) for k, v in facts.features.items()}

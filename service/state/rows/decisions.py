@@ -12,7 +12,6 @@ from service.decision.decide import Decision, StateAtCommit, revise
 from service.decision.enrolments import WhyEnded
 from service.decision.facts import Contact, FactKind
 from service.decision.reach import Reach
-from service.decision.record import canonical, to_document
 from service.decision.select import contact_of
 from service.state.engines.session import (
     POOLS_LOCK,
@@ -44,7 +43,7 @@ from service.state.rows.moves import Moves
 from service.state.rows.outcomes import kept_outcome, outcomes_of
 from service.state.rows.own_facts import read_contacts
 from service.state.rows.pools import Counters, PoolUses, uses_query
-from service.state.rows.record import record_of
+from service.state.rows.record import record_of, text_of
 from service.state.rows.situation import read_situation
 from service.state.rows.versions import raise_versions, read_fact_versions, versions_at
 
@@ -59,7 +58,7 @@ class ProposedDecision(NamedTuple):
 
     @classmethod
     def of(cls, decision: Decision) -> ProposedDecision:
-        return cls(decision, canonical(to_document(decision)))
+        return cls(decision, text_of(decision))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -34,7 +33,7 @@ from tests.companies.bank_catalogue import (
 )
 from tests.example import EXAMPLE
 from tests.fixtures_logs import CompanyLog
-from tests.fixtures_service import ask_state
+from tests.fixtures_service import records_in
 from tests.notebooks import Executed, executed
 
 JUDGE, TRAIN, RULES = "judge_a_policy_offline", "train_and_compare", "which_rules_cost_what"
@@ -186,7 +185,7 @@ class Recorded:
     """What the records of a store say of rules, counted one by one."""
 
     def __init__(self, of: CompanyLog) -> None:
-        self.records = [json.loads(text) for (text,) in ask_state(of.home, "SELECT record FROM decisions")]
+        self.records = list(records_in(of.home).values())
         self.rejected = [
             (record, journey, codes)
             for record in self.records

@@ -126,7 +126,7 @@ def test_contacts_that_settled_a_decision_are_part_of_its_record() -> None:
 def test_the_record_says_which_form_it_has() -> None:
     document = to_document(decide(MADE.plan, facts()))
     assert list(document) == ["format", "input", "output"]
-    assert document["format"] == 2
+    assert document["format"] == 3
 
 
 def test_the_record_names_the_features_that_the_registry_had_and_one_without_them_is_read() -> None:
