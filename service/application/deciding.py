@@ -22,7 +22,7 @@ from service.application.question import Question
 from service.application.scoring import Scores, Scoring, ToScore
 from service.batches import Waiting
 from service.catalogue.load import Catalogue
-from service.decision.decide import Decision, DecisionTerms, Draft, begin, conclude
+from service.decision.decide import Decision, DecisionTerms, Draft, begin, begin_all, conclude
 from service.decision.plan import Plan
 from service.state.port import (
     AlreadyDecided,
@@ -178,7 +178,7 @@ class Deciding:
         with _timed(courses, "hydrate"):
             courses = hydrate(courses)
         with _timed(courses, "constrain"):
-            courses = _apart(courses, _constrain)
+            courses = _constrained(courses)
         with _timed(courses, "score"):
             courses = self._score(courses)
         with _timed(courses, "select"):
@@ -288,8 +288,12 @@ def _to_score(course: _Course) -> ToScore:
     return ToScore(candidates=course.draft.survivors, facts=course.draft.facts, arms=course.plan.arms)
 
 
-def _constrain(course: _Course) -> None:
-    course.draft = begin(course.plan, course.hydrated.facts)
+def _constrained(courses: Courses) -> Courses:
+    """Those whose rules could be judged; all are by one catalogue."""
+    found = _together(courses, lambda some: begin_all(some[0].plan, [course.hydrated.facts for course in some]))
+    for course, draft in found:
+        course.draft = draft
+    return [course for course, _ in found]
 
 
 def _concluded(
