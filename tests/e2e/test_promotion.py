@@ -233,7 +233,7 @@ def whole_pointer(home: Path, low: Bundle, high: Bundle) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rounds", [3, pytest.param(60, marks=pytest.mark.proof)])
+@pytest.mark.parametrize("rounds", [3, pytest.param(60, marks=[pytest.mark.proof, pytest.mark.timeout(0)])])
 def test_kill_9_in_the_middle_of_promotion_leaves_one_champion(modelled_home: Path, rounds: int) -> None:
     """Whatever was killed when: the pointer is whole, and the registry brings it to what holds."""
     low, high = with_two_versions(modelled_home)
