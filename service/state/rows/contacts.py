@@ -52,7 +52,13 @@ class Contacts:
 
     def reserve(self, customer_id: str, reserved_until: datetime, reservations: Iterable[Reservation]) -> None:
         """Until `reserved_until` each may be presented, and counts."""
-        self._change([(None, _reserved_row(customer_id, reserved_until, one)) for one in reservations])
+        rows = list[Row]()
+        for one in reservations:
+            self._counters.change(self._session, None, one.contact)
+            rows.append(_reserved_row(customer_id, reserved_until, one))
+        self._insert(rows)
+        if rows:
+            self._session.execute(_raise_version([customer_id]))
 
     def present(self, contact: Row, *, at: int, presented_at: int) -> Row:
         """It counts from `at`, and was first shown at `presented_at` (microseconds). Returns: the row afterwards."""
@@ -119,7 +125,7 @@ class Contacts:
 
 
 def _reserved_row(customer_id: str, reserved_until: datetime, one: Reservation) -> Row:
-    contact = one.contact
+    contact, at = one.contact, micros(one.contact.at)
     return {
         "decision_id": contact.decision_id,
         "journey_id": contact.journey_id,
@@ -127,14 +133,14 @@ def _reserved_row(customer_id: str, reserved_until: datetime, one: Reservation) 
         "kind": contact.kind.value,
         "channel": contact.channel,
         "stage": one.stage,
-        "at": micros(contact.at),
-        "decided_at": micros(contact.at),
+        "at": at,
+        "decided_at": at,
         "presented_at": None,
         "reserved_until": micros(reserved_until),
         "counts_until": optional_micros(contact.counts_until),
         "state": "RESERVED",
         "cost": contact.cost,
-        "displaces": json.dumps(list(one.displaces)),
+        "displaces": json.dumps(list(one.displaces)) if one.displaces else "[]",
     }
 
 

@@ -105,10 +105,12 @@ class CommitRead:
         return POOLS_LOCK in self.locks.exclusive
 
     @property
-    def own(self) -> tuple[Sql, Sql]:
-        """The queries about its customer."""
-        request_id = "" if self.request is None else self.request.request_id
-        return versions_at(self.customer_id), _request_query(self.customer_id, request_id)
+    def own(self) -> tuple[Sql, ...]:
+        """The queries about its customer, and about her request if it has an id."""
+        versions = versions_at(self.customer_id)
+        if self.request is None:
+            return (versions,)
+        return versions, _request_query(self.customer_id, self.request.request_id)
 
     @property
     def shared(self) -> tuple[Sql, ...]:
@@ -116,8 +118,8 @@ class CommitRead:
         return (VERSIONS, uses_query(self.pools, self.now)) if self.has_pools and self.pools else (VERSIONS,)
 
     def snapshot(self, session: Session) -> CommitSnapshot:
-        customers, requests = session.query(*self.own)
-        row = customers[0] if customers else None
+        customers, *asked = session.query(*self.own)
+        row, requests = customers[0] if customers else None, asked[0] if asked else ()
         return CommitSnapshot(
             facts={} if row is None else read_fact_versions(row),
             contacts=0 if row is None else row["contacts_version"],
@@ -298,7 +300,7 @@ def release_decision(session: Session, decision_id: str, customer_id: str, count
 
 
 def _request_query(customer_id: str, request_id: str) -> Sql:
-    """The query for the decision of a request; no request has an empty id."""
+    """The query for the decision of a request."""
     return Sql("SELECT decision_id FROM requests WHERE customer_id = ? AND request_id = ?", (customer_id, request_id))
 
 
