@@ -1,8 +1,9 @@
 """Where the time of a decision goes: the service under load, looked at by py-spy, which must be on the path.
 
-    python -m tests.benchmarks.speed.profile [THREAD]
+    python -m tests.benchmarks.speed.profile [THREAD]        # decide
 
-Samples of who holds the interpreter's lock, or of a thread by the start of its name: by module, and by function.
+Samples of a thread while it holds the interpreter's lock; how much CPU each thread takes, `make bench` tells: a loop
+that waits may look as if it held the lock. The samples stay in profile.raw.
 """
 
 from __future__ import annotations
@@ -77,22 +78,19 @@ async def _load(contender: Contender, grocer: Grocer, seconds: float, raw: Path)
         await asyncio.to_thread(looks.wait, seconds + 60)
 
 
-def main(thread: str = "") -> None:
+def main(thread: str = "decide") -> None:
     lengths = Lengths.of_environment()
     with ExitStack() as opened:
         scratch = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         grocer = prepared((lengths.folder or scratch) / "grocer")
         write_catalogue(scratch / "catalogue", JOURNEYS)
-        own, raw = own_copy(grocer, scratch / "own"), scratch / "raw"
+        own, raw = own_copy(grocer, scratch / "own"), lengths.out / "profile.raw"
+        raw.parent.mkdir(parents=True, exist_ok=True)
         contender = opened.enter_context(decides("profile", own, scratch / "catalogue", scratch))
         uvloop.run(_load(contender, own, lengths.seconds, raw))
         seen = list(samples(raw.read_text(encoding="utf-8").splitlines()))
-    threads = Counter[str]()
-    for sample in seen:
-        threads[sample.thread] += sample.count
-    for name, count in threads.most_common():
-        sys.stdout.write(f"{count / threads.total():6.1%}  {name}\n")
-    chosen = [sample for sample in seen if thread in sample.thread]
+    chosen = [sample for sample in seen if sample.thread.endswith(f": {thread}")]
+    sys.stdout.write(f"{sum(sample.count for sample in chosen)} samples of {thread}\n")
     for title, is_own in (("by itself", True), ("with all that it calls", False)):
         sys.stdout.write(f"\n{title}\n")
         for name, share in shares(chosen, is_own=is_own)[:SHOWN]:
