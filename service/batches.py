@@ -13,6 +13,7 @@ import asyncio
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Generic, TypeVar, cast
@@ -78,6 +79,8 @@ class Batches(Generic[Item, Result]):
         self._largest = largest
         self._lost = lost
         self._queue: queue.SimpleQueue[Waiting[Item, Result] | None] = queue.SimpleQueue()
+        self._since_s: deque[float] = deque()
+        """Of each in the queue, in its order: when it was handed in."""
         self._is_closed = False
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -105,6 +108,14 @@ class Batches(Generic[Item, Result]):
         """How many wait to be begun; some may have gone."""
         return self._queue.qsize()
 
+    @property
+    def oldest_s(self) -> float:
+        """How long the first of them has waited; 0 if none does."""
+        try:
+            return time.monotonic() - self._since_s[0]
+        except IndexError:
+            return 0.0
+
     def close(self) -> None:
         """Does what waits, then ends the thread. Blocking; a second call does nothing."""
         with self._lock:
@@ -118,6 +129,7 @@ class Batches(Generic[Item, Result]):
         with self._lock:
             if self._is_closed:
                 raise BatchesClosed
+            self._since_s.append(waiting.since_s)
             self._queue.put(waiting)
         return waiting
 
@@ -150,6 +162,7 @@ class Batches(Generic[Item, Result]):
                 return False
             if waiting is None:
                 return True
+            self._since_s.popleft()
             batch.append(waiting)
         return False
 

@@ -63,7 +63,8 @@ class Settings(BaseSettings):
     elsewhere, and gives those under way `drain_s` to end.
 
     `max_calls_…`: how many calls of a method are worked on at once, and how many with a message of more than 64 kB; one
-    more is refused, RESOURCE_EXHAUSTED.
+    more is refused, RESOURCE_EXHAUSTED. Of questions fewer are while they wait longer than `max_wait_decide_s` to be
+    begun, but for `min_calls_decide`.
 
     Raises: RetentionTooShort, SettingInvalid, UrlInvalid.
     """
@@ -85,6 +86,8 @@ class Settings(BaseSettings):
     drain_s: float = Field(default=10.0, ge=0.0)
     notice_s: float = Field(default=1.0, ge=0.0)
     max_calls_decide: int = Field(default=64, ge=1)
+    min_calls_decide: int = Field(default=8, ge=1)
+    max_wait_decide_s: float = Field(default=0.1, gt=0.0)
     max_calls_record_events: int = Field(default=64, ge=1)
     max_calls_record_outcomes: int = Field(default=64, ge=1)
     max_calls_get_decision: int = Field(default=64, ge=1)

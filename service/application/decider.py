@@ -136,6 +136,11 @@ class Decider:
         assert isinstance(unrecorded, Decision), "without a store nobody is told again"
         return unrecorded
 
+    @property
+    def backlog(self) -> Batches[Asked, Answer]:
+        """The questions that wait to be begun; those whose answers take long wait elsewhere."""
+        return self._batches
+
     async def close(self) -> None:
         """Answers what was asked, then ends the threads; to be called before what it was given is closed."""
         for batches in (self._batches, self._long, self._unrecorded):

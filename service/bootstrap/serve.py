@@ -53,6 +53,7 @@ from service.state.upkeep.prune import Upkeep
 from service.wire.admission import Share
 from service.wire.door import Door
 from service.wire.handler import Handler
+from service.wire.limit import Backlog, FixedLimit, QueueLimit
 from service.wire.readiness import HealthPart, Readiness
 from service.wire.server import Application
 
@@ -134,8 +135,8 @@ async def application(
         yield Application(
             handler=Handler(decider=decider, intake=intake, catalogues=core.catalogues, metrics=core.metrics),
             door=Door(
-                _shares(settings),
-                Share(settings.max_calls_large),
+                _shares(settings, decider.backlog),
+                Share(FixedLimit(settings.max_calls_large)),
                 core.metrics,
                 lambda: new_id(clock()),
                 readiness.doubt,
@@ -280,11 +281,13 @@ def _whereabouts() -> str:
     return f"process {os.getpid()} on {socket.gethostname()}"
 
 
-def _shares(settings: Settings) -> dict[str, Share]:
+def _shares(settings: Settings, questions: Backlog) -> dict[str, Share]:
     """The limit of calls by method: each has its own, so that none keeps another one waiting."""
+    most = settings.max_calls_decide
+    least = min(settings.min_calls_decide, most)
     return {
-        "Decide": Share(settings.max_calls_decide),
-        "RecordEvents": Share(settings.max_calls_record_events),
-        "RecordOutcomes": Share(settings.max_calls_record_outcomes),
-        "GetDecision": Share(settings.max_calls_get_decision),
+        "Decide": Share(QueueLimit(questions, least=least, most=most, wait_s=settings.max_wait_decide_s)),
+        "RecordEvents": Share(FixedLimit(settings.max_calls_record_events)),
+        "RecordOutcomes": Share(FixedLimit(settings.max_calls_record_outcomes)),
+        "GetDecision": Share(FixedLimit(settings.max_calls_get_decision)),
     }

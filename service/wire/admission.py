@@ -1,7 +1,8 @@
 """How many calls are worked on at once. What is over it, or would come too late, is refused before anything is read.
 
 Each method has a share of its own, so that no flood of questions keeps a withdrawal of consent out, nor the reverse.
-A refusal costs next to nothing; a queue would only make every answer late.
+A refusal costs next to nothing; a long queue would only make every answer late, so how many questions may wait follows
+from how long they do (`limit`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from features.errors import RumboError
+from service.wire.limit import Limit
 
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.01, 2.0
 SLACK = 2.0
@@ -45,12 +47,12 @@ class Share:
 
     def __init__(
         self,
-        most: int,
+        limit: Limit,
         *,
         clock: Callable[[], float] = time.monotonic,
         spread: Callable[[], float] = random.random,
     ) -> None:
-        self._most = most
+        self._limit = limit
         self._clock = clock
         self._spread = spread
         self._under_way = 0
@@ -61,11 +63,12 @@ class Share:
         """Raises: MethodOverloaded, DeadlineUnreachable unless one more may begin. `remaining_s`: until its deadline.
 
         By Little's law it ends after as many intervals between two ends as there are calls, its own with them; twice
-        that, to be safe. A lone one is always begun: so an estimate that has become too long corrects itself.
+        that, to be safe; and after what has waited longest already, while nothing ends. A lone one is always begun: so
+        an estimate that has become too long corrects itself.
         """
-        if self._under_way >= self._most:
+        if self._under_way >= self._limit.most():
             raise MethodOverloaded(f"{self._under_way} calls of this method are worked on already", self._pause_s())
-        expected_s = SLACK * (self._under_way + 1) * self._interval_s
+        expected_s = max(SLACK * (self._under_way + 1) * self._interval_s, self._limit.waited_s())
         if self._under_way and remaining_s is not None and remaining_s < expected_s:
             raise DeadlineUnreachable("an answer cannot be had before the deadline", self._pause_s())
 
@@ -92,6 +95,7 @@ class Share:
         interval_s = now - self._last_s
         self._interval_s += (interval_s - self._interval_s) * (_WEIGHT if self._interval_s else 1.0)
         self._last_s = now
+        self._limit.most()
 
     def _pause_s(self) -> float:
         """Until about half of what is under way has ended; spread, so that those refused do not come back together.

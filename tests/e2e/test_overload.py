@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from features.reading import CustomerByCustomer, FeatureReading
 from rumbo.decision.v1 import decision_pb2
 from service.application.hydrate import PROBE
+from service.wire.admission import Share
 from tests.e2e.hostile import Raw
 from tests.e2e.wire import ACCEPTED, Refusal, event, outcome, refusal_of, rejection_of
 from tests.fixtures_service import Service, row_counts, running
@@ -141,18 +143,37 @@ async def test_a_message_that_does_not_come_in_time_ends_its_call(
     assert await refusal_of(call(nothing())) == late
 
 
-async def test_a_question_that_would_come_too_late_is_not_begun(service: Service, gate: Gate) -> None:
+class Seconds:
+    """A clock that stands still until it is moved."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_a_question_that_would_come_too_late_is_not_begun(
+    stored_home: Path, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One took a second and a half, so that one behind another is expected to take three."""
-    slow = asyncio.create_task(service.decide("slow"))
-    await asyncio.sleep(1.5)
-    gate.is_open.set()
-    await slow
-    gate.is_open.clear()
-    behind = asyncio.create_task(service.decide("another one"))
-    await until(lambda: lets_in_nobody_within(service, 2.5))
-    gate.is_open.set()
-    assert (await behind).decision_id
-    assert "hurried" not in gate.asked
+    clock = Seconds()
+    monkeypatch.setattr("service.bootstrap.serve.Share", partial(Share, clock=clock))
+    async with running(stored_home, features=gate) as service:
+        slow = asyncio.create_task(service.decide("slow"))
+        await until(lambda: is_asked(gate, "slow"))
+        clock.now += 1.5
+        gate.is_open.set()
+        await slow
+        gate.is_open.clear()
+        behind = asyncio.create_task(service.decide("another one"))
+        await until(lambda: lets_in_nobody_within(service, 2.5))
+        gate.is_open.set()
+        assert (await behind).decision_id
+        assert "hurried" not in gate.asked
+
+
+async def is_asked(gate: Gate, customer: str) -> bool:
+    return customer in gate.asked
 
 
 async def lets_in_nobody_within(service: Service, seconds: float) -> bool:

@@ -52,6 +52,8 @@ SAMPLES: Mapping[str, Sample] = {
     "drain_s": Sample(text="2.5", value=2.5),
     "notice_s": Sample(text="0.5", value=0.5),
     "max_calls_decide": Sample(text="11", value=11),
+    "min_calls_decide": Sample(text="7", value=7),
+    "max_wait_decide_s": Sample(text="0.25", value=0.25),
     "max_calls_record_events": Sample(text="12", value=12),
     "max_calls_record_outcomes": Sample(text="13", value=13),
     "max_calls_get_decision": Sample(text="14", value=14),
