@@ -76,9 +76,17 @@ def _features(features: Sequence[FeatureValue]) -> Packed:
     return [
         [feature.name for feature in features],
         [(place, f.status) for place, f in enumerate(features) if f.status is not FeatureStatus.PRESENT],
-        [v if (v := f.value).__class__ in _AS_THEY_ARE else recorded_value(v) for f in features],
+        _values([feature.value for feature in features]),
         [times.setdefault(feature.event_time, len(times)) for feature in features],
         [None if at is None else in_utc(at) for at in times],
+    ]
+
+
+def _values(values: Sequence[Any]) -> Packed:
+    """A finite number stands as it is: nothing is left of it once it is taken from itself."""
+    return [
+        v if (kind := v.__class__) in _AS_THEY_ARE or (kind is float and v - v == 0.0) else recorded_value(v)
+        for v in values
     ]
 
 
