@@ -9,7 +9,7 @@ from typing import Self
 
 from features.columns.facts import FeatureColumns
 from features.company.company import Company
-from features.company.known import known_features
+from features.company.kept_registry import known_features
 from features.interactions import ModelFeatures, features_of_term
 from features.schema import FeatureSchema, FeatureSpec, FeatureType, PersonalData
 from training.log.errors import LogInvalid

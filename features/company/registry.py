@@ -56,9 +56,9 @@ def open_registry(company: Company) -> FeatureStore:
     try:
         return open_feature_store(company.feature_repo)
     except StoreUnavailable as error:
-        raise _unreadable(company, f"{error} in {company.feature_repo}") from error
+        raise unreadable(company, f"{error} in {company.feature_repo}") from error
     except Exception as error:
-        raise _unreadable(company, _cause(error)) from error
+        raise unreadable(company, cause_of(error)) from error
 
 
 def read_features(company: Company, store: FeatureStore) -> CompanyFeatures:
@@ -71,7 +71,7 @@ def read_features(company: Company, store: FeatureStore) -> CompanyFeatures:
     except CompanyInvalid:
         raise
     except Exception as error:
-        raise _unreadable(company, _cause(error)) from error
+        raise unreadable(company, cause_of(error)) from error
 
 
 def _read(company: Company, store: FeatureStore) -> CompanyFeatures:
@@ -103,14 +103,16 @@ def demand_repository(company: Company) -> None:
     near = sorted(f"{file.parent.name}/" for file in company.folder.glob(f"*/{CONFIG_FILE}"))
     hint = f"; there is one in {', '.join(near)}" if near else ""
     text = f"there is no {CONFIG_FILE} in {company.feature_repo}{hint}"
-    raise _unreadable(company, text)
+    raise unreadable(company, text)
 
 
-def _unreadable(company: Company, text: str) -> RegistryUnreadable:
+def unreadable(company: Company, text: str) -> RegistryUnreadable:
+    """The fault of the repository that rumbo.yaml names."""
     return RegistryUnreadable((company.located(("features", "repo"), text),))
 
 
-def _cause(error: Exception) -> str:
+def cause_of(error: Exception) -> str:
+    """Why a registry cannot be read, in one line."""
     return f"its registry cannot be read: {type(error).__name__}: {error}".partition("\n")[0]
 
 

@@ -6,17 +6,23 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from features.company.company import Company, CompanyInvalid
-from features.company.registry import CompanyFeatures, open_registry, read_features
-from features.store.connection import registry_file
+import yaml
+
+from features.company.company import Company
+from features.company.registry import CompanyFeatures
+from features.company.registry_reading import RegistryReading, read_registry
+from features.store.configuration import configured_registry_file
 
 log = logging.getLogger(__name__)
 
 AGAIN_S: Final = 5.0
-"""A registry that could not be used is read again after so long, unless its cache time is shorter."""
+"""A registry that could not be used is read again after so long, and after twice as long each time."""
+AGAIN_AT_LATEST_S: Final = 60.0
 
 Stamps = tuple[tuple[int, int, int, int] | None, ...]
 
@@ -25,16 +31,31 @@ class RegistryWatch:
     """A company's features as its registry last had them. Blocking, and not to be shared between threads."""
 
     def __init__(
-        self, company: Company, known: CompanyFeatures, *, monotonic: Callable[[], float] = time.monotonic
+        self,
+        company: Company,
+        known: CompanyFeatures,
+        *,
+        read: Callable[[], RegistryReading] | None = None,
+        is_current: Callable[[], bool] = lambda: False,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`known`: the features as they were read before; the first look reads them anew. `monotonic`: seconds."""
+        """The first look reads the registry anew, unless `is_current` says that `known` is what it has.
+
+        Args:
+            known: the features as they were read before.
+            read: reads the registry; None: by Feast in this process.
+            monotonic: seconds.
+        """
         self._company = company
+        self._read_registry = read or partial(read_registry, company)
+        self._is_current = is_current
         self._monotonic = monotonic
+        self._has_looked = False
         self._files: tuple[Path, ...] = ()
         self._read: Stamps = ()
         self._seen: Stamps = ()
         self._due_s = -math.inf
-        self._cache_s = math.inf
+        self._pause_s = AGAIN_S
         self._faults: tuple[str, ...] = ()
         self._features = known
 
@@ -57,36 +78,41 @@ class RegistryWatch:
         if not self._is_due():
             return False
         before = self._features.fingerprint, self._faults
-        try:
-            self._features, self._faults = self._read_registry(), ()
-        except CompanyInvalid as error:
-            self._faults = error.faults
+        self._look_at_files()  # before it is read: a change meanwhile is seen by the next look
+        reading = self._read_registry()
+        self._features, self._faults = reading.features or self._features, reading.faults
+        self._due_s = self._monotonic() + self._until_next(reading)
         if (self._features.fingerprint, self._faults) == before:
             return False
         self._tell()
         return True
 
     def _is_due(self) -> bool:
-        if not self._files:
-            return self._monotonic() >= self._due_s
+        if not self._has_looked:
+            self._has_looked = True
+            if self._is_current():
+                self._due_s = math.inf
+                self._look_at_files()
         stamps = self._stamps()
         is_still, self._seen = stamps == self._seen, stamps
-        return is_still and stamps != self._read
+        return (is_still and stamps != self._read) or self._monotonic() >= self._due_s
 
-    def _read_registry(self) -> CompanyFeatures:
-        """Raises: CompanyInvalid."""
-        self._due_s = self._monotonic() + min(AGAIN_S, self._cache_s)
-        self._read = self._seen
-        store = open_registry(self._company)
-        config = store.config
-        file = registry_file(config, self._company.feature_repo)
+    def _look_at_files(self) -> None:
+        """Notes the files that the features are read from, as they are now; none of a registry elsewhere."""
+        registry = None
+        with suppress(OSError, ValueError, yaml.YAMLError):
+            registry = configured_registry_file(self._company.feature_repo)
         notes = self._company.notes
-        self._files = () if file is None else (file, *(() if notes is None else (notes,)))
-        self._cache_s = config.registry.cache_ttl_seconds or math.inf
-        self._read = self._seen = self._stamps()  # before it is read: Feast does so when it is first asked
-        found = read_features(self._company, store)
-        self._due_s = self._monotonic() + self._cache_s
-        return found
+        self._files = () if registry is None else (registry, *(() if notes is None else (notes,)))
+        self._read = self._seen = self._stamps()
+
+    def _until_next(self, reading: RegistryReading) -> float:
+        """Seconds: a registry in a file counts until it changes, one elsewhere as long as its configuration says."""
+        if reading.faults:
+            pause_s, self._pause_s = self._pause_s, min(2 * self._pause_s, AGAIN_AT_LATEST_S)
+            return pause_s
+        self._pause_s = AGAIN_S
+        return math.inf if self._files or reading.cache_s is None else reading.cache_s
 
     def _stamps(self) -> Stamps:
         return tuple(map(_stamp, self._files))

@@ -31,16 +31,25 @@ def plan_of(connection: Connection, repo: Path) -> ReadPlan | None:
     if not (_has_our_values() and _writes_our_keys(config)):
         return None
     if feast_internals.is_plain_sqlite(store, config):
-        return _plan(connection, StoreKind.SQLITE, _sqlite_view, file=str(config.online_store.path))
+        file, is_plain = str(config.online_store.path), feast_internals.is_plain_table(config)
+        return _plan(connection, StoreKind.SQLITE, _sqlite_view, file=file, writes_text=is_plain)
     if feast_internals.is_plain_redis(store, config) and _is_configured_server(config, repo):
-        return _plan(connection, StoreKind.REDIS, _redis_view, file=None)
+        return _plan(connection, StoreKind.REDIS, _redis_view, ttl_s=config.online_store.key_ttl_seconds)
     return None
 
 
-def _plan(connection: Connection, kind: StoreKind, view_of: _ViewOf, *, file: str | None) -> ReadPlan:
-    keys = connection.registered.keys
-    views = {name: view_of(view, keys.get(name), connection.config) for name, view in connection.views.items()}
-    return ReadPlan(kind=kind, project=connection.config.project, file=file, views=views)
+def _plan(
+    connection: Connection,
+    kind: StoreKind,
+    view_of: _ViewOf,
+    *,
+    file: str | None = None,
+    writes_text: bool = True,
+    ttl_s: int | None = None,
+) -> ReadPlan:
+    config, keys = connection.config, connection.registered.keys
+    views = {name: view_of(view, keys.get(name), config) for name, view in connection.views.items()}
+    return ReadPlan(kind=kind, project=config.project, file=file, writes_text=writes_text, ttl_s=ttl_s, views=views)
 
 
 _ViewOf = Callable[["FeatureView", CustomerKey | None, "RepoConfig"], ViewPlan]

@@ -69,20 +69,24 @@ class Connection:
 
         Raises: StoreUnavailable naming what is missing; Feast's own errors for a registry that cannot be read.
         """
-        feature_store = open_feature_store(repo)
+        connection = cls.of(open_feature_store(repo), repo)
+        if connection.file is not None and not connection.file.is_file():
+            raise StoreUnavailable(f"there is no {connection.file.name}")
+        return connection
+
+    @classmethod
+    def of(cls, feature_store: FeatureStore, repo: Path) -> Connection:
+        """The repository at `repo` that Feast has opened; whether its store is there is not looked at."""
         from feast.infra.online_stores.helpers import get_online_store_from_config
 
         config = feature_store.config
         file = _store_file(config, repo)
-        if file is not None and not file.is_file():
-            raise StoreUnavailable(f"there is no {file.name}")
         views = {view.name: view for view in feature_store.list_feature_views()}
-        store = get_online_store_from_config(config.online_store)
         keys = {name: key for name, view in views.items() if (key := CustomerKey.of_view(view)) is not None}
         features = {name: frozenset(field.name for field in view.features) for name, view in views.items()}
         return cls(
             config=config,
-            store=store,
+            store=get_online_store_from_config(config.online_store),
             views=views,
             registered=Registered(keys=keys, features=features),
             file=file,

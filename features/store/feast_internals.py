@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+from features.store.redis_cell import RedisCell
 
 if TYPE_CHECKING:
     from feast import FeatureStore, FeatureView
@@ -17,15 +17,6 @@ if TYPE_CHECKING:
     from feast.protos.feast.types.EntityKey_pb2 import EntityKey
     from feast.repo_config import RepoConfig
     from redis import Redis
-
-_REPLACE = """
-local stored = redis.call('HMGET', KEYS[1], ARGV[1], ARGV[2])
-if (stored[1] or '') ~= ARGV[3] or (stored[2] or '') ~= ARGV[4] then return 0 end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[5], ARGV[2], ARGV[6])
-if ARGV[7] ~= '' then redis.call('EXPIRE', KEYS[1], ARGV[7]) end
-return 1
-"""
-"""Writes time and value of a row if both are still as they were read; an absent one reads as an empty one."""
 
 
 def release(store: OnlineStore) -> None:
@@ -47,49 +38,18 @@ def sqlite_database(store: OnlineStore, config: RepoConfig) -> sqlite3.Connectio
     return database
 
 
-@dataclass(frozen=True, slots=True)
-class RedisCell:
-    """One feature of one customer, and its time, where Feast's Redis store keeps them."""
+def redis_cell(store: OnlineStore, config: RepoConfig, view: FeatureView, feature: str, key: EntityKey) -> RedisCell:
+    """One text of one customer in a Redis store that Feast has opened."""
+    from feast.infra.online_stores.helpers import _redis_key
 
-    client: Any
-    row: bytes
-    time_field: str
-    value_field: bytes
-    ttl_s: int | None
-
-    @classmethod
-    def of(cls, store: OnlineStore, config: RepoConfig, view: FeatureView, feature: str, key: EntityKey) -> RedisCell:
-        from feast.infra.online_stores.helpers import _mmh3, _redis_key
-        from feast.infra.online_stores.redis import _versioned_fv_name
-
-        name = _versioned_fv_name(view, config)
-        return cls(
-            client=store._get_client(config.online_store),  # type: ignore[attr-defined]
-            row=_redis_key(config.project, key, config.entity_key_serialization_version),
-            time_field=f"_ts:{name}",
-            value_field=_mmh3(f"{name}:{feature}"),
-            ttl_s=config.online_store.key_ttl_seconds,
-        )
-
-    def read(self) -> tuple[bytes, bytes]:
-        """Time and value as stored, each empty if it is not there."""
-        time, value = self.client.hmget(self.row, [self.time_field, self.value_field])
-        return time or b"", value or b""
-
-    def replace(self, was: tuple[bytes, bytes], text: str, event_time: datetime) -> bool:
-        """Puts `text` in the place of what was read; False, and nothing is written, if another came first.
-
-        The row's time never goes back.
-        """
-        from feast.protos.feast.types.Value_pb2 import Value
-        from google.protobuf.timestamp_pb2 import Timestamp
-
-        time = Timestamp()
-        time.FromDatetime(event_time)
-        latest = max(time, Timestamp.FromString(was[0]), key=lambda at: (at.seconds, at.nanos))
-        new = (latest.SerializeToString(), Value(string_val=text).SerializeToString())
-        ttl = "" if self.ttl_s is None else self.ttl_s
-        return bool(self.client.eval(_REPLACE, 1, self.row, self.time_field, self.value_field, *was, *new, ttl))
+    time_field, fields = redis_fields(view, config)
+    return RedisCell(
+        client=store._get_client(config.online_store),  # type: ignore[attr-defined]
+        row=_redis_key(config.project, key, config.entity_key_serialization_version),
+        time_field=time_field,
+        value_field=fields[feature],
+        ttl_s=config.online_store.key_ttl_seconds,
+    )
 
 
 def is_plain_sqlite(store: OnlineStore, config: RepoConfig) -> bool:
@@ -98,6 +58,12 @@ def is_plain_sqlite(store: OnlineStore, config: RepoConfig) -> bool:
         _class_of(store) == "feast.infra.online_stores.sqlite.SqliteOnlineStore"
         and config.online_store.type == "sqlite"
     )
+
+
+def is_plain_table(config: RepoConfig) -> bool:
+    """Whether a text is a row of entity_key, feature_name, value, value_text and times, and of nothing more."""
+    said = config.online_store
+    return not (said.vector_enabled or getattr(said, "enable_openai_compatible_store", False))
 
 
 def is_plain_redis(store: OnlineStore, config: RepoConfig) -> bool:

@@ -8,21 +8,19 @@ from pathlib import Path
 
 from features.errors import RumboError, StoreUnavailable
 from features.situation import Fact, SituationViews, merge, parse, render
-from features.store.connection import Connection
-from features.store.text_rows import TextCell, TextRow
+from features.store.open_store import open_cells
+from features.store.text_rows import TextCells, TextRow
 
 
 class SituationWriter:
     """Pushes incidents and consents to Feast's online store. Calls take turns; one writer a process is enough."""
 
-    def __init__(
-        self, repo: Path, views: SituationViews, *, connect: Callable[[Path], Connection] = Connection.open
-    ) -> None:
-        """Opens nothing yet. `repo` is the folder with feature_store.yaml."""
+    def __init__(self, repo: Path, views: SituationViews, *, connect: Callable[[Path], TextCells] = open_cells) -> None:
+        """Opens nothing yet. `repo` is the folder with feature_store.yaml; `connect` opens its store."""
         self._repo = repo
         self._views = views
         self._connect = connect
-        self._connection: Connection | None = None
+        self._cells: TextCells | None = None
         self._turn = threading.Lock()
 
     def write(self, customer_id: str, facts: Sequence[Fact]) -> None:
@@ -39,8 +37,7 @@ class SituationWriter:
             return
         with self._turn:
             try:
-                connection = self._open()
-                _merge(connection, view, customer_id, facts)
+                _merge(self._open(), view, customer_id, facts)
             except RumboError:
                 self._drop()
                 raise
@@ -53,29 +50,25 @@ class SituationWriter:
         with self._turn:
             self._drop()
 
-    def _open(self) -> Connection:
-        if self._connection is None or self._connection.is_replaced():
+    def _open(self) -> TextCells:
+        if self._cells is None or self._cells.is_replaced():
             self._drop()
-            self._connection = self._connect(self._repo)
-        return self._connection
+            self._cells = self._connect(self._repo)
+        return self._cells
 
     def _drop(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = None
+        if self._cells is not None:
+            self._cells.close()
+        self._cells = None
 
 
-def _merge(connection: Connection, view: str, customer_id: str, facts: Sequence[Fact]) -> None:
+def _merge(cells: TextCells, view: str, customer_id: str, facts: Sequence[Fact]) -> None:
     """Merges into one row, unless it already says all of this, or can be of nobody."""
     kind = type(facts[0])
-    key = connection.entity_key(view, customer_id)
-    if key is None:
-        return
 
     def with_facts(stored: str) -> TextRow | None:
         merged = merge(parse(kind, stored) if stored else (), facts)
         text = render(merged)
         return None if text == stored else TextRow(text=text, event_time=max(fact.at for fact in merged))
 
-    cell = TextCell(connection=connection, view=view, feature=kind.feature, customer_id=customer_id, key=key)
-    cell.change(with_facts)
+    cells.change(view, kind.feature, customer_id, with_facts)

@@ -37,11 +37,16 @@ class ViewPlan:
 
 @dataclass(frozen=True)
 class ReadPlan:
-    """`project`: what keys of rows end with on a server. `file`: of an embedded store, as its configuration says it."""
+    """`project`: what keys of rows end with on a server. `file`: of an embedded store, as its configuration says it.
+
+    `writes_text`: whether a text is written as planned, too. `ttl_s`: for so long a server keeps what is written.
+    """
 
     kind: StoreKind
     project: str
     file: str | None
+    writes_text: bool
+    ttl_s: int | None
     views: Mapping[str, ViewPlan]
 
     @cached_property
@@ -56,11 +61,13 @@ class ReadPlan:
     @classmethod
     def of(cls, described: Mapping[str, Any]) -> ReadPlan:
         """As `described` has it. Raises: ValueError, KeyError, TypeError."""
-        file = described["file"]
+        file, ttl_s = described["file"], described["ttl_s"]
         return cls(
             kind=StoreKind(described["kind"]),
             project=str(described["project"]),
             file=None if file is None else str(file),
+            writes_text=bool(described["writes_text"]),
+            ttl_s=None if ttl_s is None else int(ttl_s),
             views={str(name): _view(view) for name, view in described["views"].items()},
         )
 

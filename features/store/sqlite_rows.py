@@ -7,7 +7,7 @@ is as old as the last of them in the order of the statement.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -29,8 +29,11 @@ class SqliteRows:
 
     way = Way.DIRECT
 
-    def __init__(self, plan: ReadPlan, file: Path) -> None:
-        """Raises: StoreUnavailable if there is no file; LayoutUnknown if a table is not Feast's; sqlite3.Error."""
+    def __init__(self, plan: ReadPlan, file: Path, columns: Mapping[str, str] = COLUMNS) -> None:
+        """`columns`: that each table must have.
+
+        Raises: StoreUnavailable if there is no file; LayoutUnknown if a table is not Feast's; sqlite3.Error.
+        """
         if not file.is_file():
             raise StoreUnavailable(f"there is no {file.name}")
         self._registered: Registered = plan.registered
@@ -45,7 +48,7 @@ class SqliteRows:
         )
         self._instants: dict[int, datetime] = {}
         try:
-            self._demand_layout()
+            self._demand_layout(columns)
         except BaseException:
             self._database.close()
             raise
@@ -85,9 +88,10 @@ class SqliteRows:
     def has_feature(self, view: str, feature: str) -> bool:
         return self._registered.has_feature(view, feature)
 
-    def trace(self, told: Callable[[str], object] | None) -> None:
-        """From now on `told` is called with each statement that runs."""
-        self._database.set_trace_callback(told)
+    @property
+    def database(self) -> sqlite3.Connection:
+        """The open file, for who writes to it or watches its statements."""
+        return self._database
 
     def is_replaced(self) -> bool:
         return identity_of(self._file) != self._identity
@@ -107,14 +111,14 @@ class SqliteRows:
             self._instants[seconds] = at
         return Row(at, cells)
 
-    def _demand_layout(self) -> None:
+    def _demand_layout(self, columns: Mapping[str, str]) -> None:
         """A table that is missing is told by the question to it, as one that is lost later."""
         for table in self._tables.values():
             declared = {
                 str(name): str(kind).upper()
                 for _, name, kind, *_ in self._database.execute(f"PRAGMA table_info({quoted(table)})")
             }
-            if declared and not COLUMNS.items() <= declared.items():
+            if declared and not columns.items() <= declared.items():
                 raise LayoutUnknown(f"the table {table} of {self._file.name} has other columns than Feast's")
 
 

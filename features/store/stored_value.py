@@ -63,6 +63,27 @@ def plain_of(stored: bytes) -> tuple[str, Plain] | None:
     return _by_protobuf(stored)
 
 
+def text_in(stored: bytes | None) -> str:
+    """The text that is stored, empty where there is none. Raises: ValueUnfit for what is no text."""
+    plain = plain_of(stored or b"")
+    if plain is None:
+        return ""
+    if plain[0] != STRING:
+        raise ValueUnfit(f"a text is stored as {plain[0]}")
+    return str(plain[1])
+
+
+def stored_text(text: str) -> bytes:
+    """A text as Feast stores it."""
+    written = text.encode()
+    size, length = bytearray(), len(written)
+    while length > 0x7F:
+        size.append(length & 0x7F | 0x80)
+        length >>= 7
+    size.append(length)
+    return b"\x12" + bytes(size) + written
+
+
 def _varint(stored: bytes) -> int | None:
     """The number behind the tag, of 64 bits in two's complement; None unless it ends with the message."""
     number = shift = 0

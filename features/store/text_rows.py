@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
 
 from features.errors import StoreUnavailable
 from features.store.connection import Connection
-from features.store.feast_internals import RedisCell, sqlite_database
+from features.store.feast_internals import redis_cell, sqlite_database
+from features.store.redis_cell import RedisCell
+from features.store.stored_value import text_in
 
 if TYPE_CHECKING:
     from feast.protos.feast.types.EntityKey_pb2 import EntityKey
@@ -32,6 +35,60 @@ class TextRow:
 
 Change = Callable[[str], TextRow | None]
 """What becomes of a stored text, which is empty where there is none; None: it stays. May be asked more than once."""
+
+
+class TextCells(Protocol):
+    """The texts that an open store keeps of customers; not to be shared between threads."""
+
+    def change(self, view: str, feature: str, customer_id: str, change: Change) -> None:
+        """Reads, asks `change`, and writes, as if nobody else wrote; nothing of whom no key can be written.
+
+        Raises: StoreUnavailable if the registry has no such view of customers, others always came first, or the store
+            did not keep it; the store's own errors.
+        """
+
+    def is_replaced(self) -> bool:
+        """Whether the file of an embedded store is no longer the one that was opened."""
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class FeastCells:
+    """Texts in a store that Feast has opened."""
+
+    connection: Connection
+
+    @classmethod
+    def open(cls, repo: Path) -> FeastCells:
+        """Raises: as `Connection.open`."""
+        return cls(Connection.open(repo))
+
+    def change(self, view: str, feature: str, customer_id: str, change: Change) -> None:
+        """As `TextCells.change`."""
+        key = self.connection.entity_key(view, customer_id)
+        if key is not None:
+            cell = TextCell(connection=self.connection, view=view, feature=feature, customer_id=customer_id, key=key)
+            cell.change(change)
+
+    def is_replaced(self) -> bool:
+        return self.connection.is_replaced()
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+def change_redis_cell(cell: RedisCell, view: str, change: Change) -> None:
+    """Compares and writes in one step of the server, and begins again if another writer came first.
+
+    Raises: StoreUnavailable if others always did.
+    """
+    for _ in range(ATTEMPTS):
+        stored = cell.read()
+        row = change(text_in(stored[1]))
+        if row is None or cell.replace(stored, row.text, row.event_time):
+            return
+    raise StoreUnavailable(f"the view {view!r} is written by others all the time")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,17 +129,11 @@ class TextCell:
                 database.rollback()
 
     def _unless_overtaken(self, change: Change) -> None:
-        """Compares and writes in one step of the server, and begins again if another writer came first."""
-        from feast.protos.feast.types.Value_pb2 import Value
-
-        view = self.connection.views[self.view]
-        cell = RedisCell.of(self.connection.store, self.connection.config, view, self.feature, self.key)
-        for _ in range(ATTEMPTS):
-            stored = cell.read()
-            row = change(Value.FromString(stored[1]).string_val)
-            if row is None or cell.replace(stored, row.text, row.event_time):
-                return
-        raise StoreUnavailable(f"the view {self.view!r} is written by others all the time")
+        connection = self.connection
+        view = connection.views[self.view]
+        change_redis_cell(
+            redis_cell(connection.store, connection.config, view, self.feature, self.key), self.view, change
+        )
 
     def _and_look_again(self, change: Change) -> None:
         """Writes as the store can, with a time later than the stored one's, and sees whether it was kept."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from features.company.company import Company
 from features.company.home import demanded
-from features.company.known import known_features
+from features.company.kept_registry import known_features
 from features.company.registry import CompanyFeatures
 from features.situation import SituationViews
 from service.catalogue.terms import Terms, company_terms

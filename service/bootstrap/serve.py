@@ -15,7 +15,9 @@ from uuid import uuid4
 
 from features.company.company import COMPANY_FILE, Company, CompanyInvalid, load_company
 from features.company.home import demand_home_of, make_home_of
+from features.company.kept_registry import KeptRegistry
 from features.company.registry import CompanyFeatures
+from features.company.registry_reading import read_registry_beside
 from features.company.registry_watch import RegistryWatch
 from features.documents.files import Stamps
 from features.schema import FeatureSchema
@@ -37,7 +39,7 @@ from service.background.housekeeping import Housekeeping
 from service.background.kill_readers import KillReader
 from service.background.lead import Lead
 from service.bootstrap.clock import Clock, system_clock, uuid_of
-from service.bootstrap.company import catalogue_of, company_of, features_known
+from service.bootstrap.company import catalogue_of, company_of
 from service.bootstrap.models import follow_models
 from service.bootstrap.store import (
     open_state,
@@ -62,9 +64,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Written:
-    """What the company wrote, as it is when the service starts. `stamp`: of the folder, before `first` was loaded."""
+    """What the company wrote, as it is when the service starts. `stamp`: of the folder, before `first` was loaded.
+
+    `registry`: of its features; a process of its own reads it, so that none but stores without a plan need Feast here.
+    """
 
     company: Company
+    registry: KeptRegistry
     known: CompanyFeatures
     terms: Terms
     folder: CatalogueFolder
@@ -107,14 +113,16 @@ async def application(
     doubts = demand_own(settings.home, trusts_group=settings.trust_group)
     make_home_of(company, settings.home)
     written = await _written(settings, company)
-    online = OnlineFeatures(company.feature_repo, written.known.schema, key=written.known.key)
+    online = OnlineFeatures(
+        company.feature_repo, written.known.schema, key=written.known.key, connect=written.registry.open
+    )
     async with AsyncExitStack() as opened:
         core = await _core(settings, clock, written, features or online, Scoring(model), opened)
         online.listen(core.metrics.features_read)
         for doubt in doubts:
             log.warning(doubt)
         lead = lead or Lead()
-        tell_features = _feed_features(core, company, lead, opened)
+        tell_features = _feed_features(core, written, lead, opened)
         watch = CatalogueWatch(
             written.folder, written.stamp, core.catalogues, core.metrics, partial(_doubts_of_company, company)
         )
@@ -150,12 +158,15 @@ async def application(
 
 async def _written(settings: Settings, company: Company) -> _Written:
     """Raises: CompanyInvalid, CatalogueInvalid, LoadEnded."""
-    known = await asyncio.to_thread(features_known, settings, company)
+    registry = KeptRegistry(company, settings.home, read_registry_beside)
+    known = await asyncio.to_thread(registry.known)
     terms = company_terms(company, known.schema, known.fingerprint)
     folder = CatalogueFolder(catalogue_of(settings, company), terms)
     stamp = folder.stamp()
     first = await patiently(partial(_first_load, folder))
-    return _Written(company=company, known=known, terms=terms, folder=folder, stamp=stamp, first=first)
+    return _Written(
+        company=company, registry=registry, known=known, terms=terms, folder=folder, stamp=stamp, first=first
+    )
 
 
 async def _core(
@@ -234,12 +245,13 @@ def _doubts_of_company(company: Company) -> tuple[str, ...]:
     return (said,) if is_changed else ()
 
 
-def _feed_features(core: _Core, company: Company, lead: Lead, opened: AsyncExitStack) -> Callable[[], None]:
+def _feed_features(core: _Core, written: _Written, lead: Lead, opened: AsyncExitStack) -> Callable[[], None]:
     """Tells the feature store what events changed, if it has a view for it. Returns: what to call after events."""
-    views = company.situation
+    company, views = written.company, written.company.situation
     if not views.named:
         return lambda: None
-    feed = FeatureFeed(core.state, SituationWriter(company.feature_repo, views), core.metrics)
+    writer = SituationWriter(company.feature_repo, views, connect=written.registry.open_cells)
+    feed = FeatureFeed(core.state, writer, core.metrics)
     opened.callback(feed.close)
     run_until_closed(opened, lead.run(feed.run))
     if lead.is_shared:
@@ -262,7 +274,8 @@ async def _work(core: _Core, watch: CatalogueWatch, lead: Lead, opened: AsyncExi
 def _feature_watch(core: _Core, written: _Written, online: OnlineFeatures, catalogues: CatalogueWatch) -> FeatureWatch:
     """Follows the company's registry; what was known at the start is in force."""
     terms_of = partial(company_terms, written.company)
-    registry = RegistryWatch(written.company, written.known)
+    kept = written.registry
+    registry = RegistryWatch(written.company, written.known, read=kept.read, is_current=kept.is_current)
     return FeatureWatch(registry, online, core.hydrator, catalogues, terms_of, core.metrics)
 
 

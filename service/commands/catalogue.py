@@ -97,7 +97,7 @@ def check(
 def _under_review(folder: Path | None, company: Path | None, home: Path | None) -> tuple[Path, Terms]:
     """The catalogue, and what its rules may speak of. Raises: CompanyUnknown, CompanyInvalid, HomeForeign."""
     from features.company.home import places
-    from features.company.known import known_features
+    from features.company.kept_registry import known_features
     from features.company.registry import demand_repository
     from service.catalogue.terms import company_terms
 

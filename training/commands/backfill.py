@@ -66,7 +66,7 @@ def backfill(
 
 
 def _done(company: Company, home: Path, log: Path | None, out: Path | None, features: tuple[str, ...]) -> BackFilled:
-    from features.company.known import known_features
+    from features.company.kept_registry import known_features
     from features.files import demand_writable_at
     from training.backfill.run import BackFillOrder, back_fill
     from training.commands.progress import counting

@@ -218,7 +218,7 @@ def _columns(log: Path, asked: dict[str, Any], watched: Watched | None, place: _
 
 
 def _of_company(place: _Place, stored: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    from features.company.known import known_features
+    from features.company.kept_registry import known_features
     from features.schema import FeatureType
 
     specs = known_features(place.company, place.home).schema.features

@@ -47,7 +47,7 @@ def promote(
     status 3, with what is lacking, and the champion stays. --force promotes without a look.
     """
     from features.company.home import demand_home_of, places
-    from features.company.known import known_features
+    from features.company.kept_registry import known_features
     from models.registry import CHALLENGER, CHAMPION, fetch
     from models.tracking import Registry
     from training.promote.kept import number_of

@@ -66,9 +66,9 @@ class SqliteFile:
         """Statements that ran."""
         assert isinstance(opened, SqliteRows)
         statements: list[str] = []
-        opened.trace(statements.append)
+        opened.database.set_trace_callback(statements.append)
         yield lambda: len(statements)
-        opened.trace(None)
+        opened.database.set_trace_callback(None)
 
     def questions_a_batch(self, views: int) -> int:
         return views

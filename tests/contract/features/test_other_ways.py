@@ -15,6 +15,7 @@ from features.store.connection import Connection
 from features.store.online import OnlineFeatures
 from features.store.open_store import open_store
 from features.store.opened import Way
+from features.store.sqlite_rows import SqliteRows
 from features.values import FeatureStatus
 from tests.companies.bank import SQLITE
 from tests.contract.features.other_store import BROKEN, NAME, OtherSqliteOnlineStore
@@ -100,11 +101,12 @@ def test_statements_are_few_whatever_the_sizes_of_batches(tmp_path: Path) -> Non
     repo = make_repository(tmp_path / "feast", SQLITE)
     fill(repo)
     store = open_store(repo)
+    assert isinstance(store, SqliteRows)
     reader = OnlineFeatures(repo, schema(), key=KEY, connect=lambda _: store)
     kinds = set()
     for size in range(1, 33):
         statements: list[str] = []
-        store.trace(statements.append)  # type: ignore[attr-defined]
+        store.database.set_trace_callback(statements.append)
         readings = reader.read_many([str(n) for n in range(size)], NOW)
         assert [reading.has_any_row for reading in readings] == [n < 3 for n in range(size)]
         kinds |= {statement.count("X'") + statement.count("x'") for statement in statements}

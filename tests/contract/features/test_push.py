@@ -12,7 +12,9 @@ import pytest
 from features.errors import StoreUnavailable
 from features.situation import ConsentFact, ConsentStatus, IncidentFact, IncidentStatus, parse
 from features.store.online import OnlineFeatures
+from features.store.open_store import open_cells
 from features.store.push import SituationWriter
+from features.store.text_rows import FeastCells
 from features.values import FeatureValue
 from tests.companies.bank import NOW
 from tests.contract.features.online_stores import KEYS, Banks
@@ -26,13 +28,16 @@ def key(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def writer_to(banks: Banks, key: str) -> SituationWriter:
-    return SituationWriter(banks[key].repo, banks.features[key].schema.situation)
+WAYS = {"direct": open_cells, "feast": FeastCells.open}
 
 
-@pytest.fixture
-def writer(banks: Banks, key: str) -> Iterator[SituationWriter]:
-    pushing = writer_to(banks, key)
+def writer_to(banks: Banks, key: str, way: str = "direct") -> SituationWriter:
+    return SituationWriter(banks[key].repo, banks.features[key].schema.situation, connect=WAYS[way])
+
+
+@pytest.fixture(params=WAYS)
+def writer(banks: Banks, key: str, request: pytest.FixtureRequest) -> Iterator[SituationWriter]:
+    pushing = writer_to(banks, key, request.param)
     yield pushing
     pushing.close()
 
@@ -117,7 +122,7 @@ def test_a_push_concerns_one_customer_and_one_view(
 
 
 def test_writers_at_the_same_time_lose_nothing(banks: Banks, key: str, customer: str) -> None:
-    """Each of four writers (as four processes would) pushes ten incidents of the same customer, the newest first."""
+    """Each of four writers, of both ways, pushes ten incidents of the same customer, the newest first."""
     failed: list[StoreUnavailable] = []
 
     def push(writer: SituationWriter, name: str) -> None:
@@ -128,7 +133,10 @@ def test_writers_at_the_same_time_lose_nothing(banks: Banks, key: str, customer:
             failed.append(error)
         writer.close()
 
-    threads = [threading.Thread(target=push, args=(writer_to(banks, key), name)) for name in "abcd"]
+    threads = [
+        threading.Thread(target=push, args=(writer_to(banks, key, way), name))
+        for name, way in zip("abcd", [*WAYS, *WAYS], strict=True)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -11,7 +11,7 @@ import pytest
 
 from features.company.company import load_company
 from features.company.registry import features_of
-from features.company.registry_watch import AGAIN_S, RegistryWatch
+from features.company.registry_watch import AGAIN_AT_LATEST_S, AGAIN_S, RegistryWatch
 from tests.companies.bank import REGISTRY, Bank, make_bank, quiet_feast
 
 CACHE_S = 60
@@ -138,7 +138,7 @@ def test_a_registry_that_cannot_be_read_leaves_what_was_read_until_it_is_mended(
     assert watch.features == before
     assert looks(watch, clock) == [False, False]
     mend()
-    assert any(looks(watch, clock, pause_s=AGAIN_S))
+    assert any(looks(watch, clock, pause_s=AGAIN_AT_LATEST_S))
     assert watch.faults == ()
     assert watch.features == before
 

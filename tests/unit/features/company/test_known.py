@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from features.company import known
 from features.company.company import Company, CompanyInvalid, load_company
 from features.company.home import make_home_of
-from features.company.known import FILE, known_features
+from features.company.kept_registry import FILE, KeptRegistry, known_features
 from features.company.registry import RegistryUnreadable, features_of
+from features.company.registry_reading import RegistryReading, read_registry, read_registry_apart
+from features.errors import StoreUnavailable
 from tests.example import COMPANY
 
 
@@ -30,35 +31,38 @@ def home(company: Company, tmp_path: Path) -> Path:
     return folder
 
 
+class Reads:
+    """Reads registries, and counts how often."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, company: Company) -> RegistryReading:
+        self.count += 1
+        return read_registry(company)
+
+
 @pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Who was asked to read the registry."""
-    asked: list[str] = []
-
-    def reading(company: Company) -> object:
-        asked.append(company.name)
-        return features_of(company)
-
-    monkeypatch.setattr(known, "features_of", reading)
-    return asked
+def reads() -> Reads:
+    return Reads()
 
 
-def test_a_registry_that_has_not_changed_is_not_opened_again(company: Company, home: Path, opened: list[str]) -> None:
-    first = known_features(company, home)
-    assert known_features(company, home) == first == features_of(company)
-    assert opened == ["complete_journey"]
+def test_a_registry_that_has_not_changed_is_not_opened_again(company: Company, home: Path, reads: Reads) -> None:
+    first = KeptRegistry(company, home, reads).known()
+    assert KeptRegistry(company, home, reads).known() == first == features_of(company)
+    assert reads.count == 1
 
 
 @pytest.mark.parametrize("file", ["rumbo.yaml", "features.yaml", "feast/feature_store.yaml", "feast/registry.db"])
 def test_it_is_read_again_as_soon_as_anything_changes_that_it_is_read_from(
-    company: Company, home: Path, opened: list[str], file: str
+    company: Company, home: Path, reads: Reads, file: str
 ) -> None:
-    known_features(company, home)
+    KeptRegistry(company, home, reads).known()
     path = company.folder / file
     path.write_bytes(path.read_bytes() + (b"\x12\x00" if file.endswith(".db") else b"\n"))
     with contextlib.suppress(CompanyInvalid):
-        known_features(load_company(company.folder), home)
-    assert len(opened) == 2
+        KeptRegistry(load_company(company.folder), home, reads).known()
+    assert reads.count == 2
 
 
 def test_another_note_is_known_at_once(company: Company, home: Path) -> None:
@@ -113,3 +117,55 @@ def test_nothing_is_written_where_there_is_no_home(company: Company, tmp_path: P
 
 def test_nothing_of_a_home_is_for_git(home: Path) -> None:
     assert (home / ".gitignore").read_text(encoding="utf-8") == "*\n"
+
+
+def test_a_process_of_its_own_reads_what_this_one_does(company: Company) -> None:
+    assert read_registry_apart(company) == read_registry(company)
+
+
+def test_a_process_of_its_own_tells_what_is_wrong(company: Company) -> None:
+    text = (company.folder / "rumbo.yaml").read_text()
+    (company.folder / "rumbo.yaml").write_text(text.replace("views: [demographics,", "views: [demography,"))
+    wrong = read_registry_apart(load_company(company.folder))
+    assert (wrong.features, wrong.is_unreadable, wrong.is_open) == (None, False, True)
+    assert "no view 'demography'" in wrong.faults[0]
+
+
+def test_a_process_of_its_own_tells_that_nothing_can_be_read(company: Company) -> None:
+    (company.feature_repo / "registry.db").unlink()
+    away = read_registry_apart(company)
+    assert (away.features, away.is_unreadable, away.is_open, away.plan) == (None, True, False, None)
+    assert "there is no registry" in away.faults[0]
+
+
+def test_a_company_is_read_as_it_was_when_its_service_began(company: Company) -> None:
+    before = read_registry_apart(company)
+    (company.folder / "rumbo.yaml").write_text("company: another\n")
+    assert read_registry_apart(company) == before
+
+
+def test_a_store_is_opened_as_the_registry_said_last_without_reading_it(
+    company: Company, home: Path, reads: Reads
+) -> None:
+    KeptRegistry(company, home, reads).known()
+    kept = KeptRegistry(company, home, reads)
+    kept.known()
+    assert kept.is_current()
+    (company.feature_repo / "online.db").touch()
+    kept.open(company.feature_repo).close()
+    kept.open_cells(company.feature_repo).close()
+    assert reads.count == 1
+    (company.feature_repo / "registry.db").unlink()
+    assert not kept.is_current()
+    with pytest.raises(StoreUnavailable, match=r"there is no registry registry\.db"):
+        kept.open(company.feature_repo)
+
+
+def test_a_registry_that_could_never_be_read_opens_no_store(company: Company, home: Path, reads: Reads) -> None:
+    known_features(company, home)
+    (company.feature_repo / "registry.db").write_bytes(b"\xff" * 100)
+    kept = KeptRegistry(company, home, reads)
+    kept.known()
+    with pytest.raises(StoreUnavailable, match="its registry cannot be read"):
+        kept.open(company.feature_repo)
+    assert reads.count == 1

@@ -15,6 +15,8 @@ PLAN = ReadPlan(
     kind=StoreKind.REDIS,
     project="bank",
     file=None,
+    writes_text=True,
+    ttl_s=600,
     views={
         "accounts": ViewPlan(key=KEY, place="_ts:accounts", cells={"balance": "0a0b0c0d"}),
         "visits": ViewPlan(key=None, place="_ts:visits", cells={}),
@@ -35,7 +37,7 @@ def test_it_knows_what_the_registry_has() -> None:
             PLAN.registered.key_of(view)
 
 
-@pytest.mark.parametrize("part", ["kind", "project", "file", "views"])
+@pytest.mark.parametrize("part", ["kind", "project", "file", "writes_text", "ttl_s", "views"])
 def test_what_lacks_a_part_is_no_plan(part: str) -> None:
     described = PLAN.described()
     del described[part]
