@@ -42,7 +42,7 @@ class RegistryReading:
     """One look.
 
     `features`: None if there are `faults`; `is_unreadable`: because nothing can be read, not for what is read.
-    `is_open`: whether the registry could be opened, so that `plan` is of it; None there if Feast itself has to read.
+    `is_open`: whether the registry could be read, so that `plan` is of it; None there if Feast itself has to read.
     `cache_s`: how long a registry elsewhere counts, as configured; None: until it is asked for again.
     """
 
@@ -75,7 +75,9 @@ def read_registry(company: Company) -> RegistryReading:
     try:
         return replace(opened, features=read_features(company, store))
     except CompanyInvalid as error:
-        return replace(opened, faults=error.faults, is_unreadable=isinstance(error, RegistryUnreadable))
+        if isinstance(error, RegistryUnreadable):
+            return RegistryReading(features=None, faults=error.faults, is_unreadable=True)
+        return replace(opened, faults=error.faults)
 
 
 def _plan(company: Company, store: FeatureStore) -> ReadPlan | None:

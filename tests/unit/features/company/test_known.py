@@ -151,7 +151,7 @@ def test_a_store_is_opened_as_the_registry_said_last_without_reading_it(
     kept = KeptRegistry(company, home, reads)
     kept.known()
     assert kept.is_current()
-    (company.feature_repo / "online.db").touch()
+    (company.feature_repo / "online_store.db").touch()
     kept.open(company.feature_repo).close()
     kept.open_cells(company.feature_repo).close()
     assert reads.count == 1
