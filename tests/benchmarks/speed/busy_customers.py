@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 import grpc
 
-from rumbo.decision.v1 import events_pb2, value_pb2
+from rumbo.decision.v1 import events_pb2, row_pb2, value_pb2
 from rumbo.decision.v1.service_pb2_grpc import DecisionServiceStub
 from tests.benchmarks.speed.contenders import Contender
 from tests.benchmarks.speed.grocer import Grocer, repeat_features
@@ -28,7 +28,7 @@ QUIET_DAYS = 10
 AT_ONCE = 500
 KINDS = ("purchase", "incident.opened", "incident.resolved", "consent.granted", "journey.entered")
 CONSENT = {"purpose": "marketing", "channel": "app"}
-ENTERED = {"journey_id": "pantry-mailer", "stage": "need"}
+ENTERED = {"journey_id": "pantry-mailer", "stage": "select"}
 BY_CUSTOMER = ("consents", "incidents", "moves", "enrolments", "latest_events", "customers", "events", "contacts")
 """The tables of what is known of one; of events the id is their own, of contacts that of the decision."""
 OWN_IDS = {"events": "event_id", "contacts": "decision_id"}
@@ -96,7 +96,8 @@ async def _tell_events(contender: Contender, kind: Kind) -> None:
         for first in range(0, len(rows), AT_ONCE):
             sent = events_pb2.RecordEventsRequest(events=rows[first : first + AT_ONCE])
             told = await stub.RecordEvents(sent, timeout=60.0)
-            assert all(result.status == 1 for result in told.results), told.results[0]
+            refused = [result for result in told.results if result.status != row_pb2.ROW_STATUS_ACCEPTED]
+            assert not refused, refused[0]
 
 
 def _events(kind: Kind) -> Iterator[events_pb2.Event]:
@@ -138,7 +139,7 @@ def _add_contacts(grocer: Grocer, kind: Kind) -> None:
     rows = []
     for n in range(kind.contacts):
         at = now_us - QUIET_DAYS * day_us - n * (DAYS - QUIET_DAYS) * day_us // kind.contacts
-        own = (f"{kind.name}-{n}", "pantry-mailer", kind.first, "promotional", "app", "need")
+        own = (f"{kind.name}-{n}", "pantry-mailer", kind.first, "promotional", "app", "select")
         rows.append((*own, at, at, at, at + day_us // 96, None, "PRESENTED", 0.0, "[]"))
     marks = ", ".join("?" * len(rows[0]))
     with closing(sqlite3.connect(grocer.state_file)) as database, database:

@@ -22,7 +22,7 @@ DECIDE = "/rumbo.decision.v1.DecisionService/Decide"
 LISTENS = echo.LISTENS
 METRICS = r"metrics on http://127\.0\.0\.1:(\d+)/metrics"
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
-"""Of LightGBM's in the glue: with more it is slower, and costs more."""
+"""Of LightGBM's in the glue, as in the service."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

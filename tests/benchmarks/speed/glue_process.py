@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.speed.glue_process FEATURE_REPO CATALOGUE CHANNEL MODEL_FOLDER
 
-One thread answers, for that is where such a process answers most: all of it holds the interpreter's lock.
+One thread answers: nearly all of it holds the interpreter's lock.
 """
 
 from __future__ import annotations

@@ -63,7 +63,8 @@ class Parts:
         self._say("prepares the company")
         grocer = prepared(self._kept / "grocer")
         model = self._scratch / "model"
-        save_glue_model(grocer, model)
+        if self._lengths.includes(GLUE) or self._lengths.includes(GLUE_HTTP):
+            save_glue_model(grocer, model)
         for size in SIZES:
             write_catalogue(self._catalogue(size), size)
         async with AsyncExitStack() as opened:

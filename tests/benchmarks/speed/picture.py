@@ -27,7 +27,7 @@ def draw(curves: Mapping[str, Sequence[Figures]], file: Path) -> None:
     axes.set_xlabel("calls a second, at 25, 50, 70 and 90 % of what each can take")
     axes.set_ylabel("ms from when a call was due")
     axes.grid(visible=True, which="both", linewidth=0.3)
-    axes.legend(fontsize=7, ncols=2)
+    axes.legend(fontsize=7, ncols=2, handlelength=4)
     figure.tight_layout()
     figure.savefig(file, dpi=DPI)
     pyplot.close(figure)
