@@ -15,7 +15,7 @@ from features.errors import SituationUnreadable, StoreUnavailable
 from features.situation import Fact, IncidentFact
 from features.store.online import OnlineFeatures
 from features.store.push import SituationWriter
-from service.background.feature_feed import BATCH, FIRST_PAUSE_S, LONGEST_PAUSE_S, FeatureFeed, stopped
+from service.background.feature_feed import BATCH, FIRST_PAUSE_S, LONGEST_PAUSE_S, LOOK_EVERY_S, FeatureFeed, stopped
 from service.metrics import Metrics
 from service.state.engines.engine import Durability
 from service.state.store import SqlState
@@ -82,6 +82,25 @@ async def test_a_running_feed_tells_what_it_is_woken_for(state: SqlState, own_fe
     await stopped(feeding)
     feed.close()
     assert [i["status"] for i in stored(own_feast, "incidents_json")] == ["open"]
+
+
+async def test_a_feed_that_looks_for_others_tells_what_nobody_woke_it_for(state: SqlState) -> None:
+    sink, looks = FakeSink(), asyncio.Semaphore(0)
+
+    async def look(seconds: float) -> None:
+        assert seconds == LOOK_EVERY_S
+        await looks.acquire()
+
+    feed = FeatureFeed(state, sink, Metrics(), look)
+    working = [asyncio.create_task(work) for work in (feed.run(), feed.look_for_others())]
+    await drained(state)
+    await state.record_events([opened()], NOW)
+    looks.release()
+    await drained(state)
+    for work in working:
+        await stopped(work)
+    feed.close()
+    assert sink.told == [("1", "incidents_json")]
 
 
 class FakeSink:
