@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from features.reading import CustomerByCustomer, FeatureReading
 from service.application.decider import Decider
@@ -21,6 +21,7 @@ from service.catalogue.objective_windows import ObjectiveWindows
 from service.decision.constraints.registry import Cap, Policies
 from service.decision.decide import Decision
 from service.decision.journey import JourneyKind
+from service.decision.plan import Plan
 from service.decision.record import canonical, to_document
 from service.decision.reports.effects import KnownEvent
 from service.state.engines.engine import Durability
@@ -34,6 +35,7 @@ from tests.contract.rows import WEEK
 from tests.example import EXAMPLE, TERMS
 
 EXAMPLE_CATALOGUE = load(EXAMPLE, TERMS)
+State = TypeVar("State", bound=SqlState)
 NEWS = Entry(journey=journey("news", kind=JourneyKind.PROMOTIONAL), contact=Cap(at_most=1, per=WEEK))
 ASK = Question(customer_id="1", channel="web", context={}, limit=1, request_id="r1")
 
@@ -65,14 +67,18 @@ class FixedCatalogues:
         """In force from now on, as if there had never been another."""
         self.first = self.current = made_of(*offered, policies=policies)
 
+    def go_by(self, plan: Plan) -> None:
+        """As `offer`, of a plan that is bound already."""
+        self.first = self.current = replace(EXAMPLE_CATALOGUE, plan=replace(plan, latest=TERMS.events.latest))
+
     async def of_version(self, version: str) -> Catalogue:
         return self.first
 
 
-class House:
+class HouseOver(Generic[State]):
     """A decider over a real store, with a clock that a test sets and ids that count up."""
 
-    def __init__(self, state: RestlessState, features: FeatureReader | None = None, model: Model | None = None) -> None:
+    def __init__(self, state: State, features: FeatureReader | None = None, model: Model | None = None) -> None:
         self.state = state
         self.now = NOW
         self.catalogues = FixedCatalogues()
@@ -125,4 +131,5 @@ class RestlessState(SqlState):
             asyncio.run(self.meanwhile.pop(0)())
 
 
+House = HouseOver[RestlessState]
 OpenHouse = Callable[[], House]
