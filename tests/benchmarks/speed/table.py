@@ -47,6 +47,7 @@ GROWTH = {
     "cpu_by_base": "CPU ÷ that of the base",
     "p50_ms": "ms: median",
     "p99_ms": "99th percentile",
+    "failed": "share that failed",
     "catalogue_load_s": "s to load the catalogue",
     "starts_s": "s to be ready",
     "rss_mb": "MB resident",
