@@ -16,11 +16,10 @@ from service.application.question import Question
 from service.decision.constraints.incident_open import IncidentOpen
 from service.decision.decide import Decision
 from service.decision.evaluation import Evaluation
-from service.decision.verdict import Verdict
 from service.state.port import SituationQuestion, StateReading, StateUnavailable, StoredDecision
 from service.timing import StepTimes
 from tests.builders import NOW
-from tests.contract.rows import contacts, picked
+from tests.contract.rows import contacts, event, picked
 from tests.unit.application.house import ASK, House, RestlessState
 
 WAIT_S = 20
@@ -101,20 +100,21 @@ def of(*customer_ids: object) -> list[Question]:
 class Stumbling(IncidentOpen):
     """A rule that cannot be checked for one customer."""
 
-    def check(self, evaluation: Evaluation) -> Verdict:
+    def denies(self, evaluation: Evaluation) -> bool:
         if evaluation.facts.customer_id == "stumbles":
             raise ZeroDivisionError("no verdict")
-        return super().check(evaluation)
+        return super().denies(evaluation)
 
 
 def stumbling(rule: IncidentOpen) -> Stumbling:
-    return Stumbling(**{name: getattr(rule, name) for name in (field.name for field in fields(rule))})
+    return Stumbling(**{field.name: getattr(rule, field.name) for field in fields(rule)})
 
 
 async def test_a_question_whose_rule_fails_fails_alone_among_all_of_its_batch(house: House, state: NotedState) -> None:
     plan = house.catalogues.current.plan
     rules = tuple(stumbling(rule) if isinstance(rule, IncidentOpen) else rule for rule in plan.rules)
     assert any(isinstance(rule, Stumbling) for rule in rules)
+    await state.record_events([event("e1", "incident.opened", customer_id="stumbles", incident_id="i1")], NOW)
     house.catalogues.go_by(replace(plan, rules=rules))
     names = [*range(LARGEST_BATCH // 2), "stumbles", *range(LARGEST_BATCH // 2, LARGEST_BATCH - 1)]
     answers = await together(house, of(*names))
