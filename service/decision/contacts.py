@@ -23,13 +23,22 @@ class ContactIndex:
 
     @classmethod
     def of(cls, contacts: Iterable[Contact]) -> ContactIndex:
-        by_journey, by_kind = defaultdict[str, list[Contact]](list), defaultdict[KindOnChannel, list[Contact]](list)
+        """By its journey and channel first, which are cheaper to look up than its kind."""
+        found = defaultdict[tuple[str, str], list[Contact]](list)
         unpresented = []
         for contact in contacts:
-            by_journey[contact.journey_id].append(contact)
-            by_kind[contact.kind, contact.channel].append(contact)
+            found[contact.journey_id, contact.channel].append(contact)
             if contact.reserved_until is not None and not contact.is_presented:
                 unpresented.append(contact)
+        by_journey, by_kind = dict[str, list[Contact]](), dict[KindOnChannel, list[Contact]]()
+        for (journey_id, channel), listed in found.items():
+            by_journey.setdefault(journey_id, []).extend(listed)
+            first = listed[0].kind
+            if all(contact.kind is first for contact in listed):
+                by_kind.setdefault((first, channel), []).extend(listed)
+            else:
+                for contact in listed:
+                    by_kind.setdefault((contact.kind, channel), []).append(contact)
         return cls(by_journey, by_kind, unpresented)
 
     def plus(self, contacts: Iterable[Contact]) -> ContactIndex:

@@ -19,7 +19,6 @@ from service.decision.constraints.in_flight import Entrance, InFlight
 from service.decision.constraints.killed import kill_subject
 from service.decision.constraints.rule import Columns, Condition, Panel, Rule
 from service.decision.evaluation import Evaluation
-from service.decision.facts import Situation
 
 if TYPE_CHECKING:  # a plan makes slates of its candidates
     from service.decision.plan import Candidate
@@ -221,7 +220,7 @@ class Slate:
         for claims in self._claims:
             self._settle(claims, evaluation, denied)
         rules, owners, bits = self.rules, self._owners, self.bits
-        for position in self._due(evaluation.facts.situation):
+        for position in self._due(evaluation):
             if rules[position].denies(evaluation):
                 denied[owners[position]] |= bits[position]
         for entrance, bit in self._entrances.items():
@@ -251,12 +250,12 @@ class Slate:
                     if self.rules[claims.positions[place]].denies(evaluation):
                         denied[owners[place]] |= bits[place]
 
-    def _due(self, situation: Situation) -> Iterator[int]:
+    def _due(self, evaluation: Evaluation) -> Iterator[int]:
         """The rules that are asked one by one, each once."""
         yield from self._always
-        by_subject = self._by_subject
+        by_subject, situation = self._by_subject, evaluation.facts.situation
         concerned = {
-            *(c.journey_id for c in situation.contacts),
+            *evaluation.contacts.by_journey,
             *(r.journey_id for r in situation.responses),
             *situation.enrolments,
             *map(kill_subject, situation.kills),

@@ -76,8 +76,8 @@ class NeverAfter:
         return f"{self.code} {journey_id} after {self.other}"
 
     def denies(self, evaluation: Evaluation) -> bool:
-        now = evaluation.facts.now
-        return any(at + self.within > now for at in self._shown(evaluation))
+        last = max(self._shown(evaluation), default=None)
+        return last is not None and last + self.within > evaluation.now
 
     def check(self, evaluation: Evaluation) -> Verdict:
         facts = evaluation.facts
