@@ -116,13 +116,13 @@ class Batches(Generic[Item, Result]):
         except IndexError:
             return 0.0
 
-    def close(self) -> None:
-        """Does what waits, then ends the thread. Blocking; a second call does nothing."""
+    def close(self, within_s: float | None = None) -> None:
+        """Does what waits, then ends the thread. Blocking, no longer than that; a second call waits again."""
         with self._lock:
             if not self._is_closed:
                 self._is_closed = True
                 self._queue.put(None)
-        self._thread.join()
+        self._thread.join(within_s)
 
     def _submit(self, item: Item) -> Waiting[Item, Result]:
         waiting = Waiting[Item, Result](item, asyncio.get_running_loop())

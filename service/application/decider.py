@@ -42,10 +42,13 @@ from service.state.port import (
     StateUnavailable,
     StoredDecision,
 )
-from service.state.store import in_time
+from service.state.store import ANSWER_S, in_time
 from service.timing import StepTimes
 
 log = logging.getLogger(__name__)
+
+CLOSE_S = ANSWER_S
+"""By then whoever asked has an answer, or was told that there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,9 +145,12 @@ class Decider:
         return self._batches
 
     async def close(self) -> None:
-        """Answers what was asked, then ends the threads; to be called before what it was given is closed."""
-        for batches in (self._batches, self._long, self._unrecorded):
-            await asyncio.to_thread(batches.close)
+        """Answers what was asked, then ends the threads; to be called before what it was given is closed.
+
+        A thread that waits for a store which does not answer ends once that is closed.
+        """
+        threads = (self._batches, self._long, self._unrecorded)
+        await asyncio.gather(*(asyncio.to_thread(batches.close, CLOSE_S) for batches in threads))
         await asyncio.to_thread(self._replays.shutdown)
 
     def _release(self, asked: Asked, answer: Answer) -> None:

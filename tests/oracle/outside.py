@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,7 @@ def _consent(line: Any) -> ConsentFact:
 class UntoldFeatures:
     """The other end of the feature store: what the oracle says is stored is all that is, whatever is told."""
 
-    def __init__(self, repo: Path, views: SituationViews) -> None:
+    def __init__(self, repo: Path, views: SituationViews, connect: Callable[..., object]) -> None:
         """Of a repository that nobody reads."""
 
     def write(self, customer_id: str, facts: Sequence[object]) -> None:

@@ -227,7 +227,7 @@ async def test_a_read_that_took_too_long_leaves_nothing_behind(url: str, monkeyp
         with psycopg.connect(url) as holding:
             for _ in range(reads_before):
                 await situation(state)
-            holding.execute("LOCK TABLE contacts")
+            holding.execute("LOCK TABLE customers")
             with pytest.raises(StateUnavailable):
                 await situation(state)
             holding.rollback()

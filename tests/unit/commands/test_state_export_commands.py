@@ -96,10 +96,10 @@ def test_a_table_with_a_bad_row_is_refused_and_the_others_are_taken_when_asked(h
 
 def test_a_record_in_a_form_that_is_not_known_ends_the_export_in_one_line(home: Path, tmp_path: Path) -> None:
     with closing(sqlite3.connect(home / "state.db")) as database, database:
-        database.execute("UPDATE decisions SET record = json_set(record, '$.format', 7) WHERE decision_id = 'd2'")
+        database.execute("UPDATE decisions SET record = '7 ' || substr(record, 3) WHERE decision_id = 'd2'")
     done = rumbo(home, "export", "--since", "2018-01-01", "--to", tmp_path / "table")
     assert done.exit_code == 1
-    assert "decision d2 is recorded in format 7, this program knows 1 to 2: use the later program\n" in done.stderr
+    assert "decision d2 is recorded in format 7, this program knows 1 to 3: use the later program\n" in done.stderr
     assert "Traceback" not in done.stderr
     assert [file.parent.name for file in (tmp_path / "table").rglob("*.parquet")] == ["day=2018-01-03"] * 2
 

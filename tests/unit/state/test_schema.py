@@ -15,11 +15,13 @@ from typing import Any
 
 import pytest
 
+from service.decision.record import canonical
 from service.decision.reports.rows import OutcomeType, RowStatus
 from service.state.engines.engine import Durability
 from service.state.engines.sqlite import APPLICATION_ID, migrate_file, status_of
 from service.state.engines.steps import HEAD, VERSION_TABLE, steps
 from service.state.port import ContactState, StateUnavailable
+from service.state.rows.record import record_of
 from tests.builders import NOW
 from tests.contract.rows import KEY, committed, contacts, event, opened, outcome, picked, propose, situation
 from tests.stores import sqlite_state
@@ -70,13 +72,23 @@ async def written(file: Path) -> Path:
 def copied(new: Path, old: Path) -> Rows:
     """Puts the rows of the new file into the old one. Returns: the rows of every old table."""
     with closing(sqlite3.connect(old)) as database:
+        database.create_function("document", 1, document)
         database.execute("ATTACH ? AS new", (str(new),))
         for table in tables(database):
             names = columns(database, table)
-            now = ", ".join(MOVED.get(name, SPLIT.get(name, name)) for name in names)
+            now = ", ".join(MOVED.get(name, SPLIT.get(name, _read(name))) for name in names)
             database.execute(f"INSERT INTO main.{table} ({', '.join(names)}) SELECT {now} FROM new.{table}")
         database.commit()
         return rows_of(database)
+
+
+def document(record: str) -> str:
+    """What a record says, in the words of before it was packed."""
+    return canonical(record_of({"decision_id": "", "record": record}))
+
+
+def _read(column: str) -> str:
+    return "document(record)" if column == "record" else column
 
 
 def tables(database: sqlite3.Connection) -> list[str]:
@@ -90,11 +102,14 @@ def columns(database: sqlite3.Connection, table: str) -> list[str]:
 
 def rows_of(database: sqlite3.Connection, like: Rows | None = None) -> Rows:
     """Every row of these tables, without columns that came later, or that are elsewhere now."""
+    database.create_function("document", 1, document)
     listed = tables(database) if like is None else list(like)
     width = {table: len(rows[0]) for table, rows in (like or {}).items()}
     stayed = {table: [name for name in columns(database, table) if name not in MOVED] for table in listed}
     return {
-        table: sorted(database.execute(f"SELECT {', '.join(stayed[table][: width.get(table)])} FROM {table}"))
+        table: sorted(
+            database.execute(f"SELECT {', '.join(map(_read, stayed[table][: width.get(table)]))} FROM {table}")
+        )
         for table in listed
     }
 
