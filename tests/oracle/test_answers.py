@@ -83,7 +83,9 @@ def test_a_rule_that_is_switched_off_is_found(monkeypatch: pytest.MonkeyPatch, c
     """So that no fault among so many answers says something: each rule is seen, by what is ranked against it."""
     assert set(CODES) == {c.removesuffix("_<ID>") for c in BINDERS}
     monkeypatch.setitem(BINDERS, code, lambda guarded, policies: iter(()))
-    monkeypatch.setattr(AtStage, "check", AtStage.check if code != AtStage.code else lambda rule, facts: ALLOWED)
+    if code == AtStage.code:
+        monkeypatch.setattr(AtStage, "denies", lambda rule, evaluation: False)
+        monkeypatch.setattr(AtStage, "check", lambda rule, evaluation: ALLOWED)
     focus = code.removesuffix("_<ID>")
     for i in range(20):
         faults = run(Task(seed=f"off {i}", decisions=200, focus=focus)).faults
