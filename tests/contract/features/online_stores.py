@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
+from unittest.mock import patch
 
-from redis import Redis
+from redis.connection import AbstractConnection
 
 from features.company.company import load_company
 from features.company.registry import CompanyFeatures, features_of
@@ -91,15 +92,14 @@ class Valkey:
 
     @contextmanager
     def counting(self, opened: OpenStore) -> Iterator[Callable[[], int]]:
-        """How often the server had something to read, which it does at once while it is less than 16 kB."""
-        with Redis(unix_socket_path=str(self.server.socket)) as client:
-
-            def reads() -> int:
-                return int(client.info("stats")["total_reads_processed"])
-
-            reads()
-            before = reads()
-            yield lambda: reads() - before - 1
+        """How often something is sent to the server, however large it is: whoever sends waits for the answer to it."""
+        with patch.object(
+            AbstractConnection,
+            "send_packed_command",
+            autospec=True,
+            side_effect=AbstractConnection.send_packed_command,
+        ) as sent:
+            yield lambda: sent.call_count
 
     def questions_a_batch(self, views: int) -> int:
         return 1
