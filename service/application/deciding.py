@@ -100,12 +100,12 @@ class _Course:
 
     @property
     def wanted(self) -> Wanted:
-        question, key = self.question, self.question.key
+        question = self.question
         return Wanted(
             request=question.facts_request,
             now=self.now,
             reach=self.plan.reach_on(question.channel),
-            request_id=None if key is None else key.request_id,
+            request_id=question.known_by,
         )
 
     def answer(self, outcome: Answer | BaseException) -> None:

@@ -31,11 +31,15 @@ class Question:
         )
 
     @property
+    def known_by(self) -> str | None:
+        """The request id under which it is decided once; None for one that is decided as often as it is asked."""
+        return None if self.is_dry_run else self.request_id
+
+    @property
     def key(self) -> RequestKey | None:
-        """None for one that is decided as often as it is asked."""
-        if self.request_id is None or self.is_dry_run:
-            return None
-        return RequestKey(request_id=self.request_id, fingerprint=self.fingerprint())
+        """`known_by`, and what may not change under it."""
+        request_id = self.known_by
+        return None if request_id is None else RequestKey(request_id=request_id, fingerprint=self.fingerprint())
 
     def fingerprint(self) -> str:
         """A hash of what may not change under one request id."""
