@@ -38,7 +38,7 @@ from service.state.rows.decisions import (
     ProposedDecision,
     exclusive_locks,
     find_decision,
-    has_request,
+    known_requests,
     release_decision,
     tell_by_request,
 )
@@ -140,7 +140,7 @@ class SqlState:
         return await self._read(lambda session: find_decision(session, decision_id, now))
 
     async def decision_of_request(self, customer_id: str, request_id: str, now: datetime) -> StoredDecision | None:
-        if not await self._read(lambda session: has_request(session, customer_id, request_id)):
+        if not await self._read(lambda session: known_requests(session, [(customer_id, request_id)])):
             return None
         return await in_time(self.engine.write(_telling(customer_id, request_id, now)))
 

@@ -45,6 +45,7 @@ from service.state.rows.own_facts import read_contacts
 from service.state.rows.pools import Counters, PoolUses, uses_query
 from service.state.rows.record import record_of, text_of
 from service.state.rows.situation import read_situation
+from service.state.rows.situation_queries import requests_of
 from service.state.rows.versions import raise_versions, read_fact_versions, versions_at
 
 Result = TypeVar("Result")
@@ -308,21 +309,11 @@ def _mark_told(customer_id: str, request_id: str) -> Sql:
     return Sql("UPDATE requests SET told = 1 WHERE customer_id = ? AND request_id = ?", (customer_id, request_id))
 
 
-def has_request(session: Session, customer_id: str, request_id: str) -> bool:
-    return bool(session.query(_request_query(customer_id, request_id))[0])
-
-
 def known_requests(session: Session, asked: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
     """Those of these (customer, request id) that have a decision."""
     if not asked:
         return set()
-    (rows,) = session.query(
-        Sql(
-            f"SELECT r.customer_id, r.request_id FROM (VALUES {', '.join('(?, ?)' for _ in asked)}) AS k"
-            " CROSS JOIN requests r WHERE r.customer_id = k.column1 AND r.request_id = k.column2",
-            [name for key in asked for name in key],
-        )
-    )
+    (rows,) = session.query(requests_of(asked))
     return {(row["customer_id"], row["request_id"]) for row in rows}
 
 

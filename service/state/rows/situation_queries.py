@@ -151,6 +151,19 @@ def _named(count: int) -> str:
     )
 
 
+def requests_of(keys: Keys) -> Sql:
+    """By (customer, request id): those that have a decision."""
+    return Sql(_requests(padded(len(keys))), _values(keys, 2))
+
+
+@lru_cache
+def _requests(count: int) -> str:
+    return (
+        f"{_asking(count, 'customer_id', 'request_id')} SELECT r.customer_id, r.request_id FROM k CROSS JOIN requests r"
+        " WHERE r.customer_id = k.customer_id AND r.request_id = k.request_id"
+    )
+
+
 def _asking(count: int, *columns: str) -> str:
     row = f"({', '.join('?' for _ in columns)})"
     return f"WITH k ({', '.join(columns)}) AS (VALUES {', '.join([row] * count)})"
